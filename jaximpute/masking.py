@@ -1,0 +1,148 @@
+"""Values and masks: the door from NaN, checks, clamping, weighted means and row picking."""
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+
+from jaximpute._errors import DataError
+from jaximpute.types import Observed, PRNGKey
+
+
+def from_nan(
+    x: Float[Array, "n *event"], weight: Float[Array, "n"] | None = None
+) -> Observed:
+    """NaN becomes (0, False); the only way NaN enters the library.
+
+    Args:
+        x: rows with NaN where unobserved.
+        weight: 1 for a real row, 0 for padding; all ones by default.
+
+    Returns:
+        The same data as values that are finite and a mask. Infinite values pass through: `observe`
+        is the checking twin for use outside `jit`.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> data = from_nan(jnp.array([[1.0, jnp.nan]]))
+        >>> data.mask.tolist(), data.values.tolist()
+        ([[True, False]], [[1.0, 0.0]])
+    """
+    mask = ~jnp.isnan(x)
+    weight = jnp.ones(x.shape[0], x.dtype) if weight is None else weight
+    return Observed(jnp.where(mask, x, 0), mask, weight)
+
+
+def to_nan(values: Float[Array, "*shape"], mask: Bool[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """Unobserved entries become NaN again; the way out of the library.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> to_nan(jnp.array([1.0, 0.0]), jnp.array([True, False])).tolist()
+        [1.0, nan]
+    """
+    return jnp.where(mask, values, jnp.nan)
+
+
+def observe(
+    x: np.ndarray | jax.Array,
+    *,
+    names: Sequence[str] | None = None,
+    weight: np.ndarray | None = None,
+) -> Observed:
+    """Check data at the door and split it into values and mask.
+
+    Args:
+        x: `(n, *event)` floats, NaN = missing. The last axis is the columns (channels).
+        names: the columns' names, for messages.
+        weight: `(n,)`, 1 for a real row and 0 for padding.
+
+    Returns:
+        `Observed` in JAX's default float type (or the float type of `x` if it is narrower).
+
+    Raises:
+        DataError: fewer than two axes, no rows or columns, not numeric, infinite values, or a column
+            in which nothing is observed.
+
+    Example:
+        >>> import numpy as np
+        >>> observe(np.array([[1.0, np.nan], [2.0, 3.0]])).mask.tolist()
+        [[True, False], [True, True]]
+    """
+    array = np.asarray(x)
+    if array.ndim < 2 or 0 in array.shape:
+        raise DataError(
+            f"data has shape {array.shape}; expected rows and columns, (n, columns) or "
+            "(n, time, channels), all at least 1"
+        )
+    if array.dtype.kind not in "fiub":
+        raise DataError(f"data has dtype {array.dtype}; expected numbers, with NaN where missing")
+    array = array.astype(np.float32 if array.dtype.kind in "iub" else array.dtype)
+    _check_columns(array, names)
+    values = jnp.asarray(array) if array.dtype != np.float64 else jnp.asarray(array, dtype=float)
+    return from_nan(values, None if weight is None else jnp.asarray(weight, values.dtype))
+
+
+def _check_columns(array: np.ndarray, names: Sequence[str] | None) -> None:
+    columns = array.reshape(-1, array.shape[-1])
+    infinite = np.isinf(columns)
+    if infinite.any():
+        row, column = np.argwhere(infinite)[0]
+        raise DataError(
+            f"column {_name(column, names)} holds {columns[row, column]} in row {row} "
+            f"({infinite.sum()} infinite values in all); expected finite numbers or NaN. "
+            "Replace them by NaN to have them imputed"
+        )
+    empty = np.isnan(columns).all(axis=0)
+    if empty.any():
+        listed = ", ".join(_name(i, names) for i in np.flatnonzero(empty)[:10])
+        raise DataError(
+            f"column {listed} is missing in all {len(columns)} rows; a column can only be learned "
+            "from at least one observed value. Drop it, or give it a value"
+        )
+
+
+def _name(column: int, names: Sequence[str] | None) -> str:
+    return f"{column}" if names is None else f"'{names[column]}'"
+
+
+def clamp(x: Float[Array, "n *event"], data: Observed) -> Float[Array, "n *event"]:
+    """`x` with the observed entries put back, bit for bit."""
+    return jnp.where(data.mask, data.values, x)
+
+
+def masked_mean(v: Float[Array, "*shape"], where: Bool[Array, "*shape"]) -> Float[Array, ""]:
+    """Mean over the entries chosen; 0, with a zero gradient, if none is."""
+    return jnp.sum(jnp.where(where, v, 0)) / jnp.maximum(jnp.sum(where), 1).astype(v.dtype)
+
+
+def row_mean(v: Float[Array, "n"], weight: Float[Array, "n"]) -> Float[Array, ""]:
+    """Weighted mean over rows; padding rows count nothing."""
+    return jnp.sum(v * weight) / jnp.maximum(jnp.sum(weight), jnp.finfo(v.dtype).tiny)
+
+
+def channel_moments(data: Observed) -> tuple[Float[Array, "d"], Float[Array, "d"]]:
+    """Mean and standard deviation of each column over its observed entries, in real rows.
+
+    A column without spread gets standard deviation 1, so that dividing by it is always safe.
+    """
+    d = data.values.shape[-1]
+    used = (data.mask & _real(data)).reshape(-1, d)
+    x = data.values.reshape(-1, d)
+    count = jnp.maximum(used.sum(0), 1)
+    mean = jnp.where(used, x, 0).sum(0) / count
+    variance = jnp.where(used, (x - mean[None]) ** 2, 0).sum(0) / count
+    return mean, jnp.sqrt(jnp.where(variance > 1e-12, variance, 1.0))
+
+
+def _real(data: Observed) -> Bool[Array, "n *ones"]:
+    return (data.weight > 0).reshape(-1, *(1,) * (data.values.ndim - 1))
+
+
+def pick(key: PRNGKey, weight: Float[Array, "n"], count: int) -> Int[Array, "{count}"]:
+    """`count` row numbers, with replacement, in proportion to weight (never a padding row)."""
+    edges = jnp.cumsum(weight)
+    u = jax.random.uniform(key, (count,), weight.dtype) * edges[-1]
+    return jnp.minimum(jnp.searchsorted(edges, u, side="right"), weight.shape[0] - 1)

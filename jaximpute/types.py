@@ -1,0 +1,115 @@
+"""The few types everything else is made of.
+
+A method is a tuple of pure functions, a network is a pair of them, and data is values with a mask.
+`True` means observed, in every mask of this library.
+"""
+
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
+
+import jax
+from jaxtyping import Array, Bool, Float, Key, PyTree
+
+PRNGKey: TypeAlias = Key[Array, ""]
+Params: TypeAlias = PyTree
+State: TypeAlias = PyTree
+Tag: TypeAlias = Literal["point", "mean", "draws"]
+Kind: TypeAlias = Literal["table", "series"]
+
+
+class Observed(NamedTuple):
+    """Data with holes.
+
+    Tables have event `(columns,)`; series have event `(time, channels)`, and a single long series is
+    one row of that shape.
+
+    Attributes:
+        values: finite everywhere, 0 where unobserved.
+        mask: True = observed.
+        weight: 1 for a real row, 0 for padding.
+    """
+
+    values: Float[Array, "n *event"]
+    mask: Bool[Array, "n *event"]
+    weight: Float[Array, "n"]
+
+
+class Info(NamedTuple):
+    """What one step has to tell: its loss, and named scalars."""
+
+    loss: Float[Array, ""]
+    metrics: dict[str, Float[Array, ""]]
+
+
+class Net(NamedTuple):
+    """A network as two pure functions; methods never see the library it was written in.
+
+    Attributes:
+        init: `(key, x, t, cond) -> params`, a nested dict of arrays.
+        apply: `(params, x, t, cond, key=None) -> array`, with `x` of shape `(n, *event)`, `t` of
+            shape `(n,)` and `cond` a tuple of arrays. A key given means training (dropout).
+    """
+
+    init: Callable[..., Params]
+    apply: Callable[..., jax.Array]
+
+
+class Method(NamedTuple):
+    """An imputation method as pure functions.
+
+    Transductive iff it has `fill` (its state holds the rows given to `init`), inductive iff it has
+    `sample` (it completes any rows). A missing ability is `None`.
+
+    Attributes:
+        init: `(key, data) -> state`.
+        step: `(key, state, data) -> (state, info)`, one pass of the paper's outer loop.
+        fill: `(state, data) -> values`, the completed rows that `init` was given.
+        sample: `(key, state, data) -> values`, one completion of any rows.
+        tag: what a completion is: a `point` estimate, a conditional `mean`, or one of many `draws`.
+    """
+
+    init: Callable[..., State]
+    step: Callable[..., tuple[State, Info]]
+    fill: Callable[..., jax.Array] | None = None
+    sample: Callable[..., jax.Array] | None = None
+    tag: Tag = "point"
+
+
+class View(NamedTuple):
+    """Rows as a network sees them: a linear gather of the state, and its average back.
+
+    Attributes:
+        count: number of rows in the view.
+        take: `(x, i) -> rows`, the rows numbered `i` of the state `x`.
+        fold: `rows -> x`, the average over the rows that cover an entry (the adjoint of taking all
+            rows, divided by the number of covering rows).
+    """
+
+    count: int
+    take: Callable[[jax.Array, jax.Array], jax.Array]
+    fold: Callable[[jax.Array], jax.Array]
+
+
+class Process(NamedTuple):
+    """How noise enters: `dx = drift(x, t) dt + diffusion(t) dW` for t in [0, 1].
+
+    Attributes:
+        marginal: `t -> (alpha, sigma)` with `x_t = alpha x_0 + sigma noise`.
+        drift: `(x, t) -> array`.
+        diffusion: `t -> scalar`.
+        prior: `(key, shape) -> array`, a draw of x_1.
+    """
+
+    marginal: Callable[[Any], tuple[jax.Array, jax.Array]]
+    drift: Callable[[jax.Array, Any], jax.Array]
+    diffusion: Callable[[Any], jax.Array]
+    prior: Callable[..., jax.Array]
+
+
+class Hook(Protocol):
+    """Called between chunks of steps; True stops the run.
+
+    `t` counts the steps done, and the leaves of `info` carry a leading axis over the chunk.
+    """
+
+    def __call__(self, t: int, state: State, info: Info) -> bool: ...
