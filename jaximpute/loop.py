@@ -112,7 +112,8 @@ def fit(
         length = min(chunk, n - t)
         state, info = run(method, key_run, state, data, t, length, draw)
         t += length
-        if any([hook(t, state, info) for hook in hooks]):
+        stops = [hook(t, state, info) for hook in hooks]  # every hook is called
+        if any(stops):
             break
     return state
 

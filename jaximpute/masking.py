@@ -11,9 +11,7 @@ from jaximpute._errors import DataError
 from jaximpute.types import Observed, PRNGKey
 
 
-def from_nan(
-    x: Float[Array, "n *event"], weight: Float[Array, "n"] | None = None
-) -> Observed:
+def from_nan(x: Float[Array, "n *event"], weight: Float[Array, "n"] | None = None) -> Observed:
     """NaN becomes (0, False); the only way NaN enters the library.
 
     Args:
@@ -63,8 +61,8 @@ def observe(
         `Observed` in JAX's default float type (or the float type of `x` if it is narrower).
 
     Raises:
-        DataError: fewer than two axes, no rows or columns, not numeric, infinite values, or a column
-            in which nothing is observed.
+        DataError: fewer than two axes, no rows or columns, not numeric, infinite values, or a
+            column in which nothing is observed.
 
     Example:
         >>> import numpy as np

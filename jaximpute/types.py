@@ -20,8 +20,8 @@ Kind: TypeAlias = Literal["table", "series"]
 class Observed(NamedTuple):
     """Data with holes.
 
-    Tables have event `(columns,)`; series have event `(time, channels)`, and a single long series is
-    one row of that shape.
+    Tables have event `(columns,)`; series have event `(time, channels)`, and a single long series
+    is one row of that shape.
 
     Attributes:
         values: finite everywhere, 0 where unobserved.
@@ -79,13 +79,13 @@ class View(NamedTuple):
     """Rows as a network sees them: a linear gather of the state, and its average back.
 
     Attributes:
-        count: number of rows in the view.
+        size: number of rows in the view.
         take: `(x, i) -> rows`, the rows numbered `i` of the state `x`.
         fold: `rows -> x`, the average over the rows that cover an entry (the adjoint of taking all
             rows, divided by the number of covering rows).
     """
 
-    count: int
+    size: int
     take: Callable[[jax.Array, jax.Array], jax.Array]
     fold: Callable[[jax.Array], jax.Array]
 

@@ -22,8 +22,8 @@ def windows(shape: tuple[int, ...], length: int, stride: int = 1) -> View:
     Args:
         shape: of the state, `(n, time, channels)`.
         length: steps in a window, in 1..time; a longer one is cut to `time`.
-        stride: steps between window starts, at least 1; at most `length`, or entries between windows
-            would belong to none.
+        stride: steps between window starts, in 1..length: with a longer one, entries between
+            windows would belong to none.
 
     Returns:
         A view with `n * windows` rows of shape `(length, channels)`.
@@ -32,9 +32,9 @@ def windows(shape: tuple[int, ...], length: int, stride: int = 1) -> View:
         >>> import jax.numpy as jnp
         >>> x = jnp.arange(5.0).reshape(1, 5, 1)
         >>> view = windows(x.shape, length=2, stride=2)
-        >>> view.take(x, jnp.arange(view.count))[..., 0].tolist()
+        >>> view.take(x, jnp.arange(view.size))[..., 0].tolist()
         [[0.0, 1.0], [2.0, 3.0], [3.0, 4.0]]
-        >>> view.fold(view.take(x, jnp.arange(view.count)))[0, :, 0].tolist()
+        >>> view.fold(view.take(x, jnp.arange(view.size)))[0, :, 0].tolist()
         [0.0, 1.0, 2.0, 3.0, 4.0]
     """
     n, time, channels = shape

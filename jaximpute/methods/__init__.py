@@ -1,1 +1,5 @@
 """The published methods, one file each."""
+
+from jaximpute.methods.spirit import spirit
+
+__all__ = ["spirit"]
