@@ -2,7 +2,7 @@
 
 import importlib
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
@@ -19,17 +19,18 @@ class Entry(NamedTuple):
         kinds: the kinds of data it takes: `table`, `series` or both.
         tag: what a completion is: `point`, `mean` or `draws`.
         inductive: whether it completes rows it was not given.
-        target: `module:function`. A factory returns a `Method`; a recipe, marked by `recipe=True`,
-            takes `(data, kind, preset, times)` first and returns a `Plan`.
-        recipe: see target.
+        factory: `module:function`, which makes the `Method` from keyword options.
+        recipe: `module:function`, which sets a factory up for given data: it takes
+            `(data, *, kind, times, **options)` and returns a `Plan`. Its presets are in
+            `jaximpute.recipes.PRESETS`.
     """
 
     summary: str
     kinds: tuple[str, ...]
     tag: str
     inductive: bool
-    target: str
-    recipe: bool = False
+    factory: str
+    recipe: str | None = None
 
 
 class Plan(NamedTuple):
@@ -49,8 +50,82 @@ class Plan(NamedTuple):
 _TABLE, _SERIES, _BOTH = ("table",), ("series",), ("table", "series")
 
 METHODS: dict[str, Entry] = {
-    "mean": Entry(
-        "each column's mean", _BOTH, "point", True, "jaximpute.baselines.columns:mean"
+    "mean": Entry("each column's mean", _BOTH, "point", True, "jaximpute.baselines.columns:mean"),
+    "median": Entry(
+        "each column's median", _BOTH, "point", True, "jaximpute.baselines.columns:median"
+    ),
+    "mode": Entry(
+        "each column's most frequent value",
+        _BOTH,
+        "point",
+        True,
+        "jaximpute.baselines.columns:mode",
+    ),
+    "locf": Entry(
+        "last observation carried forward",
+        _SERIES,
+        "point",
+        True,
+        "jaximpute.baselines.interpolation:locf",
+    ),
+    "nocb": Entry(
+        "next observation carried backward",
+        _SERIES,
+        "point",
+        True,
+        "jaximpute.baselines.interpolation:nocb",
+    ),
+    "linear": Entry(
+        "straight lines between observations",
+        _SERIES,
+        "point",
+        True,
+        "jaximpute.baselines.interpolation:linear",
+    ),
+    "pchip": Entry(
+        "monotone cubic interpolation", _SERIES, "point", True, "jaximpute.baselines.cubic:pchip"
+    ),
+    "akima": Entry(
+        "Akima's cubic interpolation", _SERIES, "point", True, "jaximpute.baselines.cubic:akima"
+    ),
+    "moving_average": Entry(
+        "exponentially weighted average of the neighbours in time",
+        _SERIES,
+        "point",
+        True,
+        "jaximpute.baselines.interpolation:moving_average",
+    ),
+    "kalman": Entry(
+        "smoother of a random walk observed with noise, each channel apart",
+        _SERIES,
+        "point",
+        True,
+        "jaximpute.baselines.kalman:kalman",
+    ),
+    "gaussian": Entry(
+        "conditional mean of a Gaussian fitted by EM, over columns and time",
+        _BOTH,
+        "point",
+        True,
+        "jaximpute.baselines.gaussian:gaussian",
+    ),
+    "knn": Entry(
+        "average of the nearest rows", _TABLE, "point", True, "jaximpute.baselines.knn:knn"
+    ),
+    "soft_impute": Entry(
+        "low-rank completion by soft-thresholded singular values",
+        _BOTH,
+        "point",
+        False,
+        "jaximpute.baselines.soft_impute:soft_impute",
+    ),
+    "spirit": Entry(
+        "SPIRIT (Chen et al., 2026): particles that climb a learned score",
+        _BOTH,
+        "point",
+        True,
+        "jaximpute.methods.spirit:spirit",
+        "jaximpute.recipes:spirit",
     ),
 }
 
@@ -78,10 +153,15 @@ def entry(name: str, kind: str | None = None) -> Entry:
 
 
 def options(name: str) -> dict[str, inspect.Parameter]:
-    """The keyword options of a method, from its signature."""
-    given = ("data", "kind", "preset", "times")
-    parameters = inspect.signature(_load(entry(name))).parameters
-    return {key: value for key, value in parameters.items() if key not in given}
+    """The keyword options of a method: those of its recipe, then those of its factory."""
+    found = entry(name)
+    found_in = [path for path in (found.recipe, found.factory) if path is not None]
+    merged: dict[str, inspect.Parameter] = {}
+    for path in found_in:
+        for key, parameter in inspect.signature(_load(path)).parameters.items():
+            if parameter.kind is parameter.KEYWORD_ONLY and key not in _GIVEN:
+                merged.setdefault(key, parameter)
+    return merged
 
 
 def build(
@@ -116,19 +196,37 @@ def build(
     for key in chosen:
         if key not in allowed:
             raise OptionError(f"method '{name}' has no option '{key}'{_hint(key, list(allowed))}")
-    target = _load(found)
-    if found.recipe:
-        return target(data, kind=kind, preset=preset, times=times, **chosen)
-    if "times" in inspect.signature(target).parameters:
+        _check_type(name, allowed[key], chosen[key])
+    if found.recipe is not None:
+        preset_options = _load("jaximpute.recipes:PRESETS")[name][preset]
+        return _load(found.recipe)(data, kind=kind, times=times, **(preset_options | chosen))
+    factory = _load(found.factory)
+    if "times" in inspect.signature(factory).parameters:
         chosen["times"] = times
-    return Plan(target(**chosen))
+    return Plan(factory(**chosen))
 
 
 _options = options  # `build` has an argument of the same name
 
 
-def _load(found: Entry) -> Callable[..., Any]:
-    module, function = found.target.split(":")
+# what the library itself passes, and so no option of a user's
+_GIVEN = ("data", "kind", "preset", "times", "view")
+
+
+def _check_type(name: str, parameter: inspect.Parameter, value: Any) -> None:
+    kinds = {int: (int,), float: (int, float), bool: (bool,), str: (str,)}
+    wanted = parameter.annotation
+    if wanted not in kinds:
+        return
+    if not isinstance(value, kinds[wanted]) or (isinstance(value, bool) and wanted is not bool):
+        raise OptionError(
+            f"option '{parameter.name}' of method '{name}' is {value!r}; expected "
+            f"{'an' if wanted is int else 'a'} {wanted.__name__}, for instance {parameter.default!r}"
+        )
+
+
+def _load(path: str) -> Any:
+    module, function = path.split(":")
     return getattr(importlib.import_module(module), function)
 
 

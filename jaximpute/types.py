@@ -5,7 +5,7 @@ A method is a tuple of pure functions, a network is a pair of them, and data is 
 """
 
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import jax
 from jaxtyping import Array, Bool, Float, Key, PyTree
@@ -106,10 +106,6 @@ class Process(NamedTuple):
     prior: Callable[..., jax.Array]
 
 
-class Hook(Protocol):
-    """Called between chunks of steps; True stops the run.
-
-    `t` counts the steps done, and the leaves of `info` carry a leading axis over the chunk.
-    """
-
-    def __call__(self, t: int, state: State, info: Info) -> bool: ...
+# Called between chunks as `(t, state, info)`; True stops the run. `t` counts the steps done, and the
+# leaves of `info` carry a leading axis over the chunk.
+Hook: TypeAlias = Callable[[int, State, Info], bool]

@@ -11,7 +11,7 @@ def identity(shape: tuple[int, ...]) -> View:
     return View(shape[0], lambda x, i: x[i], lambda rows: rows)
 
 
-def windows(shape: tuple[int, ...], length: int, stride: int = 1) -> View:
+def windows(shape: tuple[int, ...], length: int, stride: int = 1, apart: bool = False) -> View:
     r"""Windows over the time axis of series `(n, time, channels)`.
 
     Row `(s, j)` of the view is `x[s, a_j : a_j + length]` with `a_j = j * stride`; a last window is
@@ -24,9 +24,11 @@ def windows(shape: tuple[int, ...], length: int, stride: int = 1) -> View:
         length: steps in a window, in 1..time; a longer one is cut to `time`.
         stride: steps between window starts, in 1..length: with a longer one, entries between
             windows would belong to none.
+        apart: whether each channel is a series of its own.
 
     Returns:
-        A view with `n * windows` rows of shape `(length, channels)`.
+        A view with `n * windows` rows of shape `(length, channels)`; with `apart`,
+        `n * channels * windows` rows of shape `(length, 1)`.
 
     Example:
         >>> import jax.numpy as jnp
@@ -37,6 +39,8 @@ def windows(shape: tuple[int, ...], length: int, stride: int = 1) -> View:
         >>> view.fold(view.take(x, jnp.arange(view.size)))[0, :, 0].tolist()
         [0.0, 1.0, 2.0, 3.0, 4.0]
     """
+    if apart:
+        return _each_channel(shape, length, stride)
     n, time, channels = shape
     length = min(length, time)
     if not 1 <= stride <= length:
@@ -48,18 +52,32 @@ def windows(shape: tuple[int, ...], length: int, stride: int = 1) -> View:
 
     def take(x, i):
         series, window = i // len(starts), i % len(starts)
-        steps = jnp.asarray(starts)[window][:, None] + jnp.arange(length)
+        steps = jnp.asarray(starts)[window][:, None] + jnp.arange(length)[None]
         return x[series[:, None], steps]
 
     def fold(rows):
         flat = rows.reshape(n, len(starts) * length, channels)
         # a sum of gathers, one per covering window: a scatter-add runs serially on CPU
         total = sum(
-            jnp.where(covered[:, j, None], flat[:, cover[:, j]], 0) for j in range(cover.shape[1])
+            jnp.where(covered[None, :, j, None], flat[:, cover[:, j]], 0)
+            for j in range(cover.shape[1])
         )
-        return total / covered.sum(1)[:, None].astype(rows.dtype)
+        return total / covered.sum(1)[None, :, None].astype(rows.dtype)
 
     return View(n * len(starts), take, fold)
+
+
+def _each_channel(shape: tuple[int, ...], length: int, stride: int) -> View:
+    n, time, channels = shape
+    view = windows((n * channels, time, 1), length, stride)
+
+    def take(x, i):
+        return view.take(x.swapaxes(1, 2).reshape(-1, time, 1), i)
+
+    def fold(rows):
+        return view.fold(rows).reshape(n, channels, time).swapaxes(1, 2)
+
+    return View(view.size, take, fold)
 
 
 def _cover(starts: np.ndarray, length: int, time: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,44 @@
+"""Every method, built small, on data with every awkward thing a contract must survive."""
+
+import jax
+import jax.numpy as jnp
+
+from jaximpute import registry
+from jaximpute.types import Observed
+
+# options that make the learned methods small enough to be built for each test
+SMALL = {
+    "spirit": {
+        "width": 16,
+        "score_steps": 4,
+        "moves": 2,
+        "batch": 8,
+        "steps": 2,
+        "window": 6,
+        "start": "mean",
+    },
+}
+CASES = [(name, kind) for kind in ("table", "series") for name in registry.names(kind)]
+
+
+def awkward(kind: str, rows: int = 24) -> Observed:
+    """Correlated data with holes, a fully observed column, a fully missing row, a padding row.
+
+    A series has its rows along time: its fully missing row is one time step of one series, and its
+    padding row a second series of weight 0.
+    """
+    k_level, k_noise, k_mask = jax.random.split(jax.random.key(7), 3)
+    level = jnp.cumsum(jax.random.normal(k_level, (rows, 1)), axis=0) / 3
+    x = level * jnp.array([[1.0, -1.0, 0.5]]) + 0.1 * jax.random.normal(k_noise, (rows, 3))
+    mask = jax.random.uniform(k_mask, x.shape) < 0.7
+    mask = mask.at[:, 0].set(True).at[rows // 2].set(False)
+    if kind == "series":
+        x, mask = jnp.stack([x, x + 1]), jnp.stack([mask, mask[::-1]])
+        weight = jnp.array([1.0, 0.0])
+    else:
+        weight = jnp.ones(rows).at[-1].set(0.0)
+    return Observed(jnp.where(mask, x, 0), mask, weight)
+
+
+def build(name: str, kind: str, data: Observed) -> registry.Plan:
+    return registry.build(name, data, kind=kind, preset="fast", options=SMALL.get(name))

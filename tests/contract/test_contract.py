@@ -1,0 +1,129 @@
+"""One contract over every registered method (and every kind of data it takes)."""
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaximpute import loop, registry
+from tests.contract.cases import CASES, awkward, build
+
+# a method is built and fitted once per case: most of the time here is compilation
+_fitted: dict = {}
+
+
+@pytest.fixture(params=CASES, ids=lambda case: "-".join(case))
+def case(request):
+    name, kind = request.param
+    if request.param not in _fitted:
+        data = awkward(kind)
+        plan = build(name, kind, data)
+        state = loop.fit(plan.method, jax.random.key(0), data, plan.steps, chunk=1)
+        _fitted[request.param] = (plan, data, state)
+    return name, *_fitted[request.param]
+
+
+def completions(method, state, data):
+    """All the ways in which a method completes these rows."""
+    if method.fill is not None:
+        yield jax.jit(method.fill)(state, data)
+    if method.sample is not None:
+        yield jax.jit(method.sample)(jax.random.key(1), state, data)
+
+
+def test_abilities_match_the_registry(case):
+    name, plan, _, _ = case
+    entry = registry.entry(name)
+    assert (plan.method.sample is not None) == entry.inductive
+    assert plan.method.fill is not None or plan.method.sample is not None
+    assert plan.method.tag == entry.tag
+
+
+def test_observed_entries_come_back_and_all_is_finite(case):
+    _, plan, data, state = case
+    for filled in completions(plan.method, state, data):
+        assert filled.shape == data.values.shape
+        assert filled.dtype == data.values.dtype
+        np.testing.assert_array_equal(
+            np.asarray(filled)[data.mask], np.asarray(data.values)[data.mask]
+        )
+        assert np.isfinite(filled).all()
+
+
+def test_init_is_abstract_and_step_keeps_types(case):
+    _, plan, data, _ = case
+    state = jax.eval_shape(plan.method.init, jax.random.key(0), data)
+    after, info = jax.eval_shape(plan.method.step, jax.random.key(0), state, data)
+    # weak types would compile every chunk twice
+    described = [
+        jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), tree) for tree in (state, after)
+    ]
+    assert described[0] == described[1]
+    assert not [leaf for leaf in jax.tree.leaves(state) if getattr(leaf, "weak_type", False)]
+    assert info.loss.shape == ()
+    assert all(value.shape == () for value in info.metrics.values())
+
+
+def test_chunks_and_resume_do_not_matter_and_two_chunks_trace_once(case):
+    _, plan, data, _ = case
+
+    def fit(n, chunk, **resume):
+        return loop.fit(plan.method, jax.random.key(3), data, n, chunk=chunk, **resume)
+
+    compiled = loop.run._cache_size()
+    whole = fit(4, 2)
+    assert loop.run._cache_size() == compiled + 1
+    part, single = fit(2, 2), fit(4, 1)
+    resumed = fit(4, 2, state=part, start=2)
+    chex.assert_trees_all_equal(whole, resumed)
+    chex.assert_trees_all_close(_numbers(whole), _numbers(single), rtol=2e-3, atol=2e-3)
+
+
+def test_jit_equals_no_jit(case):
+    _, plan, data, state = case
+    complete = plan.method.fill or (lambda s, d: plan.method.sample(jax.random.key(1), s, d))
+    np.testing.assert_allclose(
+        complete(state, data), jax.jit(complete)(state, data), rtol=1e-3, atol=1e-4
+    )
+
+
+def test_vmap_over_keys(case):
+    _, plan, data, _ = case
+
+    def fit(key):
+        k_init, k_run = jax.random.split(key)
+        return loop.steps(plan.method, k_run, plan.method.init(k_init, data), data, 0, 1)[0]
+
+    many = jax.jit(jax.vmap(fit))(jax.random.split(jax.random.key(5), 2))
+    key = jax.random.split(jax.random.key(5), 2)[1]
+    one = loop.fit(plan.method, key, data, 1, chunk=1)
+    second = jax.tree.map(lambda leaf: leaf[1], _numbers(many))
+    chex.assert_trees_all_close(second, _numbers(one), rtol=2e-3, atol=2e-3)
+
+
+def test_padding_rows_are_inert(case):
+    _, plan, data, state = case
+    real = np.asarray(data.weight) > 0
+    spoilt = data._replace(values=jnp.where(data.mask & ~_rows(real, data), 9.0, data.values))
+    other = loop.fit(plan.method, jax.random.key(0), spoilt, plan.steps, chunk=1)
+    for before, after in zip(
+        completions(plan.method, state, data),
+        completions(plan.method, other, spoilt),
+        strict=True,
+    ):
+        np.testing.assert_allclose(before[real], after[real], rtol=1e-4, atol=1e-4)
+
+
+def test_the_callers_arrays_survive(case):
+    _, plan, data, _ = case
+    loop.fit(plan.method, jax.random.key(0), data, plan.steps, chunk=1)
+    assert not any(leaf.is_deleted() for leaf in data)
+
+
+def _rows(real, data):
+    return real.reshape(-1, *(1,) * (data.values.ndim - 1))
+
+
+def _numbers(tree):
+    return [leaf for leaf in jax.tree.leaves(tree) if jnp.issubdtype(leaf.dtype, jnp.floating)]
