@@ -28,6 +28,7 @@ _NAMES = {
     "run": "jaximpute.loop",
     "fit": "jaximpute.loop",
     "complete": "jaximpute.loop",
+    "draw_many": "jaximpute.draws",
     # errors
     "JaximputeError": "jaximpute._errors",
     "DataError": "jaximpute._errors",

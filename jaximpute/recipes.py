@@ -7,7 +7,9 @@ the factory, are the preset `balanced`.
 from functools import partial
 from typing import Any
 
-from jaximpute import registry
+from jaximpute import processes, registry
+from jaximpute._errors import OptionError
+from jaximpute.methods.diffusion import diffusion as make_diffusion
 from jaximpute.methods.spirit import spirit as make_spirit
 from jaximpute.nets import adaln_mlp
 from jaximpute.types import Observed
@@ -32,6 +34,12 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
             "apply_grad": "adam",
             "weights": True,
         },
+    },
+    "diffusion": {
+        "fast": {"steps": 3, "sde_steps": 50, "width": 128},
+        "balanced": {},
+        "best": {"steps": 40},
+        "paper": {},
     },
 }
 
@@ -66,12 +74,60 @@ def spirit(
     Returns:
         The method and its number of steps.
     """
-    shape, first = data.values.shape, registry.build(start, data, kind=kind, times=times).method
+    first = registry.build(start, data, kind=kind, times=times).method
+    event, view = _rows(data, kind, window, stride)
+    net = adaln_mlp(event, width=width, layers=layers)
+    return registry.Plan(make_spirit(net, first, view=view, **options), steps)
+
+
+def diffusion(
+    data: Observed,
+    *,
+    kind: str,
+    times: Any = None,
+    steps: int = 10,
+    start: str = "gaussian",
+    process: str = "vp",
+    window: int = 24,
+    width: int = 256,
+    layers: int = 3,
+    **options: Any,
+) -> registry.Plan:
+    """The plain diffusion for given data, on windows that do not overlap; see `spirit`.
+
+    Args:
+        data: what it will run on.
+        kind: `series` or `table`.
+        times: positions of the steps of a series, for the start.
+        steps: rounds of score learning.
+        start: the name of an inductive method, which completes the rows to learn from.
+        process: `vp` or `ve`.
+        window: steps in a window of a series.
+        width: hidden width of the score network.
+        layers: its number of residual blocks.
+        options: of the factory.
+
+    Returns:
+        The method and its number of steps.
+
+    Raises:
+        OptionError: no such process.
+    """
+    if process not in ("vp", "ve"):
+        raise OptionError(f"process is '{process}'; expected one of vp, ve")
+    first = registry.build(start, data, kind=kind, times=times).method
+    event, view = _rows(data, kind, window, window)
+    net = adaln_mlp(event, width=width, layers=layers)
+    noising = getattr(processes, process)()
+    return registry.Plan(make_diffusion(net, first, noising, view=view, **options), steps)
+
+
+def _rows(data: Observed, kind: str, window: int, stride: int) -> tuple[tuple[int, ...], Any]:
+    """The shape of a network's rows, and the view that cuts them."""
+    shape = data.values.shape
     if kind == "table":
-        net = adaln_mlp(shape[1:], width=width, layers=layers)
-        return registry.Plan(make_spirit(net, first, view=identity, **options), steps)
+        return shape[1:], identity
     length = min(window, shape[1])
     apart = length * shape[2] > WIDEST
-    net = adaln_mlp((length, 1 if apart else shape[2]), width=width, layers=layers)
     view = partial(windows, length=length, stride=min(stride, length), apart=apart)
-    return registry.Plan(make_spirit(net, first, view=view, **options), steps)
+    return (length, 1 if apart else shape[2]), view

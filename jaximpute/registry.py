@@ -127,6 +127,14 @@ METHODS: dict[str, Entry] = {
         "jaximpute.methods.spirit:spirit",
         "jaximpute.recipes:spirit",
     ),
+    "diffusion": Entry(
+        "draws of a reverse diffusion under the same kind of score, which SPIRIT argues against",
+        _BOTH,
+        "draws",
+        True,
+        "jaximpute.methods.diffusion:diffusion",
+        "jaximpute.recipes:diffusion",
+    ),
 }
 
 
@@ -214,8 +222,10 @@ _GIVEN = ("data", "kind", "preset", "times", "view")
 
 
 def _check_type(name: str, parameter: inspect.Parameter, value: Any) -> None:
+    from jaximpute.types import Scalar  # loads jax, which listing methods does not need
+
     kinds = {int: (int,), float: (int, float), bool: (bool,), str: (str,)}
-    wanted = parameter.annotation
+    wanted = float if parameter.annotation is Scalar else parameter.annotation
     if wanted not in kinds:
         return
     if not isinstance(value, kinds[wanted]) or (isinstance(value, bool) and wanted is not bool):

@@ -13,6 +13,7 @@ from jaxtyping import Array, Bool, Float, Key, PyTree
 PRNGKey: TypeAlias = Key[Array, ""]
 Params: TypeAlias = PyTree
 State: TypeAlias = PyTree
+Scalar: TypeAlias = float | Float[Array, ""]
 Tag: TypeAlias = Literal["point", "mean", "draws"]
 Kind: TypeAlias = Literal["table", "series"]
 

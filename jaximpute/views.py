@@ -2,6 +2,7 @@
 
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Bool, Float
 
 from jaximpute.types import View
 
@@ -65,6 +66,14 @@ def windows(shape: tuple[int, ...], length: int, stride: int = 1, apart: bool = 
         return total / covered.sum(1)[None, :, None].astype(rows.dtype)
 
     return View(n * len(starts), take, fold)
+
+
+def row_weight(
+    view: View, weight: Float[Array, "n"], where: Bool[Array, "n *event"]
+) -> Float[Array, "rows"]:
+    """The weight of each row of a view; 0 for a row none of whose entries is in `where`."""
+    spread = jnp.where(where, weight.reshape(-1, *(1,) * (where.ndim - 1)), 0)
+    return view.take(spread, jnp.arange(view.size)).reshape(view.size, -1).max(axis=1)
 
 
 def _each_channel(shape: tuple[int, ...], length: int, stride: int) -> View:

@@ -9,7 +9,7 @@ import optax
 from jaxtyping import Array, Bool, Float
 
 from jaximpute.masking import clamp
-from jaximpute.types import Observed, PRNGKey, View
+from jaximpute.types import Observed, PRNGKey, Scalar, View
 
 Score = Callable[[jax.Array], jax.Array]
 
@@ -25,11 +25,11 @@ class Particles(NamedTuple):
 class Recursion(NamedTuple):
     """The settings of the recursion; `spirit` documents them."""
 
-    eta: float
+    eta: Scalar
     optimiser: optax.GradientTransformation
     weights: bool
     weight_norm: str
-    temperature: float
+    temperature: Scalar
     ess_floor: float
     dissipative: str
 

@@ -7,7 +7,7 @@ the two stages alternate.
 """
 
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -27,8 +27,8 @@ from jaximpute.methods._particles import (
     normalise,
 )
 from jaximpute.optimise import descend
-from jaximpute.types import Info, Method, Net, Observed, Params, PRNGKey, State, View
-from jaximpute.views import identity
+from jaximpute.types import Info, Method, Net, Observed, Params, PRNGKey, Scalar, State, View
+from jaximpute.views import identity, row_weight
 
 
 class Best(NamedTuple):
@@ -57,20 +57,20 @@ def spirit(
     start: Method,
     *,
     view: Callable[[tuple[int, ...]], View] = identity,
-    sigma: float = 0.1,
-    eta: float = 0.002,
-    lr: float = 1e-3,
+    sigma: Scalar = 0.1,
+    eta: Scalar = 0.002,
+    lr: Scalar = 1e-3,
     score_steps: int = 400,
     moves: int = 12,
     batch: int = 512,
     centre: bool = False,
-    score_on: Literal["observed", "all"] = "observed",
-    apply_grad: Literal["plain", "adam"] = "plain",
+    score_on: str = "observed",
+    apply_grad: str = "plain",
     weights: bool = False,
-    weight_norm: Literal["mean", "sum"] = "mean",
-    temperature: float = 1.0,
+    weight_norm: str = "mean",
+    temperature: Scalar = 1.0,
     ess_floor: float = 0.0,
-    dissipative: Literal["none", "ve", "vp"] = "none",
+    dissipative: str = "none",
     holdout: float = 0.05,
 ) -> Method:
     r"""SPIRIT (Chen et al., 2026): learn a score, let the missing entries climb it, repeat.
@@ -182,7 +182,7 @@ def spirit(
         return lambda rows: net.apply(params, rows, jnp.full((1,), sigma, rows.dtype), ())
 
     def particles(x: jax.Array, data: Observed) -> Particles:
-        real = _row_weight(view(x.shape), data.weight, jnp.full(x.shape, True))
+        real = row_weight(view(x.shape), data.weight, jnp.full(x.shape, True))
         log_w = normalise(jnp.log(real))
         return Particles(x, log_w, apply.init((x, log_w)))
 
@@ -224,7 +224,7 @@ def spirit(
     def learn(key, state: SpiritState, shown: Observed, rows: View, level: Coordinates):
         x = state.particles.x
         # rows in which nothing is observed teach nothing
-        weight = _row_weight(rows, shown.weight, shown.mask)
+        weight = row_weight(rows, shown.weight, shown.mask)
 
         def loss(params, k):
             k_rows, k_noise = jax.random.split(k)
@@ -262,12 +262,6 @@ def spirit(
 def _hide(data: Observed, held: jax.Array) -> Observed:
     mask = data.mask & ~held
     return data._replace(values=jnp.where(mask, data.values, 0), mask=mask)
-
-
-def _row_weight(rows: View, weight: jax.Array, where: jax.Array) -> jax.Array:
-    """The weight of each row of a view; 0 if none of its entries is in `where`."""
-    spread = jnp.where(where, weight.reshape(-1, *(1,) * (where.ndim - 1)), 0)
-    return rows.take(spread, jnp.arange(rows.size)).reshape(rows.size, -1).max(axis=1)
 
 
 def _error(x: jax.Array, data: Observed, held: jax.Array) -> jax.Array:

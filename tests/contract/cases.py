@@ -8,6 +8,15 @@ from jaximpute.types import Observed
 
 # options that make the learned methods small enough to be built for each test
 SMALL = {
+    "diffusion": {
+        "width": 16,
+        "score_steps": 4,
+        "batch": 8,
+        "steps": 2,
+        "window": 6,
+        "sde_steps": 4,
+        "start": "mean",
+    },
     "spirit": {
         "width": 16,
         "score_steps": 4,

@@ -1,0 +1,58 @@
+"""Many random completions of the same rows."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from jaximpute import registry
+from jaximpute._errors import OptionError
+from jaximpute.types import Method, Observed, PRNGKey, State
+
+
+def draw_many(
+    method: Method, key: PRNGKey, state: State, data: Observed, n: int, *, batch: int = 1
+) -> Float[Array, "draws n *event"]:
+    """`n` random completions, `batch` of them at a time.
+
+    Args:
+        method: one whose tag is `draws`.
+        key: draw `i` uses the i-th of `n` keys split from it.
+        state: what `fit` returned.
+        data: the rows to complete.
+        n: number of draws, at least 1.
+        batch: draws computed together; memory grows with it.
+
+    Returns:
+        The draws, stacked.
+
+    Raises:
+        OptionError: the method does not draw: repeating a point estimate is no sample.
+
+    Example:
+        >>> import jax, numpy as np, jaximpute as ji
+        >>> data = ji.observe(np.array([[1.0, np.nan], [2.0, 3.0]]))
+        >>> try:
+        ...     ji.draw_many(ji.baselines.mean(), jax.random.key(0), None, data, 5)
+        ... except ji.OptionError as error:
+        ...     print(error)
+        this method gives a point estimate, not random draws; methods that draw: diffusion
+    """
+    if method.tag != "draws" or method.sample is None:
+        drawing = [name for name in registry.names() if registry.entry(name).tag == "draws"]
+        raise OptionError(
+            f"this method gives a {method.tag} estimate, not random draws; methods that draw: "
+            f"{', '.join(drawing)}"
+        )
+    return _draw_many(method, jax.random.split(key, n), state, data, batch)
+
+
+@partial(jax.jit, static_argnames=("method", "batch"))
+def _draw_many(method, keys, state, data, batch):
+    return jax.lax.map(lambda key: method.sample(key, state, data), keys, batch_size=batch)
+
+
+def central(method: Method, key: PRNGKey, state: State, data: Observed, n: int = 20) -> jax.Array:
+    """One completion to report: the per-entry median of `n` draws."""
+    return jnp.median(draw_many(method, key, state, data, n), axis=0)

@@ -1,0 +1,79 @@
+"""Noising processes `dx = f(x, t) dt + g(t) dW` on t in [0, 1], from data to noise."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+
+from jaximpute.types import Process
+
+
+def vp(beta_min: float = 0.1, beta_max: float = 20.0) -> Process:
+    r"""The variance-preserving process, with a linear rate.
+
+    .. math:: dx = -\tfrac12 \beta(t)\,x\,dt + \sqrt{\beta(t)}\,dW, \quad
+        \beta(t) = \beta_{\min} + t\,(\beta_{\max} - \beta_{\min})
+
+    Args:
+        beta_min: rate at t = 0, positive.
+        beta_max: rate at t = 1.
+
+    Returns:
+        The process; its marginal is `alpha(t) x_0 + sigma(t) noise` with alpha^2 + sigma^2 = 1.
+
+    Example:
+        >>> alpha, sigma = vp().marginal(0.5)
+        >>> round(float(alpha**2 + sigma**2), 5)
+        1.0
+
+    Source: Song et al., "Score-Based Generative Modeling through SDEs" (2021), eq. (32).
+    """
+
+    def rate(t):
+        return beta_min + t * (beta_max - beta_min)
+
+    def marginal(t):
+        integral = beta_min * t + t**2 * (beta_max - beta_min) / 2
+        # expm1 keeps sigma exact near t = 0, where 1 - alpha^2 would cancel
+        return jnp.exp(-integral / 2), jnp.sqrt(-jnp.expm1(-jnp.asarray(integral)))
+
+    return Process(
+        marginal,
+        lambda x, t: -rate(t) / 2 * x,
+        lambda t: jnp.sqrt(rate(t)),
+        lambda key, shape: jax.random.normal(key, shape),
+    )
+
+
+def ve(sigma_min: float = 0.01, sigma_max: float = 10.0) -> Process:
+    r"""The variance-exploding process, geometric in its noise level.
+
+    .. math:: dx = g(t)\,dW, \quad g(t) = \sigma(t)\sqrt{2\ln(\sigma_{\max}/\sigma_{\min})}, \quad
+        \sigma(t) = \sigma_{\min} (\sigma_{\max}/\sigma_{\min})^t
+
+    Args:
+        sigma_min: noise level at t = 0, positive.
+        sigma_max: noise level at t = 1, larger than the spread of the data.
+
+    Returns:
+        The process; its marginal is `x_0 + sqrt(sigma(t)^2 - sigma_min^2) noise`.
+
+    Example:
+        >>> alpha, sigma = ve(0.1, 10.0).marginal(1.0)
+        >>> float(alpha), round(float(sigma), 3)
+        (1.0, 10.0)
+
+    Source: Song et al. (2021), eq. (30).
+    """
+    log_ratio = math.log(sigma_max / sigma_min)
+
+    def marginal(t):
+        variance = sigma_min**2 * jnp.expm1(2 * log_ratio * jnp.asarray(t))
+        return jnp.ones_like(variance), jnp.sqrt(variance)
+
+    return Process(
+        marginal,
+        lambda x, t: jnp.zeros_like(x),
+        lambda t: sigma_min * jnp.exp(log_ratio * t) * math.sqrt(2 * log_ratio),
+        lambda key, shape: marginal(1.0)[1] * jax.random.normal(key, shape),
+    )
