@@ -4,18 +4,19 @@ from collections.abc import Callable
 
 import jax.numpy as jnp
 
-from jaximpute.types import Info, Method, Observed, State
+from jaximpute.types import Info, Method, Observed, PRNGKey, State
 
 
-def static_method(learn: Callable[[Observed], State], sample: Callable) -> Method:
-    """A method from `learn(data) -> state` and `sample(key, state, data) -> values`."""
-
-    def init(key, data):
-        del key
-        return learn(data)
+def static_method(
+    learn: Callable[[PRNGKey, Observed], State],
+    *,
+    sample: Callable | None = None,
+    fill: Callable | None = None,
+) -> Method:
+    """A method from `learn(key, data) -> state` and how that state completes rows."""
 
     def step(key, state, data):
         del key, data
         return state, Info(jnp.zeros(()), {})
 
-    return Method(init, step, sample=sample, tag="point")
+    return Method(learn, step, fill=fill, sample=sample, tag="point")

@@ -1,5 +1,7 @@
 """Column statistics: the least that anything else must beat."""
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -29,9 +31,76 @@ def mean() -> Method:
     return _fill_with(lambda data: channel_moments(data)[0])
 
 
-def _fill_with(statistic) -> Method:
+def median() -> Method:
+    """Each missing entry becomes the median of its column's observed entries.
+
+    With an even count it is the mean of the middle two. A column never observed gets 0.
+
+    Returns:
+        An inductive method (tag `point`). Series use one median per channel, over all times.
+
+    Example:
+        >>> import jax, numpy as np, jaximpute as ji
+        >>> data = ji.observe(np.array([[1.0], [2.0], [9.0], [np.nan]]))
+        >>> method = ji.baselines.median()
+        >>> state = ji.fit(method, jax.random.key(0), data, 0)
+        >>> ji.complete(method, jax.random.key(1), state, data)[3].tolist()
+        [2.0]
+    """
+    return _fill_with(_median)
+
+
+def mode() -> Method:
+    """Each missing entry becomes its column's most frequent observed value.
+
+    The smallest such value if several are equally frequent; 0 for a column never observed.
+
+    Returns:
+        An inductive method (tag `point`). Series use one mode per channel, over all times.
+
+    Example:
+        >>> import jax, numpy as np, jaximpute as ji
+        >>> data = ji.observe(np.array([[1.0], [3.0], [3.0], [np.nan]]))
+        >>> method = ji.baselines.mode()
+        >>> state = ji.fit(method, jax.random.key(0), data, 0)
+        >>> ji.complete(method, jax.random.key(1), state, data)[3].tolist()
+        [3.0]
+    """
+    return _fill_with(_mode)
+
+
+def _median(data: Observed) -> jax.Array:
+    x, count = _sorted(data)
+    middle = jnp.stack([jnp.maximum(count - 1, 0) // 2, count // 2])
+    return jnp.where(count > 0, jnp.take_along_axis(x, middle, axis=0).mean(0), 0)
+
+
+def _mode(data: Observed) -> jax.Array:
+    x, count = _sorted(data)
+    place = jnp.arange(x.shape[0])[:, None]
+    fresh = jnp.concatenate([jnp.ones_like(x[:1], bool), x[1:] != x[:-1]])
+    run_start = jax.lax.cummax(jnp.where(fresh, place, 0), axis=0)
+    run_length = jnp.where(place < count[None], place - run_start + 1, 0)
+    found = jnp.take_along_axis(x, jnp.argmax(run_length, axis=0)[None], axis=0)[0]
+    return jnp.where(count > 0, found, 0)
+
+
+def _sorted(data: Observed) -> tuple[jax.Array, jax.Array]:
+    """The observed values of real rows in order, column by column, then infinities; their count."""
+    real = (data.weight > 0).reshape(-1, *(1,) * (data.values.ndim - 1))
+    d = data.values.shape[-1]
+    used = (data.mask & real).reshape(-1, d)
+    x = jnp.where(used, data.values.reshape(-1, d), jnp.inf)
+    return jnp.sort(x, axis=0), used.sum(0)
+
+
+def _fill_with(statistic: Callable[[Observed], jax.Array]) -> Method:
+    def learn(key, data):
+        del key
+        return statistic(data)
+
     def sample(key, state: Float[Array, "d"], data: Observed) -> jax.Array:
         del key
         return clamp(jnp.broadcast_to(state, data.values.shape), data)
 
-    return static_method(statistic, sample)
+    return static_method(learn, sample=sample)

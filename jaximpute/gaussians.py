@@ -1,0 +1,123 @@
+"""Conditional Gaussians: what the missing coordinates of a row are, given its observed ones.
+
+Which coordinates are missing differs from row to row, and shapes may not. A missing coordinate
+therefore keeps its place in the covariance of the observed ones, as a row and column of the
+identity, which the factorisation passes through untouched.
+"""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+# a device's fast matrix products keep three digits, and these feed a factorisation
+_EXACT = "highest"
+
+
+def conditional_mean(
+    x: Float[Array, "n d"],
+    mask: Bool[Array, "n d"],
+    mean: Float[Array, "d"],
+    cov: Float[Array, "d d"],
+) -> Float[Array, "n d"]:
+    r"""The rows with every coordinate replaced by its mean given the observed ones.
+
+    .. math:: E[x \mid x_o] = \mu + \Sigma_{\cdot o} \Sigma_{oo}^{-1} (x_o - \mu_o)
+
+    Args:
+        x: rows; what is not observed is ignored.
+        mask: True = observed.
+        mean: of the Gaussian.
+        cov: of the Gaussian, positive definite.
+
+    Returns:
+        Means of all coordinates: the observed ones come back up to rounding, so `clamp` them. Rows
+        for which the factorisation fails in this precision are NaN.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> x, mask = jnp.array([[2.0, 0.0]]), jnp.array([[True, False]])
+        >>> cov = jnp.array([[1.0, 0.5], [0.5, 1.0]])
+        >>> conditional_mean(x, mask, jnp.zeros(2), cov).tolist()
+        [[2.0, 1.0]]
+    """
+    n, d = x.shape
+    means = jax.vmap(_mean, in_axes=(0, 0, None, None))
+    batches = jax.lax.map(lambda part: means(part[0], part[1], mean, cov), _in_batches(x, mask))
+    return batches.reshape(-1, d)[:n]
+
+
+def conditional_moments(
+    x: Float[Array, "n d"],
+    mask: Bool[Array, "n d"],
+    weight: Float[Array, "n"],
+    mean: Float[Array, "d"],
+    cov: Float[Array, "d d"],
+) -> tuple[Float[Array, "n d"], Float[Array, "d d"]]:
+    r"""`conditional_mean`, and the rows' weighted average of the covariance that is left.
+
+    .. math:: \frac{\sum_n w_n (\Sigma - \Sigma_{\cdot o} \Sigma_{oo}^{-1} \Sigma_{o \cdot})}
+        {\sum_n w_n}, \quad o = o_n
+
+    This is what the expectation step of EM adds to the covariance of the completed rows.
+
+    Args:
+        x: see `conditional_mean`, as `mask`, `mean` and `cov`.
+        weight: of the rows, not negative.
+
+    Returns:
+        The means `(n, d)` and the average covariance `(d, d)`, 0 where either was observed.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> x, mask = jnp.array([[2.0, 0.0]]), jnp.array([[True, False]])
+        >>> cov = jnp.array([[1.0, 0.5], [0.5, 1.0]])
+        >>> conditional_moments(x, mask, jnp.ones(1), jnp.zeros(2), cov)[1].tolist()
+        [[0.0, 0.0], [0.0, 0.75]]
+    """
+    n, d = x.shape
+
+    def batch(total, part):
+        x, mask, weight = part
+        means, left = jax.vmap(_moments, in_axes=(0, 0, None, None))(x, mask, mean, cov)
+        left = jnp.where(weight[:, None, None] > 0, left, 0)
+        return total + jnp.einsum("n,nij->ij", weight, left, precision=_EXACT), means
+
+    total, means = jax.lax.scan(batch, jnp.zeros_like(cov), _in_batches(x, mask, weight))
+    total = total / jnp.maximum(weight.sum(), jnp.finfo(cov.dtype).tiny)
+    return means.reshape(-1, d)[:n], total
+
+
+def _factor(mask: Bool[Array, "d"], cov: Float[Array, "d d"]) -> Float[Array, "d d"]:
+    both = mask[:, None] & mask[None]
+    return jnp.linalg.cholesky(jnp.where(both, cov, jnp.eye(cov.shape[0], dtype=cov.dtype)))
+
+
+def _mean(x, mask, mean, cov):
+    residual = jnp.where(mask, x - mean, 0)
+    solved = jax.scipy.linalg.cho_solve((_factor(mask, cov), True), residual)
+    # where unobserved both factors of the identity left a 0
+    return mean + jnp.matmul(cov, solved, precision=_EXACT)
+
+
+def _moments(x, mask, mean, cov):
+    residual = jnp.where(mask, x - mean, 0)
+    right = jnp.concatenate([jnp.where(mask[:, None], cov, 0), residual[:, None]], axis=1)
+    half = jax.scipy.linalg.solve_triangular(_factor(mask, cov), right, lower=True)
+    cross = jnp.matmul(half[:, :-1].T, half, precision=_EXACT)
+    neither = ~mask[:, None] & ~mask[None]
+    return mean + cross[:, -1], jnp.where(neither, cov - cross[:, :-1], 0)
+
+
+def _in_batches(x, *others):
+    """Batches of rows, first; the last is made up with zeros, which is to say rows of weight 0."""
+    n, d = x.shape
+    size = min(n, _batch(d))
+    return tuple(
+        jnp.pad(a, [(0, -n % size)] + [(0, 0)] * (a.ndim - 1)).reshape(-1, size, *a.shape[1:])
+        for a in (x, *others)
+    )
+
+
+def _batch(d: int) -> int:
+    """Rows whose matrices fit into 8 MiB together."""
+    return max(1, 2**21 // d**2)
