@@ -3,6 +3,8 @@
 import os
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+# factorisations of small matrices: threads that spin for one another only slow them down
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # most of the time in these tests is compilation, of programs that run for milliseconds
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 

@@ -1,0 +1,281 @@
+"""`impute`: one call, any container, nothing changed but the gaps."""
+
+import time as clock
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from jaximpute import hooks, loop, registry, report
+from jaximpute._errors import ImputationWarning, JaximputeError, OptionError
+from jaximpute._version import __version__
+from jaximpute.data import codec as coding
+from jaximpute.data import series
+from jaximpute.data.frames import Container, Frame, read, write
+from jaximpute.masking import observe
+from jaximpute.report import Curve, Report
+from jaximpute.types import Hook, Kind, Observed
+
+_PREFERRED = {"table": ("spirit", "gaussian", "mean"), "series": ("spirit", "linear", "mean")}
+
+
+class Result(NamedTuple):
+    """A completed container and where it comes from.
+
+    Attributes:
+        data: the completed copy.
+        mask: True = was observed; of the array's shape, or `(rows, columns)` for frames.
+        report: what was done, as plain values for JSON; see `fill`.
+    """
+
+    data: Container
+    mask: np.ndarray
+    report: Report
+
+
+class Filled(NamedTuple):
+    """`fill`'s answer: cells coded like `Frame.values`, NaN where left empty, and the report."""
+
+    values: np.ndarray
+    report: Report
+
+
+def impute(
+    data: Container,
+    method: str = "auto",
+    *,
+    time: Any = None,
+    seed: int = 0,
+    preset: str = "balanced",
+    max_gap: Any = None,
+    progress: bool = False,
+    **options: Any,
+) -> Container:
+    """Fill in the missing cells of a table or series.
+
+    Numbers are standardised, booleans, texts and categories become indicators, and the answer is
+    decoded back: whole numbers stay whole, categories stay categories. Columns that cannot be
+    learned (dates, free text, nothing observed) stay as they are, with a warning that names them.
+
+    Args:
+        data: a NumPy or JAX array (rows, columns) or (n, time, channels), or a pandas, polars or
+            pyarrow frame or series. NaN, None, NA and null are missing. A frame with a
+            `DatetimeIndex`, anything with `time`, and 3-D arrays are series; the rest are tables.
+        method: a name of `registry.names()`; `auto` picks by kind of data.
+        time: the column that holds the time stamps, or an array of them. In any order; absent rows
+            of a regular grid count as missing; irregular stamps go to methods that take them.
+        seed: of everything random; the same seed gives the same answer.
+        preset: `fast`, `balanced`, `best` or `paper`.
+        max_gap: leave gaps of a series that are longer empty, those at its ends included: a number
+            of steps, or a duration such as `"3h"` if the stamps are dates.
+        progress: show a progress bar (on stderr, if that is a terminal).
+        **options: of the method; `registry.options(name)` lists them.
+
+    Returns:
+        A copy of the container, of the same type, schema, index and column order. Observed cells
+        are bit-identical.
+
+    Raises:
+        DataError: the data cannot be used as given; the message names column and row.
+        TimeError: the time axis cannot be used.
+        OptionError: unknown method, preset or option, or a value it does not take.
+
+    Warns:
+        ImputationWarning: cells were left empty, rows were not in order of time, or the method
+            ended worse than it started on cells held out.
+
+    Example:
+        >>> import numpy as np, jaximpute as ji
+        >>> ji.impute(np.array([[1.0, 4.0], [3.0, np.nan]]), method="mean").tolist()
+        [[1.0, 4.0], [3.0, 4.0]]
+    """
+    result = _impute(data, method, time, seed, preset, max_gap, progress, options)
+    _warn(result.report["warnings"])
+    return result.data
+
+
+def impute_with_report(
+    data: Container,
+    method: str = "auto",
+    *,
+    time: Any = None,
+    seed: int = 0,
+    preset: str = "balanced",
+    max_gap: Any = None,
+    progress: bool = False,
+    **options: Any,
+) -> Result:
+    """`impute`, with the mask of what was observed and a report of what was done.
+
+    Args:
+        data: see `impute`, as for all arguments.
+        method: a name, or `auto`.
+        time: the time axis.
+        seed: of everything random.
+        preset: of the method.
+        max_gap: longest gap to fill.
+        progress: show a progress bar.
+        **options: of the method.
+
+    Returns:
+        The completed container, the mask and the report.
+
+    Raises:
+        DataError, TimeError, OptionError: see `impute`.
+
+    Example:
+        >>> import numpy as np
+        >>> result = impute_with_report(np.array([[1.0, 4.0], [3.0, np.nan]]), method="mean")
+        >>> result.report["missing"], result.report["filled"]
+        ({'1': 1}, 1)
+    """
+    result = _impute(data, method, time, seed, preset, max_gap, progress, options)
+    _warn(result.report["warnings"])
+    return result
+
+
+def choose(kind: Kind, inductive: bool = False) -> str:
+    """The method that `auto` means for a kind of data, and for rows to come if `inductive`."""
+    usable = [
+        name for name in registry.names(kind) if registry.entry(name).inductive or not inductive
+    ]
+    return next(name for name in _PREFERRED[kind] if name in usable)
+
+
+def fill(
+    frame: Frame,
+    method: str = "auto",
+    *,
+    seed: int = 0,
+    preset: str = "balanced",
+    max_gap: Any = None,
+    progress: bool = False,
+    options: Mapping[str, Any] | None = None,
+) -> Filled:
+    """`impute` between reading and writing; warns of nothing, the texts are in the report.
+
+    Args:
+        frame: what `data.frames.read` returned.
+        method: a name, or `auto`.
+        seed: of everything random.
+        preset: of the method.
+        max_gap: longest gap to fill, see `data.series.long_gaps`.
+        progress: show a progress bar.
+        options: of the method.
+
+    Returns:
+        `(rows, columns)` cells coded like `frame.values`, and the report: `method`, `options`,
+        `preset`, `seed`, `kind`, `tag`, `rows`, `columns`, `missing` cells by column, `filled`,
+        `left_empty` and `not_learned` columns with reasons, `time` axis, `seconds`, `losses`, last
+        `metrics`, `warnings`, `versions`.
+
+    Raises:
+        OptionError: unknown method, preset or option, or a value it does not take.
+        JaximputeError: the method diverged.
+    """
+    started = clock.perf_counter()
+    options = dict(options or {})
+    name = choose(frame.kind) if method == "auto" else method
+    tag = registry.entry(name, frame.kind).tag
+    axis: series.Axis | None = None
+    notes: list[str] = []
+    if frame.kind == "series":
+        axis, notes = series.make_axis(frame.stamps, frame.shape[1])
+    too_long = _too_long(frame, axis, max_gap)
+
+    codec = coding.learn(frame)
+    matrix = coding.encode(codec, frame.values)
+    curve = Curve([], {})
+    if codec.width:
+        data = observe(matrix if axis is None else series.place(axis, matrix, frame.shape[0]))
+        times = None if axis is None else axis.positions
+        plan = registry.build(
+            name, data, kind=frame.kind, preset=preset, times=times, options=options
+        )
+        if np.isnan(matrix).any():
+            watching: list[Hook] = [curve.record]
+            if progress:
+                watching.append(hooks.progress(plan.steps, label=name))
+            completed = _run(plan, seed, data, watching)
+            matrix = completed if axis is None else series.take(axis, completed)
+            _refuse_divergence(name, matrix)
+    values = coding.decode(codec, matrix, frame.values)
+    values[too_long] = np.nan
+
+    data_report = report.describe(frame, codec, axis, values)
+    return Filled(
+        values,
+        {
+            "method": name,
+            "options": {key: _plain(value) for key, value in options.items()},
+            "preset": preset,
+            "seed": int(seed),
+            "tag": tag,
+            **data_report,
+            "seconds": round(clock.perf_counter() - started, 3),
+            "losses": curve.losses,
+            "metrics": curve.metrics,
+            "warnings": [
+                *notes,
+                *report.empty_warnings(data_report),
+                *report.worse_warning(name, curve.metrics),
+            ],
+            "versions": {
+                "jaximpute": __version__,
+                "jax": jax.__version__,
+                "numpy": np.__version__,
+            },
+        },
+    )
+
+
+def _run(plan: registry.Plan, seed: int, data: Observed, watching: Sequence[Hook]) -> np.ndarray:
+    key_fit, key_complete = jax.random.split(jax.random.key(seed))
+    state = loop.fit(plan.method, key_fit, data, plan.steps, chunk=plan.chunk, hooks=watching)
+    return np.asarray(loop.complete(plan.method, key_complete, state, data))
+
+
+def _too_long(frame: Frame, axis: series.Axis | None, max_gap: Any) -> np.ndarray:
+    if max_gap is None:
+        return np.zeros(frame.values.shape, bool)
+    if axis is None:
+        raise OptionError(
+            f"max_gap is {max_gap!r}, and a table has no gaps in time; pass time= if it is a series"
+        )
+    return series.long_gaps(axis, frame.mask, max_gap, frame.shape[0])
+
+
+def _refuse_divergence(name: str, matrix: np.ndarray) -> None:
+    wrong = ~np.isfinite(matrix)
+    if wrong.any():
+        raise JaximputeError(
+            f"'{name}' diverged: {wrong.sum()} of {wrong.size} cells are not finite. Take smaller "
+            "steps (see its options), another preset, or another method"
+        )
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, bool | int | float | str | None) else str(value)
+
+
+def _impute(data, method, time, seed, preset, max_gap, progress, options) -> Result:
+    frame = read(data, time)
+    filled = fill(
+        frame,
+        method,
+        seed=seed,
+        preset=preset,
+        max_gap=max_gap,
+        progress=progress,
+        options=options,
+    )
+    shape = np.shape(data) if isinstance(data, np.ndarray | jax.Array) else frame.values.shape
+    return Result(write(frame, filled.values), frame.mask.reshape(shape), filled.report)
+
+
+def _warn(texts: Sequence[str]) -> None:
+    for text in texts:
+        # up past `impute`, to the line of the user
+        warnings.warn(text, ImputationWarning, stacklevel=3)

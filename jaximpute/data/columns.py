@@ -1,0 +1,167 @@
+"""One column of a container as numbers: what it holds, and the levels behind its codes."""
+
+import datetime
+import numbers
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import Any, Literal, NamedTuple
+
+import narwhals as nw
+import numpy as np
+
+from jaximpute._errors import DataError
+
+ColumnKind = Literal["number", "integer", "boolean", "category", "text", "time", "other"]
+
+_INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+_LEVELLED = ("boolean", "category", "text")
+_TIMES = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)
+
+
+class Column(NamedTuple):
+    """What a column holds.
+
+    Attributes:
+        name: its name as text; the position for arrays.
+        kind: `number`, `integer`, `boolean`, `category`, `text`, or one of the two that are never
+            learned, `time` and `other`.
+        levels: the values behind the codes 0, 1, ... of a boolean, category or text column.
+        limits: the least and greatest value an integer column's type can hold.
+        reason: why a `time` or `other` column is not learned.
+    """
+
+    name: str
+    kind: ColumnKind
+    levels: tuple[Any, ...] = ()
+    limits: tuple[int, int] | None = None
+    reason: str = ""
+
+
+def read_column(series: nw.Series, name: str) -> tuple[Column, np.ndarray]:
+    """What a column holds, and its cells as floats.
+
+    Args:
+        series: the column.
+        name: what to call it.
+
+    Returns:
+        The column, and `(rows,)` float64 cells: NaN where missing, numbers as they are, codes of
+        levels for booleans, categories and text, 0 where a column that is never learned is
+        observed.
+
+    Raises:
+        DataError: an object column mixes types.
+
+    Example:
+        >>> import narwhals as nw, pandas as pd
+        >>> series = nw.from_native(pd.Series(["b", None, "a"]), series_only=True)
+        >>> column, cells = read_column(series, "letter")
+        >>> column.kind, column.levels, cells.tolist()
+        ('text', ('a', 'b'), [1.0, nan, 0.0])
+    """
+    dtype = series.dtype
+    if dtype.is_numeric():
+        limits = _limits(str(dtype))
+        if limits is None and not dtype.is_float():  # decimals and 128-bit integers
+            series = series.cast(nw.Float64())
+        kind: ColumnKind = "integer" if dtype.is_integer() else "number"
+        return Column(name, kind, limits=limits), series.to_numpy().astype(np.float64)
+    if dtype == nw.Object:
+        return read_objects(series.to_list(), name, series.is_null().to_numpy())
+    missing = series.is_null().to_numpy()
+    if dtype == nw.Boolean:
+        return _levelled(series.to_list(), missing, Column(name, "boolean", (False, True)))
+    if isinstance(dtype, nw.Enum):
+        column = Column(name, "category", tuple(dtype.categories))
+        return _levelled(series.to_list(), missing, column)
+    if dtype in (nw.Categorical, nw.String):
+        kind = "text" if dtype == nw.String else "category"
+        return _levelled(series.to_list(), missing, Column(name, kind))
+    if dtype.is_temporal():
+        return Column(name, "time", reason="dates and times are not learned"), _presence(missing)
+    return Column(name, "other", reason=f"cells of type {dtype} are not learned"), _presence(
+        missing
+    )
+
+
+def read_objects(cells: Sequence[Any], name: str, missing: np.ndarray) -> tuple[Column, np.ndarray]:
+    """`read_column` for a column of Python objects, which must all be of one sort.
+
+    Raises:
+        DataError: cells of more than one sort; names the column and the first odd row.
+    """
+    observed = np.flatnonzero(~missing).tolist()
+    sorts = [_sort(cells[row]) for row in observed]
+    if len(set(sorts)) > 1:
+        common = max(sorted(set(sorts)), key=sorts.count)
+        row = next(r for r, sort in zip(observed, sorts, strict=True) if sort != common)
+        raise DataError(
+            f"column '{name}' mixes {' and '.join(sorted(set(sorts)))}: row {row} holds "
+            f"{cells[row]!r} where most cells are of sort {common}. Convert the column to one "
+            "type, or make the odd cells missing"
+        )
+    sort = sorts[0] if sorts else "text"
+    if sort == "number":
+        values = np.full(len(cells), np.nan)
+        values[observed] = [float(cells[row]) for row in observed]
+        whole = all(isinstance(cells[row], numbers.Integral) for row in observed)
+        return Column(name, "integer" if whole else "number"), values
+    if sort == "boolean":
+        return _levelled(cells, missing, Column(name, "boolean", (False, True)))
+    if sort == "text":
+        return _levelled(cells, missing, Column(name, "text"))
+    if sort == "time":
+        return Column(name, "time", reason="dates and times are not learned"), _presence(missing)
+    reason = f"cells of type {sort} are not learned"
+    return Column(name, "other", reason=reason), _presence(missing)
+
+
+def native_values(column: Column, cells: np.ndarray) -> list[Any]:
+    """Completed cells as the container's own kind of value: levels, Python integers or floats."""
+    if column.kind in _LEVELLED:
+        return [column.levels[int(code)] for code in cells]
+    if column.kind == "integer":
+        low, high = column.limits or (-(2**63), 2**63 - 1)
+        return [min(max(int(cell), low), high) for cell in cells]
+    return [float(cell) for cell in cells]
+
+
+def suggest(wrong: str, names: Sequence[str]) -> str:
+    """The end of an error about a column that does not exist."""
+    close = get_close_matches(wrong, names, n=1)
+    maybe = f"; did you mean '{close[0]}'?" if close else ";"
+    more = f" and {len(names) - 20} more" if len(names) > 20 else ""
+    return f"{maybe} columns: {', '.join(names[:20])}{more}"
+
+
+def _levelled(
+    cells: Sequence[Any], missing: np.ndarray, column: Column
+) -> tuple[Column, np.ndarray]:
+    observed = np.flatnonzero(~missing).tolist()
+    # sorted, so that the codes do not depend on the order of the rows
+    levels = column.levels or tuple(sorted({cells[row] for row in observed}, key=str))
+    code = {level: i for i, level in enumerate(levels)}
+    values = np.full(len(cells), np.nan)
+    values[observed] = [code[cells[row]] for row in observed]
+    return column._replace(levels=levels), values
+
+
+def _sort(cell: Any) -> str:
+    if isinstance(cell, bool | np.bool_):
+        return "boolean"
+    if isinstance(cell, numbers.Real):
+        return "number"
+    if isinstance(cell, str):
+        return "text"
+    return "time" if isinstance(cell, _TIMES) else type(cell).__name__
+
+
+def _presence(missing: np.ndarray) -> np.ndarray:
+    return np.where(missing, np.nan, 0.0)
+
+
+def _limits(dtype: str) -> tuple[int, int] | None:
+    if dtype.lower() not in _INTEGERS:
+        return None
+    info = np.iinfo(dtype.lower())
+    return int(info.min), int(info.max)

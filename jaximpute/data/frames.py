@@ -1,0 +1,270 @@
+"""Any container in, the same container out: only missing cells are ever written, into a copy."""
+
+from collections.abc import Hashable
+from typing import Any, NamedTuple, TypeAlias
+
+import jax
+import jax.numpy as jnp
+import narwhals as nw
+import numpy as np
+import pandas as pd
+from narwhals.dependencies import is_pyarrow_table
+
+from jaximpute._errors import DataError, TimeError
+from jaximpute.data.columns import Column, native_values, read_column, read_objects, suggest
+from jaximpute.data.series import Stamps, parse_stamps
+from jaximpute.types import Kind
+
+Container: TypeAlias = Any  # NumPy and JAX arrays; pandas, polars and pyarrow frames; their series
+
+
+class Frame(NamedTuple):
+    """A container as numbers with holes.
+
+    Attributes:
+        values: `(rows, columns)` float64, NaN where missing; booleans, categories and text as codes
+            of their column's levels. Windows `(n, T, D)` are flattened to `n * T` rows.
+        columns: what each column holds.
+        shape: `(rows, columns)` for a table, `(1, T, D)` for one series, `(n, T, D)` for windows.
+        kind: `table` or `series`.
+        stamps: the time axis as given, `None` where there is none.
+        native: the container itself, never changed.
+    """
+
+    values: np.ndarray
+    columns: tuple[Column, ...]
+    shape: tuple[int, ...]
+    kind: Kind
+    stamps: Stamps | None
+    native: Container
+
+    @property
+    def mask(self) -> np.ndarray:
+        """`(rows, columns)`, True = observed."""
+        return ~np.isnan(self.values)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns' names."""
+        return tuple(column.name for column in self.columns)
+
+
+def read(data: Container, time: Any = None) -> Frame:
+    """A container as numbers with holes, and everything needed to write it back.
+
+    A frame with a `DatetimeIndex` (or `PeriodIndex`), anything with `time`, and 3-D arrays are
+    series; the rest are tables.
+
+    Args:
+        data: a 2-D array (rows, columns), a 3-D array of windows (n, time, channels), a pandas,
+            polars or pyarrow frame, or one of their series. NaN, None, NA and null are missing.
+        time: name of the column that holds the time stamps, or an array of them, one a row (one a
+            step for windows): dates, ISO texts, or numbers.
+
+    Returns:
+        The frame.
+
+    Raises:
+        DataError: not a container that is known, no rows or columns, cells of mixed types, infinite
+            values.
+        TimeError: `time` is no column, or not one clean stamp for each row.
+
+    Example:
+        >>> import numpy as np
+        >>> frame = read(np.array([[1.0, np.nan], [2.0, 3.0]]))
+        >>> frame.kind, frame.mask.tolist()
+        ('table', [[True, False], [True, True]])
+    """
+    if isinstance(data, np.ndarray | jax.Array):
+        frame = _read_array(data, time)
+    else:
+        frame = _read_frame(data, time)
+    _refuse_infinite(frame)
+    return frame
+
+
+def write(frame: Frame, values: np.ndarray) -> Container:
+    """The frame's container with its missing cells filled.
+
+    Args:
+        frame: what `read` returned.
+        values: `(rows, columns)`, coded like `frame.values`; NaN leaves a cell empty.
+
+    Returns:
+        A copy of the container, of the same type, schema, index and column order, in which only
+        cells that were missing differ.
+    """
+    fill = ~frame.mask & ~np.isnan(values)
+    if isinstance(frame.native, jax.Array):
+        fill, values = fill.reshape(frame.native.shape), values.reshape(frame.native.shape)
+        return jnp.where(fill, jnp.asarray(values, frame.native.dtype), frame.native)
+    if isinstance(frame.native, np.ndarray):
+        return _write_array(frame, values, fill)
+    changes = {
+        i: (rows, native_values(column, values[rows, i]))
+        for i, column in enumerate(frame.columns)
+        if (rows := np.flatnonzero(fill[:, i])).size
+    }
+    if isinstance(frame.native, pd.DataFrame):
+        return _write_pandas(frame.native, changes)
+    if isinstance(frame.native, pd.Series):
+        return _write_pandas(frame.native.to_frame(), changes).iloc[:, 0].rename(frame.native.name)
+    return _write_narwhals(frame.native, changes)
+
+
+def _read_array(data: np.ndarray | jax.Array, time: Any) -> Frame:
+    if isinstance(data, np.ma.MaskedArray):
+        raise DataError("masked arrays are not read; pass data.filled(np.nan)")
+    if data.ndim not in (2, 3) or 0 in data.shape:
+        raise DataError(
+            f"the array has shape {data.shape}; expected (rows, columns) or (n, time, channels), "
+            "all at least 1. A single series is a column: x[:, None] with time="
+        )
+    if isinstance(time, str):
+        raise TimeError(f"time is {time!r}, and arrays have no column names; pass the stamps")
+    rows = data.reshape(-1, data.shape[-1])
+    if data.dtype == object:
+        read_cells = [
+            read_objects(list(column), str(i), np.asarray(pd.isna(column)))
+            for i, column in enumerate(rows.T)
+        ]
+        columns, values = _stack(read_cells)
+    else:
+        values, columns = _read_numbers(rows)
+    stamps = None if time is None else parse_stamps(time, data.shape[-2])
+    if data.ndim == 3:
+        return Frame(values, columns, data.shape, "series", stamps, data)
+    if stamps is not None:
+        return Frame(values, columns, (1, *data.shape), "series", stamps, data)
+    return Frame(values, columns, data.shape, "table", None, data)
+
+
+def _read_numbers(rows: np.ndarray | jax.Array) -> tuple[np.ndarray, tuple[Column, ...]]:
+    dtype = rows.dtype
+    names = [str(i) for i in range(rows.shape[1])]
+    if dtype == np.bool_:
+        columns = tuple(Column(name, "boolean", (False, True)) for name in names)
+    elif jnp.issubdtype(dtype, jnp.integer):
+        columns = tuple(Column(name, "integer") for name in names)
+    elif jnp.issubdtype(dtype, jnp.floating):
+        columns = tuple(Column(name, "number") for name in names)
+    else:
+        raise DataError(
+            f"the array has dtype {dtype}; expected numbers with NaN where missing, or "
+            "dtype=object with None where missing for texts and mixed columns"
+        )
+    return np.asarray(rows).astype(np.float64), columns
+
+
+def _read_frame(data: Any, time: Any) -> Frame:
+    try:
+        read_as = nw.from_native(data, eager_only=True, allow_series=True)
+    except TypeError:
+        raise DataError(
+            f"data is a {type(data).__module__}.{type(data).__qualname__}; expected a NumPy or JAX "
+            "array, or a pandas, polars or pyarrow table (collect a lazy frame first)"
+        ) from None
+    except nw.exceptions.DuplicateError as error:
+        raise DataError(f"column names must be unique: {error}") from None
+    table = read_as.to_frame() if isinstance(read_as, nw.Series) else read_as
+    if 0 in table.shape:
+        raise DataError(
+            f"the table has {table.shape[0]} rows and {table.shape[1]} columns; expected at least "
+            "one row below the header, and one column"
+        )
+    labels = list(table.columns)
+    stamps, axis = _find_stamps(table, labels, data, time)
+    read_cells = []
+    for label, series in zip(labels, table.iter_columns(), strict=True):
+        name = str(label)
+        if axis is not None and label == axis:
+            read_cells.append((Column(name, "time"), np.zeros(len(series))))
+        else:
+            read_cells.append(read_column(series, name))
+    columns, values = _stack(read_cells)
+    if stamps is None:
+        return Frame(values, columns, values.shape, "table", None, data)
+    return Frame(values, columns, (1, *values.shape), "series", stamps, data)
+
+
+def _find_stamps(
+    table: nw.DataFrame, labels: list[Any], data: Any, time: Any
+) -> tuple[Stamps | None, Hashable]:
+    """The time axis, and the name of the column it is."""
+    rows = table.shape[0]
+    if time is None:
+        index = getattr(data, "index", None)
+        if isinstance(index, pd.DatetimeIndex | pd.PeriodIndex):
+            return parse_stamps(index, rows), None
+        return None, None
+    if not np.isscalar(time):
+        return parse_stamps(time, rows), None
+    if time not in labels:
+        names = [str(label) for label in labels]
+        raise TimeError(f"no column is called {time!r}{suggest(str(time), names)}")
+    series = list(table.iter_columns())[labels.index(time)]
+    native = series.to_native()
+    stamps = native if isinstance(native, pd.Series) else series.to_numpy()
+    return parse_stamps(stamps, rows, f"column {time!r}"), time
+
+
+def _stack(
+    read_cells: list[tuple[Column, np.ndarray]],
+) -> tuple[tuple[Column, ...], np.ndarray]:
+    columns, cells = zip(*read_cells, strict=True)
+    return columns, np.column_stack(cells)
+
+
+def _refuse_infinite(frame: Frame) -> None:
+    infinite = np.isinf(frame.values)
+    if infinite.any():
+        row, column = np.argwhere(infinite)[0]
+        raise DataError(
+            f"column '{frame.names[column]}' holds {frame.values[row, column]} in row {row} "
+            f"({infinite.sum()} infinite cells in all); expected finite numbers. Make them missing "
+            "(NaN) to have them imputed"
+        )
+
+
+def _write_array(frame: Frame, values: np.ndarray, fill: np.ndarray) -> np.ndarray:
+    result = np.array(frame.native)
+    if result.dtype == object:
+        flat = result.reshape(fill.shape)
+        for i, column in enumerate(frame.columns):
+            rows = np.flatnonzero(fill[:, i])
+            flat[rows, i] = native_values(column, values[rows, i])
+        return flat.reshape(result.shape)
+    result[fill.reshape(result.shape)] = values[fill].astype(result.dtype)
+    return result
+
+
+def _write_pandas(native: pd.DataFrame, changes: dict) -> pd.DataFrame:
+    result = native.copy()
+    for i, (rows, cells) in changes.items():
+        column = native.iloc[:, i]
+        # same type into same type: pandas gets no occasion to infer another one
+        filled = column.array.copy()
+        filled[rows] = pd.Series(cells, dtype=column.dtype).array
+        result.isetitem(i, pd.Series(filled, native.index, column.dtype, copy=False))
+    return result
+
+
+def _write_narwhals(native: Any, changes: dict) -> Any:
+    read_as = nw.from_native(native, eager_only=True, allow_series=True)
+    table = read_as.to_frame() if isinstance(read_as, nw.Series) else read_as
+    read_columns, filled = list(table.iter_columns()), []
+    for i, (rows, cells) in changes.items():
+        series = read_columns[i]
+        # a column of the fill's own type, of which only the cells in `rows` are used
+        padded, where = np.full(len(series), cells[0], object), np.zeros(len(series), bool)
+        padded[rows], where[rows] = cells, True
+        backend = series.implementation
+        other = nw.new_series(series.name, padded.tolist(), series.dtype, backend=backend)
+        missing = nw.new_series("missing", where, nw.Boolean, backend=backend)
+        filled.append(other.zip_with(missing, series))
+    result = table.with_columns(*filled)
+    if isinstance(read_as, nw.Series):
+        return next(result.iter_columns()).to_native()
+    completed = result.to_native()
+    # narwhals gives dictionary columns of pyarrow back as texts
+    return completed.cast(native.schema) if is_pyarrow_table(native) else completed

@@ -1,0 +1,235 @@
+"""The time axis: stamps in any order and at any distance, seen as the steps of a series."""
+
+import datetime
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from jaximpute._errors import OptionError, TimeError
+
+JITTER = 0.1  # of a step that a stamp may lie off its slot: months of 28 to 31 days are even
+DRIFT = 0.25  # the same across a long gap
+MOST_GRID = 4  # a grid may have at most this many rows for each row given
+
+
+class Stamps(NamedTuple):
+    """A time axis as given.
+
+    Attributes:
+        ticks: `(rows,)` whole ticks for dates, plain numbers otherwise.
+        labels: the stamps as given, for messages.
+        seconds: in a tick; None for plain numbers.
+    """
+
+    ticks: np.ndarray
+    labels: pd.Index
+    seconds: float | None
+
+
+class Axis(NamedTuple):
+    """Where each row lies among the steps of the series.
+
+    Attributes:
+        order: `(T,)` the rows in order of time.
+        slots: `(T,)` the step of each row of `order`.
+        length: number of steps; more than T where rows are absent from a regular grid.
+        positions: `(length,)` of the steps, in usual steps; None if regular.
+        seconds: in a usual step; None if the axis is not a time.
+    """
+
+    order: np.ndarray
+    slots: np.ndarray
+    length: int
+    positions: np.ndarray | None
+    seconds: float | None
+
+
+def parse_stamps(stamps: Any, rows: int, what: str = "time") -> Stamps:
+    """The time axis from dates, texts that can be read as dates, or numbers.
+
+    Args:
+        stamps: one stamp for each row.
+        rows: how many there must be.
+        what: the stamps' name in messages.
+
+    Returns:
+        The stamps, checked to be complete and distinct.
+
+    Raises:
+        TimeError: another number of stamps, missing or duplicate stamps, or not a time.
+
+    Example:
+        >>> parse_stamps(["2024-01-01", "2024-01-03"], rows=2).seconds < 1
+        True
+    """
+    try:
+        labels = pd.Index(stamps)
+    except (TypeError, ValueError) as error:
+        raise TimeError(f"{what} is no row of stamps: {error}") from None
+    if len(labels) != rows or isinstance(labels, pd.MultiIndex):
+        raise TimeError(f"{what} has {len(labels)} stamps for {rows} rows; expected one for each")
+    if labels.hasnans:
+        row = int(np.flatnonzero(labels.isna())[0])
+        raise TimeError(
+            f"{what} is missing in row {row} ({labels.isna().sum()} rows in all); "
+            "every row needs a stamp. Drop those rows, or fill in their stamps"
+        )
+    index = _as_ticks(labels, what)
+    if isinstance(index, pd.DatetimeIndex | pd.TimedeltaIndex):
+        ticks, seconds = index.asi8, pd.Timedelta(1, index.unit).total_seconds()
+        seconds = seconds or 1e-9
+    else:
+        ticks, seconds = index.to_numpy(), None
+    twice = labels[pd.Index(ticks).duplicated()].unique()
+    if len(twice):
+        shown = ", ".join(str(label) for label in twice[:5]) + (", ..." if len(twice) > 5 else "")
+        raise TimeError(
+            f"{what} holds {len(twice)} duplicate stamps: {shown}; a series has one row "
+            "for each. Average or drop the extra rows, or impute each group of rows on its own"
+        )
+    return Stamps(ticks, labels, seconds)
+
+
+def make_axis(stamps: Stamps | None, length: int) -> tuple[Axis, list[str]]:
+    r"""The steps of a series, and what a user should know about them.
+
+    With :math:`h` the median distance of neighbouring stamps, a distance :math:`\delta` is a whole
+    number :math:`k` of steps if :math:`|\delta / h - k| \le \min(0.1 k, 0.25)`. If all are, the
+    rows lie on a regular grid, and steps without a row are missing rows of it. Otherwise (or if the
+    grid had over 4 steps a row) the rows are the steps, at positions :math:`(t - t_0) / h`.
+
+    Args:
+        stamps: the time axis; None for regular windows.
+        length: number of rows of each series.
+
+    Returns:
+        The axis, and texts for warnings.
+    """
+    regular = np.arange(length)
+    if stamps is None:
+        return Axis(regular, regular, length, None, None), []
+    order = np.argsort(stamps.ticks, kind="stable")
+    notes = []
+    if (order != regular).any():
+        notes.append(
+            "the rows are not in order of time; they were sorted to be imputed, and the result "
+            "keeps their order"
+        )
+    if length == 1:
+        return Axis(order, regular, 1, None, None), notes
+    ticks = stamps.ticks[order]
+    gaps = np.diff(ticks)
+    usual = float(np.quantile(gaps, 0.5, method="lower"))  # one that occurs, never a mean of two
+    seconds = None if stamps.seconds is None else usual * stamps.seconds
+    counts = np.maximum(np.rint(gaps / usual), 1)
+    on_grid = np.abs(gaps / usual - counts) <= np.minimum(JITTER * counts, DRIFT)
+    if on_grid.all() and counts.sum() + 1 <= MOST_GRID * length:
+        slots = np.concatenate([[0], np.cumsum(counts)]).astype(int)
+        return Axis(order, slots, int(slots[-1]) + 1, None, seconds), notes
+    positions = (ticks - ticks[0]) / usual
+    return Axis(order, regular, length, positions, seconds), notes
+
+
+def place(axis: Axis, rows: np.ndarray, count: int = 1) -> np.ndarray:
+    """Rows `(count * T, D)` as series `(count, length, D)`, NaN in steps that no row fills."""
+    series = rows.reshape(count, len(axis.order), rows.shape[-1])
+    placed = np.full((count, axis.length, rows.shape[-1]), np.nan, rows.dtype)
+    placed[:, axis.slots] = series[:, axis.order]
+    return placed
+
+
+def take(axis: Axis, series: np.ndarray) -> np.ndarray:
+    """Series `(count, length, D)` as the rows they were placed from, `(count * T, D)`."""
+    rows = np.empty((len(series), len(axis.order), series.shape[-1]), series.dtype)
+    rows[:, axis.order] = series[:, axis.slots]
+    return rows.reshape(-1, series.shape[-1])
+
+
+def long_gaps(axis: Axis, mask: np.ndarray, max_gap: Any, count: int = 1) -> np.ndarray:
+    """The missing cells in gaps that are longer than `max_gap`.
+
+    A gap is a run of missing steps of one channel, steps without a row included; at the ends of the
+    series it counts like any other. Its length is the number of its steps, and on an irregular axis
+    the distance from its first stamp to its last, in usual steps, plus one.
+
+    Args:
+        axis: of the series.
+        mask: `(count * T, D)`, True = observed.
+        max_gap: steps, or for an axis of dates a duration (`"3h"`, a timedelta).
+        count: number of series.
+
+    Returns:
+        `(count * T, D)`, True where a cell is to be left empty.
+
+    Raises:
+        OptionError: `max_gap` is no positive number of steps and no duration.
+
+    Example:
+        >>> import numpy as np
+        >>> axis, _ = make_axis(None, 4)
+        >>> mask = np.array([[True], [False], [False], [True]])
+        >>> long_gaps(axis, mask, max_gap=1)[:, 0].tolist()
+        [False, True, True, False]
+    """
+    most = _in_steps(max_gap, axis)
+    missing = np.isnan(place(axis, np.where(mask, 0.0, np.nan), count))
+    step = np.arange(axis.length)[None, :, None]
+    first = np.maximum.accumulate(np.where(missing, -1, step), axis=1) + 1
+    after = np.where(missing, axis.length, step)[:, ::-1]
+    last = np.minimum.accumulate(after, axis=1)[:, ::-1] - 1
+    position = step[0, :, 0] if axis.positions is None else axis.positions
+    # clipped where a step is observed: there first = last + 1, and the cell is not missing
+    top = axis.length - 1
+    gap = position[np.clip(last, 0, top)] - position[np.clip(first, 0, top)] + 1
+    return take(axis, missing & (gap > most + 1e-6))
+
+
+def _in_steps(max_gap: Any, axis: Axis) -> float:
+    if isinstance(max_gap, int | np.integer) and not isinstance(max_gap, bool):
+        steps = float(max_gap)
+    elif not isinstance(max_gap, str | datetime.timedelta | np.timedelta64):
+        raise OptionError(f"max_gap is {max_gap!r}; expected a number of steps, or a duration")
+    elif axis.seconds is None:
+        raise OptionError(
+            f"max_gap is {max_gap!r}; expected a number of steps (a duration needs dates)"
+        )
+    else:
+        try:
+            steps = pd.Timedelta(max_gap).total_seconds() / axis.seconds
+        except ValueError as error:
+            raise OptionError(
+                f"max_gap is {max_gap!r}; expected a number of steps, or a duration such as '3h': "
+                f"{error}"
+            ) from None
+    if not steps > 0:
+        raise OptionError(f"max_gap is {max_gap!r}; expected more than 0")
+    return steps
+
+
+def _as_ticks(labels: pd.Index, what: str) -> pd.Index:
+    if isinstance(labels, pd.PeriodIndex):
+        return labels.to_timestamp()
+    if isinstance(labels, pd.DatetimeIndex | pd.TimedeltaIndex):
+        return labels
+    if pd.api.types.is_bool_dtype(labels.dtype):
+        raise TimeError(f"{what} holds booleans; expected dates or numbers")
+    if pd.api.types.is_numeric_dtype(labels.dtype):
+        values = labels.to_numpy(dtype=np.float64)
+        if np.isinf(values).any():
+            raise TimeError(f"{what} is infinite in row {int(np.flatnonzero(np.isinf(values))[0])}")
+        return pd.Index(values)
+    return _parse_texts(list(labels), what)
+
+
+def _parse_texts(texts: Sequence[Any], what: str) -> pd.DatetimeIndex:
+    parsed = pd.to_datetime(pd.Series(texts, dtype=object), errors="coerce", format="ISO8601")
+    if parsed.isna().any():
+        row = int(np.flatnonzero(parsed.isna())[0])
+        raise TimeError(
+            f"{what} is {texts[row]!r} in row {row}, which is no date in ISO form "
+            "(2024-01-31 18:00); parse the stamps first, for instance with "
+            "pandas.to_datetime(..., format=...)"
+        )
+    return pd.DatetimeIndex(parsed)

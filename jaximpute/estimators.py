@@ -1,0 +1,262 @@
+"""`Imputer`: methods that complete rows to come, as a scikit-learn transformer."""
+
+import warnings
+import zlib
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, no_type_check
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+from jaxtyping import Array, Float, Key
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.impute import MissingIndicator
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
+
+from jaximpute import loop, registry
+from jaximpute._errors import ImputationWarning, OptionError
+from jaximpute.api import choose
+from jaximpute.data import codec as coding
+from jaximpute.data.frames import read
+from jaximpute.masking import from_nan, observe
+from jaximpute.types import Method, State
+
+_MOST_ROWS = 256  # completed in one compiled call
+
+
+class Imputer(TransformerMixin, BaseEstimator):
+    r"""Fill in numeric tables inside scikit-learn pipelines.
+
+    `fit` learns from the rows it is given; `transform` completes any rows, each on its own:
+    :math:`\hat x_n = f(x_n^\mathrm{obs}; \theta)`. So a row gets the same answer alone, later,
+    or in another order. Random methods draw from a key made of the row's own cells. For categories,
+    texts, series and transductive methods use `impute`.
+
+    Args:
+        method: a name of `registry.names("table")` that is inductive; `auto` picks one.
+        preset: `fast`, `balanced`, `best` or `paper`.
+        random_state: int, `RandomState` or None, as everywhere in scikit-learn.
+        missing_values: what marks a missing cell: NaN (which NA and None become), or a number.
+        add_indicator: append the columns of a `MissingIndicator`.
+        keep_empty_features: columns with nothing observed in `fit` cannot be learned. False drops
+            them, with a warning that names them; True returns them as they are.
+        options: of the method, by name.
+
+    Attributes:
+        method_: name of the method that was fitted.
+        codec_: how the columns are standardised.
+        state_: what the method learned; None if there was nothing to learn.
+        seed_: drawn from `random_state`.
+        indicator_: the fitted `MissingIndicator`, or None.
+        n_features_in_: number of columns in `fit`.
+        feature_names_in_: their names, if they are texts.
+
+    Example:
+        >>> import numpy as np
+        >>> imputer = Imputer("mean").fit(np.array([[1.0, 4.0], [3.0, 8.0]]))
+        >>> imputer.transform(np.array([[np.nan, 5.0]])).tolist()
+        [[2.0, 5.0]]
+    """
+
+    method: str
+    preset: str
+    random_state: Any
+    missing_values: Any
+    add_indicator: bool
+    keep_empty_features: bool
+    options: Mapping[str, Any] | None
+
+    @no_type_check  # scikit-learn's rule: the constructor stores whatever it is given
+    def __init__(
+        self,
+        method: str = "auto",
+        *,
+        preset: str = "balanced",
+        random_state: Any = None,
+        missing_values: Any = np.nan,
+        add_indicator: bool = False,
+        keep_empty_features: bool = False,
+        options: Mapping[str, Any] | None = None,
+    ):
+        self.method = method
+        self.preset = preset
+        self.random_state = random_state
+        self.missing_values = missing_values
+        self.add_indicator = add_indicator
+        self.keep_empty_features = keep_empty_features
+        self.options = options
+
+    def fit(self, X: Any, y: Any = None) -> "Imputer":
+        """Learn from rows.
+
+        Args:
+            X: `(rows, columns)` numbers.
+            y: ignored.
+
+        Returns:
+            self.
+
+        Raises:
+            OptionError: unknown method, preset or option, or a method that cannot complete new
+                rows.
+            ValueError: not a numeric table, or infinite values.
+        """
+        X = self._validate(X, reset=True)
+        self.method_ = _inductive(self.method)
+        self.seed_ = int(check_random_state(self.random_state).randint(2**31 - 1))
+        frame = read(X)
+        self.codec_ = coding.learn(frame)
+        self.indicator_ = None
+        if self.add_indicator:
+            self.indicator_ = MissingIndicator(error_on_new=False).fit(X)
+        self._drop_empty()
+        self._method: Method | None = None
+        self.state_: State = None
+        self._rows_fitted = len(X)
+        if self.codec_.width:
+            data = observe(coding.encode(self.codec_, frame.values))
+            plan = self._plan()
+            self._method = plan.method
+            key, _ = _keys(self.seed_)
+            self.state_ = loop.fit(plan.method, key, data, plan.steps, chunk=plan.chunk)
+        return self
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Complete rows.
+
+        Args:
+            X: `(rows, columns)` numbers, the columns of `fit`.
+
+        Returns:
+            `(rows, columns kept)` in the float type of `X`; observed cells are bit-identical. With
+            `set_output`, a pandas or polars frame.
+        """
+        check_is_fitted(self)
+        X = self._validate(X, reset=False)
+        values = X.astype(np.float64)
+        matrix = coding.encode(self.codec_, values)
+        rows = np.flatnonzero(np.isnan(matrix).any(axis=1))
+        if rows.size and self._method is not None:
+            _, key = _keys(self.seed_)
+            matrix[rows] = _sample(self._method, key, self.state_, matrix[rows])
+        filled = coding.decode(self.codec_, matrix, values).astype(X.dtype)
+        result = np.where(np.isnan(X), filled, X)[:, self._kept]
+        if self.indicator_ is None:
+            return result
+        return np.hstack([result, self.indicator_.transform(X).astype(X.dtype)])
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Names of the columns that `transform` returns.
+
+        Args:
+            input_features: names of the columns of `fit`; by default those it saw, or `x0`, `x1`.
+
+        Returns:
+            Names of the columns kept, then of the indicator's.
+        """
+        check_is_fitted(self)
+        names = _check_feature_names_in(self, input_features)
+        if self.indicator_ is None:
+            return names[self._kept]
+        return np.concatenate([names[self._kept], self.indicator_.get_feature_names_out(names)])
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = pd.isna(self.missing_values)
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(super().__getstate__())
+        if state.pop("_method", None) is not None:
+            state["state_"] = jax.tree.map(np.asarray, state["state_"])
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if "state_" in state:
+            # a method is closures, which do not pickle
+            self._method = None
+            if self.state_ is not None:
+                self._method = self._plan().method
+                self.state_ = jax.tree.map(jnp.asarray, self.state_)
+
+    def _validate(self, X: Any, reset: bool) -> np.ndarray:
+        marked_by_nan = pd.isna(self.missing_values)
+        X = validate_data(
+            self,
+            X,
+            reset=reset,
+            dtype=[np.float64, np.float32],
+            ensure_all_finite="allow-nan" if marked_by_nan else True,
+        )
+        return X if marked_by_nan else np.where(self.missing_values == X, np.nan, X)
+
+    def _plan(self) -> registry.Plan:
+        options = tuple(sorted((self.options or {}).items()))
+        return _plan(self.method_, self.preset, options, (self._rows_fitted, self.codec_.width))
+
+    def _drop_empty(self) -> None:
+        self._kept = np.ones(self.n_features_in_, bool)
+        if self.keep_empty_features or not self.codec_.unlearned:
+            return
+        self._kept[list(self.codec_.unlearned)] = False
+        names = ", ".join(f"'{name}'" for name in _check_feature_names_in(self)[~self._kept])
+        warnings.warn(
+            f"columns {names} are entirely missing in the rows given to fit and cannot be learned; "
+            "transform drops them. keep_empty_features=True returns them as they are",
+            ImputationWarning,
+            stacklevel=3,
+        )
+
+
+def _inductive(method: str) -> str:
+    name = choose("table", inductive=True) if method == "auto" else method
+    if not registry.entry(name, "table").inductive:
+        able = [other for other in registry.names("table") if registry.entry(other).inductive]
+        raise OptionError(
+            f"method '{name}' only completes the rows it was fitted on; use impute(), or one that "
+            f"completes new rows: {', '.join(able)}"
+        )
+    return name
+
+
+@lru_cache(maxsize=64)
+def _plan(
+    name: str, preset: str, options: tuple[tuple[str, Any], ...], shape: tuple[int, int]
+) -> registry.Plan:
+    # methods are compiled by identity: folds and clones of one shape share one, and an unpickled
+    # estimator gets the one it had, as the rows' values play no part in building it
+    data = observe(np.zeros(shape, np.float32))
+    return registry.build(name, data, kind="table", preset=preset, options=dict(options))
+
+
+def _keys(seed: int) -> tuple[jax.Array, jax.Array]:
+    key_fit, key_rows = jax.random.split(jax.random.key(seed))
+    return key_fit, key_rows
+
+
+def _sample(method: Method, key: jax.Array, state: State, matrix: np.ndarray) -> np.ndarray:
+    """Complete rows, in batches padded to powers of two so that few shapes are compiled."""
+    done = []
+    for start in range(0, len(matrix), _MOST_ROWS):
+        rows = matrix[start : start + _MOST_ROWS]
+        padding = np.zeros((2 ** int(np.ceil(np.log2(len(rows)))) - len(rows), rows.shape[1]))
+        padded = np.concatenate([rows, padding.astype(rows.dtype)])
+        codes = np.array([zlib.crc32(row.tobytes()) for row in padded], np.uint32)
+        keys = jax.vmap(jax.random.fold_in, (None, 0))(key, codes)
+        done.append(np.asarray(_sample_each(method, keys, state, padded))[: len(rows)])
+    return np.concatenate(done)
+
+
+@jax.jit(static_argnames="method")
+def _sample_each(
+    method: Method, keys: Key[Array, "n"], state: State, rows: Float[Array, "n d"]
+) -> Float[Array, "n d"]:
+    def one(key, row):
+        return method.sample(key, state, from_nan(row[None]))[0]  # type: ignore[misc]
+
+    return jax.vmap(one)(keys, rows)

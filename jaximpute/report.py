@@ -1,0 +1,110 @@
+"""What a run has to say about itself: the report, its warnings, and the curve of its losses."""
+
+import math
+from collections import defaultdict
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jaximpute.data.codec import Codec
+from jaximpute.data.frames import Frame
+from jaximpute.data.series import Axis
+from jaximpute.types import Info, State
+
+Report = dict[str, Any]
+
+_SHOWN = 10  # names in one warning
+
+
+class Curve(NamedTuple):
+    """Every loss of a run, and the last value of each metric; `record` is the hook.
+
+    Attributes:
+        losses: one a step; None where not finite, for which JSON has no number.
+        metrics: by name.
+    """
+
+    losses: list[float | None]
+    metrics: dict[str, float | None]
+
+    def record(self, t: int, state: State, info: Info) -> bool:
+        """Keep what a chunk has to tell; never stops the run."""
+        del t, state
+        self.losses.extend(_finite(loss) for loss in np.ravel(info.loss))
+        self.metrics.update({k: _finite(np.ravel(v)[-1]) for k, v in info.metrics.items()})
+        return False
+
+
+def describe(frame: Frame, codec: Codec, axis: Axis | None, values: np.ndarray) -> Report:
+    """The part of a report about the data: its size, its holes, and what stayed empty and why.
+
+    Args:
+        frame: what was to be completed.
+        codec: of its columns.
+        axis: of time; None for a table.
+        values: `(rows, columns)` completed cells, NaN where left empty.
+
+    Returns:
+        Plain values for JSON.
+    """
+    names, missing, empty = frame.names, ~frame.mask, np.isnan(values)
+    left_empty = {
+        names[i]: {
+            "cells": int(empty[:, i].sum()),
+            "reason": codec.unlearned.get(int(i), "in gaps longer than max_gap"),
+        }
+        for i in np.flatnonzero(empty.any(axis=0))
+    }
+    holes = {names[i]: int(missing[:, i].sum()) for i in np.flatnonzero(missing.any(axis=0))}
+    return {
+        "kind": frame.kind,
+        "rows": len(values),
+        "columns": len(frame.columns),
+        "missing": holes,
+        "filled": int((missing & ~empty).sum()),
+        "left_empty": left_empty,
+        "not_learned": {names[i]: reason for i, reason in codec.unlearned.items()},
+        "time": None if axis is None else _describe_axis(axis),
+    }
+
+
+def empty_warnings(report: Report) -> list[str]:
+    """One text for each reason why cells were left empty, with the columns' names."""
+    columns = defaultdict(list)
+    for name, left in report["left_empty"].items():
+        columns[left["reason"]].append((name, left["cells"]))
+    texts = []
+    for reason, found in columns.items():
+        names = ", ".join(f"'{name}'" for name, _ in found[:_SHOWN])
+        more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+        cells = sum(count for _, count in found)
+        word = "column" if len(found) == 1 else "columns"
+        texts.append(f"{word} {names}{more}: missing cells left empty, {cells} in all ({reason})")
+    return texts
+
+
+def worse_warning(method: str, metrics: dict[str, float | None]) -> list[str]:
+    """A text with both numbers if what a method returns is worse than its start, on held-out cells.
+
+    That is its best iterate where it keeps one (`best_error`), and its last one elsewhere.
+    """
+    start, end = metrics.get("start_error"), metrics.get("best_error", metrics.get("error"))
+    if start is None or end is None or end <= start:
+        return []
+    return [
+        f"'{method}' ended worse than it started: error {end:.4g} on observed cells held out, from "
+        f"{start:.4g}. Compare methods with evaluate, or take a simpler one"
+    ]
+
+
+def _describe_axis(axis: Axis) -> Report:
+    return {
+        "steps": axis.length,
+        "absent_rows": axis.length - len(axis.order),
+        "regular": axis.positions is None,
+        "step_seconds": axis.seconds,
+    }
+
+
+def _finite(value: Any) -> float | None:
+    return float(value) if math.isfinite(value) else None
