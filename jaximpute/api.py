@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from threadpoolctl import threadpool_limits
 
-from jaximpute import hooks, loop, registry, report
+from jaximpute import draws, hooks, loop, registry, report
 from jaximpute._errors import ImputationWarning, JaximputeError, OptionError
 from jaximpute._version import __version__
 from jaximpute.data import codec as coding
@@ -195,7 +196,7 @@ def fill(
             name, data, kind=frame.kind, preset=preset, times=times, options=options
         )
         if np.isnan(matrix).any():
-            watching: list[Hook] = [curve.record]
+            watching: list[Hook] = [curve.record, *plan.hooks]
             if progress:
                 watching.append(hooks.progress(plan.steps, label=name))
             completed = _run(plan, seed, data, watching)
@@ -233,8 +234,12 @@ def fill(
 
 def _run(plan: registry.Plan, seed: int, data: Observed, watching: Sequence[Hook]) -> np.ndarray:
     key_fit, key_complete = jax.random.split(jax.random.key(seed))
-    state = loop.fit(plan.method, key_fit, data, plan.steps, chunk=plan.chunk, hooks=watching)
-    return np.asarray(loop.complete(plan.method, key_complete, state, data))
+    # the factorisations here are small: BLAS threads would spin for one another, a hundred times
+    # slower where processors are shared; XLA has threads of its own
+    with threadpool_limits(1, user_api="blas"):
+        state = loop.fit(plan.method, key_fit, data, plan.steps, chunk=plan.chunk, hooks=watching)
+        finish = draws.central if plan.method.tag == "draws" else loop.complete
+        return np.asarray(finish(plan.method, key_complete, state, data))
 
 
 def _too_long(frame: Frame, axis: series.Axis | None, max_gap: Any) -> np.ndarray:

@@ -121,7 +121,9 @@ class Imputer(TransformerMixin, BaseEstimator):
             plan = self._plan()
             self._method = plan.method
             key, _ = _keys(self.seed_)
-            self.state_ = loop.fit(plan.method, key, data, plan.steps, chunk=plan.chunk)
+            self.state_ = loop.fit(
+                plan.method, key, data, plan.steps, chunk=plan.chunk, hooks=plan.hooks
+            )
         return self
 
     def transform(self, X: Any) -> np.ndarray:

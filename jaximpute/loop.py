@@ -41,6 +41,15 @@ def steps(
 
     Returns:
         The state after the steps, and the infos stacked along a leading axis.
+
+    Example:
+        >>> import jax, numpy as np, jaximpute as ji
+        >>> data = ji.observe(np.array([[1.0, 2.0], [3.0, np.nan]]))
+        >>> method = ji.baselines.mean()
+        >>> state = method.init(jax.random.key(0), data)
+        >>> state, info = ji.steps(method, jax.random.key(1), state, data, 0, 3)
+        >>> info.loss.shape
+        (3,)
     """
 
     def one(state, t):
@@ -131,6 +140,14 @@ def complete(
 
     Returns:
         Values with every entry filled; observed ones come back bit-identical.
+
+    Example:
+        >>> import jax, numpy as np, jaximpute as ji
+        >>> data = ji.observe(np.array([[1.0, 2.0], [3.0, np.nan]]))
+        >>> method = ji.baselines.median()
+        >>> state = ji.fit(method, jax.random.key(0), data, 0)
+        >>> ji.complete(method, jax.random.key(1), state, data).tolist()
+        [[1.0, 2.0], [3.0, 2.0]]
     """
     return _complete(method, key, state, data)
 

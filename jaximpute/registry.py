@@ -40,11 +40,13 @@ class Plan(NamedTuple):
         method: the method.
         steps: steps of its outer loop; 0 for methods that learn in `init`.
         chunk: steps per compiled call.
+        hooks: to run it with, for instance one that stops it early.
     """
 
     method: Any
     steps: int = 0
     chunk: int = 1
+    hooks: tuple[Any, ...] = ()
 
 
 _TABLE, _SERIES, _BOTH = ("table",), ("series",), ("table", "series")
@@ -230,8 +232,8 @@ def _check_type(name: str, parameter: inspect.Parameter, value: Any) -> None:
         return
     if not isinstance(value, kinds[wanted]) or (isinstance(value, bool) and wanted is not bool):
         raise OptionError(
-            f"option '{parameter.name}' of method '{name}' is {value!r}; expected "
-            f"{'an' if wanted is int else 'a'} {wanted.__name__}, for instance {parameter.default!r}"
+            f"option '{parameter.name}' of method '{name}' is {value!r}; expected a value of type "
+            f"{wanted.__name__}, for instance {parameter.default!r}"
         )
 
 

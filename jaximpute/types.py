@@ -107,6 +107,6 @@ class Process(NamedTuple):
     prior: Callable[..., jax.Array]
 
 
-# Called between chunks as `(t, state, info)`; True stops the run. `t` counts the steps done, and the
-# leaves of `info` carry a leading axis over the chunk.
+# Called between chunks as `(t, state, info)`; True stops the run. `t` counts the steps done, and
+# the leaves of `info` carry a leading axis over the chunk.
 Hook: TypeAlias = Callable[[int, State, Info], bool]

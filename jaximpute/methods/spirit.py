@@ -58,11 +58,11 @@ def spirit(
     *,
     view: Callable[[tuple[int, ...]], View] = identity,
     sigma: Scalar = 0.1,
-    eta: Scalar = 0.002,
+    eta: Scalar = 0.006,
     lr: Scalar = 1e-3,
     score_steps: int = 400,
     moves: int = 12,
-    batch: int = 512,
+    batch: int = 256,
     centre: bool = False,
     score_on: str = "observed",
     apply_grad: str = "plain",
@@ -161,8 +161,8 @@ def spirit(
     Source: Algorithm 1, equations (11)-(13) and (15), Propositions 3.1-3.5.
     """
     positive = {"sigma": sigma, "eta": eta, "lr": lr, "temperature": temperature}
-    counts = {"score_steps": score_steps, "moves": moves, "batch": batch}
-    _check(share=holdout, floor=ess_floor, positive=positive | counts)
+    positive |= {"score_steps": score_steps, "moves": moves, "batch": batch}
+    _check(share=holdout, floor=ess_floor, positive=positive)
     choices = {
         "score_on": (score_on, ("observed", "all")),
         "apply_grad": (apply_grad, ("plain", "adam")),
@@ -268,7 +268,7 @@ def _error(x: jax.Array, data: Observed, held: jax.Array) -> jax.Array:
     return masking.masked_mean(jnp.abs(x - data.values), held)
 
 
-def _check(*, share: float, floor: float, positive: dict[str, float]) -> None:
+def _check(*, share: float, floor: float, positive: dict[str, Scalar]) -> None:
     for name, value in positive.items():
         if isinstance(value, int | float) and not value > 0:
             raise OptionError(f"{name} is {value}; expected a positive number")

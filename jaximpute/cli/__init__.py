@@ -1,0 +1,43 @@
+"""The command line. Its modules import nothing heavy until a command runs."""
+
+from typing import Annotated
+
+import typer
+
+from jaximpute._version import __version__
+from jaximpute.cli.evaluate import evaluate
+from jaximpute.cli.impute import impute
+from jaximpute.cli.inspect import inspect
+from jaximpute.cli.methods import methods
+from jaximpute.cli.simulate import simulate
+
+app = typer.Typer(
+    help="Fill in missing data in tables and time series.",
+    epilog="Exit codes: 0 done; 1 failed; 2 usage; 3 input that cannot be used; 4 a quality gate "
+    "failed; 5 out of memory; 130 interrupted.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (impute, evaluate, simulate, inspect, methods):
+    app.command()(command)
+
+
+def _print_version(wanted: bool) -> bool:
+    if wanted:
+        typer.echo(f"jaximpute {__version__}")
+        raise typer.Exit
+    return wanted
+
+
+@app.callback()
+def _jaximpute(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    pass

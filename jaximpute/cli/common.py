@@ -1,0 +1,121 @@
+"""What all commands share: arguments, words on stderr, and errors as exit codes."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from jaximpute._errors import DataError, JaximputeError, OptionError
+
+FAILED, USAGE, BAD_INPUT, GATE, OUT_OF_MEMORY, INTERRUPTED = 1, 2, 3, 4, 5, 130
+
+File = Annotated[str, typer.Argument(help="CSV, TSV or Parquet file; - reads CSV from stdin.")]
+Time = Annotated[
+    str | None,
+    typer.Option(help="Column of time stamps; makes the file a series. Without it, a table."),
+]
+Missing = Annotated[
+    list[str] | None,
+    typer.Option(help="Text that also stands for a missing cell, such as -999. May be repeated."),
+]
+Force = Annotated[bool, typer.Option("--force", help="Replace outputs that exist.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only warnings and errors on stderr.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
+
+
+def say(text: str) -> None:
+    """A line on stderr, in place of a progress bar that may stand there."""
+    clear = "\r\x1b[K" if sys.stderr.isatty() else ""
+    typer.echo(f"{clear}{text}", err=True)
+
+
+@contextlib.contextmanager
+def reported(debug: bool) -> Iterator[None]:
+    """Errors as one paragraph on stderr and an exit code.
+
+    Args:
+        debug: let them through with their tracebacks instead.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        say("interrupted; no half-written file is left")
+        raise typer.Exit(INTERRUPTED) from None
+    except (typer.Exit, BrokenPipeError):
+        raise
+    except Exception as error:
+        if debug:
+            raise
+        code, text = _verdict(error)
+        say(f"error: {text}")
+        raise typer.Exit(code) from None
+
+
+def mention_dates(table: Any, time: str | None) -> None:
+    """Say how to get a series where a column of dates is taken for a table's."""
+    if time is not None:
+        return
+    names = [
+        str(name) for name, kind in _kinds(table) if kind.startswith(("datetime", "timestamp"))
+    ]
+    if names:
+        say(
+            f"note: column '{names[0]}' holds dates, and the file is taken for a table, whose rows "
+            f"have no order. For a time series: --time '{names[0]}'"
+        )
+
+
+def keep_compiled() -> None:
+    """Keep compiled programs in the user's cache folder, so that the next start is quick.
+
+    Leaves a cache alone that the user has set up; `JAXIMPUTE_NO_CACHE=1` turns this off.
+    """
+    import jax
+
+    chosen = jax.config.values["jax_compilation_cache_dir"]
+    if chosen or os.environ.get("JAXIMPUTE_NO_CACHE") == "1":
+        return
+    folder = _cache_home() / "jaximpute" / "compiled"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return  # no place to keep anything is no reason to stop
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    # most of a cold start goes to many small programs, which jax would not keep
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+
+
+def _cache_home() -> Path:
+    if given := os.environ.get("XDG_CACHE_HOME"):
+        return Path(given)
+    if sys.platform == "win32" and (local := os.environ.get("LOCALAPPDATA")):
+        return Path(local)
+    return Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")
+
+
+def _kinds(table: Any) -> list[tuple[Any, str]]:
+    if hasattr(table, "dtypes"):
+        return [(name, str(dtype)) for name, dtype in table.dtypes.items()]
+    return [(field.name, str(field.type)) for field in table.schema]
+
+
+def _verdict(error: Exception) -> tuple[int, str]:
+    if isinstance(error, DataError):
+        return BAD_INPUT, str(error)
+    if isinstance(error, OptionError):
+        return USAGE, str(error)
+    if isinstance(error, JaximputeError):
+        return FAILED, str(error)
+    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
+        return OUT_OF_MEMORY, (
+            "out of memory. Take fewer rows or columns, --preset fast, or a simpler method; "
+            "jaximpute methods lists them"
+        )
+    first = str(error).splitlines()[0] if str(error) else ""
+    return FAILED, (
+        f"{type(error).__name__}: {first}\nThis was not foreseen; --debug shows where it comes from"
+    )

@@ -1,0 +1,107 @@
+"""`jaximpute evaluate`: which method for this file?"""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from jaximpute._errors import OptionError
+from jaximpute.cli import settings
+from jaximpute.cli.common import (
+    GATE,
+    Debug,
+    File,
+    Force,
+    Missing,
+    Quiet,
+    Time,
+    keep_compiled,
+    mention_dates,
+    reported,
+    say,
+)
+
+
+def evaluate(
+    file: File,
+    method: Annotated[
+        list[str] | None,
+        typer.Option("--method", "-m", help="A method, may be repeated; all of them by default."),
+    ] = None,
+    time: Time = None,
+    holdout: Annotated[float, typer.Option(help="Share of the observed cells to hide.")] = 0.1,
+    pattern: Annotated[
+        str, typer.Option(help="mcar (single cells), block (stretches) or own (like the holes).")
+    ] = "mcar",
+    repeats: Annotated[int, typer.Option(help="How often, each time with other holes.")] = 3,
+    seed: Annotated[int, typer.Option(help="Of the holes and the methods.")] = 0,
+    preset: Annotated[str, typer.Option(help="fast, balanced, best or paper.")] = "balanced",
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="METHOD.NAME=VALUE", help="An option. May be repeated."),
+    ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option("--output", "-o", help="Write all scores, by column too; - for stdout."),
+    ] = None,
+    fail_over: Annotated[
+        float | None,
+        typer.Option(metavar="NUMBER", help="Exit with 4 if the best score is above this."),
+    ] = None,
+    missing: Missing = None,
+    force: Force = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Hide observed cells, let each method fill them, and score only those.
+
+    The score is the mean absolute error in standard deviations of each column.
+    """
+    with reported(debug):
+        from jaximpute import evaluation
+        from jaximpute.data import files
+
+        if output is not None:
+            files.check_table(output, force=force)
+        options = _by_method(assignments or [])
+        sheet = files.read_file(file, missing or [])
+        mention_dates(sheet.table, time)
+        keep_compiled()
+        scores = evaluation.evaluate(
+            sheet.table,
+            method or "all",
+            time=time,
+            holdout=holdout,
+            pattern=pattern,
+            repeats=repeats,
+            seed=seed,
+            preset=preset,
+            options=options,
+            verbose=not quiet and output != files.STREAM,
+        )
+        if output is not None:
+            files.write_file(files.Sheet(scores, None), output, force=force)
+        if fail_over is not None:
+            _gate(scores, fail_over)
+
+
+def _by_method(assignments: Sequence[str]) -> dict[str, dict[str, Any]]:
+    options: dict[str, dict[str, Any]] = {}
+    for path, value in settings.parse_options(assignments).items():
+        method, dot, name = path.partition(".")
+        if not dot:
+            raise OptionError(
+                f"--set takes METHOD.NAME=VALUE, for instance spirit.steps=3; got {path}={value}"
+            )
+        options.setdefault(method, {})[name] = value
+    return options
+
+
+def _gate(scores: Any, limit: float) -> None:
+    from jaximpute.evaluation import OVERALL
+
+    best = scores[(scores["column"] == OVERALL) & (scores["metric"] == "score")].iloc[0]
+    # a failed method's score is NaN, and no gate lets NaN pass
+    if not best["mean"] <= limit:
+        say(f"the best score is {best['mean']:.4g} ('{best['method']}'), above {limit:g}")
+        raise typer.Exit(GATE)

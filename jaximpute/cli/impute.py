@@ -1,0 +1,132 @@
+"""`jaximpute impute`: a file with holes in, a completed file out."""
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from jaximpute.cli import settings
+from jaximpute.cli.common import (
+    Debug,
+    File,
+    Force,
+    Missing,
+    Quiet,
+    Time,
+    keep_compiled,
+    mention_dates,
+    reported,
+    say,
+)
+
+
+def impute(
+    file: File,
+    output: Annotated[
+        str | None,
+        typer.Option("--output", "-o", help="Where to write, by suffix; CSV on stdout by default."),
+    ] = None,
+    method: Annotated[
+        str | None, typer.Option(help="A method; auto picks one. jaximpute methods lists them.")
+    ] = None,
+    time: Time = None,
+    preset: Annotated[
+        str | None, typer.Option(help="fast, balanced, best, or paper (as published).")
+    ] = None,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="NAME=VALUE", help="An option of the method. May be repeated."
+        ),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Of everything random; 0 by default.")] = None,
+    max_gap: Annotated[
+        str | None,
+        typer.Option(help="Leave longer gaps of a series empty: steps, or a duration such as 3h."),
+    ] = None,
+    plot: Annotated[
+        str | None, typer.Option(metavar="PNG", help="Draw observed and filled points.")
+    ] = None,
+    report: Annotated[
+        str | None, typer.Option(metavar="JSON", help="Write what was done, and the settings.")
+    ] = None,
+    missing: Missing = None,
+    config: Annotated[
+        str | None, typer.Option(metavar="TOML", help="Settings by their long names; flags win.")
+    ] = None,
+    force: Force = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Fill in what is missing; observed cells are copied as they are written.
+
+    In a CSV file a filled number gets as many decimals as the column shows.
+    """
+    with reported(debug):
+        flags = {
+            "output": output,
+            "method": method,
+            "time": time,
+            "preset": preset,
+            "options": settings.parse_options(assignments or []),
+            "seed": seed,
+            "max_gap": None if max_gap is None else settings.parse_value(max_gap),
+            "plot": plot,
+            "report": report,
+            "missing": missing,
+            "force": force,
+            "quiet": quiet,
+        }
+        _impute(file, settings.resolve(flags, config))
+
+
+def _impute(file: str, run: dict[str, Any]) -> None:
+    from jaximpute import api, plots
+    from jaximpute.data import files, frames
+
+    force = run["force"]
+    files.check_table(run["output"], force=force)
+    if run["plot"] is not None:
+        plots.check(run["plot"], force=force)
+    if run["report"] is not None:
+        files.check_output(run["report"], force=force)
+    sheet = files.read_file(file, run["missing"])
+    mention_dates(sheet.table, run["time"])
+
+    keep_compiled()
+    frame = frames.read(sheet.table, run["time"])
+    filled = api.fill(
+        frame,
+        run["method"],
+        seed=run["seed"],
+        preset=run["preset"],
+        max_gap=run["max_gap"],
+        progress=not run["quiet"],
+        options=run["options"],
+    )
+    completed = frames.write(frame, filled.values)
+    files.write_file(files.complete(sheet, completed), run["output"], force=force)
+    for text in filled.report["warnings"]:
+        say(f"warning: {text}")
+    if run["plot"] is not None:
+        figure = plots.plot_imputation(sheet.table, completed, time=run["time"])
+        plots.save(figure, run["plot"], force=force)
+    if run["report"] is not None:
+        about = {"input": file, "settings": run, **filled.report}
+        with files.replacing(run["report"], force=force) as out:
+            out.write(f"{json.dumps(about, indent=2, default=str)}\n".encode())
+    if not run["quiet"]:
+        _summarise(filled.report, run)
+
+
+def _summarise(report: dict[str, Any], run: dict[str, Any]) -> None:
+    missing = sum(report["missing"].values())
+    if not missing:
+        say("nothing is missing; the file was copied")
+        return
+    where = "stdout" if run["output"] == "-" else run["output"]
+    picture = "" if run["plot"] is None else f"; picture: {run['plot']}"
+    say(
+        f"filled {report['filled']} of {missing} missing cells with '{report['method']}' in "
+        f"{report['seconds']:.1f} s: {where}{picture}"
+    )

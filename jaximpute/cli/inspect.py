@@ -1,0 +1,94 @@
+"""`jaximpute inspect`: what is missing, and where."""
+
+from typing import Annotated, Any, NamedTuple
+
+import typer
+
+from jaximpute.cli.common import Debug, File, Force, Missing, Time, mention_dates, reported, say
+
+
+class Holes(NamedTuple):
+    """The missing cells of one column."""
+
+    missing: int
+    gaps: int
+    longest: int
+
+
+def inspect(
+    file: File,
+    time: Time = None,
+    plot: Annotated[str | None, typer.Option(metavar="PNG", help="Draw the holes.")] = None,
+    missing: Missing = None,
+    force: Force = False,
+    debug: Debug = False,
+) -> None:
+    """Say for each column what it holds, how much of it is missing, and in gaps of which length."""
+    with reported(debug):
+        from jaximpute import plots
+        from jaximpute.data import files, frames
+
+        if plot is not None:
+            plots.check(plot, force=force)
+        sheet = files.read_file(file, missing or [])
+        mention_dates(sheet.table, time)
+        frame = frames.read(sheet.table, time)
+        _print(frame)
+        if plot is not None:
+            figure = plots.plot_missingness(sheet.table, time=time)
+            plots.save(figure, plot, force=force)
+            say(f"picture: {plot}")
+
+
+def count_holes(frame: Any) -> list[Holes]:
+    """For each column its missing cells, its gaps and the longest of them.
+
+    Gaps are counted in the order of time, and steps of a regular grid that have no row are part of
+    them; in a table they are runs of rows.
+    """
+    import numpy as np
+
+    from jaximpute.data import series
+
+    missing = ~frame.mask
+    if frame.stamps is not None:
+        axis, _ = series.make_axis(frame.stamps, frame.shape[1])
+        missing = np.isnan(series.place(axis, np.where(frame.mask, 0.0, np.nan), frame.shape[0])[0])
+    found = []
+    for column in missing.T:
+        edges = np.flatnonzero(np.diff(np.concatenate([[False], column, [False]]).astype(int)))
+        lengths = edges[1::2] - edges[::2]
+        found.append(Holes(int(column.sum()), len(lengths), int(lengths.max(initial=0))))
+    return found
+
+
+def _print(frame: Any) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from jaximpute.data import series
+
+    rows, steps, when = frame.values.shape[0], frame.values.shape[0], ""
+    if frame.stamps is not None:
+        axis, notes = series.make_axis(frame.stamps, frame.shape[1])
+        steps = axis.length
+        when = "at irregular times" if axis.positions is not None else f"on a grid of {steps} steps"
+        for note in notes:
+            say(f"note: {note}")
+    table = Table(title=f"{frame.kind}, {rows} rows {when}".rstrip(), title_justify="left")
+    table.add_column("column", overflow="fold")
+    for name in ("holds", "missing", "%", "gaps", "longest gap"):
+        table.add_column(name, justify="left" if name == "holds" else "right")
+    for column, holes in zip(frame.columns, count_holes(frame), strict=True):
+        share = 100 * holes.missing / steps
+        cells = (holes.missing, f"{share:.1f}", holes.gaps, holes.longest)
+        table.add_row(column.name, _describe(column), *map(str, cells))
+    Console(width=None if Console().is_terminal else 120).print(table)
+
+
+def _describe(column: Any) -> str:
+    if column.kind == "time" and not column.reason:
+        return "the time axis"
+    if column.levels:
+        return f"{column.kind}, {len(column.levels)} values"
+    return column.kind

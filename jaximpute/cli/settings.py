@@ -1,0 +1,107 @@
+"""What a run was asked to do: defaults, a TOML file over them, flags over that."""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from jaximpute._errors import OptionError
+
+DEFAULTS: dict[str, Any] = {
+    "output": "-",
+    "method": "auto",
+    "time": None,
+    "preset": "balanced",
+    "options": {},
+    "seed": 0,
+    "max_gap": None,
+    "plot": None,
+    "report": None,
+    "missing": [],
+    "force": False,
+    "quiet": False,
+}
+_TYPES: dict[str, tuple[type, ...]] = {
+    "options": (dict,),
+    "seed": (int,),
+    "max_gap": (int, float, str),
+    "missing": (list,),
+    "force": (bool,),
+    "quiet": (bool,),
+}
+
+
+def resolve(flags: Mapping[str, Any], config: str | None = None) -> dict[str, Any]:
+    """One value for each setting: from its flag, else the file, else the default.
+
+    Args:
+        flags: as given on the command line; None, empty and False mean not given. Options of the
+            method are merged one by one.
+        config: path of a TOML file with the names of the long flags (`max_gap` or `max-gap`); what
+            `--set` sets is in its table `[options]`.
+
+    Returns:
+        All settings.
+
+    Raises:
+        OptionError: the file cannot be read, or holds an unknown name or a value of another type.
+
+    Example:
+        >>> resolve({"seed": 3, "method": None})["seed"], resolve({"method": "mean"})["method"]
+        (3, 'mean')
+    """
+    chosen = {**DEFAULTS, **({} if config is None else _load(config))}
+    given = {name: value for name, value in flags.items() if value not in (None, False, [], {})}
+    merged = {**chosen["options"], **given.pop("options", {})}
+    return {**chosen, **given, "options": merged}
+
+
+def parse_options(assignments: Sequence[str]) -> dict[str, Any]:
+    """`name=value` texts as a dictionary; values as in TOML, anything else is text.
+
+    Raises:
+        OptionError: no name, or no `=`.
+
+    Example:
+        >>> parse_options(["steps=3", "lr=1e-3", "weights=true", "start=linear"])
+        {'steps': 3, 'lr': 0.001, 'weights': True, 'start': 'linear'}
+    """
+    options = {}
+    for assignment in assignments:
+        name, equals, value = assignment.partition("=")
+        if not equals or not name.strip():
+            raise OptionError(
+                f"--set takes name=value, for instance --set steps=3; got {assignment!r}"
+            )
+        options[name.strip().replace("-", "_")] = parse_value(value.strip())
+    return options
+
+
+def parse_value(text: str) -> Any:
+    """A number, boolean, list or quoted text as TOML writes them; otherwise the text itself."""
+    try:
+        read = tomllib.loads(f"value = {text}")
+    except tomllib.TOMLDecodeError:
+        return text
+    return read["value"] if len(read) == 1 else text
+
+
+def _load(path: str) -> dict[str, Any]:
+    try:
+        read = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise OptionError(f"cannot read the settings in {path}: {error}") from error
+    settings = {name.replace("-", "_"): value for name, value in read.items()}
+    for name, value in settings.items():
+        if name not in DEFAULTS:
+            close = get_close_matches(name, DEFAULTS, n=1)
+            maybe = f"; did you mean '{close[0]}'?" if close else ";"
+            raise OptionError(
+                f"{path} sets '{name}', which is no setting{maybe} valid: {', '.join(DEFAULTS)}"
+            )
+        wanted = _TYPES.get(name, (str,))
+        if not isinstance(value, wanted) or (isinstance(value, bool) and bool not in wanted):
+            names = " or ".join(kind.__name__ for kind in wanted)
+            raise OptionError(f"{path} sets {name} to {value!r}; expected {names}")
+    return settings

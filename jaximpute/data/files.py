@@ -1,0 +1,213 @@
+"""Files in, files out: CSV and Parquet by suffix, `-` for the standard streams."""
+
+import contextlib
+import importlib
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from jaximpute._errors import DataError, OutputError, need_extra
+from jaximpute.data import csvtext
+
+STREAM = "-"
+_DELIMITERS = {".csv": ",", ".tsv": "\t"}
+_PARQUET = (".parquet", ".pq")
+
+
+class Sheet(NamedTuple):
+    """A file's table.
+
+    Attributes:
+        table: a pandas frame for CSV, a pyarrow table for Parquet.
+        text: the cells of a CSV file as written; None for Parquet.
+    """
+
+    table: Any
+    text: csvtext.Text | None
+
+
+def read_file(path: str, missing: Sequence[str] = ()) -> Sheet:
+    """Read a table.
+
+    Args:
+        path: `.csv`, `.tsv` or `.parquet`, or `-` for CSV on stdin.
+        missing: texts that stand for a missing cell of a CSV file, besides the usual ones.
+
+    Returns:
+        The table, and for CSV the text it came from.
+
+    Raises:
+        DataError: no such file, unknown suffix, empty or damaged; the message names the file.
+        MissingExtraError: Parquet without pyarrow.
+    """
+    suffix = _suffix(path, DataError)
+    source = "stdin" if path == STREAM else path
+    try:
+        data = sys.stdin.buffer.read() if path == STREAM else Path(path).read_bytes()
+    except OSError as error:
+        raise DataError(f"cannot read {source}: {error.strerror}") from error
+    if suffix in _PARQUET:
+        return Sheet(_read_parquet(data, source), None)
+    text = csvtext.parse(data, source, _DELIMITERS[suffix], missing)
+    return Sheet(csvtext.typed(text, source), text)
+
+
+def complete(sheet: Sheet, table: Any) -> Sheet:
+    """The sheet with its table completed; in a CSV file only missing cells change.
+
+    Args:
+        sheet: what `read_file` returned.
+        table: its table, completed.
+    """
+    return Sheet(table, None if sheet.text is None else csvtext.completed(sheet.text, table))
+
+
+def punch(sheet: Sheet, holes: np.ndarray) -> Sheet:
+    """The sheet without some of its cells.
+
+    Args:
+        sheet: what `read_file` returned.
+        holes: `(rows, columns)`, True where a cell is to be emptied.
+    """
+    if sheet.text is not None:
+        rows = [
+            ["" if hole else cell for cell, hole in zip(row, emptied, strict=True)]
+            for row, emptied in zip(sheet.text.rows, holes.tolist(), strict=True)
+        ]
+        missing = (np.array(sheet.text.missing) | holes).tolist()
+        return Sheet(sheet.table.mask(holes), sheet.text._replace(rows=rows, missing=missing))
+    compute = _pyarrow("pyarrow.compute")
+    table = sheet.table
+    for i, field in enumerate(table.schema):
+        kept = compute.if_else(~holes[:, i], table.column(i), None)
+        table = table.set_column(i, field, kept)
+    return Sheet(table, None)
+
+
+def write_file(sheet: Sheet, path: str, *, force: bool = False) -> None:
+    """Write a table, in the format of the path's suffix; CSV on stdout for `-`.
+
+    Args:
+        sheet: the table; its text, if it has one, is written as it is.
+        path: where.
+        force: replace a file that exists.
+
+    Raises:
+        OutputError: it exists and `force` is false, or it cannot be written; nothing half-written
+            is left, and a file that was there is untouched.
+        MissingExtraError: Parquet without pyarrow.
+    """
+    suffix = _suffix(path, OutputError)
+    if suffix in _PARQUET:
+        pyarrow, parquet = _pyarrow("pyarrow"), _pyarrow("pyarrow.parquet")
+        table = sheet.table
+        if isinstance(table, pd.DataFrame):
+            table = pyarrow.Table.from_pandas(table, preserve_index=False)
+        with replacing(path, force=force) as file:
+            parquet.write_table(table, file)
+        return
+    if sheet.text is None or sheet.text.delimiter != _DELIMITERS[suffix]:
+        frame = sheet.table if isinstance(sheet.table, pd.DataFrame) else sheet.table.to_pandas()
+        data = frame.to_csv(index=False, sep=_DELIMITERS[suffix]).encode()
+    else:
+        data = csvtext.render(sheet.text)
+    if path == STREAM:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+        return
+    with replacing(path, force=force) as file:
+        file.write(data)
+
+
+def check_table(path: str, *, force: bool = False) -> None:
+    """Refuse a path that `write_file` would refuse, before the work is done.
+
+    Raises:
+        OutputError: an unknown suffix, or see `check_output`.
+    """
+    _suffix(path, OutputError)
+    check_output(path, force=force)
+
+
+def check_output(path: str, *, force: bool = False) -> None:
+    """Refuse a path that `replacing` would refuse.
+
+    Raises:
+        OutputError: it exists and `force` is false, its folder does not exist, or it is no file.
+    """
+    if path == STREAM:
+        return
+    target = Path(path)
+    if target.exists() and not target.is_file():
+        raise OutputError(f"{path} is no regular file; name a file, or - for stdout")
+    if target.exists() and not force:
+        raise OutputError(f"{path} exists; pass --force (force=True) to replace it")
+    if not target.parent.is_dir():
+        raise OutputError(f"cannot write {path}: there is no folder {target.parent}")
+
+
+@contextlib.contextmanager
+def replacing(path: str, *, force: bool = False) -> Iterator[IO[bytes]]:
+    """A file that appears whole or not at all.
+
+    It is written beside its place under another name and renamed at the end, so that neither a full
+    disk nor an interruption leaves half of it.
+
+    Args:
+        path: where it is to appear.
+        force: replace a file that exists.
+
+    Raises:
+        OutputError: see `check_output`; or writing failed.
+    """
+    check_output(path, force=force)
+    target = Path(path).resolve()  # through a link, not in its place
+    beside = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        with contextlib.ExitStack() as undo:
+            undo.callback(beside.unlink, missing_ok=True)
+            with beside.open("xb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            if target.exists():
+                shutil.copymode(target, beside)
+            os.replace(beside, target)
+    except OSError as error:
+        if isinstance(error, OutputError):
+            raise
+        raise OutputError(
+            f"cannot write {path}: {error.strerror or error}; what was there before is untouched"
+        ) from error
+
+
+def _suffix(path: str, wrong: type[DataError] | type[OutputError]) -> str:
+    suffix = ".csv" if path == STREAM else Path(path).suffix.lower()
+    if suffix not in (*_DELIMITERS, *_PARQUET):
+        known = ", ".join((*_DELIMITERS, *_PARQUET))
+        raise wrong(f"{path} has the suffix '{suffix}'; expected one of {known}, or - for CSV")
+    return suffix
+
+
+def _read_parquet(data: bytes, source: str) -> Any:
+    pyarrow, parquet = _pyarrow("pyarrow"), _pyarrow("pyarrow.parquet")
+    try:
+        table = parquet.read_table(pyarrow.BufferReader(data))
+    except pyarrow.ArrowException as error:
+        raise DataError(f"{source} is no Parquet file: {error}") from error
+    if not table.num_rows or not table.num_columns:
+        raise DataError(f"{source} has {table.num_rows} rows and {table.num_columns} columns")
+    return table
+
+
+def _pyarrow(module: str) -> Any:
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise need_extra("pyarrow", "parquet", "Parquet") from error

@@ -1,0 +1,7 @@
+"""What happens between chunks of steps: `(t, state, info) -> bool`, where True stops the run."""
+
+from jaximpute.hooks.log import log
+from jaximpute.hooks.patience import patience
+from jaximpute.hooks.progress import progress
+
+__all__ = ["log", "patience", "progress"]

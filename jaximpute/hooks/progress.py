@@ -1,0 +1,51 @@
+"""A progress bar on stderr."""
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.segment import Segment, Segments
+
+from jaximpute.types import Hook, Info, State
+
+
+def progress(total: int, *, label: str = "imputing", console: Console | None = None) -> Hook:
+    """Show a bar, the last loss and the time remaining; silent where stderr is not a terminal.
+
+    The line is drawn once a chunk and nothing runs in between, so that a run that stops early or
+    is interrupted leaves no thread and no hidden cursor behind.
+
+    Args:
+        total: steps of the whole run.
+        label: what is going on.
+        console: where to draw; stderr by default.
+
+    Returns:
+        A hook for one run, which never stops it.
+
+    Example:
+        >>> import jax, numpy as np, jaximpute as ji
+        >>> data = ji.observe(np.array([[1.0], [np.nan]]))
+        >>> bar = ji.hooks.progress(total=2)
+        >>> _ = ji.fit(ji.baselines.mean(), jax.random.key(0), data, 2, hooks=[bar])
+    """
+    screen = Console(stderr=True) if console is None else console
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("loss {task.fields[loss]}"),
+        TimeRemainingColumn(),
+        console=screen,
+    )
+    task = bar.add_task(label, total=total, loss="-")
+
+    def hook(t: int, state: State, info: Info) -> bool:
+        del state
+        if screen.is_terminal:
+            bar.update(task, completed=t, loss=f"{np.ravel(info.loss)[-1]:.4g}")
+            (line,) = screen.render_lines(bar.get_renderable(), pad=False)[:1]
+            end = Segment("\n" if t >= total else "\r")
+            screen.print(Segments([*line, end]), end="")
+        return False
+
+    return hook
