@@ -1,11 +1,15 @@
 """The benchmarks: the same holes every time, rows kept and not repeated, and the tables."""
 
+import gzip
+import hashlib
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from benchmarks import _jobs, _pages, _problems, _summary, series, tables
-from jaximpute import DataError, OptionError
+from jaximpute import DataError, MissingExtraError, OptionError
 from jaximpute.data import datasets
 
 pytestmark = pytest.mark.fast
@@ -73,7 +77,7 @@ def test_rows_are_kept_not_repeated_and_become_tables(csv, tmp_path, capsys):
     assert text.startswith("before\n")
     assert text.endswith("after\n")
     assert "old" not in text
-    assert f"| linear | **{rows[1]['mae']:.4f}** |" in text
+    assert f"| linear | **{rows[1]['mae']:.4f}** / **{rows[1]['mse']:.4f}** |" in text
 
 
 def test_a_method_that_fails_leaves_no_row(tmp_path, capsys):
@@ -159,6 +163,25 @@ def test_the_pages_on_spirit_name_the_default_and_the_changes():
     stages = {f"{stage}_cpu_seconds": seconds for stage, seconds in timed.items()}
     text = _pages.scaling(_summary.frame([row("spirit", 0, split=True, **stages)]))
     assert "| etth1 | spirit | 1.50 | 1.50 | 1.50 |" in text
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_a_dataset_is_read_from_a_folder_plain_or_gzipped(pack, tmp_path, monkeypatch):
+    text = b"date,a,b\n2016-07-01,1.0,2.5\n2016-07-02,3.0,4.0\n"
+    source = datasets.Source("https://example.org/two.csv", hashlib.sha256(text).hexdigest())
+    monkeypatch.setitem(datasets.SOURCES, "two", source)
+    monkeypatch.setenv(datasets.FOLDER, str(tmp_path))
+    (tmp_path / ("two.csv" if pack is bytes else "two.csv.gz")).write_bytes(pack(text))
+    found = datasets.load("two")
+    np.testing.assert_array_equal(found.values, [[1.0, 2.5], [3.0, 4.0]])
+    assert found.names == ("a", "b")
+
+
+def test_a_download_without_pooch_names_the_extra(monkeypatch):
+    monkeypatch.delenv(datasets.FOLDER, raising=False)
+    monkeypatch.setitem(sys.modules, "pooch", None)
+    with pytest.raises(MissingExtraError, match=r"jaximpute\[data\]"):
+        datasets.load("etth1")
 
 
 def test_a_file_that_is_not_the_expected_one_is_refused(tmp_path, monkeypatch):

@@ -195,13 +195,14 @@ def test_a_method_that_fails_is_a_row_and_comes_last():
 @pytest.mark.fast
 def test_options_go_to_their_method_and_mixed_tables_are_scored():
     rng = np.random.default_rng(0)
-    table = pd.DataFrame({"x": rng.normal(size=80), "w": rng.choice(["a", "b"], 80)})
+    table = pd.DataFrame(rng.normal(size=(600, 2)), columns=["x", "y"])
+    table["w"] = rng.choice(["a", "b"], 600)
     methods = {"near": ("knn", {"k": 1}), "far": ("knn", {})}
     scores = evaluate(table, methods, options={"far": {"k": 50}}, repeats=1, verbose=False)
     by = scores.set_index(["method", "column", "metric"])["mean"]
     assert set(scores["metric"]) >= {"mae", "mae_std", "error", "wasserstein", "score"}
     assert 0 <= by["far", "w", "error"] <= 1
-    assert by["far", "x", "mae"] < by["near", "x", "mae"]  # of noise, the mean is the best guess
+    assert by["far", "y", "mae"] < by["near", "y", "mae"]  # of noise, the mean is the best guess
     with pytest.raises(ji.OptionError, match="options for 'knm'"):
         evaluate(table, ["knn"], options={"knm": {}}, verbose=False)
 

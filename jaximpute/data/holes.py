@@ -51,7 +51,7 @@ def hide(
     Example:
         >>> import jax, numpy as np
         >>> from jaximpute.data.frames import read
-        >>> frame = read(np.arange(200.0).reshape(100, 2))
+        >>> frame = read(np.arange(2000.0).reshape(1000, 2))
         >>> hidden = hide(jax.random.key(0), frame, 0.2, "mcar", keep=["1"])
         >>> bool(0.1 < hidden[:, 0].mean() < 0.3), int(hidden[:, 1].sum())
         (True, 0)
