@@ -61,6 +61,7 @@ def spirit(
     centre: bool | None = None,
     width: int | None = None,
     layers: int = 3,
+    batch: int | None = None,
     **options: Any,
 ) -> registry.Plan:
     """SPIRIT for given data: on windows of a series, on the rows of a table.
@@ -78,6 +79,7 @@ def spirit(
         centre: see the factory; None = for series only.
         width: hidden width of the score network; None = by the size of a row, up to 256.
         layers: its number of residual blocks.
+        batch: rows in a score-learning batch; None = all there are, up to 256.
         options: of the factory.
 
     Returns:
@@ -87,7 +89,8 @@ def spirit(
     event, view = _rows(data, kind, window, stride)
     net = adaln_mlp(event, width=width or _width(event), layers=layers)
     centre = kind == "series" if centre is None else centre
-    method = make_spirit(net, first, view=view, centre=centre, **options)
+    batch = batch or min(256, view(data.values.shape).size)
+    method = make_spirit(net, first, view=view, centre=centre, batch=batch, **options)
     return registry.Plan(method, steps, hooks=(_past_its_best,))
 
 

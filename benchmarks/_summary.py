@@ -1,0 +1,110 @@
+"""Numbers behind the tables: means over ratios, spreads over seeds, and comparisons by pairs."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from benchmarks import _jobs
+
+ERRORS = ("mae", "mse", "wasserstein")
+
+
+def frame(rows: Sequence[_jobs.Row]) -> pd.DataFrame:
+    """Rows as a frame, with the name of method and preset in `label`."""
+    found = pd.DataFrame(list(rows))
+    if len(found):
+        pairs = zip(found["method"], found["preset"], strict=True)
+        found["label"] = [_jobs.name(method, preset) for method, preset in pairs]
+    return found
+
+
+def overall(rows: pd.DataFrame) -> pd.DataFrame:
+    """One line a method, best first: means over ratios, and their deviation over seeds.
+
+    Args:
+        rows: of one series.
+
+    Returns:
+        By label: `mae`, `mse`, `wasserstein` and each with `_std`; mean `cpu_seconds`; largest
+        `peak_mb`; `ratios` measured; and whether no method has more of them (`complete`). Of a
+        method's seeds, those with fewer ratios than the others are left out.
+    """
+    lines = {}
+    most = rows.groupby("label")["ratio"].nunique().max()
+    for label, own in rows.groupby("label"):
+        ratios = own["ratio"].nunique()
+        per_seed = own.groupby("seed")
+        whole = own[own["seed"].map(per_seed["ratio"].nunique()) == ratios]
+        # a mean over fewer ratios is of another problem
+        whole = own if whole.empty else whole
+        means = whole.groupby("seed")[list(ERRORS)].mean()
+        lines[label] = {
+            **means.mean(),
+            **means.std().add_suffix("_std"),
+            "cpu_seconds": whole["cpu_seconds"].mean(),
+            "peak_mb": whole["peak_mb"].max(),
+            "ratios": ratios,
+            "complete": ratios == most,
+        }
+    return pd.DataFrame.from_dict(lines, orient="index").sort_values("mae")
+
+
+def by_ratio(rows: pd.DataFrame) -> pd.DataFrame:
+    """Mean errors over seeds, by (label, ratio)."""
+    return rows.groupby(["label", "ratio"])[["mae", "mse"]].mean()
+
+
+class Pairs(NamedTuple):
+    """Two methods on the same holes.
+
+    Attributes:
+        runs: number of pairs.
+        wins: in how many of them the first has the lower MAE.
+        change: of the mean MAE, from the second to the first, as a fraction.
+    """
+
+    runs: int
+    wins: int
+    change: float
+
+
+def compare(rows: pd.DataFrame, first: str, second: str) -> Pairs | None:
+    """The first method beside the second, on the holes that both were measured on."""
+    table = rows.pivot_table(index=["data", "ratio", "seed"], columns="label", values="mae")
+    if first not in table or second not in table:
+        return None
+    both = table[[first, second]].dropna()
+    if both.empty:
+        return None
+    a, b = both[first], both[second]
+    return Pairs(len(both), int((a < b).sum()), float(a.mean() / b.mean() - 1))
+
+
+def starts(rows: pd.DataFrame, label: str) -> Pairs | None:
+    """A learned method's last error beside its start's, on observed cells it held out itself."""
+    curves = [c for c in rows.loc[rows["label"] == label, "curves"] if _has_start(c)]
+    if not curves:
+        return None
+    start = np.array([c["start_error"][0] for c in curves])
+    end = np.array([c["best_error"][-1] for c in curves])
+    return Pairs(len(curves), int((end < start).sum()), float(end.mean() / start.mean() - 1))
+
+
+def progress(rows: pd.DataFrame, label: str) -> pd.DataFrame:
+    """Means of a learned method's curves over runs, by step; runs of the commonest length."""
+    curves = [c for c in rows.loc[rows["label"] == label, "curves"] if _has_start(c)]
+    if not curves:
+        return pd.DataFrame()
+    lengths = [len(c["loss"]) for c in curves]
+    length = max(set(lengths), key=lengths.count)
+    names = ("loss", "error", "best_error", "energy_change")
+    return pd.DataFrame(
+        {n: np.mean([c[n] for c in curves if len(c["loss"]) == length], axis=0) for n in names},
+        index=range(1, length + 1),
+    )
+
+
+def _has_start(curves: object) -> bool:
+    return isinstance(curves, dict) and "start_error" in curves

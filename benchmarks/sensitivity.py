@@ -1,0 +1,48 @@
+"""How SPIRIT's error moves with one setting (Figure 3).
+
+    python -m benchmarks.sensitivity --quick
+    python -m benchmarks.sensitivity --data etth1 --ratios 0.3
+
+One setting is changed at a time, the others stay at the preset's values.
+"""
+
+import sys
+from collections.abc import Sequence
+from itertools import product
+from typing import Any
+
+from benchmarks import _jobs
+
+# the paper's four, and the number of moves in a pass, which it does not print
+VALUES: dict[str, tuple[Any, ...]] = {
+    "eta": (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02),
+    "steps": (1, 2, 5, 10, 15),
+    "moves": (3, 6, 12, 24),
+    "width": (64, 128, 256, 512),
+    "window": (12, 24, 36, 48),
+}
+QUICK: dict[str, tuple[Any, ...]] = {"eta": (0.001, 0.005), "window": (12,)}
+
+
+def main(given: Sequence[str] | None = None) -> int:
+    parser = _jobs.parser(__doc__, "sensitivity.jsonl", data=("etth1",), ratios=(0.3,))
+    parser.add_argument("--preset", default="balanced", help="of SPIRIT")
+    options = _jobs.arguments(parser, given)
+    short = _jobs.SHORT if options.quick else {}
+    jobs = []
+    for data, seed, ratio in product(options.data, range(options.seeds), options.ratios):
+        plain = _jobs.Job(data, ratio, seed, "spirit", options.preset, short)
+        usual = _jobs.settings(plain)
+        varied = QUICK if options.quick else VALUES
+        jobs.append(plain)  # the point that all curves share, measured once
+        jobs += [
+            plain._replace(options={**short, setting: value})
+            for setting, values in varied.items()
+            for value in values
+            if value != usual[setting]
+        ]
+    return _jobs.run(jobs, options.out, again=options.again)
+
+
+if __name__ == "__main__":
+    sys.exit(min(main(), 1))
