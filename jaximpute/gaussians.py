@@ -3,6 +3,10 @@
 Which coordinates are missing differs from row to row, and shapes may not. A missing coordinate
 therefore keeps its place in the covariance of the observed ones, as a row and column of the
 identity, which the factorisation passes through untouched.
+
+Rows are factorised one at a time, also under `vmap`. On CPU a batched factorisation hands its
+matrices to XLA's own threads and blocks one of them until they are done, so two that happen to run
+side by side on two processors wait for each other for ever (jaxlib 0.10.2).
 """
 
 import jax
@@ -40,10 +44,7 @@ def conditional_mean(
         >>> conditional_mean(x, mask, jnp.zeros(2), cov).tolist()
         [[2.0, 1.0]]
     """
-    n, d = x.shape
-    means = jax.vmap(_mean, in_axes=(0, 0, None, None))
-    batches = jax.lax.map(lambda part: means(part[0], part[1], mean, cov), _in_batches(x, mask))
-    return batches.reshape(-1, d)[:n]
+    return jax.lax.map(lambda row: _mean(*row, mean, cov), (x, mask))
 
 
 def conditional_moments(
@@ -74,17 +75,14 @@ def conditional_moments(
         >>> conditional_moments(x, mask, jnp.ones(1), jnp.zeros(2), cov)[1].tolist()
         [[0.0, 0.0], [0.0, 0.75]]
     """
-    n, d = x.shape
 
-    def batch(total, part):
-        x, mask, weight = part
-        means, left = jax.vmap(_moments, in_axes=(0, 0, None, None))(x, mask, mean, cov)
-        left = jnp.where(weight[:, None, None] > 0, left, 0)
-        return total + jnp.einsum("n,nij->ij", weight, left, precision=_EXACT), means
+    def one(total, row):
+        x, mask, weight = row
+        mean_here, left = _moments(x, mask, mean, cov)
+        return total + jnp.where(weight > 0, weight * left, 0), mean_here
 
-    total, means = jax.lax.scan(batch, jnp.zeros_like(cov), _in_batches(x, mask, weight))
-    total = total / jnp.maximum(weight.sum(), jnp.finfo(cov.dtype).tiny)
-    return means.reshape(-1, d)[:n], total
+    total, means = jax.lax.scan(one, jnp.zeros_like(cov), (x, mask, weight))
+    return means, total / jnp.maximum(weight.sum(), jnp.finfo(cov.dtype).tiny)
 
 
 def _factor(mask: Bool[Array, "d"], cov: Float[Array, "d d"]) -> Float[Array, "d d"]:
@@ -92,6 +90,7 @@ def _factor(mask: Bool[Array, "d"], cov: Float[Array, "d d"]) -> Float[Array, "d
     return jnp.linalg.cholesky(jnp.where(both, cov, jnp.eye(cov.shape[0], dtype=cov.dtype)))
 
 
+@jax.custom_batching.sequential_vmap
 def _mean(x, mask, mean, cov):
     residual = jnp.where(mask, x - mean, 0)
     solved = jax.scipy.linalg.cho_solve((_factor(mask, cov), True), residual)
@@ -99,6 +98,7 @@ def _mean(x, mask, mean, cov):
     return mean + jnp.matmul(cov, solved, precision=_EXACT)
 
 
+@jax.custom_batching.sequential_vmap
 def _moments(x, mask, mean, cov):
     residual = jnp.where(mask, x - mean, 0)
     right = jnp.concatenate([jnp.where(mask[:, None], cov, 0), residual[:, None]], axis=1)
@@ -106,18 +106,3 @@ def _moments(x, mask, mean, cov):
     cross = jnp.matmul(half[:, :-1].T, half, precision=_EXACT)
     neither = ~mask[:, None] & ~mask[None]
     return mean + cross[:, -1], jnp.where(neither, cov - cross[:, :-1], 0)
-
-
-def _in_batches(x, *others):
-    """Batches of rows, first; the last is made up with zeros, which is to say rows of weight 0."""
-    n, d = x.shape
-    size = min(n, _batch(d))
-    return tuple(
-        jnp.pad(a, [(0, -n % size)] + [(0, 0)] * (a.ndim - 1)).reshape(-1, size, *a.shape[1:])
-        for a in (x, *others)
-    )
-
-
-def _batch(d: int) -> int:
-    """Rows whose matrices fit into 8 MiB together."""
-    return max(1, 2**21 // d**2)

@@ -35,9 +35,7 @@ def test_means_equal_the_textbook():
 
 
 @pytest.mark.fast
-@pytest.mark.parametrize("batch", [10, 64], ids=["three batches", "one"])
-def test_moments_equal_the_textbook(monkeypatch, batch):
-    monkeypatch.setattr("jaximpute.gaussians._batch", lambda d: batch)
+def test_moments_equal_the_textbook():
     x, mask, mean, cov = _problem()
     weight = np.random.default_rng(1).uniform(size=len(x))
     weight[2] = 0
@@ -54,3 +52,17 @@ def test_values_behind_the_mask_do_not_matter():
         conditional_mean(jnp.where(mask, x, 1e6), mask, mean, cov),
         conditional_mean(x, mask, mean, cov),
     )
+
+
+@pytest.mark.fast
+def test_no_factorisation_is_batched_not_even_under_vmap():
+    """Two batched ones side by side can hang on CPU; see the module."""
+    x, mask, mean, cov = _float32(*_problem())
+    many = jax.vmap(conditional_mean, in_axes=(0, 0, None, None))
+    stacked = jnp.stack([x, x + 1]), jnp.stack([mask, ~mask])
+    text = str(jax.make_jaxpr(many)(*stacked, mean, cov))
+    d = x.shape[1]
+    assert f"f32[{d},{d}] = cholesky" in text
+    assert f",{d},{d}] = cholesky" not in text
+    alone = conditional_mean(x + 1, ~mask, mean, cov)
+    np.testing.assert_allclose(many(*stacked, mean, cov)[1], alone, rtol=1e-6)
