@@ -14,6 +14,7 @@ import numpy as np
 
 from benchmarks import _jobs, _problems
 from jaximpute import loop, masking, registry
+from jaximpute.draws import estimate
 from jaximpute.types import Hook, Info, Observed
 
 
@@ -40,10 +41,9 @@ def measure(job: _jobs.Job) -> dict[str, Any]:
     wall, cpu = time.perf_counter(), time.process_time()
     plan = _build(job, data)
     key_fit, key_complete = jax.random.split(jax.random.key(job.seed))
-    state = loop.fit(
-        plan.method, key_fit, data, plan.steps, chunk=plan.chunk, hooks=[trace(curves)]
-    )
-    completed = np.asarray(loop.complete(plan.method, key_complete, state, data))[0]
+    watching = [trace(curves), *plan.hooks]
+    state = loop.fit(plan.method, key_fit, data, plan.steps, chunk=plan.chunk, hooks=watching)
+    completed = np.asarray(estimate(plan.method, key_complete, state, data))[0]
     cost = {
         "seconds": time.perf_counter() - wall,
         "cpu_seconds": time.process_time() - cpu,

@@ -9,12 +9,13 @@ import jax
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from jaximpute import draws, hooks, loop, registry, report
+from jaximpute import hooks, loop, registry, report
 from jaximpute._errors import ImputationWarning, JaximputeError, OptionError
 from jaximpute._version import __version__
 from jaximpute.data import codec as coding
 from jaximpute.data import series
 from jaximpute.data.frames import Container, Frame, read, write
+from jaximpute.draws import estimate
 from jaximpute.masking import observe
 from jaximpute.report import Curve, Report
 from jaximpute.types import Hook, Kind, Observed
@@ -238,8 +239,7 @@ def _run(plan: registry.Plan, seed: int, data: Observed, watching: Sequence[Hook
     # slower where processors are shared; XLA has threads of its own
     with threadpool_limits(1, user_api="blas"):
         state = loop.fit(plan.method, key_fit, data, plan.steps, chunk=plan.chunk, hooks=watching)
-        finish = draws.central if plan.method.tag == "draws" else loop.complete
-        return np.asarray(finish(plan.method, key_complete, state, data))
+        return np.asarray(estimate(plan.method, key_complete, state, data))
 
 
 def _too_long(frame: Frame, axis: series.Axis | None, max_gap: Any) -> np.ndarray:

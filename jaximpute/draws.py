@@ -8,6 +8,8 @@ from jaxtyping import Array, Float
 
 from jaximpute import registry
 from jaximpute._errors import OptionError
+from jaximpute.loop import complete
+from jaximpute.masking import clamp
 from jaximpute.types import Method, Observed, PRNGKey, State
 
 
@@ -53,6 +55,29 @@ def _draw_many(method, keys, state, data, batch):
     return jax.lax.map(lambda key: method.sample(key, state, data), keys, batch_size=batch)
 
 
-def central(method: Method, key: PRNGKey, state: State, data: Observed, n: int = 20) -> jax.Array:
-    """One completion to report: the per-entry median of `n` draws."""
-    return jnp.median(draw_many(method, key, state, data, n), axis=0)
+def estimate(
+    method: Method, key: PRNGKey, state: State, data: Observed, n: int = 20
+) -> Float[Array, "n *event"]:
+    """The one completion to report: a method's own, or the per-entry median of its draws.
+
+    Args:
+        method: what was run.
+        key: for random completions.
+        state: what `fit` returned.
+        data: the rows that were given to `fit`.
+        n: number of draws, for methods whose tag is `draws`.
+
+    Returns:
+        Values with every entry filled; observed ones come back bit-identical.
+
+    Example:
+        >>> import jax, numpy as np, jaximpute as ji
+        >>> data = ji.observe(np.array([[1.0, 2.0], [3.0, np.nan]]))
+        >>> method = ji.baselines.mean()
+        >>> state = ji.fit(method, jax.random.key(0), data, 0)
+        >>> estimate(method, jax.random.key(1), state, data).tolist()
+        [[1.0, 2.0], [3.0, 2.0]]
+    """
+    if method.tag != "draws":
+        return complete(method, key, state, data)
+    return clamp(jnp.median(draw_many(method, key, state, data, n), axis=0), data)
