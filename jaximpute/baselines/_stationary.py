@@ -98,8 +98,8 @@ def smooth(
     means = _conditional(model, *_cut((x_wide, mask_wide), rows, starts, length))
     inner = means.reshape(-1, length, d)[:, context : context + block]
     means = inner.reshape(n, blocks * block, d)[:, :time]
-    # where the factorisation failed in this precision, lines are the answer that is left
-    return jnp.where(mask, x, jnp.where(jnp.isfinite(means), means, _lines(x, mask)))
+    # where the factorisation failed in this precision, the level is the answer that is left
+    return jnp.where(mask, x, jnp.where(jnp.isfinite(means), means, model.mean[None, None]))
 
 
 def _lines(x, mask):

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float
 
-from jaximpute.masking import clamp
+from jaximpute.masking import clamp, row_mean
 from jaximpute.types import Observed, PRNGKey, Scalar, View
 
 Score = Callable[[jax.Array], jax.Array]
@@ -58,14 +58,17 @@ class Coordinates(NamedTuple):
         return shift if self.scale is None else shift * _along(self.scale, shift)
 
 
-def coordinates(x: jax.Array, view: View, centre: bool) -> Coordinates:
+def coordinates(
+    x: jax.Array, view: View, weight: Float[Array, "rows"], centre: bool
+) -> Coordinates:
     """Coordinates fitted to the completed rows; levels that never recur are centred away."""
     if not centre:
         return Coordinates(None)
     rows = view.take(x, jnp.arange(view.size))
-    within = rows - rows.mean(axis=1, keepdims=True)
+    within = (rows - rows.mean(axis=1, keepdims=True)) ** 2
+    spread = jnp.sqrt(jax.vmap(row_mean, in_axes=(1, None))(within.mean(axis=1), weight))
     # a channel that is flat within every row has no scale of its own
-    return Coordinates(jnp.maximum(jnp.sqrt((within**2).mean(axis=(0, 1))), 1e-3))
+    return Coordinates(jnp.maximum(spread, 1e-3))
 
 
 def climb(

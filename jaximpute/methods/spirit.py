@@ -43,9 +43,10 @@ class Best(NamedTuple):
 class SpiritState(NamedTuple):
     """The particles, their score, and the best of both so far."""
 
-    start: State  # of the method that made the first completion
+    start: State  # of the method that makes first completions, from all that is observed
     start_error: Float[Array, ""]
     held: Bool[Array, "n *event"]  # observed entries hidden, to measure errors on
+    gained: Float[Array, "n *event"]  # what the start owes to them
     particles: Particles
     params: Params
     opt: optax.OptState
@@ -182,28 +183,43 @@ def spirit(
         return lambda rows: net.apply(params, rows, jnp.full((1,), sigma, rows.dtype), ())
 
     def particles(x: jax.Array, data: Observed) -> Particles:
-        real = row_weight(view(x.shape), data.weight, jnp.full(x.shape, True))
-        log_w = normalise(jnp.log(real))
+        log_w = normalise(jnp.log(_real(view(x.shape), data)))
         return Particles(x, log_w, apply.init((x, log_w)))
 
     def init(key: PRNGKey, data: Observed) -> SpiritState:
-        k_held, k_learn, k_start, k_net = jax.random.split(key, 4)
-        held = data.mask & (jax.random.uniform(k_held, data.mask.shape) < holdout)
+        k_held, k_start, k_net = jax.random.split(key, 3)
+        real = data.weight.reshape(-1, *(1,) * (data.mask.ndim - 1)) > 0
+        held = data.mask & real & (jax.random.uniform(k_held, data.mask.shape) < holdout)
         shown = _hide(data, held)
-        first = start.init(k_learn, shown)
-        x = begin(k_start, first, shown)
+
+        def first(k, data):
+            k, k_learn, k_begin = jax.random.split(k, 3)
+            state = start.init(k_learn, data)
+            return k, (state, begin(k_begin, state, data))
+
+        # one after the other, so that the start is compiled once
+        both = jax.tree.map(lambda *leaves: jnp.stack(leaves), shown, data)
+        _, (states, (x, x_all)) = jax.lax.scan(first, k_start, both)
         rows = view(x.shape)
+        level = coordinates(x, rows, _real(rows, data), centre)
         params = net.init(k_net, rows.take(x, jnp.arange(1)), jnp.full((1,), sigma, x.dtype), ())
-        best = Best(x, params, coordinates(x, rows, centre), _error(x, data, held))
+        best = Best(x, params, level, _error(x, data, held))
         return SpiritState(
-            first, best.error, held, particles(x, shown), params, optimiser.init(params), best
+            jax.tree.map(lambda leaf: leaf[1], states),
+            best.error,
+            held,
+            x_all - x,
+            particles(x, shown),
+            params,
+            optimiser.init(params),
+            best,
         )
 
     def step(key: PRNGKey, state: SpiritState, data: Observed) -> tuple[SpiritState, Info]:
         k_learn, k_move = jax.random.split(key)
         shown, x = _hide(data, state.held), state.particles.x
         rows = view(x.shape)
-        level = coordinates(x, rows, centre)
+        level = coordinates(x, rows, _real(rows, data), centre)
         params, opt, losses = learn(k_learn, state, shown, rows, level)  # line 2
         moved, energy = climb(
             rule, k_move, state.particles, score(params), shown, rows, level, moves
@@ -237,10 +253,8 @@ def spirit(
         return descend(loss, optimiser, key, state.params, state.opt, score_steps)
 
     def fill(state: SpiritState, data: Observed) -> jax.Array:
-        # put the held-out entries back, with what the start would have made of them
-        shown, unused = _hide(data, state.held), jax.random.key(0)
-        gained = begin(unused, state.start, data) - begin(unused, state.start, shown)
-        x = masking.clamp(state.best.x + gained, data)
+        # put the held-out entries back, with what the start made of them
+        x = masking.clamp(state.best.x + state.gained, data)
         improved = (state.best.error < state.start_error) | (holdout == 0)
         return jnp.where(improved, settle(state, x, data), x)
 
@@ -262,6 +276,11 @@ def spirit(
 def _hide(data: Observed, held: jax.Array) -> Observed:
     mask = data.mask & ~held
     return data._replace(values=jnp.where(mask, data.values, 0), mask=mask)
+
+
+def _real(rows: View, data: Observed) -> jax.Array:
+    """The weight of each row of a view."""
+    return row_weight(rows, data.weight, jnp.full(data.mask.shape, True))
 
 
 def _error(x: jax.Array, data: Observed, held: jax.Array) -> jax.Array:

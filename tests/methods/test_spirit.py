@@ -126,8 +126,9 @@ def test_centred_coordinates_ignore_levels_and_scales():
     level = 10 * jax.random.normal(key_level, (1, 1, 2))
     view = windows(x.shape, length=5)
     rows = view.take(x, jnp.arange(view.size))
-    plain = particles.coordinates(x, view, True)
-    moved = particles.coordinates(3 * x + level, view, True)
+    weight = jnp.ones(view.size)
+    plain = particles.coordinates(x, view, weight, True)
+    moved = particles.coordinates(3 * x + level, view, weight, True)
     np.testing.assert_allclose(plain.into(rows), moved.into(3 * rows + level), rtol=1e-3, atol=1e-3)
     np.testing.assert_allclose(plain.stretch(plain.shrink(rows)), rows, rtol=1e-5)
 
