@@ -106,8 +106,14 @@ def _download(name: str, source: Source) -> Path:
         raise need_extra(
             "pooch", "data", f"downloading '{name}' (or {FOLDER}=folder that holds it)"
         ) from error
-    # the hash is of the text, which `_text` checks for downloads and copies alike
-    return Path(pooch.retrieve(source.url, known_hash=None, path=pooch.os_cache("jaximpute")))
+    try:
+        # the hash is of the text, which `_text` checks for downloads and copies alike
+        return Path(pooch.retrieve(source.url, known_hash=None, path=pooch.os_cache("jaximpute")))
+    except OSError as error:  # what requests raises, too
+        raise DataError(
+            f"'{name}' could not be downloaded from {source.url} ({type(error).__name__}); set "
+            f"{FOLDER} to a folder that holds the file, or try again with a connection"
+        ) from error
 
 
 def _text(path: Path, source: Source) -> bytes:
