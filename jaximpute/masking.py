@@ -89,13 +89,13 @@ def _check_columns(array: np.ndarray, names: Sequence[str] | None) -> None:
     if infinite.any():
         row, column = np.argwhere(infinite)[0]
         raise DataError(
-            f"column {_name(column, names)} holds {columns[row, column]} in row {row} "
+            f"column {_name(int(column), names)} holds {columns[row, column]} in row {row} "
             f"({infinite.sum()} infinite values in all); expected finite numbers or NaN. "
             "Replace them by NaN to have them imputed"
         )
     empty = np.isnan(columns).all(axis=0)
     if empty.any():
-        listed = ", ".join(_name(i, names) for i in np.flatnonzero(empty)[:10])
+        listed = ", ".join(_name(int(i), names) for i in np.flatnonzero(empty)[:10])
         raise DataError(
             f"column {listed} is missing in all {len(columns)} rows; a column can only be learned "
             "from at least one observed value. Drop it, or give it a value"

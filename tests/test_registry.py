@@ -1,0 +1,56 @@
+"""Names and options: what is wrong is named, with what would be right."""
+
+import jax.numpy as jnp
+import pytest
+
+import jaximpute as ji
+from jaximpute import recipes, registry
+
+pytestmark = pytest.mark.fast
+DATA = ji.Observed(jnp.zeros((6, 2)), jnp.full((6, 2), True), jnp.ones(6))
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "options", "words"),
+    [
+        ("spirt", "table", {}, "did you mean 'spirit'"),
+        ("linear", "table", {}, "'linear' takes series data, and this is a table"),
+        ("knn", "table", {"neighbours": 3}, "has no option 'neighbours'"),
+        ("knn", "table", {"k": 2.5}, "'k' of method 'knn' is 2.5"),
+        ("spirit", "table", {"sigma": "big"}, "expected a value of type float"),
+        ("spirit", "table", {"weights": 1}, "expected a value of type bool"),
+        ("spirit", "table", {"view": None}, "has no option 'view'"),
+        ("diffusion", "table", {"process": "vv"}, "expected one of vp, ve"),
+    ],
+)
+def test_what_is_wrong_is_named(name, kind, options, words):
+    with pytest.raises(ji.OptionError, match=words):
+        registry.build(name, DATA, kind=kind, options=options)
+
+
+def test_an_unknown_preset_is_named():
+    with pytest.raises(ji.OptionError, match="did you mean 'fast'"):
+        registry.build("mean", DATA, kind="table", preset="fst")
+
+
+@pytest.mark.parametrize("name", registry.names())
+def test_every_default_is_a_value_its_option_takes(name):
+    for key, parameter in registry.options(name).items():
+        assert parameter.default is not parameter.empty, key
+        registry._check_type(name, parameter, parameter.default)
+
+
+@pytest.mark.parametrize("name", recipes.PRESETS)
+def test_presets_set_options_that_exist(name):
+    assert set(recipes.PRESETS[name]) == set(registry.PRESETS)
+    for options in recipes.PRESETS[name].values():
+        assert set(options) <= set(registry.options(name))
+
+
+def test_spirit_stops_at_the_first_pass_past_its_best():
+    plan = registry.build("spirit", DATA, kind="table", options={"start": "mean"})
+    (stop,) = plan.hooks
+    better = {"error": jnp.array([0.2]), "best_error": jnp.array([0.2])}
+    worse = {"error": jnp.array([0.3]), "best_error": jnp.array([0.2])}
+    assert not stop(1, None, ji.Info(jnp.zeros(1), better))
+    assert stop(2, None, ji.Info(jnp.zeros(1), worse))
