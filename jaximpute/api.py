@@ -180,6 +180,7 @@ def fill(
     started = clock.perf_counter()
     options = dict(options or {})
     name = choose(frame.kind) if method == "auto" else method
+    registry.check(name, kind=frame.kind, preset=preset, options=options)
     tag = registry.entry(name, frame.kind).tag
     axis: series.Axis | None = None
     notes: list[str] = []

@@ -174,6 +174,30 @@ def options(name: str) -> dict[str, inspect.Parameter]:
     return merged
 
 
+def check(
+    name: str, *, kind: str, preset: str = "balanced", options: Mapping[str, Any] | None = None
+) -> None:
+    """Whether such a method could be built, before any data has been looked at.
+
+    Args:
+        name: see `build`, as for all arguments.
+        kind: `table` or `series`.
+        preset: of the method.
+        options: of the method.
+
+    Raises:
+        OptionError: unknown method, preset or option, or a value of the wrong type.
+    """
+    entry(name, kind)
+    if preset not in PRESETS:
+        raise OptionError(f"no preset is called '{preset}'{_hint(preset, PRESETS)}")
+    allowed = _options(name)
+    for key, value in (options or {}).items():
+        if key not in allowed:
+            raise OptionError(f"method '{name}' has no option '{key}'{_hint(key, list(allowed))}")
+        _check_type(name, allowed[key], value)
+
+
 def build(
     name: str,
     data: Any,
@@ -199,14 +223,8 @@ def build(
     Raises:
         OptionError: unknown method, preset or option, or a value the method does not take.
     """
+    check(name, kind=kind, preset=preset, options=options)
     found, chosen = entry(name, kind), dict(options or {})
-    if preset not in PRESETS:
-        raise OptionError(f"no preset is called '{preset}'{_hint(preset, PRESETS)}")
-    allowed = _options(name)
-    for key in chosen:
-        if key not in allowed:
-            raise OptionError(f"method '{name}' has no option '{key}'{_hint(key, list(allowed))}")
-        _check_type(name, allowed[key], chosen[key])
     if found.recipe is not None:
         preset_options = _load("jaximpute.recipes:PRESETS")[name][preset]
         return _load(found.recipe)(data, kind=kind, times=times, **(preset_options | chosen))

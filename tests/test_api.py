@@ -347,3 +347,12 @@ def test_any_column_mix_is_completed(data):
     empty = table.isna().all()
     assert result.loc[:, ~empty].notna().all(axis=None)
     assert result.loc[:, empty].isna().all(axis=None)
+
+
+@pytest.mark.fast
+def test_options_are_checked_even_if_nothing_is_missing():
+    complete = np.ones((3, 2))
+    with pytest.raises(ji.OptionError, match="did you mean 'sigma'"):
+        ji.impute(complete, "spirit", sigmaa=1.0)
+    with pytest.raises(ji.OptionError, match="no preset"):
+        ji.impute(complete, "mean", preset="quick")
