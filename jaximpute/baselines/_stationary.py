@@ -61,7 +61,7 @@ def fit(
             key = jax.random.fold_in(key_passes, number)
             filled, left = carry
             model = _maximise(filled, left, weight, ridge)
-            filled = smooth(model, x, known, block=length, context=0)
+            filled = smooth(model, x, known, block=length, context=0, otherwise=filled)
             return (filled, _left(model, x, known, *_some_windows(key, x, weight, length))), None
 
         filled, left = jax.lax.scan(one, (filled, left), numbers)[0]
@@ -73,7 +73,7 @@ def fit(
 
     known = mask & ~hidden
     nothing = jnp.zeros((length, *x.shape[-1:] * 2), x.dtype)
-    start = (_lines(x, known), nothing, jnp.asarray(_START, x.dtype))
+    start = (lines(x, known), nothing, jnp.asarray(_START, x.dtype))
     numbers = jnp.arange(2 * ((passes + 1) // 2)).reshape(2, -1)
     (filled, left, ridge), _ = jax.lax.scan(half, start, (jnp.stack([known, mask]), numbers))
     return _maximise(filled, left, weight, ridge)
@@ -86,8 +86,12 @@ def smooth(
     *,
     block: int,
     context: int,
+    otherwise: Float[Array, "n time d"],
 ) -> Float[Array, "n time d"]:
-    """Each block's mean given what is observed in it and in its context; observed entries kept."""
+    """Each block's mean given what is observed in it and in its context; observed entries kept.
+
+    Where the factorisation fails in this precision the answer is that of `otherwise`.
+    """
     n, time, d = x.shape
     blocks = -(-time // block)
     padding = ((0, 0), (context, context + blocks * block - time), (0, 0))
@@ -98,11 +102,10 @@ def smooth(
     means = _conditional(model, *_cut((x_wide, mask_wide), rows, starts, length))
     inner = means.reshape(-1, length, d)[:, context : context + block]
     means = inner.reshape(n, blocks * block, d)[:, :time]
-    # where the factorisation failed in this precision, the level is the answer that is left
-    return jnp.where(mask, x, jnp.where(jnp.isfinite(means), means, model.mean[None, None]))
+    return jnp.where(mask, x, jnp.where(jnp.isfinite(means), means, otherwise))
 
 
-def _lines(x, mask):
+def lines(x, mask):
     """Linear interpolation; 0, the mean of scaled data, where a channel is never observed."""
     channels = jax.vmap(interpolate, in_axes=(None, 1, 1), out_axes=1)
     t = jnp.arange(x.shape[1], dtype=x.dtype)

@@ -117,7 +117,10 @@ def gaussian(*, block: int = 12, context: int = 24, passes: int | None = None) -
             size, around = _channels_together(d, block, context)
 
             def complete(model, x, mask):
-                return _stationary.smooth(model, x, mask, block=block, context=around)
+                lines = _stationary.lines(x, mask)
+                return _stationary.smooth(
+                    model, x, mask, block=block, context=around, otherwise=lines
+                )
 
         parts = _per_group(complete, state.groups, _split(x, size), _split(mask, size))
         joined = jnp.moveaxis(parts, 0, -2).reshape(*x.shape[:-1], -1)[..., :d]

@@ -46,7 +46,8 @@ class SpiritState(NamedTuple):
     start: State  # of the method that makes first completions, from all that is observed
     start_error: Float[Array, ""]
     held: Bool[Array, "n *event"]  # observed entries hidden, to measure errors on
-    gained: Float[Array, "n *event"]  # what the start owes to them
+    gained: Float[Array, "n *event"]  # what the same start makes of them
+    fallback: Float[Array, "n *event"]  # the completion of a start that learned from them, too
     particles: Particles
     params: Params
     opt: optax.OptState
@@ -192,14 +193,15 @@ def spirit(
         held = data.mask & real & (jax.random.uniform(k_held, data.mask.shape) < holdout)
         shown = _hide(data, held)
 
-        def first(k, data):
-            k, k_learn, k_begin = jax.random.split(k, 3)
-            state = start.init(k_learn, data)
-            return k, (state, begin(k_begin, state, data))
+        def first(k, learned_from):
+            k, k_learn, k_shown, k_all = jax.random.split(k, 4)
+            state = start.init(k_learn, learned_from)
+            return k, (state, begin(k_shown, state, shown), begin(k_all, state, data))
 
         # one after the other, so that the start is compiled once
         both = jax.tree.map(lambda *leaves: jnp.stack(leaves), shown, data)
-        _, (states, (x, x_all)) = jax.lax.scan(first, k_start, both)
+        _, (states, on_shown, on_all) = jax.lax.scan(first, k_start, both)
+        x = on_shown[0]
         rows = view(x.shape)
         level = coordinates(x, rows, _real(rows, data), centre)
         params = net.init(k_net, rows.take(x, jnp.arange(1)), jnp.full((1,), sigma, x.dtype), ())
@@ -208,7 +210,8 @@ def spirit(
             jax.tree.map(lambda leaf: leaf[1], states),
             best.error,
             held,
-            x_all - x,
+            on_all[0] - x,
+            on_all[1],
             particles(x, shown),
             params,
             optimiser.init(params),
@@ -253,10 +256,10 @@ def spirit(
         return descend(loss, optimiser, key, state.params, state.opt, score_steps)
 
     def fill(state: SpiritState, data: Observed) -> jax.Array:
-        # put the held-out entries back, with what the start made of them
+        # put the held-out entries back, with what the start makes of them
         x = masking.clamp(state.best.x + state.gained, data)
         improved = (state.best.error < state.start_error) | (holdout == 0)
-        return jnp.where(improved, settle(state, x, data), x)
+        return jnp.where(improved, settle(state, x, data), state.fallback)
 
     def sample(key: PRNGKey, state: SpiritState, data: Observed) -> jax.Array:
         return settle(state, begin(key, state.start, data), data)

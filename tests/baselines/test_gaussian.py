@@ -143,7 +143,7 @@ def test_the_smoother_equals_a_dense_solve():
         jnp.array([3.0, -1.0]), jnp.asarray(autocov, jnp.float32), jnp.array([0.01, 0.02])
     )
     smooth = jax.jit(_stationary.smooth, static_argnames=("block", "context"))
-    got = smooth(model, data.values, data.mask, block=6, context=4)
+    got = smooth(model, *data[:2], block=6, context=4, otherwise=data.values)
     np.testing.assert_allclose(got[0], _dense(model, x[0], 6, 4), atol=1e-4)
 
 
