@@ -30,7 +30,7 @@ columns: a method that smooths too much can have a small MAE and a large W1. CPU
 imputation, compilation included, in a process of its own; MB is that process's peak, libraries
 included. ± is the standard deviation over masks; without it there was one mask. **Bold** is the
 best of a column. A name without a preset (`spirit`) means the default settings, the same on every
-series. `diffusion` is scored by one random draw, which is not meant as a point estimate.
+series. `diffusion` is scored by the median of 20 draws.
 """
 
 
