@@ -237,7 +237,8 @@ def registered(monkeypatch):
     """Register a method for one test."""
 
     def register(method, steps=3, kinds=("table",), inductive=True):
-        entry = registry.Entry("for a test", kinds, "point", inductive, "")
+        factory = "jaximpute.baselines.columns:mean"  # for its options, of which there are none
+        entry = registry.Entry("for a test", kinds, "point", inductive, factory)
         monkeypatch.setitem(registry.METHODS, "restless", entry)
         built = registry.Plan(method, steps, 2)
         monkeypatch.setattr(registry, "build", lambda name, data, **_: built)
