@@ -103,7 +103,7 @@ def spirit(
         * The norm in (12) is a mean over missing coordinates (`weight_norm="sum"` is the paper's),
           or rows with more holes would lose weight for that alone; the temperature
           :math:`\tau` and `ess_floor` keep one row from taking all of it. Weights are off by
-          default: in our measurements they never helped.
+          default: in prototypes they did not help.
         * The score is trained on observed entries only (`score_on="all"` is the paper's), and
           `ApplyGrad` is a plain step (`"adam"` is the paper's "standard optimizer"). A plain step
           should have :math:`\eta < 2\sigma^2`; :math:`\eta = \sigma^2` is one full denoising step.
