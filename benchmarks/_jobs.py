@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks import _problems
-from jaximpute import __version__, recipes, registry
+from jaximpute import __version__, registry
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
@@ -47,7 +47,7 @@ class Job(NamedTuple):
 def settings(job: Job) -> dict[str, Any]:
     """Every option of a job's method with the value it takes, so that new defaults are new rows."""
     values = {name: parameter.default for name, parameter in registry.options(job.method).items()}
-    values |= recipes.PRESETS.get(job.method, {}).get(job.preset, {}) | job.options
+    values |= registry.presets(job.method)[job.preset] | job.options
     if "start" in values:
         start = Job(job.data, job.ratio, job.seed, values["start"])
         values["start_settings"] = settings(start)

@@ -7,30 +7,9 @@ from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 from jaximpute._errors import OptionError
+from jaximpute.catalogue import METHODS, Entry
 
 PRESETS = ("fast", "balanced", "best", "paper")
-
-
-class Entry(NamedTuple):
-    """One line of the registry.
-
-    Attributes:
-        summary: one line for humans.
-        kinds: the kinds of data it takes: `table`, `series` or both.
-        tag: what a completion is: `point`, `mean` or `draws`.
-        inductive: whether it completes rows it was not given.
-        factory: `module:function`, which makes the `Method` from keyword options.
-        recipe: `module:function`, which sets a factory up for given data: it takes
-            `(data, *, kind, times, **options)` and returns a `Plan`. Its presets are in
-            `jaximpute.recipes.PRESETS`.
-    """
-
-    summary: str
-    kinds: tuple[str, ...]
-    tag: str
-    inductive: bool
-    factory: str
-    recipe: str | None = None
 
 
 class Plan(NamedTuple):
@@ -47,97 +26,6 @@ class Plan(NamedTuple):
     steps: int = 0
     chunk: int = 1
     hooks: tuple[Any, ...] = ()
-
-
-_TABLE, _SERIES, _BOTH = ("table",), ("series",), ("table", "series")
-
-METHODS: dict[str, Entry] = {
-    "mean": Entry("each column's mean", _BOTH, "point", True, "jaximpute.baselines.columns:mean"),
-    "median": Entry(
-        "each column's median", _BOTH, "point", True, "jaximpute.baselines.columns:median"
-    ),
-    "mode": Entry(
-        "each column's most frequent value",
-        _BOTH,
-        "point",
-        True,
-        "jaximpute.baselines.columns:mode",
-    ),
-    "locf": Entry(
-        "last observation carried forward",
-        _SERIES,
-        "point",
-        True,
-        "jaximpute.baselines.interpolation:locf",
-    ),
-    "nocb": Entry(
-        "next observation carried backward",
-        _SERIES,
-        "point",
-        True,
-        "jaximpute.baselines.interpolation:nocb",
-    ),
-    "linear": Entry(
-        "straight lines between observations",
-        _SERIES,
-        "point",
-        True,
-        "jaximpute.baselines.interpolation:linear",
-    ),
-    "pchip": Entry(
-        "monotone cubic interpolation", _SERIES, "point", True, "jaximpute.baselines.cubic:pchip"
-    ),
-    "akima": Entry(
-        "Akima's cubic interpolation", _SERIES, "point", True, "jaximpute.baselines.cubic:akima"
-    ),
-    "moving_average": Entry(
-        "exponentially weighted average of the neighbours in time",
-        _SERIES,
-        "point",
-        True,
-        "jaximpute.baselines.interpolation:moving_average",
-    ),
-    "kalman": Entry(
-        "smoother of a random walk observed with noise, each channel apart",
-        _SERIES,
-        "point",
-        True,
-        "jaximpute.baselines.kalman:kalman",
-    ),
-    "gaussian": Entry(
-        "conditional mean of a Gaussian fitted by EM, over columns and time",
-        _BOTH,
-        "point",
-        True,
-        "jaximpute.baselines.gaussian:gaussian",
-    ),
-    "knn": Entry(
-        "average of the nearest rows", _TABLE, "point", True, "jaximpute.baselines.knn:knn"
-    ),
-    "soft_impute": Entry(
-        "low-rank completion by soft-thresholded singular values",
-        _BOTH,
-        "point",
-        False,
-        "jaximpute.baselines.soft_impute:soft_impute",
-    ),
-    "spirit": Entry(
-        "SPIRIT (Chen et al., 2026): particles that climb a learned score",
-        _BOTH,
-        "point",
-        True,
-        "jaximpute.methods.spirit:spirit",
-        "jaximpute.recipes:spirit",
-    ),
-    "diffusion": Entry(
-        "draws of a reverse diffusion under the same kind of score, which SPIRIT argues against",
-        _BOTH,
-        "draws",
-        True,
-        "jaximpute.methods.diffusion:diffusion",
-        "jaximpute.recipes:diffusion",
-    ),
-}
 
 
 def names(kind: str | None = None) -> list[str]:
@@ -172,6 +60,14 @@ def options(name: str) -> dict[str, inspect.Parameter]:
             if parameter.kind is parameter.KEYWORD_ONLY and key not in _GIVEN:
                 merged.setdefault(key, parameter)
     return merged
+
+
+def presets(name: str) -> dict[str, dict[str, Any]]:
+    """The options that each preset of a method sets; all empty for methods without a recipe."""
+    found = entry(name)
+    if found.recipe is None:
+        return {preset: {} for preset in PRESETS}
+    return _load(found.recipe.split(":")[0] + ":PRESETS")
 
 
 def check(
@@ -226,8 +122,8 @@ def build(
     check(name, kind=kind, preset=preset, options=options)
     found, chosen = entry(name, kind), dict(options or {})
     if found.recipe is not None:
-        preset_options = _load("jaximpute.recipes:PRESETS")[name][preset]
-        return _load(found.recipe)(data, kind=kind, times=times, **(preset_options | chosen))
+        chosen = presets(name)[preset] | chosen
+        return _load(found.recipe)(data, kind=kind, times=times, **chosen)
     factory = _load(found.factory)
     if "times" in inspect.signature(factory).parameters:
         chosen["times"] = times

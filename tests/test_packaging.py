@@ -36,6 +36,7 @@ FLOORS = {
     "baselines": 3,
     "methods": 3,
     "loop": 4,
+    "catalogue": 5,
     "registry": 5,
     "draws": 5,  # its error names the methods that draw
     "recipes": 5,

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import pytest
 
 import jaximpute as ji
-from jaximpute import recipes, registry
+from jaximpute import registry
 
 pytestmark = pytest.mark.fast
 DATA = ji.Observed(jnp.zeros((6, 2)), jnp.full((6, 2), True), jnp.ones(6))
@@ -40,10 +40,10 @@ def test_every_default_is_a_value_its_option_takes(name):
         registry._check_type(name, parameter, parameter.default)
 
 
-@pytest.mark.parametrize("name", recipes.PRESETS)
+@pytest.mark.parametrize("name", registry.names())
 def test_presets_set_options_that_exist(name):
-    assert set(recipes.PRESETS[name]) == set(registry.PRESETS)
-    for options in recipes.PRESETS[name].values():
+    assert set(registry.presets(name)) == set(registry.PRESETS)
+    for options in registry.presets(name).values():
         assert set(options) <= set(registry.options(name))
 
 
