@@ -51,7 +51,7 @@ def gaussian(*, block: int = 12, context: int = 24, passes: int | None = None) -
         context: steps on either side, at least 1. With many channels it is cut so that a window has
             no more than 512 coordinates, and above 25 channels (at the default block) each is
             treated by itself, with the context asked for.
-        passes: of EM, at least 2; by default 30 for tables and 6 for series.
+        passes: of EM, at least 2; by default 20 for tables and 6 for series.
 
     Returns:
         An inductive method (tag `point`): it completes any rows, one at a time if need be, and
@@ -91,7 +91,7 @@ def gaussian(*, block: int = 12, context: int = 24, passes: int | None = None) -
             size = _columns_together(x.shape[-1])
 
             def fit(key, x, mask):
-                return _joint.fit(key, x, mask, data.weight, passes=passes or 30)
+                return _joint.fit(key, x, mask, data.weight, passes=passes or 20)
         else:
             size, around = _channels_together(x.shape[-1], block, context)
 

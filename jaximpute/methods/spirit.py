@@ -60,7 +60,7 @@ def spirit(
     *,
     view: Callable[[tuple[int, ...]], View] = identity,
     sigma: Scalar = 0.1,
-    eta: Scalar = 0.006,
+    eta: Scalar = 0.01,
     lr: Scalar = 1e-3,
     score_steps: int = 400,
     moves: int = 12,
