@@ -9,8 +9,9 @@ from typing import Any
 from jaximpute._version import __version__
 
 _NAMES = {
-    # the three calls most users need
+    # the four calls most users need
     "impute": "jaximpute.api",
+    "impute_many": "jaximpute.multiple",
     "evaluate": "jaximpute.evaluation",
     "Imputer": "jaximpute.estimators",
     # data and types

@@ -15,12 +15,13 @@ from jaximpute._version import __version__
 from jaximpute.data import codec as coding
 from jaximpute.data import series
 from jaximpute.data.frames import Container, Frame, read, write
-from jaximpute.draws import estimate
+from jaximpute.draws import draw_many, estimate, no_draws
 from jaximpute.masking import observe
 from jaximpute.report import Curve, Report
 from jaximpute.types import Hook, Kind, Observed
 
 _PREFERRED = {"table": ("spirit", "gaussian", "mean"), "series": ("spirit", "linear", "mean")}
+_DRAWING = {"table": ("mice", "diffusion"), "series": ("csdi", "diffusion")}
 
 
 class Result(NamedTuple):
@@ -38,10 +39,17 @@ class Result(NamedTuple):
 
 
 class Filled(NamedTuple):
-    """`fill`'s answer: cells coded like `Frame.values`, NaN where left empty, and the report."""
+    """`fill`'s answer: cells coded like `Frame.values`, NaN where left empty.
+
+    Attributes:
+        values: the one completion to report.
+        report: what was done.
+        draws: `(draws, rows, columns)` random completions; none unless asked for.
+    """
 
     values: np.ndarray
     report: Report
+    draws: np.ndarray
 
 
 def impute(
@@ -138,12 +146,21 @@ def impute_with_report(
     return result
 
 
-def choose(kind: Kind, inductive: bool = False) -> str:
-    """The method that `auto` means for a kind of data, and for rows to come if `inductive`."""
+def choose(kind: Kind, inductive: bool = False, draws: bool = False) -> str:
+    """The method that `auto` means for a kind of data.
+
+    Args:
+        kind: of the data.
+        inductive: whether it has to complete rows to come.
+        draws: whether it has to draw at random.
+
+    Returns:
+        Its name.
+    """
     usable = [
         name for name in registry.names(kind) if registry.entry(name).inductive or not inductive
     ]
-    return next(name for name in _PREFERRED[kind] if name in usable)
+    return next(name for name in (_DRAWING if draws else _PREFERRED)[kind] if name in usable)
 
 
 def fill(
@@ -155,6 +172,7 @@ def fill(
     max_gap: Any = None,
     progress: bool = False,
     options: Mapping[str, Any] | None = None,
+    draws: int = 0,
 ) -> Filled:
     """`impute` between reading and writing; warns of nothing, the texts are in the report.
 
@@ -166,6 +184,8 @@ def fill(
         max_gap: longest gap to fill, see `data.series.long_gaps`.
         progress: show a progress bar.
         options: of the method.
+        draws: how many random completions to return besides; the one to report is then their
+            median, entry by entry.
 
     Returns:
         `(rows, columns)` cells coded like `frame.values`, and the report: `method`, `options`,
@@ -174,14 +194,17 @@ def fill(
         `metrics`, `warnings`, `versions`.
 
     Raises:
-        OptionError: unknown method, preset or option, or a value it does not take.
+        OptionError: unknown method, preset or option, a value it does not take, or draws asked of a
+            method that makes none.
         JaximputeError: the method diverged.
     """
     started = clock.perf_counter()
     options = dict(options or {})
-    name = choose(frame.kind) if method == "auto" else method
+    name = choose(frame.kind, draws=draws > 0) if method == "auto" else method
     registry.check(name, kind=frame.kind, preset=preset, options=options)
     tag = registry.entry(name, frame.kind).tag
+    if draws and tag != "draws":
+        raise OptionError(no_draws(tag, frame.kind))
     axis: series.Axis | None = None
     notes: list[str] = []
     if frame.kind == "series":
@@ -190,6 +213,7 @@ def fill(
 
     codec = coding.learn(frame)
     matrix = coding.encode(codec, frame.values)
+    matrices = [matrix] * draws
     curve = Curve([], {})
     if codec.width:
         data = observe(matrix if axis is None else series.place(axis, matrix, frame.shape[0]))
@@ -201,11 +225,17 @@ def fill(
             watching: list[Hook] = [curve.record, *plan.hooks]
             if progress:
                 watching.append(hooks.progress(plan.steps, label=name))
-            completed = _run(plan, seed, data, watching)
-            matrix = completed if axis is None else series.take(axis, completed)
-            _refuse_divergence(name, matrix)
-    values = coding.decode(codec, matrix, frame.values)
-    values[too_long] = np.nan
+            completed = [
+                one if axis is None else series.take(axis, one)
+                for one in _run(plan, seed, data, watching, draws)
+            ]
+            for one in completed:
+                _refuse_divergence(name, one)
+            matrix, matrices = completed[0], completed[1:]
+    decoded = [coding.decode(codec, one, frame.values) for one in (matrix, *matrices)]
+    for one in decoded:
+        one[too_long] = np.nan
+    values = decoded[0]
 
     data_report = report.describe(frame, codec, axis, values)
     return Filled(
@@ -231,16 +261,23 @@ def fill(
                 "numpy": np.__version__,
             },
         },
+        np.stack(decoded[1:]) if draws else np.empty((0, *values.shape)),
     )
 
 
-def _run(plan: registry.Plan, seed: int, data: Observed, watching: Sequence[Hook]) -> np.ndarray:
+def _run(
+    plan: registry.Plan, seed: int, data: Observed, watching: Sequence[Hook], draws: int
+) -> list[np.ndarray]:
+    """The completion to report, and the draws asked for."""
     key_fit, key_complete = jax.random.split(jax.random.key(seed))
     # the factorisations here are small: BLAS threads would spin for one another, a hundred times
     # slower where processors are shared; XLA has threads of its own
     with threadpool_limits(1, user_api="blas"):
         state = loop.fit(plan.method, key_fit, data, plan.steps, chunk=plan.chunk, hooks=watching)
-        return np.asarray(estimate(plan.method, key_complete, state, data))
+        if not draws:
+            return [np.asarray(estimate(plan.method, key_complete, state, data))]
+        many = np.asarray(draw_many(plan.method, key_complete, state, data, draws))
+        return [np.median(many, axis=0), *many]
 
 
 def _too_long(frame: Frame, axis: series.Axis | None, max_gap: Any) -> np.ndarray:

@@ -10,7 +10,7 @@ from jaximpute import registry
 from jaximpute._errors import OptionError
 from jaximpute.loop import complete
 from jaximpute.masking import clamp
-from jaximpute.types import Method, Observed, PRNGKey, State
+from jaximpute.types import Kind, Method, Observed, PRNGKey, State
 
 
 def draw_many(
@@ -38,16 +38,21 @@ def draw_many(
         >>> try:
         ...     ji.draw_many(ji.baselines.mean(), jax.random.key(0), None, data, 5)
         ... except ji.OptionError as error:
-        ...     print(error)
-        this method gives a point estimate, not random draws; methods that draw: diffusion
+        ...     print(str(error).split(";")[0])
+        this method gives a point estimate, not random draws
     """
     if method.tag != "draws" or method.sample is None:
-        drawing = [name for name in registry.names() if registry.entry(name).tag == "draws"]
-        raise OptionError(
-            f"this method gives a {method.tag} estimate, not random draws; methods that draw: "
-            f"{', '.join(drawing)}"
-        )
+        raise OptionError(no_draws(method.tag))
     return _draw_many(method, jax.random.split(key, n), state, data, batch)
+
+
+def no_draws(tag: str, kind: Kind | None = None) -> str:
+    """Why a method does not draw, and which methods do, of all or for one kind of data."""
+    drawing = [name for name in registry.names(kind) if registry.entry(name).tag == "draws"]
+    return (
+        f"this method gives a {tag} estimate, not random draws; methods that draw: "
+        f"{', '.join(drawing)}"
+    )
 
 
 @partial(jax.jit, static_argnames=("method", "batch"))

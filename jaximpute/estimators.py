@@ -21,6 +21,7 @@ from jaximpute._errors import ImputationWarning, OptionError
 from jaximpute.api import choose
 from jaximpute.data import codec as coding
 from jaximpute.data.frames import read
+from jaximpute.draws import no_draws
 from jaximpute.masking import from_nan, observe
 from jaximpute.types import Method, State
 
@@ -138,17 +139,47 @@ class Imputer(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         X = self._validate(X, reset=False)
-        values = X.astype(np.float64)
-        matrix = coding.encode(self.codec_, values)
-        rows = np.flatnonzero(np.isnan(matrix).any(axis=1))
-        if rows.size and self._method is not None:
-            _, key = _keys(self.seed_)
-            matrix[rows] = _sample(self._method, key, self.state_, matrix[rows])
-        filled = coding.decode(self.codec_, matrix, values).astype(X.dtype)
-        result = np.where(np.isnan(X), filled, X)[:, self._kept]
+        result = self._complete(X)[:, self._kept]
         if self.indicator_ is None:
             return result
         return np.hstack([result, self.indicator_.transform(X).astype(X.dtype)])
+
+    def sample(self, X: Any, n: int = 5) -> np.ndarray:
+        """Complete rows at random, several times.
+
+        Args:
+            X: see `transform`.
+            n: number of completions, at least 1.
+
+        Returns:
+            `(n, rows, columns kept)`; observed cells are bit-identical in each. No indicator.
+
+        Raises:
+            OptionError: the method fitted does not draw, or `n` out of range.
+        """
+        check_is_fitted(self)
+        tag = registry.entry(self.method_).tag
+        if tag != "draws" or n < 1:
+            raise OptionError(f"n is {n}; expected at least 1" if n < 1 else no_draws(tag, "table"))
+        X = self._validate(X, reset=False)
+        return np.stack([self._complete(X, number)[:, self._kept] for number in range(1, n + 1)])
+
+    def quantiles(self, X: Any, levels: Any = (0.05, 0.5, 0.95), n: int = 100) -> np.ndarray:
+        """Quantiles of `n` random completions, cell by cell.
+
+        Args:
+            X: see `transform`.
+            levels: of the quantiles, in [0, 1].
+            n: number of completions.
+
+        Returns:
+            `(levels, rows, columns kept)`.
+
+        Raises:
+            OptionError: see `sample`.
+        """
+        draws = self.sample(X, n)
+        return np.quantile(draws, levels, axis=0).astype(draws.dtype)
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Names of the columns that `transform` returns.
@@ -196,6 +227,18 @@ class Imputer(TransformerMixin, BaseEstimator):
             ensure_all_finite="allow-nan" if marked_by_nan else True,
         )
         return X if marked_by_nan else np.where(self.missing_values == X, np.nan, X)
+
+    def _complete(self, X: np.ndarray, number: int = 0) -> np.ndarray:
+        """One completion; random methods give another for each number."""
+        values = X.astype(np.float64)
+        matrix = coding.encode(self.codec_, values)
+        rows = np.flatnonzero(np.isnan(matrix).any(axis=1))
+        if rows.size and self._method is not None:
+            _, key = _keys(self.seed_)
+            key = jax.random.fold_in(key, number) if number else key
+            matrix[rows] = _sample(self._method, key, self.state_, matrix[rows])
+        filled = coding.decode(self.codec_, matrix, values).astype(X.dtype)
+        return np.where(np.isnan(X), filled, X)
 
     def _plan(self) -> registry.Plan:
         options = tuple(sorted((self.options or {}).items()))

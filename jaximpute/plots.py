@@ -25,7 +25,12 @@ _LONGEST_NAME = 24
 
 
 def plot_imputation(
-    before: Container, after: Container, *, time: Any = None, columns: Sequence[str] | None = None
+    before: Container,
+    after: Container,
+    *,
+    time: Any = None,
+    columns: Sequence[str] | None = None,
+    band: tuple[Container, Container] | None = None,
 ) -> "Figure":
     """Observed points and filled ones, a panel for each column, along time or the rows.
 
@@ -34,6 +39,7 @@ def plot_imputation(
         after: the same, completed.
         time: the time axis, as in `impute`.
         columns: which ones, by name; by default the first twelve that were filled.
+        band: completions at the lower and upper ends of intervals, drawn as bars.
 
     Returns:
         A matplotlib figure; `figure.savefig(path)` keeps it.
@@ -63,12 +69,23 @@ def plot_imputation(
         return figure
     x, label = _abscissa(frame)
     panels = figure.subplots(len(chosen), 1, sharex=True, squeeze=False)[:, 0]
+    ends = [read(end, time).values for end in band or ()]
     for axes, column in zip(panels, chosen, strict=True):
+        if ends:
+            rows = filled[:, column]
+            axes.vlines(
+                x[rows],
+                *(end[rows, column] for end in ends),
+                color=_FILLED,
+                alpha=0.35,
+                linewidth=1.5,
+                label="interval",
+            )
         _panel(axes, frame, completed.values[:, column], filled[:, column], x, column)
     panels[-1].set_xlabel(label)
     _few_dates(panels[-1], x)
     handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper right", ncols=2, frameon=False)
+    figure.legend(handles, labels, loc="outside upper right", ncols=3, frameon=False)
     if note:
         figure.suptitle(note, x=0.01, ha="left", fontsize="small", color="0.35")
     return figure

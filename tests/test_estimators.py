@@ -189,3 +189,21 @@ def test_constant_columns_only():
     np.testing.assert_array_equal(
         pickle.loads(pickle.dumps(imputer)).transform([[5.0, np.nan]]), [[5.0, 2.0]]
     )
+
+
+def test_draws_are_many_and_quantiles_are_of_them():
+    X = np.random.default_rng(1).normal(size=(30, 2))
+    X[::5, 1] = np.nan
+    options = {"score_steps": 5, "sde_steps": 5, "steps": 1, "width": 16, "start": "mean"}
+    imputer = ji.Imputer("diffusion", random_state=0, options=options).fit(X)
+    draws = imputer.sample(X, 3)
+    assert draws.shape == (3, 30, 2)
+    seen = ~np.isnan(X)
+    np.testing.assert_array_equal(draws[:, seen], np.stack([X[seen]] * 3))
+    assert (np.ptp(draws[:, ~seen], axis=0) > 0).all()
+    np.testing.assert_array_equal(imputer.sample(X[:6], 3), draws[:, :6])
+    low, high = imputer.quantiles(X, (0.0, 1.0), n=3)
+    np.testing.assert_array_equal(low, draws.min(axis=0))
+    np.testing.assert_array_equal(high, draws.max(axis=0))
+    with pytest.raises(ji.OptionError, match="not random draws"):
+        ji.Imputer("mean").fit(X).sample(X)

@@ -1,10 +1,12 @@
 """`jaximpute impute`: a file with holes in, a completed file out."""
 
 import json
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from jaximpute._errors import OptionError
 from jaximpute.cli import settings
 from jaximpute.cli.common import (
     Debug,
@@ -18,6 +20,8 @@ from jaximpute.cli.common import (
     reported,
     say,
 )
+
+_FOR_INTERVAL = 100  # draws, unless their number is given
 
 
 def impute(
@@ -40,6 +44,20 @@ def impute(
         ),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Of everything random; 0 by default.")] = None,
+    draws: Annotated[
+        int | None,
+        typer.Option(
+            help="That many random completions, below one another with a column 'draw', or as files"
+            " in a folder (-o draws/)."
+        ),
+    ] = None,
+    interval: Annotated[
+        float | None,
+        typer.Option(
+            help="Coverage such as 0.8: the median of the draws (100 by default), and columns "
+            "NAME_low and NAME_high."
+        ),
+    ] = None,
     max_gap: Annotated[
         str | None,
         typer.Option(help="Leave longer gaps of a series empty: steps, or a duration such as 3h."),
@@ -70,6 +88,8 @@ def impute(
             "preset": preset,
             "options": settings.parse_options(assignments or []),
             "seed": seed,
+            "draws": draws,
+            "interval": interval,
             "max_gap": None if max_gap is None else settings.parse_value(max_gap),
             "plot": plot,
             "report": report,
@@ -81,16 +101,23 @@ def impute(
 
 
 def _impute(file: str, run: dict[str, Any]) -> None:
-    from jaximpute import api, plots
-    from jaximpute.data import files, frames
+    from jaximpute import api, multiple, plots
+    from jaximpute.data import files, frames, many
 
-    force = run["force"]
-    files.check_table(run["output"], force=force)
+    force, draws = run["force"], _draws(run)
+    folder = draws > 0 and run["interval"] is None and many.is_folder(run["output"])
+    suffix = ".csv" if file == files.STREAM else Path(file).suffix.lower()
+    if folder:
+        many.check_folder(run["output"], suffix, draws, force=force)
+    else:
+        files.check_table(run["output"], force=force)
     if run["plot"] is not None:
         plots.check(run["plot"], force=force)
     if run["report"] is not None:
         files.check_output(run["report"], force=force)
     sheet = files.read_file(file, run["missing"])
+    if draws and not folder:
+        many.check_names(sheet, interval=run["interval"] is not None)
     mention_dates(sheet.table, run["time"])
 
     keep_compiled()
@@ -103,13 +130,35 @@ def _impute(file: str, run: dict[str, Any]) -> None:
         max_gap=run["max_gap"],
         progress=not run["quiet"],
         options=run["options"],
+        draws=draws,
     )
-    completed = frames.write(frame, filled.values)
-    files.write_file(files.complete(sheet, completed), run["output"], force=force)
+
+    def sheet_of(values: Any) -> files.Sheet:
+        return files.complete(sheet, frames.write(frame, values))
+
+    completed, band = frames.write(frame, filled.values), None
+    result = files.complete(sheet, completed)
+    if draws:
+        ends = multiple.interval(frame, filled, run["interval"] or 0.9)
+        band = tuple(frames.write(frame, values) for values in ends)
+        if run["interval"] is not None:
+            holed = [
+                about.name
+                for about, known in zip(frame.columns, frame.mask.T, strict=True)
+                if about.kind in ("number", "integer") and not known.all()
+            ]
+            result = many.with_interval(result, sheet_of(ends[0]), sheet_of(ends[1]), holed)
+        elif folder:
+            sheets = [sheet_of(values) for values in filled.draws]
+            many.write_folder(sheets, run["output"], suffix, force=force)
+        else:
+            result = many.stacked([sheet_of(values) for values in filled.draws])
+    if not folder:
+        files.write_file(result, run["output"], force=force)
     for text in filled.report["warnings"]:
         say(f"warning: {text}")
     if run["plot"] is not None:
-        figure = plots.plot_imputation(sheet.table, completed, time=run["time"])
+        figure = plots.plot_imputation(sheet.table, completed, time=run["time"], band=band)
         plots.save(figure, run["plot"], force=force)
     if run["report"] is not None:
         about = {"input": file, "settings": run, **filled.report}
@@ -117,6 +166,20 @@ def _impute(file: str, run: dict[str, Any]) -> None:
             out.write(f"{json.dumps(about, indent=2, default=str)}\n".encode())
     if not run["quiet"]:
         _summarise(filled.report, run)
+
+
+def _draws(run: dict[str, Any]) -> int:
+    """How many draws are asked for: 0 if none, a hundred for an interval."""
+    from jaximpute import multiple
+
+    if run["interval"] is not None:
+        multiple.check_level(run["interval"])
+    draws = run["draws"]
+    if draws is None:
+        return 0 if run["interval"] is None else _FOR_INTERVAL
+    if draws < 1:
+        raise OptionError(f"--draws is {draws}; expected at least 1")
+    return draws
 
 
 def _summarise(report: dict[str, Any], run: dict[str, Any]) -> None:

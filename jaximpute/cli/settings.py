@@ -15,6 +15,8 @@ DEFAULTS: dict[str, Any] = {
     "preset": "balanced",
     "options": {},
     "seed": 0,
+    "draws": None,
+    "interval": None,
     "max_gap": None,
     "plot": None,
     "report": None,
@@ -25,6 +27,8 @@ DEFAULTS: dict[str, Any] = {
 _TYPES: dict[str, tuple[type, ...]] = {
     "options": (dict,),
     "seed": (int,),
+    "draws": (int,),
+    "interval": (float,),
     "max_gap": (int, float, str),
     "missing": (list,),
     "force": (bool,),

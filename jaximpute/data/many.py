@@ -1,0 +1,127 @@
+"""Several completions of one file: one below the other, or as a file each, or as columns."""
+
+import importlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from jaximpute._errors import DataError, OutputError
+from jaximpute.data import files
+from jaximpute.data.files import Sheet
+
+COLUMN = "draw"
+
+
+def is_folder(path: str) -> bool:
+    """Whether a path names a folder: it is one, or ends as one does."""
+    return path != files.STREAM and (path.endswith(("/", "\\")) or Path(path).is_dir())
+
+
+def check_folder(path: str, suffix: str, draws: int, *, force: bool = False) -> None:
+    """Refuse a folder that `write_folder` could not write into, before the work is done.
+
+    Raises:
+        OutputError: its own folder does not exist, or a file in it does and `force` is false.
+    """
+    folder = Path(path)
+    if not folder.is_dir() and not folder.parent.is_dir():
+        raise OutputError(f"cannot write {path}: there is no folder {folder.parent}")
+    if folder.is_dir():
+        for name in _names(suffix, draws):
+            files.check_table(str(folder / name), force=force)
+
+
+def write_folder(sheets: Sequence[Sheet], path: str, suffix: str, *, force: bool = False) -> None:
+    """A file for each completion: `draw_1.csv`, `draw_2.csv`, ..."""
+    folder = Path(path)
+    folder.mkdir(exist_ok=True)
+    for name, sheet in zip(_names(suffix, len(sheets)), sheets, strict=True):
+        files.write_file(sheet, str(folder / name), force=force)
+
+
+def stacked(sheets: Sequence[Sheet]) -> Sheet:
+    """The completions below one another, numbered from 1 in a first column `draw`."""
+    first = sheets[0]
+    if first.text is not None:
+        rows = [
+            [str(i), *row]
+            for i, sheet in enumerate(sheets, 1)
+            for row in sheet.text.rows  # type: ignore[union-attr]
+        ]
+        holes = [
+            [False, *row]
+            for sheet in sheets
+            for row in sheet.text.missing  # type: ignore[union-attr]
+        ]
+        text = first.text._replace(names=[COLUMN, *first.text.names], rows=rows, missing=holes)
+        return Sheet(pd.concat([sheet.table for sheet in sheets], ignore_index=True), text)
+    pyarrow = importlib.import_module("pyarrow")
+    numbered = [
+        sheet.table.add_column(0, COLUMN, pyarrow.array([i] * sheet.table.num_rows))
+        for i, sheet in enumerate(sheets, 1)
+    ]
+    return Sheet(pyarrow.concat_tables(numbered), None)
+
+
+def with_interval(sheet: Sheet, low: Sheet, high: Sheet, columns: Sequence[str]) -> Sheet:
+    """The completion with columns `NAME_low` and `NAME_high` behind the others.
+
+    Args:
+        sheet: the completion to report.
+        low: the same with the lower ends; equal where observed.
+        high: with the upper ends.
+        columns: names of those to give intervals for.
+
+    Returns:
+        The wider sheet.
+    """
+    names = _columns(sheet)
+    ends = [
+        (f"{name}_{end}", part, names.index(name))
+        for name in columns
+        for end, part in (("low", low), ("high", high))
+    ]
+    if sheet.text is not None:
+        rows = [
+            [*row, *(part.text.rows[i][j] for _, part, j in ends)]  # type: ignore[union-attr]
+            for i, row in enumerate(sheet.text.rows)
+        ]
+        holes = [
+            [*row, *(part.text.missing[i][j] for _, part, j in ends)]  # type: ignore[union-attr]
+            for i, row in enumerate(sheet.text.missing)
+        ]
+        wider = [*names, *(name for name, _, _ in ends)]
+        return Sheet(sheet.table, sheet.text._replace(names=wider, rows=rows, missing=holes))
+    table = sheet.table
+    for name, part, j in ends:
+        table = table.append_column(name, part.table.column(j))
+    return Sheet(table, None)
+
+
+def check_names(sheet: Sheet, interval: bool) -> None:
+    """Refuse a file with a column of a name that is to be added.
+
+    Args:
+        sheet: the file.
+        interval: whether `with_interval` will add them, or else `stacked`.
+
+    Raises:
+        DataError: it has one.
+    """
+    names = _columns(sheet)
+    added = [f"{name}_{end}" for name in names for end in ("low", "high")] if interval else [COLUMN]
+    taken = [name for name in added if name in names]
+    if taken:
+        advice = "rename it" if interval else "rename it, or write to a folder (-o draws/)"
+        raise DataError(f"the file has a column '{taken[0]}' already; {advice}")
+
+
+def _columns(sheet: Sheet) -> list[str]:
+    return sheet.text.names if sheet.text is not None else sheet.table.column_names
+
+
+def _names(suffix: str, draws: int) -> list[str]:
+    digits = len(str(draws))
+    return [f"{COLUMN}_{i:0{digits}d}{suffix}" for i in np.arange(1, draws + 1).tolist()]

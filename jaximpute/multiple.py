@@ -1,0 +1,129 @@
+"""`impute_many`: several random completions, and intervals from them."""
+
+import warnings
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jaximpute import api
+from jaximpute._errors import ImputationWarning, OptionError
+from jaximpute.data.frames import Container, Frame, read, write
+from jaximpute.report import Report
+
+
+class Multiple(NamedTuple):
+    """Several completions of one container.
+
+    Attributes:
+        draws: the completions, each of the container's own type.
+        median: of the draws, entry by entry.
+        low: lower ends of the intervals; categories and texts hold the median.
+        high: upper ends.
+        report: what was done; see `api.fill`.
+    """
+
+    draws: list[Container]
+    median: Container
+    low: Container
+    high: Container
+    report: Report
+
+
+def impute_many(
+    data: Container,
+    method: str = "auto",
+    draws: int = 5,
+    *,
+    level: float = 0.9,
+    time: Any = None,
+    seed: int = 0,
+    preset: str = "balanced",
+    max_gap: Any = None,
+    progress: bool = False,
+    **options: Any,
+) -> Multiple:
+    r"""Fill in the missing cells several times, at random.
+
+    Each completion is one draw from what the missing cells may have been, given the observed ones.
+    An analysis is run on every one of them, and its results are pooled (Rubin's rules); the spread
+    between them is what the holes cost. Ends of an interval are the draws at the quantiles
+    :math:`(1 \mp \mathrm{level}) / 2`.
+
+    Args:
+        data: see `impute`, as for all arguments but two.
+        method: one whose tag is `draws`, or `auto`.
+        draws: number of completions, at least 1; intervals take a hundred or so.
+        level: nominal coverage of the intervals, in (0, 1).
+        time: the time axis.
+        seed: of everything random.
+        preset: of the method.
+        max_gap: longest gap to fill.
+        progress: show a progress bar.
+        **options: of the method.
+
+    Returns:
+        The completions, their median and intervals, and the report.
+
+    Raises:
+        DataError, TimeError: see `impute`.
+        OptionError: see `impute`; or the method does not draw, or `draws` or `level` out of range.
+
+    Example:
+        >>> import numpy as np
+        >>> x = np.random.default_rng(0).normal(size=(50, 1)) * [1.0, 2.0]
+        >>> x[0, 1] = np.nan
+        >>> options = {"score_steps": 5, "sde_steps": 5, "steps": 1, "width": 16}
+        >>> many = impute_many(x, "diffusion", draws=3, **options)
+        >>> len(many.draws), bool(many.low[0, 1] <= many.median[0, 1] <= many.high[0, 1])
+        (3, True)
+
+    Source: Rubin, "Multiple imputation for nonresponse in surveys" (1987), chapter 3.
+    """
+    if draws < 1:
+        raise OptionError(f"draws is {draws}; expected at least 1")
+    check_level(level)
+    frame = read(data, time)
+    filled = api.fill(
+        frame,
+        method,
+        seed=seed,
+        preset=preset,
+        max_gap=max_gap,
+        progress=progress,
+        options=options,
+        draws=draws,
+    )
+    for text in filled.report["warnings"]:
+        warnings.warn(text, ImputationWarning, stacklevel=2)
+    low, high = interval(frame, filled, level)
+    completions = [write(frame, one) for one in filled.draws]
+    median, lower, upper = (write(frame, values) for values in (filled.values, low, high))
+    return Multiple(completions, median, lower, upper, filled.report)
+
+
+def interval(frame: Frame, filled: api.Filled, level: float) -> tuple[np.ndarray, np.ndarray]:
+    """Cells at the ends of the draws' central intervals; those without an order keep the median.
+
+    Args:
+        frame: what was completed.
+        filled: with draws.
+        level: nominal coverage.
+
+    Returns:
+        `(rows, columns)` cells twice, coded like `frame.values`.
+    """
+    ends = [(1 - level) / 2, (1 + level) / 2]
+    # quantiles that are draws: between two whole numbers there may be none
+    low, high = np.quantile(filled.draws, ends, axis=0, method="nearest")
+    unordered = np.array([bool(column.levels) for column in frame.columns])
+    return np.where(unordered, filled.values, low), np.where(unordered, filled.values, high)
+
+
+def check_level(level: float) -> None:
+    """Refuse a coverage that is none.
+
+    Raises:
+        OptionError: out of range.
+    """
+    if not 0 < level < 1:
+        raise OptionError(f"level is {level}; expected a share strictly between 0 and 1")
