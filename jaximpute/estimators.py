@@ -16,7 +16,7 @@ from sklearn.impute import MissingIndicator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
-from jaximpute import loop, registry
+from jaximpute import loop, registry, saving
 from jaximpute._errors import ImputationWarning, OptionError
 from jaximpute.api import choose
 from jaximpute.data import codec as coding
@@ -196,6 +196,35 @@ class Imputer(TransformerMixin, BaseEstimator):
             return names[self._kept]
         return np.concatenate([names[self._kept], self.indicator_.get_feature_names_out(names)])
 
+    def save(self, path: Any, *, force: bool = False) -> None:
+        """Write the fitted imputer to a folder, whole or not at all.
+
+        Args:
+            path: the folder; its parent exists.
+            force: replace an imputer saved there before.
+
+        Raises:
+            OutputError: it exists or cannot be written.
+            OptionError: a setting that JSON cannot hold.
+        """
+        check_is_fitted(self)
+        saving.save(self, path, force=force)
+
+    @staticmethod
+    def load(path: Any) -> "Imputer":
+        """Read what `save` wrote; its answers are bit-identical.
+
+        Args:
+            path: the folder.
+
+        Returns:
+            A fitted imputer.
+
+        Raises:
+            DataError: nothing is saved there, or by a newer version, or it is damaged.
+        """
+        return saving.load(path)
+
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = pd.isna(self.missing_values)
@@ -243,6 +272,19 @@ class Imputer(TransformerMixin, BaseEstimator):
     def _plan(self) -> registry.Plan:
         options = tuple(sorted((self.options or {}).items()))
         return _plan(self.method_, self.preset, options, (self._rows_fitted, self.codec_.width))
+
+    def _rebuild(self) -> State:
+        """The method built anew; returns what its state looks like."""
+        self._method = self._plan().method
+        rows = observe(np.zeros((self._rows_fitted, self.codec_.width), np.float32))
+        return jax.eval_shape(self._method.init, jax.random.key(0), rows)
+
+    def _restore_indicator(self, columns: np.ndarray | None) -> None:
+        self.indicator_ = None
+        if columns is not None:
+            rows = np.zeros((1, self.n_features_in_))
+            rows[:, columns] = np.nan
+            self.indicator_ = MissingIndicator(error_on_new=False).fit(rows)
 
     def _drop_empty(self) -> None:
         self._kept = np.ones(self.n_features_in_, bool)
