@@ -33,6 +33,7 @@ class Job(NamedTuple):
         preset: of the method.
         options: of the method, over the preset's.
         split: whether to time the stages of SPIRIT apart.
+        pattern: of the holes in a table; see `_tables.PATTERNS`.
     """
 
     data: str
@@ -42,6 +43,7 @@ class Job(NamedTuple):
     preset: str = "balanced"
     options: dict[str, Any] = {}  # noqa: RUF012  (never changed in place)
     split: bool = False
+    pattern: str = "mcar"
 
 
 def settings(job: Job) -> dict[str, Any]:
@@ -83,7 +85,7 @@ def identity(row: Row) -> tuple[Any, ...]:
     options = json.dumps(row["settings"], sort_keys=True, default=str)
     settings_sha = hashlib.sha256(options.encode()).hexdigest()[:12]
     keys = ("data_sha", "ratio", "seed", "method", "preset", "split", "version")
-    return (*(row[key] for key in keys), settings_sha)
+    return (*(row[key] for key in keys), row.get("pattern", "mcar"), settings_sha)
 
 
 def read(path: Path) -> list[Row]:

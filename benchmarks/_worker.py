@@ -47,7 +47,7 @@ def measure(job: _jobs.Job) -> dict[str, Any]:
     cost = {
         "seconds": time.perf_counter() - wall,
         "cpu_seconds": time.process_time() - cpu,
-        "peak_mb": _peak_mb(),
+        "peak_mb": peak_mb(),
     }
     return {
         **_problems.score(problem, completed),
@@ -87,7 +87,8 @@ def _build(job: _jobs.Job, data: Observed) -> registry.Plan:
     return registry.build(job.method, data, kind="series", preset=job.preset, options=job.options)
 
 
-def _peak_mb() -> float:
+def peak_mb() -> float:
+    """Peak memory of this process."""
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks import _jobs, _pages, _problems, _summary, series, tables
+from benchmarks import _jobs, _pages, _problems, _summary, document, series
 from jaximpute import DataError, MissingExtraError, OptionError
 from jaximpute.data import datasets
 
@@ -57,7 +57,11 @@ def test_scores_count_hidden_entries_only(csv):
 
 
 def test_rows_are_kept_not_repeated_and_become_tables(csv, tmp_path, capsys):
-    out, page, readme = tmp_path / "series.jsonl", tmp_path / "series.md", tmp_path / "README.md"
+    out, page, readme = (
+        tmp_path / "series.jsonl",
+        tmp_path / "pages/series.md",
+        tmp_path / "README.md",
+    )
     run = ["--data", csv, "--ratios", "0.3", "--seeds", "1", "--out", str(out)]
     assert series.main([*run, "--methods", "mean"]) == 0
     assert series.main([*run, "--methods", "mean", "linear"]) == 0
@@ -70,8 +74,8 @@ def test_rows_are_kept_not_repeated_and_become_tables(csv, tmp_path, capsys):
     assert str(tmp_path) not in out.read_text()
 
     readme.write_text("before\n<!-- results -->\nold\n<!-- /results -->\nafter\n")
-    written = ["--results", str(tmp_path), "--page", str(page), "--readme", str(readme)]
-    assert tables.main(written) == 0
+    written = ["--results", str(tmp_path), "--pages", str(page.parent), "--readme", str(readme)]
+    assert document.main(written) == 0
     assert "lowest MAE is that of **linear**" in page.read_text()
     text = readme.read_text()
     assert text.startswith("before\n")
@@ -141,7 +145,7 @@ def test_the_verdict_is_computed_from_the_rows():
     rows = [row("spirit", seed, p, 0.3 + p, curves=curves) for seed in (0, 1) for p in (0.1, 0.2)]
     rows += [row("gaussian", seed, p, 0.2 + p) for seed in (0, 1) for p in (0.1, 0.2)]
     rows += [row("mean", 0, 0.1, 0.01)]  # one ratio only: may not win
-    text = tables.one_series(_summary.frame(rows), "etth1")
+    text = document.one_series(_summary.frame(rows), "etth1")
     assert "lowest MAE is that of **gaussian** (0.3500), ahead of spirit (0.4500)" in text
     assert "does not beat its own start (gaussian): its MAE is 28.6% higher" in text
     assert "50.0% lower than its start's, and below it in 4 of 4 runs" in text

@@ -1,0 +1,114 @@
+"""The page on tables: every method on each set, with errors and distances side by side."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from benchmarks import _jobs, _pages, _summary, quoted
+
+INTRODUCTION = """# Results on tables
+
+Generated from the rows in `benchmarks/results/` by `python -m benchmarks.document`; do not edit.
+
+Entries are hidden by a fixed seed for each set, share, pattern and repeat, so that all methods fill
+the same holes. Columns are standardised by their observed entries, and scores are in these units.
+
+- *RMSE*, *MAE*: of the estimate over hidden entries. The estimate of a method that draws at
+  random is the mean of ten draws.
+- *draw RMSE*: of one completion, over hidden entries. A draw from the exact conditional
+  distribution has about 1.4 times the RMSE of the conditional mean: a small one is no merit of a
+  method that draws.
+- *MMD*: root of the biased squared maximum mean discrepancy, Gaussian kernel of bandwidth 1,
+  between one completion and the truth, whole rows, the same ones of both; *energy*: their energy
+  distance; *SW*: their sliced Wasserstein distance of order 2. Estimates that are conditional means
+  are less spread than data, and these show it.
+- *CPU-s*: of one completion, compilation included, in a process of its own; *MB*: its peak.
+
+± is the standard deviation over masks; without it there was one mask. **Bold** is the best of a
+column. `sklearn_ridge` is scikit-learn's IterativeImputer with Bayesian ridge,
+`sklearn_ridge_draws` the same with posterior draws, `sklearn_trees` with extremely randomised
+trees.
+"""
+ERRORS = ("rmse", "mae", "draw_rmse", "mmd", "energy_distance", "sliced_wasserstein")
+HEADS = ("RMSE", "MAE", "draw RMSE", "MMD", "energy", "SW")
+PATTERNS = {
+    "mcar": "missing completely at random",
+    "mar": "missing at random (logistic, on columns always observed)",
+    "mnar": "missing not at random (the larger an entry, the likelier)",
+}
+
+
+def page(rows: Sequence[_jobs.Row]) -> str:
+    """The whole page, from rows of `benchmarks.tables`."""
+    found = _summary.frame(rows)
+    parts = [INTRODUCTION]
+    toys = found["data"].str.startswith("toy")
+    parts += [_toy(own) for _, own in found[toys].groupby("data")]
+    parts += [verdict(found[~toys])] if (~toys).any() else []
+    for (data, pattern, ratio), own in found[~toys].groupby(["data", "pattern", "ratio"]):
+        parts.append(f"## {data}, {ratio:.0%} {PATTERNS[pattern]}\n")
+        parts.append(_table(own, ERRORS, HEADS))
+    return "\n".join(parts)
+
+
+def verdict(rows: pd.DataFrame) -> str:
+    """In how many problems MIRI beats chained equations, in distribution and in error."""
+    means = rows.groupby(["data", "pattern", "ratio", "label"])[list(ERRORS)].mean()
+    lines = []
+    for ours, theirs, score, factor in (
+        ("miri", "mice", "mmd", 1.0),
+        ("miri", "mice", "energy_distance", 1.0),
+        ("miri", "sklearn_ridge_draws", "mmd", 1.0),
+        ("miri", "sklearn_ridge_draws", "energy_distance", 1.0),
+        ("miri_mean", "sklearn_ridge", "rmse", 1.05),
+    ):
+        wide = means[score].unstack("label")
+        if ours not in wide or theirs not in wide:
+            continue
+        pairs = wide[[ours, theirs]].dropna()
+        wins = int((pairs[ours] <= factor * pairs[theirs]).sum())
+        name = dict(zip(ERRORS, HEADS, strict=True))[score]
+        bound = f"{factor:g} times that" if factor != 1 else "that"
+        lines.append(
+            f"- {name} of `{ours}` is at most {bound} of `{theirs}` in {wins} of {len(pairs)} "
+            "problems."
+        )
+    return "## In short\n\n" + "\n".join(lines) + "\n" if lines else ""
+
+
+def _toy(rows: pd.DataFrame) -> str:
+    scores = ("rmse_all", "mae_all", "mmd_apart", "rmse", "energy_distance")
+    heads = ("RMSE, all", "MAE, all", "MMD, apart", "RMSE of mean", "energy")
+    own, ratio = rows[rows["ratio"] == rows["ratio"].min()], rows["ratio"].min()
+    return "\n".join(
+        [
+            f"## The mixture of two clusters ({rows['data'].iloc[0]}), {ratio:.0%} missing\n\n"
+            "In the units of MIRI's Table 3: raw scale, errors of one completion over *all* "
+            "entries with observed ones counted as right (the table's numbers only agree with "
+            "this), and MMD between random samples of 1000 rows. `exact` draws from the true conditional "
+            "distribution: a smaller error than its own is luck, or a conditional mean.\n",
+            _table(own, scores, heads),
+            "Quoted from Table 3 of Yu et al. (2025), not run here:\n",
+            _pages.table(
+                ["method (quoted)", "RMSE, all", "MAE, all", "MMD"],
+                [[name, *cells] for name, cells in quoted.MIRI_TABLE_3.items()],
+            ),
+        ]
+    )
+
+
+def _table(rows: pd.DataFrame, scores: Sequence[str], heads: Sequence[str]) -> str:
+    groups = rows.groupby("label")
+    means, spread = groups[list(scores)].mean(), groups[list(scores)].std()
+    cost = groups[["cpu_seconds", "peak_mb"]].agg({"cpu_seconds": "mean", "peak_mb": "max"})
+    best = means.min()
+    lines = []
+    for label in means.sort_values(scores[0]).index:
+        cells = []
+        for score in scores:
+            mean, deviation = means.loc[label, score], spread.loc[label, score]
+            cell = f"{mean:.3f}" if pd.isna(deviation) else f"{mean:.3f} ± {deviation:.3f}"
+            cells.append(f"**{cell}**" if mean <= best[score] else cell)
+        seconds, megabytes = cost.loc[label]
+        lines.append([label, *cells, f"{seconds:.1f}", f"{megabytes:.0f}"])
+    return _pages.table(["method", *heads, "CPU-s", "MB"], lines)

@@ -1,0 +1,62 @@
+"""The benchmark of tables: known holes, known scores, and a page from its rows."""
+
+import numpy as np
+import pytest
+
+from benchmarks import _jobs, _table_pages, _tables, tables
+from jaximpute import OptionError
+
+pytestmark = pytest.mark.fast
+
+
+@pytest.mark.parametrize("pattern", _tables.PATTERNS)
+def test_holes_are_the_same_for_the_same_seed(pattern):
+    one, same, other = (_tables.punch("synthetic:500x5", 0.4, s, pattern) for s in (0, 0, 1))
+    np.testing.assert_array_equal(one.hidden, same.hidden)
+    assert (one.hidden != other.hidden).any()
+    with_holes = one.hidden.any(axis=0)
+    assert abs(one.hidden[:, with_holes].mean() - 0.4) < 0.06
+    np.testing.assert_array_equal(np.isnan(one.holed), one.hidden)
+    np.testing.assert_allclose(np.nanstd(one.holed, axis=0), 1)
+
+
+def test_scores_of_known_completions():
+    problem = _tables.punch("toy:2000", 0.3, 0)
+    right = _tables.score(problem, problem.truth, problem.truth)
+    assert right["rmse"] == right["draw_rmse"] == 0
+    assert right["mmd"] < 1e-3 < right["mmd_apart"] < 0.08  # its floor: two samples differ
+    means = np.where(problem.hidden, np.nanmean(problem.holed, axis=0), problem.truth)
+    found = _tables.score(problem, problem.truth, means)
+    # the mixture has variance 4.25, and its mean absolute value is 2
+    assert found["rmse"] == 0
+    assert found["rmse_all"] == pytest.approx(np.sqrt(0.3 * 4.25), rel=0.04)
+    assert found["mae_all"] == pytest.approx(0.6, rel=0.06)
+    assert found["mmd"] > 0.25
+
+
+def test_exact_draws_are_of_the_mixture():
+    problem = _tables.punch("toy", 0.3, 0)
+    found = _tables.score(problem, problem.truth, _tables.exact_draw(problem, 0))
+    assert found["rmse_all"] == pytest.approx(0.933, abs=0.05)
+    assert found["mae_all"] == pytest.approx(0.324, abs=0.02)
+    assert found["mmd_apart"] < 0.06
+
+
+def test_rows_become_a_page(tmp_path):
+    out = tmp_path / "tables.jsonl"
+    run = ["--data", "synthetic:100x3", "toy:100", "--ratios", "0.3", "--seeds", "1"]
+    made = [*run, "--out", str(out), "--methods", "mean", "sklearn_ridge", "exact"]
+    assert tables.main(made) == 0
+    rows = _jobs.read(out)
+    assert [row["method"] for row in rows] == ["mean", "sklearn_ridge"] * 2 + ["exact"]
+    assert rows[1]["rmse"] < rows[0]["rmse"]
+    page = _table_pages.page(rows)
+    assert "## synthetic:100x3, 30% missing completely at random" in page
+    assert "| exact |" in page
+    assert f"**{rows[1]['rmse']:.3f}**" in page
+    assert "0.938 ± 0.022" in page
+
+
+def test_an_unknown_method_is_refused_before_anything_runs(tmp_path):
+    with pytest.raises(OptionError, match="no method is called 'mria'"):
+        tables.main(["--methods", "mria", "--out", str(tmp_path / "x")])
