@@ -39,9 +39,14 @@ def draw_many(
         ...     ji.draw_many(ji.baselines.mean(), jax.random.key(0), None, data, 5)
         ... except ji.OptionError as error:
         ...     print(error)
-        this method gives a point estimate, not random draws; methods that draw: diffusion
+        this method gives a point estimate, not random draws; methods that draw: miri, diffusion
     """
-    if method.tag != "draws" or method.sample is None:
+    if method.tag == "draws" and method.sample is None:
+        raise OptionError(
+            "this method drew one completion of the rows it was given and kept nothing to draw "
+            "others from; build it with keep=True, or fit it again with another key"
+        )
+    if method.tag != "draws":
         drawing = [name for name in registry.names() if registry.entry(name).tag == "draws"]
         raise OptionError(
             f"this method gives a {method.tag} estimate, not random draws; methods that draw: "
@@ -60,12 +65,16 @@ def estimate(
 ) -> Float[Array, "n *event"]:
     """The one completion to report: a method's own, or the per-entry median of its draws.
 
+    A method that draws and has a `fill` has made one random completion of these rows, and that is
+    its answer: a median of draws would no longer look like data. Ask for the `mean` of a method's
+    draws by the name of a method that gives it.
+
     Args:
         method: what was run.
         key: for random completions.
         state: what `fit` returned.
         data: the rows that were given to `fit`.
-        n: number of draws, for methods whose tag is `draws`.
+        n: number of draws, for methods that only draw.
 
     Returns:
         Values with every entry filled; observed ones come back bit-identical.
@@ -78,6 +87,6 @@ def estimate(
         >>> estimate(method, jax.random.key(1), state, data).tolist()
         [[1.0, 2.0], [3.0, 2.0]]
     """
-    if method.tag != "draws":
+    if method.tag != "draws" or method.fill is not None:
         return complete(method, key, state, data)
     return clamp(jnp.median(draw_many(method, key, state, data, n), axis=0), data)

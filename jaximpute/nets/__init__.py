@@ -1,6 +1,8 @@
 """Networks as pairs of pure functions, and adapters from Flax."""
 
 from jaximpute.nets.contract import from_linen, from_nnx
+from jaximpute.nets.images import residual_cnn, unet
 from jaximpute.nets.mlp import adaln_mlp
+from jaximpute.nets.velocity import velocity_mlp
 
-__all__ = ["adaln_mlp", "from_linen", "from_nnx"]
+__all__ = ["adaln_mlp", "from_linen", "from_nnx", "residual_cnn", "unet", "velocity_mlp"]
