@@ -195,6 +195,7 @@ def miri(
         key: PRNGKey, params: Params, state: MiriState, data: Observed
     ) -> tuple[Params, jax.Array]:
         x, n = state.x, state.sgd_steps
+        last = jnp.maximum(n // 4, 1)
         k_partner, k_steps = jax.random.split(key)
         # rows without holes have nothing to be scored on as X_0
         holes = (data.weight > 0) & (~data.mask).reshape(len(x), -1).any(axis=1)
@@ -216,11 +217,11 @@ def miri(
             updates, opt = optimiser.update(grads, opt, params)
             rate = lr * ((1 + jnp.cos(jnp.pi * i / n)) / 2 if schedule == "cosine" else 1.0)
             params = jax.tree.map(lambda p, u: p - (rate * u).astype(p.dtype), params, updates)
-            return params, opt, total + jnp.where(4 * i >= 3 * n, value, 0)
+            return params, opt, total + jnp.where(i >= n - last, value, 0)
 
         begin = params, optimiser.init(params), jnp.zeros((), x.dtype)
         params, _, total = jax.lax.fori_loop(0, n, one, begin)
-        return params, total / (n - (3 * n + 3) // 4)
+        return params, total / last
 
     def slot(r):
         return jnp.clip(r, 0, slots - 1)
