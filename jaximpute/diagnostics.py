@@ -162,12 +162,12 @@ def classifier_information(
     mask: Bool[Array, "n *event"],
     *,
     steps: int = 300,
-    penalty: float = 1e-2,
+    penalty: float = 1e-3,
 ) -> Information:
     r"""Mutual information of rows and mask by a two-sample classifier; cheap.
 
     Logistic regression tells rows with their own mask from rows with another's, from the products
-    of :math:`(x_i, x_i^2, x_i x_j)` with :math:`m_k`. Its log-odds estimate
+    of :math:`(1, x_i, x_i x_j)` with :math:`(1, m_k)`. Its log-odds estimate
     :math:`\log p(x, m) / p(x) p(m)`, whose mean over held-out pairs is the information.
 
     Args:
@@ -238,8 +238,10 @@ def _split(
 def _products(x: jax.Array, m: jax.Array) -> jax.Array:
     upper = jnp.triu_indices(x.shape[1])
     quadratic = x[:, upper[0]] * x[:, upper[1]]
-    seen = jnp.concatenate([x, quadratic], axis=1)
-    return (seen[:, :, None] * m[:, None, :]).reshape(len(x), -1)
+    one = jnp.ones_like(x[:, :1])
+    seen = jnp.concatenate([one, x, quadratic], axis=1)
+    shown = jnp.concatenate([one, m], axis=1)
+    return (seen[:, :, None] * shown[:, None, :]).reshape(len(x), -1)
 
 
 def _mlp(key: PRNGKey, widths: tuple[int, ...]) -> Any:
