@@ -17,9 +17,9 @@ SMALL = {
         "sde_steps": 4,
         "start": "mean",
     },
-    "miri": {"width": 16, "layers": 1, "sgd_steps": 4, "batch": 8, "steps": 2, "ode_steps": 2},
+    "miri": {"width": 8, "layers": 1, "sgd_steps": 4, "batch": 8, "steps": 2, "ode_steps": 2},
     "miri_mean": {
-        "width": 16,
+        "width": 8,
         "layers": 1,
         "sgd_steps": 4,
         "batch": 32,  # more than there are rows
