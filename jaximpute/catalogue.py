@@ -8,7 +8,7 @@ class Entry(NamedTuple):
 
     Attributes:
         summary: one line for humans.
-        kinds: the kinds of data it takes: `table`, `series` or both.
+        kinds: the kinds of data it takes: `table`, `series`, `image`.
         tag: what a completion is: `point`, `mean` or `draws`.
         inductive: whether it completes rows it was not given.
         factory: `module:function`, which makes the `Method` from keyword options.
@@ -104,6 +104,22 @@ METHODS: dict[str, Entry] = {
         True,
         "jaximpute.methods.spirit:spirit",
         "jaximpute.recipes.spirit:spirit",
+    ),
+    "miri": Entry(
+        "MIRI (Yu et al., 2025): draws by rectified flows, learned from the rows as completed",
+        ("table", "image"),
+        "draws",
+        True,
+        "jaximpute.methods.miri:miri",
+        "jaximpute.recipes.miri:miri",
+    ),
+    "miri_mean": Entry(
+        "the mean of several of MIRI's draws",
+        ("table", "image"),
+        "mean",
+        True,
+        "jaximpute.methods.miri:miri",  # whose options it takes
+        "jaximpute.recipes.miri:miri_mean",
     ),
     "diffusion": Entry(
         "draws of a reverse diffusion under the same kind of score, which SPIRIT argues against",

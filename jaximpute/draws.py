@@ -41,7 +41,12 @@ def draw_many(
         ...     print(str(error).split(";")[0])
         this method gives a point estimate, not random draws
     """
-    if method.tag != "draws" or method.sample is None:
+    if method.tag == "draws" and method.sample is None:
+        raise OptionError(
+            "this method drew one completion of the rows it was given and kept nothing to draw "
+            "others from; build it with keep=True, or fit it again with another key"
+        )
+    if method.tag != "draws":
         raise OptionError(no_draws(method.tag))
     return _draw_many(method, jax.random.split(key, n), state, data, batch)
 
@@ -65,12 +70,16 @@ def estimate(
 ) -> Float[Array, "n *event"]:
     """The one completion to report: a method's own, or the per-entry median of its draws.
 
+    A method that draws and has a `fill` has made one random completion of these rows, and that is
+    its answer: a median of draws would no longer look like data. Ask for the `mean` of a method's
+    draws by the name of a method that gives it.
+
     Args:
         method: what was run.
         key: for random completions.
         state: what `fit` returned.
         data: the rows that were given to `fit`.
-        n: number of draws, for methods whose tag is `draws`.
+        n: number of draws, for methods that only draw.
 
     Returns:
         Values with every entry filled; observed ones come back bit-identical.
@@ -83,6 +92,6 @@ def estimate(
         >>> estimate(method, jax.random.key(1), state, data).tolist()
         [[1.0, 2.0], [3.0, 2.0]]
     """
-    if method.tag != "draws":
+    if method.tag != "draws" or method.fill is not None:
         return complete(method, key, state, data)
     return clamp(jnp.median(draw_many(method, key, state, data, n), axis=0), data)

@@ -15,14 +15,15 @@ Params: TypeAlias = PyTree
 State: TypeAlias = PyTree
 Scalar: TypeAlias = float | Float[Array, ""]
 Tag: TypeAlias = Literal["point", "mean", "draws"]
-Kind: TypeAlias = Literal["table", "series"]
+Kind: TypeAlias = Literal["table", "series", "image"]
 
 
 class Observed(NamedTuple):
     """Data with holes.
 
     Tables have event `(columns,)`; series have event `(time, channels)`, and a single long series
-    is one row of that shape.
+    is one row of that shape; images have event `(height, width, channels)`, in whatever scale their
+    pixels come.
 
     Attributes:
         values: finite everywhere, 0 where unobserved.

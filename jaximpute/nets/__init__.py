@@ -2,6 +2,16 @@
 
 from jaximpute.nets.contract import from_linen, from_nnx
 from jaximpute.nets.csdi_transformer import csdi_transformer
+from jaximpute.nets.images import residual_cnn, unet
 from jaximpute.nets.mlp import adaln_mlp
+from jaximpute.nets.velocity import velocity_mlp
 
-__all__ = ["adaln_mlp", "csdi_transformer", "from_linen", "from_nnx"]
+__all__ = [
+    "adaln_mlp",
+    "csdi_transformer",
+    "from_linen",
+    "from_nnx",
+    "residual_cnn",
+    "unet",
+    "velocity_mlp",
+]

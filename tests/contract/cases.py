@@ -17,6 +17,17 @@ SMALL = {
         "sde_steps": 4,
         "start": "mean",
     },
+    "miri": {"width": 8, "layers": 1, "sgd_steps": 4, "batch": 8, "steps": 2, "ode_steps": 2},
+    "miri_mean": {
+        "width": 8,
+        "layers": 1,
+        "sgd_steps": 4,
+        "batch": 32,  # more than there are rows
+        "steps": 2,
+        "ode_steps": 2,
+        "restart": False,
+        "draws": 2,
+    },
     "spirit": {
         "width": 16,
         "score_steps": 4,
@@ -27,14 +38,15 @@ SMALL = {
         "start": "mean",
     },
 }
-CASES = [(name, kind) for kind in ("table", "series") for name in registry.names(kind)]
+CASES = [(name, kind) for kind in ("table", "series", "image") for name in registry.names(kind)]
 
 
 def awkward(kind: str, rows: int = 24) -> Observed:
     """Correlated data with holes, a fully observed column, a fully missing row, a padding row.
 
     A series has its rows along time: its fully missing row is one time step of one series, and its
-    padding row a second series of weight 0.
+    padding row a second series of weight 0. Of four images one has no holes,
+    one is a hole, and one is padding.
     """
     k_level, k_noise, k_mask = jax.random.split(jax.random.key(7), 3)
     level = jnp.cumsum(jax.random.normal(k_level, (rows, 1)), axis=0) / 3
@@ -44,6 +56,11 @@ def awkward(kind: str, rows: int = 24) -> Observed:
     if kind == "series":
         x, mask = jnp.stack([x, x + 1]), jnp.stack([mask, mask[::-1]])
         weight = jnp.array([1.0, 0.0])
+    elif kind == "image":
+        x = jnp.stack([x, x + 1, x - 1, x]).reshape(4, rows // 4, 4, 3)
+        mask = jnp.stack([mask, mask[::-1], jnp.zeros_like(mask), mask]).reshape(x.shape)
+        mask = mask.at[1].set(True)
+        weight = jnp.array([1.0, 1.0, 1.0, 0.0])
     else:
         weight = jnp.ones(rows).at[-1].set(0.0)
     return Observed(jnp.where(mask, x, 0), mask, weight)
