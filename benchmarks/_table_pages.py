@@ -86,7 +86,8 @@ def _toy(rows: pd.DataFrame) -> str:
             "In the units of MIRI's Table 3: raw scale, errors of one completion over *all* "
             "entries with observed ones counted as right (the table's numbers only agree with "
             "this), and MMD between random samples of 1000 rows. `exact` draws from the true "
-            "conditional distribution: a smaller error than its own is luck, or a conditional mean.\n",
+            "conditional distribution: a smaller error than its own is luck, or that of a "
+            "conditional mean.\n",
             _table(own, scores, heads),
             "Quoted from Table 3 of Yu et al. (2025), not run here:\n",
             _pages.table(
