@@ -97,6 +97,22 @@ METHODS: dict[str, Entry] = {
         False,
         "jaximpute.baselines.soft_impute:soft_impute",
     ),
+    "sinkhorn": Entry(
+        "missing entries that make batches of rows alike, by Sinkhorn divergence",
+        _TABLE,
+        "point",
+        False,
+        "jaximpute.baselines.sinkhorn:sinkhorn",
+        "jaximpute.recipes.sinkhorn:sinkhorn",
+    ),
+    "tdm": Entry(
+        "TDM (Zhao et al., 2023): batches made alike after an invertible network",
+        _TABLE,
+        "point",
+        False,
+        "jaximpute.baselines.tdm:tdm",
+        "jaximpute.recipes.tdm:tdm",
+    ),
     "spirit": Entry(
         "SPIRIT (Chen et al., 2026): particles that climb a learned score",
         _BOTH,

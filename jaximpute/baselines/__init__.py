@@ -6,7 +6,9 @@ from jaximpute.baselines.gaussian import gaussian
 from jaximpute.baselines.interpolation import linear, locf, moving_average, nocb
 from jaximpute.baselines.kalman import kalman
 from jaximpute.baselines.knn import knn
+from jaximpute.baselines.sinkhorn import sinkhorn
 from jaximpute.baselines.soft_impute import soft_impute
+from jaximpute.baselines.tdm import tdm
 
 __all__ = [
     "akima",
@@ -21,5 +23,7 @@ __all__ = [
     "moving_average",
     "nocb",
     "pchip",
+    "sinkhorn",
     "soft_impute",
+    "tdm",
 ]

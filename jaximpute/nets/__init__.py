@@ -2,5 +2,6 @@
 
 from jaximpute.nets.contract import from_linen, from_nnx
 from jaximpute.nets.mlp import adaln_mlp
+from jaximpute.nets.real_nvp import real_nvp
 
-__all__ = ["adaln_mlp", "from_linen", "from_nnx"]
+__all__ = ["adaln_mlp", "from_linen", "from_nnx", "real_nvp"]

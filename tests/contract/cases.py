@@ -17,6 +17,8 @@ SMALL = {
         "sde_steps": 4,
         "start": "mean",
     },
+    "sinkhorn": {"moves": 2, "steps": 2, "max_iterations": 20},
+    "tdm": {"moves": 2, "steps": 2, "iterations": 10, "blocks": 1},
     "spirit": {
         "width": 16,
         "score_steps": 4,
