@@ -113,6 +113,22 @@ METHODS: dict[str, Entry] = {
         "jaximpute.baselines.tdm:tdm",
         "jaximpute.recipes.tdm:tdm",
     ),
+    "knewimp": Entry(
+        "KnewImp (Chen et al., 2024): a kernel's gradient flow under a learned energy",
+        _TABLE,
+        "point",
+        False,
+        "jaximpute.baselines.knewimp:knewimp",
+        "jaximpute.recipes.knewimp:knewimp",
+    ),
+    "psw_i": Entry(
+        "PSW-I (Wang et al., 2025): windows made alike by their spectra, by relaxed transport",
+        _SERIES,
+        "point",
+        False,
+        "jaximpute.baselines.psw_i:psw_i",
+        "jaximpute.recipes.psw_i:psw_i",
+    ),
     "spirit": Entry(
         "SPIRIT (Chen et al., 2026): particles that climb a learned score",
         _BOTH,

@@ -23,6 +23,7 @@ FLOORS = {
     "_errors": 0,
     "types": 0,
     "gaussians": 1,
+    "kernels": 1,
     "masking": 1,
     "missing": 1,
     "processes": 1,
