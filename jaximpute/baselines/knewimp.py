@@ -60,8 +60,8 @@ def knewimp(
 
     Departures from the printed paper, and why:
         * The bandwidth is learned from the data, as a fifth of the root of the median squared
-          distance between rows of the mean-imputed data. The public 0.5 is meant for columns scaled to
-          [0, 1] and leaves, on ten standardised ones, the identity; the preset `paper` keeps it.
+          distance between rows of the mean-imputed data. The public 0.5 nears the identity as
+          standardised columns are added; the preset `paper` keeps it.
         * Sums run over a sample of `kernel_rows` rows in each move when there are more, and kernels
           are evaluated in blocks of rows, so memory is linear in the number of rows.
         * Entries stay within the observed range of their column (`clip`): Adam moves every entry by
