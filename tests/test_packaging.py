@@ -24,6 +24,7 @@ FLOORS = {
     "types": 0,
     "diagnostics": 2,
     "gaussians": 1,
+    "kernels": 1,
     "masking": 1,
     "missing": 1,
     "odes": 1,

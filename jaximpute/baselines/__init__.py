@@ -5,13 +5,18 @@ from jaximpute.baselines.cubic import akima, pchip
 from jaximpute.baselines.gaussian import gaussian
 from jaximpute.baselines.interpolation import linear, locf, moving_average, nocb
 from jaximpute.baselines.kalman import kalman
+from jaximpute.baselines.knewimp import knewimp
 from jaximpute.baselines.knn import knn
+from jaximpute.baselines.psw_i import psw_i
+from jaximpute.baselines.sinkhorn import sinkhorn
 from jaximpute.baselines.soft_impute import soft_impute
+from jaximpute.baselines.tdm import tdm
 
 __all__ = [
     "akima",
     "gaussian",
     "kalman",
+    "knewimp",
     "knn",
     "linear",
     "locf",
@@ -21,5 +26,8 @@ __all__ = [
     "moving_average",
     "nocb",
     "pchip",
+    "psw_i",
+    "sinkhorn",
     "soft_impute",
+    "tdm",
 ]

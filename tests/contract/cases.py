@@ -28,6 +28,10 @@ SMALL = {
         "restart": False,
         "draws": 2,
     },
+    "sinkhorn": {"moves": 2, "steps": 2, "max_iterations": 20},
+    "tdm": {"moves": 2, "steps": 2, "iterations": 10, "blocks": 1},
+    "knewimp": {"width": 8, "score_steps": 2, "moves": 2, "steps": 2, "batch": 8},
+    "psw_i": {"moves": 2, "steps": 2, "window": 6, "batch": 8, "iterations": 10},
     "spirit": {
         "width": 16,
         "score_steps": 4,
