@@ -97,6 +97,22 @@ METHODS: dict[str, Entry] = {
         False,
         "jaximpute.baselines.soft_impute:soft_impute",
     ),
+    "ice": Entry(
+        "each column regressed on all others, in turn, until nothing changes",
+        _TABLE,
+        "point",
+        True,
+        "jaximpute.baselines.mice:ice",
+        "jaximpute.recipes.mice:ice",
+    ),
+    "mice": Entry(
+        "draws of each column's regression on all others, in turn",
+        _TABLE,
+        "draws",
+        True,
+        "jaximpute.baselines.mice:mice",
+        "jaximpute.recipes.mice:mice",
+    ),
     "spirit": Entry(
         "SPIRIT (Chen et al., 2026): particles that climb a learned score",
         _BOTH,

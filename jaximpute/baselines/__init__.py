@@ -6,17 +6,20 @@ from jaximpute.baselines.gaussian import gaussian
 from jaximpute.baselines.interpolation import linear, locf, moving_average, nocb
 from jaximpute.baselines.kalman import kalman
 from jaximpute.baselines.knn import knn
+from jaximpute.baselines.mice import ice, mice
 from jaximpute.baselines.soft_impute import soft_impute
 
 __all__ = [
     "akima",
     "gaussian",
+    "ice",
     "kalman",
     "knn",
     "linear",
     "locf",
     "mean",
     "median",
+    "mice",
     "mode",
     "moving_average",
     "nocb",

@@ -17,6 +17,8 @@ SMALL = {
         "sde_steps": 4,
         "start": "mean",
     },
+    "ice": {"steps": 3, "keep": 3},
+    "mice": {"steps": 3, "keep": 3},
     "spirit": {
         "width": 16,
         "score_steps": 4,
