@@ -113,6 +113,14 @@ METHODS: dict[str, Entry] = {
         "jaximpute.baselines.mice:mice",
         "jaximpute.recipes.mice:mice",
     ),
+    "gain": Entry(
+        "GAIN (Yoon et al., 2018): a generator against a discriminator of gaps",
+        _TABLE,
+        "point",
+        True,
+        "jaximpute.baselines.gain:gain",
+        "jaximpute.recipes.gain:gain",
+    ),
     "spirit": Entry(
         "SPIRIT (Chen et al., 2026): particles that climb a learned score",
         _BOTH,

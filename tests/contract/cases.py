@@ -17,6 +17,7 @@ SMALL = {
         "sde_steps": 4,
         "start": "mean",
     },
+    "gain": {"width": 8, "updates": 4, "batch": 8, "steps": 2},
     "ice": {"steps": 3, "keep": 3},
     "mice": {"steps": 3, "keep": 3},
     "spirit": {
