@@ -121,6 +121,14 @@ METHODS: dict[str, Entry] = {
         "jaximpute.baselines.gain:gain",
         "jaximpute.recipes.gain:gain",
     ),
+    "missdiff": Entry(
+        "MissDiff (Ouyang et al., 2023): draws of a diffusion learned from observed entries only",
+        _BOTH,
+        "draws",
+        True,
+        "jaximpute.baselines.missdiff:missdiff",
+        "jaximpute.recipes.missdiff:missdiff",
+    ),
     "spirit": Entry(
         "SPIRIT (Chen et al., 2026): particles that climb a learned score",
         _BOTH,

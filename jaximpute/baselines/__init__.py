@@ -8,6 +8,7 @@ from jaximpute.baselines.interpolation import linear, locf, moving_average, nocb
 from jaximpute.baselines.kalman import kalman
 from jaximpute.baselines.knn import knn
 from jaximpute.baselines.mice import ice, mice
+from jaximpute.baselines.missdiff import missdiff
 from jaximpute.baselines.soft_impute import soft_impute
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "mean",
     "median",
     "mice",
+    "missdiff",
     "mode",
     "moving_average",
     "nocb",

@@ -20,6 +20,15 @@ SMALL = {
     "gain": {"width": 8, "updates": 4, "batch": 8, "steps": 2},
     "ice": {"steps": 3, "keep": 3},
     "mice": {"steps": 3, "keep": 3},
+    "missdiff": {
+        "width": 16,
+        "layers": 2,
+        "updates": 4,
+        "batch": 8,
+        "steps": 2,
+        "window": 6,
+        "sde_steps": 4,
+    },
     "spirit": {
         "width": 16,
         "score_steps": 4,
