@@ -129,6 +129,14 @@ METHODS: dict[str, Entry] = {
         "jaximpute.baselines.missdiff:missdiff",
         "jaximpute.recipes.missdiff:missdiff",
     ),
+    "diffputer": Entry(
+        "DiffPuter (Zhang et al., 2025): EM with a diffusion, mean of several draws",
+        _TABLE,
+        "mean",
+        True,
+        "jaximpute.baselines.diffputer:diffputer",
+        "jaximpute.recipes.diffputer:diffputer",
+    ),
     "spirit": Entry(
         "SPIRIT (Chen et al., 2026): particles that climb a learned score",
         _BOTH,

@@ -2,6 +2,7 @@
 
 from jaximpute.baselines.columns import mean, median, mode
 from jaximpute.baselines.cubic import akima, pchip
+from jaximpute.baselines.diffputer import diffputer
 from jaximpute.baselines.gain import gain
 from jaximpute.baselines.gaussian import gaussian
 from jaximpute.baselines.interpolation import linear, locf, moving_average, nocb
@@ -13,6 +14,7 @@ from jaximpute.baselines.soft_impute import soft_impute
 
 __all__ = [
     "akima",
+    "diffputer",
     "gain",
     "gaussian",
     "ice",
