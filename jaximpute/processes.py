@@ -77,3 +77,42 @@ def ve(sigma_min: float = 0.01, sigma_max: float = 10.0) -> Process:
         lambda t: sigma_min * jnp.exp(log_ratio * t) * math.sqrt(2 * log_ratio),
         lambda key, shape: marginal(1.0)[1] * jax.random.normal(key, shape),
     )
+
+
+def edm(sigma_min: float = 0.002, sigma_max: float = 80.0, rho: float = 7.0) -> Process:
+    r"""Noise that grows as the power `rho` of time, so that equal steps are short where it is low.
+
+    .. math:: x_t = x_0 + \sigma(t)\,\epsilon, \quad \sigma(t) = \big[\sigma_{\min}^{1/\rho}
+        + t\,(\sigma_{\max}^{1/\rho} - \sigma_{\min}^{1/\rho})\big]^\rho
+
+    Args:
+        sigma_min: noise level at t = 0, positive: the process starts from data that noisy.
+        sigma_max: noise level at t = 1, far larger than the spread of the data.
+        rho: the power, at least 1.
+
+    Returns:
+        The process; it has no drift.
+
+    Example:
+        >>> sigma = edm().marginal(0.5)[1]
+        >>> round(float(sigma), 3)
+        2.515
+
+    Source: Karras et al., "Elucidating the Design Space of Diffusion-Based Generative Models"
+    (2022), equation (5).
+    """
+    low, high = sigma_min ** (1 / rho), sigma_max ** (1 / rho)
+
+    def level(t):
+        return (low + jnp.asarray(t) * (high - low)) ** rho
+
+    def diffusion(t):
+        growth = rho * (high - low) * (low + jnp.asarray(t) * (high - low)) ** (rho - 1)
+        return jnp.sqrt(2 * level(t) * growth)
+
+    return Process(
+        lambda t: (jnp.ones_like(level(t)), level(t)),
+        lambda x, t: jnp.zeros_like(x),
+        diffusion,
+        lambda key, shape: sigma_max * jax.random.normal(key, shape),
+    )

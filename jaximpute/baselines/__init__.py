@@ -2,11 +2,15 @@
 
 from jaximpute.baselines.columns import mean, median, mode
 from jaximpute.baselines.cubic import akima, pchip
+from jaximpute.baselines.diffputer import diffputer
+from jaximpute.baselines.gain import gain
 from jaximpute.baselines.gaussian import gaussian
 from jaximpute.baselines.interpolation import linear, locf, moving_average, nocb
 from jaximpute.baselines.kalman import kalman
 from jaximpute.baselines.knewimp import knewimp
 from jaximpute.baselines.knn import knn
+from jaximpute.baselines.mice import ice, mice
+from jaximpute.baselines.missdiff import missdiff
 from jaximpute.baselines.psw_i import psw_i
 from jaximpute.baselines.sinkhorn import sinkhorn
 from jaximpute.baselines.soft_impute import soft_impute
@@ -14,7 +18,10 @@ from jaximpute.baselines.tdm import tdm
 
 __all__ = [
     "akima",
+    "diffputer",
+    "gain",
     "gaussian",
+    "ice",
     "kalman",
     "knewimp",
     "knn",
@@ -22,6 +29,8 @@ __all__ = [
     "locf",
     "mean",
     "median",
+    "mice",
+    "missdiff",
     "mode",
     "moving_average",
     "nocb",

@@ -2,6 +2,7 @@
 
 from jaximpute.nets.contract import from_linen, from_nnx
 from jaximpute.nets.csdi_transformer import csdi_transformer
+from jaximpute.nets.dense import mlp
 from jaximpute.nets.energy import energy_mlp
 from jaximpute.nets.images import residual_cnn, unet
 from jaximpute.nets.mlp import adaln_mlp
@@ -14,6 +15,7 @@ __all__ = [
     "energy_mlp",
     "from_linen",
     "from_nnx",
+    "mlp",
     "real_nvp",
     "residual_cnn",
     "unet",
