@@ -50,7 +50,7 @@ def settings(job: Job) -> dict[str, Any]:
     """Every option of a job's method with the value it takes, so that new defaults are new rows."""
     values = {name: parameter.default for name, parameter in registry.options(job.method).items()}
     values |= registry.presets(job.method)[job.preset] | job.options
-    if "start" in values:
+    if values.get("start") in registry.names():  # elsewhere it is a law of first guesses
         start = Job(job.data, job.ratio, job.seed, values["start"])
         values["start_settings"] = settings(start)
     return values
