@@ -10,7 +10,7 @@ from jaximpute.types import Observed
 PRESETS: dict[str, dict[str, Any]] = {
     "fast": {"steps": 1},
     "balanced": {},
-    "best": {"steps": 4},
+    "best": {"steps": 2, "score_steps": 400, "width": 256},
     "paper": {"steps": 2, "moves": 500, "bandwidth": 0.5, "clip": False},
 }
 
