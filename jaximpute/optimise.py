@@ -1,12 +1,14 @@
 """Inner loops of optimisation."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float
 
-from jaximpute.types import Params, PRNGKey
+from jaximpute.types import Params, PRNGKey, Scalar
 
 
 def descend(
@@ -37,10 +39,96 @@ def descend(
         updates, opt_state = optimiser.update(grads, opt_state, params)
         return (optax.apply_updates(params, updates), opt_state), value
 
-    (params, opt_state), losses = jax.lax.scan(one, (params, opt_state), jax.numpy.arange(n))
+    (params, opt_state), losses = jax.lax.scan(one, (params, opt_state), jnp.arange(n))
     return params, opt_state, losses
 
 
 def ema(average: Params, params: Params, decay: float | Float[Array, ""]) -> Params:
     r"""Exponential moving average, :math:`\bar\theta \leftarrow d\,\bar\theta + (1-d)\,\theta`."""
     return jax.tree.map(lambda a, p: decay * a + (1 - decay) * p, average, params)
+
+
+class Learner(NamedTuple):
+    """A network being trained, and the running average of its weights.
+
+    Attributes:
+        params: the weights.
+        total: their exponentially weighted sum.
+        mass: the sum of those weights, by which `averaged` divides.
+        opt: the optimiser's state.
+    """
+
+    params: Params
+    total: Params
+    mass: Float[Array, ""]
+    opt: optax.OptState
+
+
+def learner(
+    params: Params, optimiser: optax.GradientTransformation, decay: Scalar = 0.99
+) -> Learner:
+    """A network at its start, which is the first of the weights averaged."""
+    total = jax.tree.map(lambda p: (1 - decay) * p, params)
+    return Learner(params, total, jnp.asarray(1 - decay, jnp.float32), optimiser.init(params))
+
+
+def train(
+    loss: Callable[[Params, PRNGKey], Float[Array, ""]],
+    optimiser: optax.GradientTransformation,
+    key: PRNGKey,
+    state: Learner,
+    n: int,
+    decay: Scalar = 0.99,
+) -> tuple[Learner, Float[Array, "{n}"]]:
+    """`descend`, averaging the weights after every step.
+
+    Args:
+        loss: `(params, key) -> scalar`.
+        optimiser: an optax transformation.
+        key: step `i` uses `fold_in(key, i)`.
+        state: where to start.
+        n: number of steps, at least 1.
+        decay: of the average, in [0, 1); 0 keeps the last weights.
+
+    Returns:
+        The learner after the steps, and the loss before each.
+    """
+
+    def one(state, i):
+        value, grads = jax.value_and_grad(loss)(state.params, jax.random.fold_in(key, i))
+        updates, opt = optimiser.update(grads, state.opt, state.params)
+        params = optax.apply_updates(state.params, updates)
+        average = ema((state.total, state.mass), (params, jnp.ones_like(state.mass)), decay)
+        return Learner(params, *average, opt), value
+
+    return jax.lax.scan(one, state, jnp.arange(n))
+
+
+def averaged(state: Learner) -> Params:
+    """The average of the weights, free of the bias towards its start."""
+    return jax.tree.map(lambda total: total / state.mass.astype(total.dtype), state.total)
+
+
+def adamw(
+    lr: Scalar, *, total: int | None = None, clip: float = 1.0, weight_decay: float = 1e-6
+) -> optax.GradientTransformation:
+    """AdamW on clipped gradients, its rate falling to 0 along half a cosine over `total` steps.
+
+    Args:
+        lr: first learning rate, positive.
+        total: steps after which the rate is 0; None keeps it constant.
+        clip: largest norm of a gradient.
+        weight_decay: of the weights.
+
+    Returns:
+        The optimiser; its state has the same structure for every choice.
+    """
+
+    def rate(i):
+        if total is None:
+            return lr + 0.0 * i
+        return lr * (1 + jnp.cos(jnp.pi * jnp.minimum(i / total, 1.0))) / 2
+
+    return optax.chain(
+        optax.clip_by_global_norm(clip), optax.adamw(rate, weight_decay=weight_decay)
+    )

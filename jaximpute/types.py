@@ -110,3 +110,7 @@ class Process(NamedTuple):
 # Called between chunks as `(t, state, info)`; True stops the run. `t` counts the steps done, and
 # the leaves of `info` carry a leading axis over the chunk.
 Hook: TypeAlias = Callable[[int, State, Info], bool]
+
+# `(key, mask) -> (context, query)`, two disjoint parts of the observed entries: what a conditional
+# model is shown and what it must answer for. See `jaximpute.splits`.
+Split: TypeAlias = Callable[[PRNGKey, jax.Array], tuple[jax.Array, jax.Array]]

@@ -30,6 +30,7 @@ FLOORS = {
     "metrics": 1,
     "optimise": 1,
     "solvers": 1,
+    "splits": 1,
     "transport": 1,
     "views": 1,
     "nets": 2,

@@ -1,6 +1,7 @@
 """Networks as pairs of pure functions, and adapters from Flax."""
 
 from jaximpute.nets.contract import from_linen, from_nnx
+from jaximpute.nets.csdi_transformer import csdi_transformer
 from jaximpute.nets.mlp import adaln_mlp
 
-__all__ = ["adaln_mlp", "from_linen", "from_nnx"]
+__all__ = ["adaln_mlp", "csdi_transformer", "from_linen", "from_nnx"]
