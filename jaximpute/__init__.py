@@ -46,6 +46,7 @@ _MODULES = (
     "metrics",
     "missing",
     "nets",
+    "odes",
     "processes",
     "registry",
     "solvers",

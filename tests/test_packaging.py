@@ -25,6 +25,7 @@ FLOORS = {
     "gaussians": 1,
     "masking": 1,
     "missing": 1,
+    "odes": 1,
     "processes": 1,
     "losses": 1,
     "metrics": 1,
