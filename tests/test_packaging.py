@@ -22,6 +22,7 @@ FLOORS = {
     "_version": 0,
     "_errors": 0,
     "types": 0,
+    "conditional": 2,
     "gaussians": 1,
     "masking": 1,
     "missing": 1,

@@ -1,6 +1,7 @@
 """Simple imputers, in the same shape as every other method."""
 
 from jaximpute.baselines.columns import mean, median, mode
+from jaximpute.baselines.csdi import csdi
 from jaximpute.baselines.cubic import akima, pchip
 from jaximpute.baselines.gaussian import gaussian
 from jaximpute.baselines.interpolation import linear, locf, moving_average, nocb
@@ -10,6 +11,7 @@ from jaximpute.baselines.soft_impute import soft_impute
 
 __all__ = [
     "akima",
+    "csdi",
     "gaussian",
     "kalman",
     "knn",

@@ -26,7 +26,7 @@ def waves(position: Float[Array, "*shape"], width: int, longest: float = 1e4):
 
 
 class Encoder(nnx.Module):
-    """A transformer layer over the second axis of `(n, tokens, d)`: attention, then a wide layer."""
+    """A transformer layer on `(n, tokens, d)`: attention among tokens, then a layer on each."""
 
     def __init__(self, width: int, heads: int, dropout: float, rngs: nnx.Rngs):
         self.heads, self.dropout = heads, dropout
@@ -145,7 +145,7 @@ def csdi_transformer(
     heads: int = 8,
     dropout: float = 0.0,
 ) -> Net:
-    r"""CSDI's network for conditional diffusion, for series `(time, channels)` or table rows `(d,)`.
+    r"""CSDI's network, for rows of series `(time, channels)` or of tables `(d,)`.
 
     Each block adds the embedded diffusion time, attends over time in each channel and over
     channels at each time, adds the side information (128 waves of the position in time, 16 learned
