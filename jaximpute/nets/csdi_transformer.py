@@ -6,6 +6,7 @@ stacked and scanned, so that compilation does not grow with their number.
 """
 
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -88,7 +89,8 @@ class Block(nnx.Module):
         """The side information, projected part by part."""
         of_time, of_feature, of_mask = jnp.split(self.side.kernel[...], (TIME, TIME + FEATURE))
         rows = (time @ of_time)[:, :, None] + (feature @ of_feature)[None, None]
-        return rows + mask[..., None] * of_mask[None, None] + self.side.bias[...][None, None, None]
+        bias: Any = self.side.bias
+        return rows + mask[..., None] * of_mask[None, None] + bias[...][None, None, None]
 
 
 class CSDITransformer(nnx.Module):

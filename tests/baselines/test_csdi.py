@@ -9,8 +9,8 @@ from jaximpute import conditional, masking
 from jaximpute.baselines.csdi import csdi, quadratic, reverse
 from jaximpute.loop import complete, fit
 from jaximpute.nets import csdi_transformer
-from jaximpute.types import Observed
 from jaximpute.splits import random
+from jaximpute.types import Observed
 from jaximpute.views import identity, windows
 from tests import _gaussian_series as gaussian
 
