@@ -201,4 +201,20 @@ METHODS: dict[str, Entry] = {
         "jaximpute.methods.diffusion:diffusion",
         "jaximpute.recipes.diffusion:diffusion",
     ),
+    "csdi": Entry(
+        "CSDI (Tashiro et al., 2021): draws of a diffusion conditional on what is observed",
+        _SERIES,
+        "draws",
+        True,
+        "jaximpute.baselines.csdi:csdi",
+        "jaximpute.recipes.csdi:csdi",
+    ),
+    "tabcsdi": Entry(
+        "TabCSDI (Zheng and Charoenphakdee, 2022): CSDI on the rows of a table",
+        _TABLE,
+        "draws",
+        True,
+        "jaximpute.baselines.csdi:csdi",
+        "jaximpute.recipes.csdi:csdi",
+    ),
 }

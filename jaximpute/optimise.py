@@ -100,6 +100,9 @@ def train(
         params = optax.apply_updates(state.params, updates)
         average = ema((state.total, state.mass), (params, jnp.ones_like(state.mass)), decay)
         return Learner(params, *average, opt), value
+        total = ema(state.total, params, decay)
+        mass = ema(state.mass, jnp.ones_like(state.mass), decay)
+        return Learner(params, total, mass, opt), value
 
     return jax.lax.scan(one, state, jnp.arange(n))
 

@@ -134,7 +134,7 @@ _options = options  # `build` has an argument of the same name
 
 
 # what the library itself passes, and so no option of a user's
-_GIVEN = ("data", "kind", "preset", "times", "view")
+_GIVEN = ("data", "kind", "preset", "times", "view", "draw_view", "total")
 
 
 def _check_type(name: str, parameter: inspect.Parameter, value: Any) -> None:

@@ -5,6 +5,8 @@ query learns :math:`p(x_{\mathrm{query}} \mid x_{\mathrm{context}})`. A row with
 observed entry keeps one in its context, whatever the split.
 """
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool
@@ -180,6 +182,7 @@ def named(name: str, horizon: int = 1) -> Split:
         1
     """
     makers = {
+    makers: dict[str, Callable[[], Split]] = {
         "random": random,
         "historical": lambda: historical,
         "mix": lambda: either(random(), historical),

@@ -23,6 +23,7 @@ FLOORS = {
     "_errors": 0,
     "types": 0,
     "diagnostics": 2,
+    "conditional": 2,
     "gaussians": 1,
     "kernels": 1,
     "masking": 1,

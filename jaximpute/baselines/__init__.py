@@ -1,6 +1,7 @@
 """Simple imputers, in the same shape as every other method."""
 
 from jaximpute.baselines.columns import mean, median, mode
+from jaximpute.baselines.csdi import csdi
 from jaximpute.baselines.cubic import akima, pchip
 from jaximpute.baselines.diffputer import diffputer
 from jaximpute.baselines.gain import gain
@@ -18,6 +19,7 @@ from jaximpute.baselines.tdm import tdm
 
 __all__ = [
     "akima",
+    "csdi",
     "diffputer",
     "gain",
     "gaussian",

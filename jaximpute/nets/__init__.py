@@ -6,6 +6,7 @@ from jaximpute.nets.dense import mlp
 from jaximpute.nets.energy import energy_mlp
 from jaximpute.nets.images import residual_cnn, unet
 from jaximpute.nets.mlp import adaln_mlp
+from jaximpute.nets.policy_unet import policy_unet
 from jaximpute.nets.real_nvp import real_nvp
 from jaximpute.nets.velocity import velocity_mlp
 
@@ -16,6 +17,7 @@ __all__ = [
     "from_linen",
     "from_nnx",
     "mlp",
+    "policy_unet",
     "real_nvp",
     "residual_cnn",
     "unet",

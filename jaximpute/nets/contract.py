@@ -1,5 +1,6 @@
 """Adapters: a Flax module becomes `Net(init, apply)`; nothing above this folder imports Flax."""
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -54,8 +55,7 @@ def from_nnx(build: Callable[[nnx.Rngs], nnx.Module]) -> Net:
 
 
 def _takes_rngs(module: Any) -> bool:
-    code = type(module).__call__.__code__
-    return "rngs" in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    return "rngs" in inspect.signature(type(module).__call__).parameters
 
 
 def from_linen(module: Any) -> Net:

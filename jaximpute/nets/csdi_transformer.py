@@ -6,6 +6,7 @@ stacked and scanned, so that compilation does not grow with their number.
 """
 
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -27,6 +28,7 @@ def waves(position: Float[Array, "*shape"], width: int, longest: float = 1e4):
 
 class Encoder(nnx.Module):
     """A transformer layer over the second axis of `(n, tokens, d)`: attention, a wide layer."""
+    """A transformer layer on `(n, tokens, d)`: attention among tokens, then a layer on each."""
 
     def __init__(self, width: int, heads: int, dropout: float, rngs: nnx.Rngs):
         self.heads, self.dropout = heads, dropout
@@ -89,6 +91,8 @@ class Block(nnx.Module):
         of_time, of_feature, of_mask = jnp.split(self.side.kernel[...], (TIME, TIME + FEATURE))
         rows = (time @ of_time)[:, :, None] + (feature @ of_feature)[None, None]
         return rows + mask[..., None] * of_mask[None, None] + self.side.bias[...][None, None, None]
+        bias: Any = self.side.bias
+        return rows + mask[..., None] * of_mask[None, None] + bias[...][None, None, None]
 
 
 class CSDITransformer(nnx.Module):
@@ -146,6 +150,7 @@ def csdi_transformer(
     dropout: float = 0.0,
 ) -> Net:
     r"""CSDI's network for conditional diffusion, of series `(time, channels)` or table rows `(d,)`.
+    r"""CSDI's network, for rows of series `(time, channels)` or of tables `(d,)`.
 
     Each block adds the embedded diffusion time, attends over time in each channel and over
     channels at each time, adds the side information (128 waves of the position in time, 16 learned

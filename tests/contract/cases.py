@@ -64,6 +64,19 @@ SMALL = {
     },
 }
 CASES = [(name, kind) for kind in ("table", "series", "image") for name in registry.names(kind)]
+SMALL["csdi"] = {
+    "width": 8,
+    "layers": 2,
+    "heads": 2,
+    "sgd_steps": 3,
+    "batch": 4,
+    "steps": 2,
+    "window": 6,
+    "chain_steps": 6,
+    "draw_steps": 3,
+}
+SMALL["tabcsdi"] = SMALL["csdi"]
+CASES = [(name, kind) for kind in ("table", "series") for name in registry.names(kind)]
 
 
 def awkward(kind: str, rows: int = 24) -> Observed:
