@@ -29,6 +29,7 @@ _NAMES = {
     "fit": "jaximpute.loop",
     "complete": "jaximpute.loop",
     "draw_many": "jaximpute.draws",
+    "exposure_audit": "jaximpute.exposure",
     # errors
     "JaximputeError": "jaximpute._errors",
     "DataError": "jaximpute._errors",
@@ -40,6 +41,7 @@ _NAMES = {
 }
 _MODULES = (
     "baselines",
+    "contexts",
     "hooks",
     "losses",
     "methods",
@@ -47,6 +49,7 @@ _MODULES = (
     "missing",
     "nets",
     "odes",
+    "partitions",
     "processes",
     "registry",
     "solvers",

@@ -191,9 +191,7 @@ def named(name: str, horizon: int = 1) -> Split:
     return makers[name]()
 
 
-def _or_random(
-    key: PRNGKey, mask: Bool[Array, "n *event"], query: Bool[Array, "n *event"]
-) -> Pair:
+def _or_random(key: PRNGKey, mask: Bool[Array, "n *event"], query: Bool[Array, "n *event"]) -> Pair:
     axes = tuple(range(1, mask.ndim))
     usable = query.any(axis=axes, keepdims=True) & (mask & ~query).any(axis=axes, keepdims=True)
     query = jnp.where(usable, query, random()(key, mask)[1])

@@ -2,6 +2,7 @@
 
 from jaximpute.nets.contract import from_linen, from_nnx
 from jaximpute.nets.csdi_transformer import csdi_transformer
+from jaximpute.nets.field_mlp import field_mlp
 from jaximpute.nets.mlp import adaln_mlp
 
-__all__ = ["adaln_mlp", "csdi_transformer", "from_linen", "from_nnx"]
+__all__ = ["adaln_mlp", "csdi_transformer", "field_mlp", "from_linen", "from_nnx"]
