@@ -38,8 +38,8 @@ def draw_many(
         >>> try:
         ...     ji.draw_many(ji.baselines.mean(), jax.random.key(0), None, data, 5)
         ... except ji.OptionError as error:
-        ...     print(error)
-        this method gives a point estimate, not random draws; methods that draw: diffusion
+        ...     print(str(error).split(";")[0])
+        this method gives a point estimate, not random draws
     """
     if method.tag != "draws" or method.sample is None:
         drawing = [name for name in registry.names() if registry.entry(name).tag == "draws"]

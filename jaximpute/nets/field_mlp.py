@@ -35,8 +35,8 @@ class FieldMLP(nnx.Module):
 def field_mlp(event: tuple[int, ...], *, width: int = 256, layers: int = 2) -> Net:
     """An MLP for whole fields: values and context in, values out.
 
-    It learns each place anew, so it wants small grids; where blocks hide what lies far from anything
-    observed it does better than convolutions of the same cost.
+    It learns each place anew, so it wants small grids; where blocks hide what lies far from what is
+    observed, it does better than convolutions of the same cost.
 
     Args:
         event: shape of a field, `(time, y, x, channels)` or any other.
