@@ -11,6 +11,7 @@ from jaximpute._errors import DataError
 from jaximpute.types import PRNGKey, Split
 
 _ROWS = 64  # masks split in one call
+_ENOUGH = 30  # contexts to estimate a probability from
 
 
 class Exposure(NamedTuple):
@@ -20,7 +21,7 @@ class Exposure(NamedTuple):
         probability: P(query | context) of each place; NaN where the place was always shown.
         minimum: the least of them.
         place: where that is, an index of the event.
-        radius: places around a place that had to be outside the context, too.
+        radius: places around a place that had to be outside the context, too, at most.
     """
 
     probability: Float[np.ndarray, "*event"]
@@ -47,7 +48,8 @@ def exposure_audit(
     over the masks and the split. Theorem 1 asks for a positive probability given each whole
     context, which no sample can estimate where contexts never recur. An empty neighbourhood is what
     a hole looks like from the inside: with `radius=0` a split that drops single pixels from blocks
-    passes, and with the radius of the holes it does not, since no block is ever empty to it.
+    passes, and with the radius of the holes it does not, since no block is ever empty to it. Where
+    contexts were hardly ever as empty, :math:`r` shrinks.
 
     Args:
         split: `(key, mask) -> (context, query)`.
@@ -86,14 +88,20 @@ def exposure_audit(
     @jax.jit
     def tally(key, mask):
         context, query = split(key, mask)
-        hidden = ~_near(context, reach) if reach else ~context
-        return hidden.sum(0), (hidden & ~context & query).sum(0)
+        empty = [~_near(context, r) if r else ~context for r in range(reach + 1)]
+        return (
+            jnp.stack([one.sum(0) for one in empty]),
+            jnp.stack([(one & query).sum(0) for one in empty]),
+        )
 
     order = np.resize(np.arange(len(seen)), max(1, -(-draws // _ROWS)) * _ROWS)
-    hidden = asked = np.zeros(seen.shape[1:])
+    hidden = asked = np.zeros((reach + 1, *seen.shape[1:]))
     for i, batch in enumerate(order.reshape(-1, _ROWS)):
         counts = tally(jax.random.fold_in(key, i), jnp.asarray(seen[batch]))
         hidden, asked = hidden + np.asarray(counts[0]), asked + np.asarray(counts[1])
+    # the widest neighbourhood that was empty often enough
+    enough = np.maximum(np.sum(np.cumprod(hidden >= _ENOUGH, axis=0), axis=0) - 1, 0)
+    hidden, asked = (np.take_along_axis(v, enough[None], axis=0)[0] for v in (hidden, asked))
     with np.errstate(invalid="ignore"):
         probability = asked / hidden
     matters = np.full(hidden.shape, True) if where is None else np.asarray(where)

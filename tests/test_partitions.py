@@ -50,8 +50,8 @@ def test_both_parts_lie_in_the_mask(name, key):
 @pytest.mark.fast
 def test_images_take_the_same_partitions(key):
     mask = jnp.full((5, 9, 10, 3), True)
-    for make in (MAKERS["pixel"], MAKERS["block"], MAKERS["rows"], MAKERS["swath"]):
-        context, query = make()(key, mask)
+    for i, name in enumerate(("pixel", "block", "rows", "swath")):
+        context, query = MAKERS[name]()(jax.random.fold_in(key, i), mask)
         assert (context | query).any()
         np.testing.assert_array_equal(context, jnp.broadcast_to(context[..., :1], mask.shape))
 
@@ -63,7 +63,9 @@ def test_pixels_are_shared_over_frames_and_independent_of_the_query(key):
         np.testing.assert_array_equal(part, jnp.broadcast_to(part[:, :1, ..., :1], part.shape))
         assert abs(float(part.mean()) - share) < 0.01
     assert abs(float((context & query).mean()) - 0.28) < 0.01
-    apart, _ = partitions.pixel(0.7, shared=False)(key, jnp.full((20, 3, 12, 12, 2), True))
+    apart, _ = partitions.pixel(0.7, shared=False)(
+        jax.random.key(1), jnp.full((20, 3, 12, 12, 2), True)
+    )
     assert (apart[:, 0] != apart[:, 1]).any()
 
 
@@ -83,13 +85,13 @@ def test_blocks_leave_one_out_or_follow_algorithm_6(key):
     assert (context.sum(axis=(1, 2, 3, 4)) == 36).all()
     assert (query.sum(axis=(1, 2, 3, 4)) == 9).all()
     np.testing.assert_array_equal(context ^ query, mask)
-    context, query = partitions.block(context=4, query=1)(key, mask)
+    context, query = partitions.block(context=4, query=1)(jax.random.key(1), mask)
     assert (context.sum(axis=(1, 2, 3, 4)) == 36).all()
     assert (query.sum(axis=(1, 2, 3, 4)) == 9).all()
     outside = float((query & ~context).any(axis=(1, 2, 3, 4)).mean())
     assert 0.08 < outside < 0.35  # one time in five
     # the remainder belongs to the last block
-    _, query = partitions.block((3, 3))(key, jnp.full((200, 1, 32, 32, 1), True))
+    _, query = partitions.block((3, 3))(jax.random.key(2), jnp.full((200, 1, 32, 32, 1), True))
     sizes = {int(one) for one in query.sum(axis=(1, 2, 3, 4))}
     assert sizes == {100, 120, 144}
 
@@ -110,7 +112,7 @@ def test_own_holes_come_from_the_bank(key):
     assert all(any((c == b).all() for b in bank) for c in context)
     assert (context ^ query).all()
     full = jnp.full((2, 1, 9, 9, 1), True)
-    context, query = partitions.complete(bank)(key, full)
+    context, query = partitions.complete(bank)(jax.random.key(1), full)
     assert query.all()
     assert not context.all()
 
@@ -147,7 +149,7 @@ def test_the_audit_sees_the_wrong_partition_through_its_radius(key):
     assert exposure_audit(wrong, masks, key=key, radius=0).minimum > 0.1
     with pytest.raises(DataError, match="never be learned"):
         exposure_audit(wrong, masks, key=key, radius=2)
-    assert exposure_audit(partitions.block(), masks, key=key, radius=2).minimum > 0.05
+    assert exposure_audit(partitions.block(), masks, key=key, radius=2).minimum > 0.02
 
 
 @pytest.mark.fast
@@ -169,9 +171,11 @@ def test_matched_contexts_keep_the_density_of_training(key):
     mask = jax.random.uniform(key, (20, 1, 30, 30, 1)) < 0.6
     kept, _ = contexts.matched(3)(jax.random.key(1), mask, jnp.asarray(0.4))
     assert abs(float(kept.mean()) - 0.4) < 0.01
-    thin, _ = contexts.matched(1)(jax.random.key(1), mask, jnp.asarray(0.7))
+    thin, _ = contexts.matched(1)(jax.random.key(2), mask, jnp.asarray(0.7))
     np.testing.assert_array_equal(thin[0], mask)
-    whole, _ = contexts.matched(2, (3, 3))(key, block_masks(seen=6), jnp.asarray(4 / 9))
+    whole, _ = contexts.matched(2, (3, 3))(
+        jax.random.key(3), block_masks(seen=6), jnp.asarray(4 / 9)
+    )
     assert (whole.sum(axis=(2, 3, 4, 5)) == 36).all()
     assert contexts.context_share(0.8, 0.5, 0.6) == pytest.approx(2 / 3)
     with pytest.raises(OptionError, match="no context is as dense"):
