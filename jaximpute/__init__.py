@@ -30,6 +30,7 @@ _NAMES = {
     "fit": "jaximpute.loop",
     "complete": "jaximpute.loop",
     "draw_many": "jaximpute.draws",
+    "exposure_audit": "jaximpute.exposure",
     # errors
     "JaximputeError": "jaximpute._errors",
     "DataError": "jaximpute._errors",
@@ -41,6 +42,7 @@ _NAMES = {
 }
 _MODULES = (
     "baselines",
+    "contexts",
     "hooks",
     "losses",
     "methods",
@@ -48,6 +50,7 @@ _MODULES = (
     "missing",
     "nets",
     "odes",
+    "partitions",
     "processes",
     "registry",
     "solvers",

@@ -192,6 +192,29 @@ METHODS: dict[str, Entry] = {
         True,
         "jaximpute.methods.miri:miri",  # whose options it takes
         "jaximpute.recipes.miri:miri_mean",
+    "context_query": Entry(
+        "context-query diffusion (Zhou et al., 2026): fields learned from incomplete samples",
+        ("field",),
+        "mean",
+        True,
+        "jaximpute.methods.context_query:context_query",
+        "jaximpute.recipes.context_query:context_query",
+    ),
+    "context_query_draws": Entry(
+        "draws of context-query diffusion, in many steps (its Algorithm 4)",
+        ("field",),
+        "draws",
+        True,
+        "jaximpute.methods.context_query:context_query",
+        "jaximpute.recipes.context_query_draws:context_query_draws",
+    ),
+    "ambientdiff": Entry(
+        "AmbientDiff (Daras et al., 2023): fields learned under a further corruption by pixels",
+        ("field",),
+        "mean",
+        True,
+        "jaximpute.methods.context_query:context_query",
+        "jaximpute.recipes.ambientdiff:ambientdiff",
     ),
     "diffusion": Entry(
         "draws of a reverse diffusion under the same kind of score, which SPIRIT argues against",

@@ -16,6 +16,7 @@ State: TypeAlias = PyTree
 Scalar: TypeAlias = float | Float[Array, ""]
 Tag: TypeAlias = Literal["point", "mean", "draws"]
 Kind: TypeAlias = Literal["table", "series", "image"]
+Kind: TypeAlias = Literal["table", "series", "image", "field"]
 
 
 class Observed(NamedTuple):

@@ -7,7 +7,11 @@ from jaximpute import registry
 from jaximpute.types import Observed
 
 # options that make the learned methods small enough to be built for each test
+_SMALL_FIELD = {"width": 16, "sgd_total": 4, "batch": 8, "contexts_drawn": 2, "feed": "drawn"}
 SMALL = {
+    "ambientdiff": _SMALL_FIELD,
+    "context_query": {**_SMALL_FIELD, "net": "unet"},
+    "context_query_draws": {**_SMALL_FIELD, "steps": 3, "members": 2},
     "diffusion": {
         "width": 16,
         "score_steps": 4,
@@ -77,6 +81,9 @@ SMALL["csdi"] = {
 }
 SMALL["tabcsdi"] = SMALL["csdi"]
 CASES = [(name, kind) for kind in ("table", "series") for name in registry.names(kind)]
+CASES = [
+    (name, kind) for kind in ("table", "series", "image", "field") for name in registry.names(kind)
+]
 
 
 def awkward(kind: str, rows: int = 24) -> Observed:
@@ -96,6 +103,9 @@ def awkward(kind: str, rows: int = 24) -> Observed:
         weight = jnp.array([1.0, 0.0])
     elif kind == "image":
         x = jnp.stack([x, x + 1, x - 1, x]).reshape(4, rows // 4, 4, 3)
+    elif kind == "field":
+        # one film is without holes, one is a hole, and one is padding
+        x = jnp.stack([x, x + 1, x - 1, x]).reshape(4, 2, rows // 4, 3, 2)
         mask = jnp.stack([mask, mask[::-1], jnp.zeros_like(mask), mask]).reshape(x.shape)
         mask = mask.at[1].set(True)
         weight = jnp.array([1.0, 1.0, 1.0, 0.0])

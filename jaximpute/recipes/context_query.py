@@ -1,0 +1,188 @@
+"""Context-query diffusion for given data: its partition, network, feeds and presets."""
+
+import inspect
+import math
+from collections.abc import Callable
+from typing import Any
+
+import jax
+
+from jaximpute import contexts, nets, partitions, registry
+from jaximpute._errors import OptionError
+from jaximpute.methods.context_query import context_query as make_context_query
+from jaximpute.types import Net, Observed, Split
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "fast": {"sgd_total": 600},
+    "balanced": {},
+    "best": {"sgd_total": 10000, "width_factor": 1.5},
+    # pixels, a single step, and the released network and optimiser
+    "paper": {
+        "partition": "pixel",
+        "ratio": 0.7,
+        "query": 0.7,
+        "shared": False,
+        "net": "spacetime",
+        "feed": "drawn",
+        "at_delta": 0.0,
+        "batch": 8,
+        "sgd_total": 130000,
+        "decay": 0.0,
+    },
+}
+
+# an MLP sees every place from every other, and costs their product
+_SMALL = 2048
+# optimiser steps in one compiled loop, where loops are fast
+_TOGETHER = 50
+
+
+def context_query(
+    data: Observed,
+    *,
+    kind: str,
+    times: Any = None,
+    partition: str = "mixed",
+    ratio: Any = (0.3, 1.0),
+    query: Any = None,
+    grid: Any = (3, 3),
+    shared: bool = True,
+    feed: str = "auto",
+    contexts_drawn: int = 10,
+    net: str = "auto",
+    width: int | None = None,
+    width_factor: float = 1.0,
+    sgd_total: int = 3000,
+    batch: int | None = None,
+    lr: float | None = None,
+    at_delta: float = 0.75,
+    decay: float = 0.995,
+    steps: int = 0,
+    **options: Any,
+) -> registry.Plan:
+    """Context-query diffusion for given data.
+
+    Args:
+        data: what it will run on; only its shape matters.
+        kind: `field` or `image`.
+        times: unused.
+        partition: `mixed` (blocks, the holes of other samples, and pixels), `block`, `pixel`,
+            `rows`, `columns`, `swath`, `time_block`, `own`, `missdiff` or `ambient`.
+        ratio: share of the observed places that a context keeps, for partitions that have one; a
+            pair `(low, high)` draws it for each sample.
+        query: what is asked for; None = the `rest` of what is observed for the single step, `all`
+            for several.
+        grid: blocks along y and x.
+        shared: whether pixels are shown in all frames or in none; see `partitions.pixel`.
+        feed: `drawn` contexts, `every` block left out in turn, `observed` (all of it), `matched`
+            (as dense as in training), or `auto`, the better of `observed` and the partition's own
+            contexts on entries hidden once more.
+        contexts_drawn: number of contexts that are averaged.
+        net: `mlp`, `unet`, `fno`, `spacetime`, or `auto`: an MLP for fields of up to 2048 entries,
+            a U-Net for others.
+        width: of the network; None = by its kind.
+        width_factor: multiplies that default.
+        sgd_total: optimiser steps in all.
+        batch: samples in a batch; None = by the network.
+        lr: first learning rate; None = by the network.
+        at_delta: see the factory.
+        decay: see the factory.
+        steps: steps of Algorithm 4; 0 = a single step.
+        options: of the factory.
+
+    Returns:
+        The method and its number of steps. On CPU a network with convolutions takes one optimiser
+        step at a time, since XLA runs convolutions in loops an order of magnitude slower there.
+
+    Raises:
+        OptionError: no such partition, feed or network.
+    """
+    del kind, times
+    event = data.values.shape[1:]
+    if net == "auto":
+        net = "mlp" if math.prod(event) <= _SMALL else "unet"
+    looped = net == "mlp" or jax.default_backend() != "cpu"
+    together = min(_TOGETHER, sgd_total) if looped else 1
+    asked = query if query is not None else ("all" if steps else "rest")
+    split = _split(partition, ratio, asked, tuple(grid), shared)
+    method = make_context_query(
+        _net(net, event, width, width_factor),
+        split,
+        feeds=_feeds(feed, partition, split, tuple(grid), contexts_drawn),
+        lr=lr if lr is not None else {"mlp": 2e-3, "unet": 3e-3}.get(net, 1e-3),
+        batch=batch or {"mlp": 64, "unet": 32}.get(net, 8),
+        total=sgd_total,
+        sgd_steps=together,
+        scan=looped,
+        at_delta=at_delta if steps == 0 else min(at_delta, 0.25),
+        decay=decay,
+        steps=steps,
+        sampler_net=_net(net, event, width, width_factor, loops=True) if net == "unet" else None,
+        **options,
+    )
+    return registry.Plan(method, -(-sgd_total // together))
+
+
+def with_its_options(recipe: Callable[..., registry.Plan]) -> Callable[..., registry.Plan]:
+    """A recipe that passes its `options` on to this one shows the options of both."""
+    own, base = (inspect.signature(f).parameters for f in (recipe, context_query))
+    merged = {**base, **{name: p for name, p in own.items() if name != "options"}}
+    ordered = sorted(merged.values(), key=lambda p: p.kind)
+    shown: Any = recipe
+    shown.__signature__ = inspect.Signature(ordered)
+    return shown
+
+
+def _split(partition: str, ratio: Any, query: Any, grid: tuple[int, int], shared: bool) -> Split:
+    ratio = tuple(ratio) if isinstance(ratio, list | tuple) else ratio
+    # an all-or-one rule has no share of its own
+    whole = query if isinstance(query, str) else "all"
+    makers = {
+        "mixed": lambda: partitions.mixed(
+            partitions.block(grid, query=whole),
+            partitions.own(query=whole),
+            partitions.pixel(ratio, whole, shared=shared),
+        ),
+        "block": lambda: partitions.block(grid, query=query),
+        "pixel": lambda: partitions.pixel(ratio, query, shared=shared),
+        "rows": lambda: partitions.rows(ratio, query),
+        "columns": lambda: partitions.columns(ratio, query),
+        "time_block": lambda: partitions.time_block(query=query),
+        "swath": lambda: partitions.swath(query=whole),
+        "own": lambda: partitions.own(query=whole),
+        "missdiff": lambda: partitions.missdiff,
+        "ambient": lambda: partitions.ambient(ratio, shared=shared),
+    }
+    if partition not in makers:
+        raise OptionError(f"partition is '{partition}'; expected one of {', '.join(makers)}")
+    return makers[partition]()
+
+
+def _feeds(
+    feed: str, partition: str, split: Split, grid: tuple[int, int], members: int
+) -> tuple[contexts.Feed, ...]:
+    drawn, every = contexts.drawn(split, members), contexts.every_block(grid)
+    feeds: dict[str, tuple[contexts.Feed, ...]] = {
+        "drawn": (drawn,),
+        "every": (every,),
+        "observed": (contexts.observed,),
+        "matched": (contexts.matched(members, grid if partition == "block" else None),),
+        "auto": (contexts.observed, every if partition == "block" else drawn),
+    }
+    if feed not in feeds:
+        raise OptionError(f"feed is '{feed}'; expected one of {', '.join(feeds)}")
+    # no second feed where the context is all that is observed
+    return (contexts.observed,) if partition == "missdiff" else feeds[feed]
+
+
+def _net(
+    net: str, event: tuple[int, ...], width: int | None, factor: float, loops: bool = False
+) -> Net:
+    defaults = {"mlp": 256, "unet": 24, "fno": 32, "spacetime": 32}
+    if net not in defaults:
+        raise OptionError(f"net is '{net}'; expected auto or one of {', '.join(defaults)}")
+    wide = width or 8 * round(defaults[net] * factor / 8)
+    if net == "unet":
+        return nets.field_unet(event, width=wide, loops=loops)
+    make = {"mlp": nets.field_mlp, "fno": nets.fno, "spacetime": nets.spacetime_unet}[net]
+    return make(event, width=wide)
