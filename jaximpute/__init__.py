@@ -47,6 +47,7 @@ _MODULES = (
     "missing",
     "nets",
     "odes",
+    "physics",
     "processes",
     "registry",
     "solvers",

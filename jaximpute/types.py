@@ -15,7 +15,7 @@ Params: TypeAlias = PyTree
 State: TypeAlias = PyTree
 Scalar: TypeAlias = float | Float[Array, ""]
 Tag: TypeAlias = Literal["point", "mean", "draws"]
-Kind: TypeAlias = Literal["table", "series"]
+Kind: TypeAlias = Literal["table", "series", "image", "field"]
 
 
 class Observed(NamedTuple):

@@ -30,6 +30,7 @@ FLOORS = {
     "losses": 1,
     "metrics": 1,
     "optimise": 1,
+    "physics": 1,
     "solvers": 1,
     "splits": 1,
     "transport": 1,
