@@ -51,6 +51,7 @@ _MODULES = (
     "nets",
     "odes",
     "partitions",
+    "physics",
     "processes",
     "registry",
     "solvers",

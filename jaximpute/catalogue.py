@@ -9,6 +9,7 @@ class Entry(NamedTuple):
     Attributes:
         summary: one line for humans.
         kinds: the kinds of data it takes: `table`, `series`, `image`.
+        kinds: the kinds of data it takes: `table`, `series`, `image`, `field`.
         tag: what a completion is: `point`, `mean` or `draws`.
         inductive: whether it completes rows it was not given.
         factory: `module:function`, which makes the `Method` from keyword options.
@@ -26,9 +27,12 @@ class Entry(NamedTuple):
 
 
 _TABLE, _SERIES, _BOTH = ("table",), ("series",), ("table", "series")
+_SPACE = ("image", "field")
 
 METHODS: dict[str, Entry] = {
-    "mean": Entry("each column's mean", _BOTH, "point", True, "jaximpute.baselines.columns:mean"),
+    "mean": Entry(
+        "each column's mean", _BOTH + _SPACE, "point", True, "jaximpute.baselines.columns:mean"
+    ),
     "median": Entry(
         "each column's median", _BOTH, "point", True, "jaximpute.baselines.columns:median"
     ),
@@ -168,6 +172,33 @@ METHODS: dict[str, Entry] = {
         True,
         "jaximpute.baselines.diffputer:diffputer",
         "jaximpute.recipes.diffputer:diffputer",
+    "harmonic": Entry(
+        "a membrane through the observed entries of each frame",
+        _SPACE,
+        "point",
+        True,
+        "jaximpute.baselines.harmonic:harmonic",
+    ),
+    "biharmonic": Entry(
+        "a thin plate through the observed entries of each frame",
+        _SPACE,
+        "point",
+        True,
+        "jaximpute.baselines.harmonic:biharmonic",
+    ),
+    "window_average": Entry(
+        "the frame before or after, else a weighted average of the surroundings",
+        _SPACE,
+        "point",
+        True,
+        "jaximpute.baselines.window:window_average",
+    ),
+    "optimal_interpolation": Entry(
+        "kriging: the nearest observed entries in space and time, by a covariance learned from all",
+        _SPACE,
+        "point",
+        True,
+        "jaximpute.baselines.optimal:optimal_interpolation",
     ),
     "spirit": Entry(
         "SPIRIT (Chen et al., 2026): particles that climb a learned score",

@@ -36,6 +36,7 @@ FLOORS = {
     "partitions": 1,
     "exposure": 1,
     "contexts": 1,
+    "physics": 1,
     "solvers": 1,
     "splits": 1,
     "transport": 1,

@@ -8,15 +8,20 @@ see `spare`.
 
 from jaximpute.missing._common import Missing, spare
 from jaximpute.missing.entries import mar, mcar, mnar_quantile, mnar_self
+from jaximpute.missing.fields import blocks, pixels, stations, swath
 from jaximpute.missing.patterns import block, resample_own
 
 __all__ = [
     "Missing",
     "block",
+    "blocks",
     "mar",
     "mcar",
     "mnar_quantile",
     "mnar_self",
+    "pixels",
     "resample_own",
     "spare",
+    "stations",
+    "swath",
 ]

@@ -84,6 +84,8 @@ CASES = [(name, kind) for kind in ("table", "series") for name in registry.names
 CASES = [
     (name, kind) for kind in ("table", "series", "image", "field") for name in registry.names(kind)
 ]
+KINDS = ("table", "series", "image", "field")
+CASES = [(name, kind) for kind in KINDS for name in registry.names(kind)]
 
 
 def awkward(kind: str, rows: int = 24) -> Observed:
@@ -92,7 +94,10 @@ def awkward(kind: str, rows: int = 24) -> Observed:
     A series has its rows along time: its fully missing row is one time step of one series, and its
     padding row a second series of weight 0. Of four images one has no holes,
     one is a hole, and one is padding.
+    padding row a second series of weight 0. Images and fields: see `_in_space`.
     """
+    if kind in ("image", "field"):
+        return _in_space(kind)
     k_level, k_noise, k_mask = jax.random.split(jax.random.key(7), 3)
     level = jnp.cumsum(jax.random.normal(k_level, (rows, 1)), axis=0) / 3
     x = level * jnp.array([[1.0, -1.0, 0.5]]) + 0.1 * jax.random.normal(k_noise, (rows, 3))
@@ -112,6 +117,18 @@ def awkward(kind: str, rows: int = 24) -> Observed:
     else:
         weight = jnp.ones(rows).at[-1].set(0.0)
     return Observed(jnp.where(mask, x, 0), mask, weight)
+
+
+def _in_space(kind: str) -> Observed:
+    """Two small fields or images of two channels: a missing frame, a padding row."""
+    k_start, k_mask = jax.random.split(jax.random.key(8))
+    first = jax.random.normal(k_start, (2, 1, 4, 4, 2))
+    x = jnp.concatenate([jnp.roll(first, t, axis=3) for t in range(3)], axis=1)
+    mask = jax.random.uniform(k_mask, x.shape) < 0.7
+    mask = mask.at[:, 1].set(False).at[:, 0, :, :, 0].set(True)
+    if kind == "image":
+        x, mask = x[:, 0], mask[:, 2]
+    return Observed(jnp.where(mask, x, 0), mask, jnp.array([1.0, 0.0]))
 
 
 def build(name: str, kind: str, data: Observed) -> registry.Plan:
