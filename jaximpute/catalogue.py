@@ -172,6 +172,7 @@ METHODS: dict[str, Entry] = {
         True,
         "jaximpute.baselines.diffputer:diffputer",
         "jaximpute.recipes.diffputer:diffputer",
+    ),
     "harmonic": Entry(
         "a membrane through the observed entries of each frame",
         _SPACE,
@@ -223,6 +224,7 @@ METHODS: dict[str, Entry] = {
         True,
         "jaximpute.methods.miri:miri",  # whose options it takes
         "jaximpute.recipes.miri:miri_mean",
+    ),
     "context_query": Entry(
         "context-query diffusion (Zhou et al., 2026): fields learned from incomplete samples",
         ("field",),

@@ -40,8 +40,6 @@ def draw_many(
         ... except ji.OptionError as error:
         ...     print(str(error).split(";")[0])
         this method gives a point estimate, not random draws
-        ...     print(str(error).split(":")[0])
-        this method gives a point estimate, not random draws; methods that draw
     """
     if method.tag == "draws" and method.sample is None:
         raise OptionError(

@@ -98,8 +98,6 @@ def train(
         value, grads = jax.value_and_grad(loss)(state.params, jax.random.fold_in(key, i))
         updates, opt = optimiser.update(grads, state.opt, state.params)
         params = optax.apply_updates(state.params, updates)
-        average = ema((state.total, state.mass), (params, jnp.ones_like(state.mass)), decay)
-        return Learner(params, *average, opt), value
         total = ema(state.total, params, decay)
         mass = ema(state.mass, jnp.ones_like(state.mass), decay)
         return Learner(params, total, mass, opt), value

@@ -181,7 +181,6 @@ def named(name: str, horizon: int = 1) -> Split:
         >>> int(query.sum())
         1
     """
-    makers = {
     makers: dict[str, Callable[[], Split]] = {
         "random": random,
         "historical": lambda: historical,

@@ -15,7 +15,6 @@ Params: TypeAlias = PyTree
 State: TypeAlias = PyTree
 Scalar: TypeAlias = float | Float[Array, ""]
 Tag: TypeAlias = Literal["point", "mean", "draws"]
-Kind: TypeAlias = Literal["table", "series", "image"]
 Kind: TypeAlias = Literal["table", "series", "image", "field"]
 
 

@@ -27,7 +27,6 @@ def waves(position: Float[Array, "*shape"], width: int, longest: float = 1e4):
 
 
 class Encoder(nnx.Module):
-    """A transformer layer over the second axis of `(n, tokens, d)`: attention, a wide layer."""
     """A transformer layer on `(n, tokens, d)`: attention among tokens, then a layer on each."""
 
     def __init__(self, width: int, heads: int, dropout: float, rngs: nnx.Rngs):
@@ -90,7 +89,6 @@ class Block(nnx.Module):
         """The side information, projected part by part."""
         of_time, of_feature, of_mask = jnp.split(self.side.kernel[...], (TIME, TIME + FEATURE))
         rows = (time @ of_time)[:, :, None] + (feature @ of_feature)[None, None]
-        return rows + mask[..., None] * of_mask[None, None] + self.side.bias[...][None, None, None]
         bias: Any = self.side.bias
         return rows + mask[..., None] * of_mask[None, None] + bias[...][None, None, None]
 
@@ -149,7 +147,6 @@ def csdi_transformer(
     heads: int = 8,
     dropout: float = 0.0,
 ) -> Net:
-    r"""CSDI's network for conditional diffusion, of series `(time, channels)` or table rows `(d,)`.
     r"""CSDI's network, for rows of series `(time, channels)` or of tables `(d,)`.
 
     Each block adds the embedded diffusion time, attends over time in each channel and over
