@@ -33,7 +33,7 @@ def gain(
         times: not used.
         steps: of 100 updates each, by default.
         width: of both hidden layers of both networks; 0 = the number of columns, None = that or
-            8, whichever is more. Wider networks do worse: the discriminator wins.
+            8, whichever is more. Wider networks mostly do worse.
         options: of the factory.
 
     Returns:
