@@ -57,6 +57,17 @@ SMALL = {
         "window": 6,
         "sde_steps": 4,
     },
+    "csdi": {
+        "width": 8,
+        "layers": 2,
+        "heads": 2,
+        "sgd_steps": 3,
+        "batch": 4,
+        "steps": 2,
+        "window": 6,
+        "chain_steps": 6,
+        "draw_steps": 3,
+    },
     "spirit": {
         "width": 16,
         "score_steps": 4,
@@ -67,23 +78,7 @@ SMALL = {
         "start": "mean",
     },
 }
-CASES = [(name, kind) for kind in ("table", "series", "image") for name in registry.names(kind)]
-SMALL["csdi"] = {
-    "width": 8,
-    "layers": 2,
-    "heads": 2,
-    "sgd_steps": 3,
-    "batch": 4,
-    "steps": 2,
-    "window": 6,
-    "chain_steps": 6,
-    "draw_steps": 3,
-}
 SMALL["tabcsdi"] = SMALL["csdi"]
-CASES = [(name, kind) for kind in ("table", "series") for name in registry.names(kind)]
-CASES = [
-    (name, kind) for kind in ("table", "series", "image", "field") for name in registry.names(kind)
-]
 KINDS = ("table", "series", "image", "field")
 CASES = [(name, kind) for kind in KINDS for name in registry.names(kind)]
 
@@ -92,12 +87,9 @@ def awkward(kind: str, rows: int = 24) -> Observed:
     """Correlated data with holes, a fully observed column, a fully missing row, a padding row.
 
     A series has its rows along time: its fully missing row is one time step of one series, and its
-    padding row a second series of weight 0. Of four images one has no holes,
-    one is a hole, and one is padding.
-    padding row a second series of weight 0. Images and fields: see `_in_space`.
+    padding row a second series of weight 0. Of four images or films one has no holes, one is a
+    hole, and one is padding.
     """
-    if kind in ("image", "field"):
-        return _in_space(kind)
     k_level, k_noise, k_mask = jax.random.split(jax.random.key(7), 3)
     level = jnp.cumsum(jax.random.normal(k_level, (rows, 1)), axis=0) / 3
     x = level * jnp.array([[1.0, -1.0, 0.5]]) + 0.1 * jax.random.normal(k_noise, (rows, 3))
@@ -106,29 +98,15 @@ def awkward(kind: str, rows: int = 24) -> Observed:
     if kind == "series":
         x, mask = jnp.stack([x, x + 1]), jnp.stack([mask, mask[::-1]])
         weight = jnp.array([1.0, 0.0])
-    elif kind == "image":
-        x = jnp.stack([x, x + 1, x - 1, x]).reshape(4, rows // 4, 4, 3)
-    elif kind == "field":
-        # one film is without holes, one is a hole, and one is padding
-        x = jnp.stack([x, x + 1, x - 1, x]).reshape(4, 2, rows // 4, 3, 2)
-        mask = jnp.stack([mask, mask[::-1], jnp.zeros_like(mask), mask]).reshape(x.shape)
+    elif kind in ("image", "field"):
+        shape = (4, rows // 4, 4, 3) if kind == "image" else (4, 2, rows // 4, 3, 2)
+        x = jnp.stack([x, x + 1, x - 1, x]).reshape(shape)
+        mask = jnp.stack([mask, mask[::-1], jnp.zeros_like(mask), mask]).reshape(shape)
         mask = mask.at[1].set(True)
         weight = jnp.array([1.0, 1.0, 1.0, 0.0])
     else:
         weight = jnp.ones(rows).at[-1].set(0.0)
     return Observed(jnp.where(mask, x, 0), mask, weight)
-
-
-def _in_space(kind: str) -> Observed:
-    """Two small fields or images of two channels: a missing frame, a padding row."""
-    k_start, k_mask = jax.random.split(jax.random.key(8))
-    first = jax.random.normal(k_start, (2, 1, 4, 4, 2))
-    x = jnp.concatenate([jnp.roll(first, t, axis=3) for t in range(3)], axis=1)
-    mask = jax.random.uniform(k_mask, x.shape) < 0.7
-    mask = mask.at[:, 1].set(False).at[:, 0, :, :, 0].set(True)
-    if kind == "image":
-        x, mask = x[:, 0], mask[:, 2]
-    return Observed(jnp.where(mask, x, 0), mask, jnp.array([1.0, 0.0]))
 
 
 def build(name: str, kind: str, data: Observed) -> registry.Plan:
