@@ -73,7 +73,8 @@ def impute(
         data: a NumPy or JAX array (rows, columns) or (n, time, channels), or a pandas, polars or
             pyarrow frame or series. NaN, None, NA and null are missing. A frame with a
             `DatetimeIndex`, anything with `time`, and 3-D arrays are series; the rest are tables.
-        method: a name of `registry.names()`; `auto` picks by kind of data.
+        method: a name of `registry.names()`; `auto` picks by kind of data, and with the preset
+            `best` it picks for a table the method that does best on some of its own cells.
         time: the column that holds the time stamps, or an array of them. In any order; absent rows
             of a regular grid count as missing; irregular stamps go to methods that take them.
         seed: of everything random; the same seed gives the same answer.
@@ -200,7 +201,13 @@ def fill(
     """
     started = clock.perf_counter()
     options = dict(options or {})
-    name = choose(frame.kind, draws=draws > 0) if method == "auto" else method
+    name, scores = method, {}
+    if method == "auto" and preset == "best" and frame.kind == "table" and not draws:
+        from jaximpute import selecting  # which fills, to see who is best
+
+        name, scores = selecting.best_of(frame, seed)
+    elif method == "auto":
+        name = choose(frame.kind, draws=draws > 0)
     registry.check(name, kind=frame.kind, preset=preset, options=options)
     tag = registry.entry(name, frame.kind).tag
     if draws and tag != "draws":
@@ -242,6 +249,7 @@ def fill(
         values,
         {
             "method": name,
+            **({"chosen_by": scores} if scores else {}),
             "options": {key: _plain(value) for key, value in options.items()},
             "preset": preset,
             "seed": int(seed),
