@@ -29,8 +29,10 @@ def main() -> int:
     # the notebooks are pages of the docs, so building these runs them
     docs = ["sphinx-build", "-W", "--keep-going", "-q", "docs", "docs/_build/html"]
     # with the examples in the docstrings, which carry no mark
-    tests = ["pytest", "--doctest-modules", "jaximpute", "tests"]
-    steps = [*lint, ["pytest", "-m", "fast"]] if options.fast else [*lint, docs, tests]
+    # two at a time; what shares a compiled program stays together
+    pytest = ["pytest", "-n", "2", "--dist", "loadgroup"]
+    tests = [*pytest, "--doctest-modules", "jaximpute", "tests"]
+    steps = [*lint, [*pytest, "-m", "fast"]] if options.fast else [*lint, docs, tests]
     return max([run(step) for step in steps])
 
 

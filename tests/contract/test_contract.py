@@ -11,9 +11,13 @@ from tests.contract.cases import CASES, awkward, build
 
 # a method is built and fitted once per case: most of the time here is compilation
 _fitted: dict = {}
+_PARAMS = [
+    pytest.param(case, id="-".join(case), marks=pytest.mark.xdist_group("-".join(case)))
+    for case in CASES
+]
 
 
-@pytest.fixture(params=CASES, ids=lambda case: "-".join(case))
+@pytest.fixture(params=_PARAMS)
 def case(request):
     name, kind = request.param
     if request.param not in _fitted:
