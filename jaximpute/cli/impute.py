@@ -44,6 +44,16 @@ def impute(
         str | None,
         typer.Option(help="Leave longer gaps of a series empty: steps, or a duration such as 3h."),
     ] = None,
+    dims: Annotated[
+        str | None,
+        typer.Option(
+            help="Dimensions of a NetCDF file: time,lat,lon. Told by its attributes if not."
+        ),
+    ] = None,
+    fill_unseen: Annotated[
+        bool,
+        typer.Option("--fill-unseen", help="Fill places never observed, such as land, too."),
+    ] = False,
     plot: Annotated[
         str | None, typer.Option(metavar="PNG", help="Draw observed and filled points.")
     ] = None,
@@ -71,6 +81,8 @@ def impute(
             "options": settings.parse_options(assignments or []),
             "seed": seed,
             "max_gap": None if max_gap is None else settings.parse_value(max_gap),
+            "dims": dims,
+            "fill_unseen": fill_unseen,
             "plot": plot,
             "report": report,
             "missing": missing,
@@ -82,7 +94,7 @@ def impute(
 
 def _impute(file: str, run: dict[str, Any]) -> None:
     from jaximpute import api, plots
-    from jaximpute.data import files, frames
+    from jaximpute.data import fields, files, frames
 
     force = run["force"]
     files.check_table(run["output"], force=force)
@@ -91,16 +103,22 @@ def _impute(file: str, run: dict[str, Any]) -> None:
     if run["report"] is not None:
         files.check_output(run["report"], force=force)
     sheet = files.read_file(file, run["missing"])
-    mention_dates(sheet.table, run["time"])
+    gridded = fields.is_gridded(sheet.table)
+    if gridded:
+        _check_gridded(run)
+    else:
+        mention_dates(sheet.table, run["time"])
 
     keep_compiled()
-    frame = frames.read(sheet.table, run["time"])
+    dims = None if run["dims"] is None else [dim.strip() for dim in run["dims"].split(",")]
+    frame = frames.read(sheet.table, run["time"], dims)
     filled = api.fill(
         frame,
         run["method"],
         seed=run["seed"],
         preset=run["preset"],
         max_gap=run["max_gap"],
+        never_impute=False if gridded and run["fill_unseen"] else None,
         progress=not run["quiet"],
         options=run["options"],
     )
@@ -117,6 +135,17 @@ def _impute(file: str, run: dict[str, Any]) -> None:
             out.write(f"{json.dumps(about, indent=2, default=str)}\n".encode())
     if not run["quiet"]:
         _summarise(filled.report, run)
+
+
+def _check_gridded(run: dict[str, Any]) -> None:
+    from jaximpute._errors import OptionError
+
+    if not run["output"].lower().endswith((".nc", ".nc4")):
+        raise OptionError(
+            f"a field is written as NetCDF, and not to {run['output']}; name it with -o filled.nc"
+        )
+    if run["plot"] is not None:
+        raise OptionError("--plot draws tables and series, not fields")
 
 
 def _summarise(report: dict[str, Any], run: dict[str, Any]) -> None:

@@ -16,6 +16,8 @@ DEFAULTS: dict[str, Any] = {
     "options": {},
     "seed": 0,
     "max_gap": None,
+    "dims": None,
+    "fill_unseen": False,
     "plot": None,
     "report": None,
     "missing": [],
@@ -27,6 +29,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "seed": (int,),
     "max_gap": (int, float, str),
     "missing": (list,),
+    "fill_unseen": (bool,),
     "force": (bool,),
     "quiet": (bool,),
 }
