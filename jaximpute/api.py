@@ -13,15 +13,25 @@ from jaximpute import hooks, loop, registry, report
 from jaximpute._errors import ImputationWarning, JaximputeError, OptionError
 from jaximpute._version import __version__
 from jaximpute.data import codec as coding
-from jaximpute.data import series
+from jaximpute.data import fields, series
 from jaximpute.data.frames import Container, Frame, read, write
 from jaximpute.draws import draw_many, estimate, no_draws
 from jaximpute.masking import observe
 from jaximpute.report import Curve, Report
 from jaximpute.types import Hook, Kind, Observed
 
-_PREFERRED = {"table": ("spirit", "gaussian", "mean"), "series": ("spirit", "linear", "mean")}
-_DRAWING = {"table": ("mice", "diffusion"), "series": ("csdi", "diffusion")}
+_PREFERRED = {
+    "table": ("spirit", "gaussian", "mean"),
+    "series": ("spirit", "linear", "mean"),
+    "image": ("harmonic", "mean"),
+    "field": ("optimal_interpolation", "mean"),
+}
+_DRAWING = {
+    "table": ("mice", "diffusion"),
+    "series": ("csdi", "diffusion"),
+    "image": ("miri",),
+    "field": ("context_query_draws",),
+}
 
 
 class Result(NamedTuple):
@@ -60,19 +70,23 @@ def impute(
     seed: int = 0,
     preset: str = "balanced",
     max_gap: Any = None,
+    dims: Sequence[str] | None = None,
+    never_impute: Any = None,
     progress: bool = False,
     **options: Any,
 ) -> Container:
-    """Fill in the missing cells of a table or series.
+    """Fill in the missing cells of a table, series, images or fields.
 
     Numbers are standardised, booleans, texts and categories become indicators, and the answer is
     decoded back: whole numbers stay whole, categories stay categories. Columns that cannot be
     learned (dates, free text, nothing observed) stay as they are, with a warning that names them.
 
     Args:
-        data: a NumPy or JAX array (rows, columns) or (n, time, channels), or a pandas, polars or
-            pyarrow frame or series. NaN, None, NA and null are missing. A frame with a
-            `DatetimeIndex`, anything with `time`, and 3-D arrays are series; the rest are tables.
+        data: a NumPy or JAX array (rows, columns), (n, time, channels), (n, y, x, channels) or
+            (n, time, y, x, channels), a pandas, polars or pyarrow frame or series, or an xarray
+            `DataArray` or `Dataset`. NaN, None, NA and null are missing. A frame with a
+            `DatetimeIndex`, anything with `time`, and 3-D arrays are series; 4-D arrays are images,
+            5-D arrays fields, and so is what xarray holds; the rest are tables.
         method: a name of `registry.names()`; `auto` picks by kind of data, and with the preset
             `best` it picks for a table the method that does best on some of its own cells.
         time: the column that holds the time stamps, or an array of them. In any order; absent rows
@@ -81,6 +95,12 @@ def impute(
         preset: `fast`, `balanced`, `best` or `paper`.
         max_gap: leave gaps of a series that are longer empty, those at its ends included: a number
             of steps, or a duration such as `"3h"` if the stamps are dates.
+        dims: of xarray's objects: the names of the dimensions of time, rows and columns, such as
+            `("time", "lat", "lon")`, or of rows and columns alone. Told by the CF conventions'
+            attributes or by their names if left out. All other dimensions are samples.
+        never_impute: booleans `(y, x)` of a field, True where nothing is to be filled. Without it,
+            cells of xarray's fields that are observed at no time, as land is, stay empty; False
+            fills them too. Plain arrays are filled everywhere.
         progress: show a progress bar (on stderr, if that is a terminal).
         **options: of the method; `registry.options(name)` lists them.
 
@@ -102,7 +122,9 @@ def impute(
         >>> ji.impute(np.array([[1.0, 4.0], [3.0, np.nan]]), method="mean").tolist()
         [[1.0, 4.0], [3.0, 4.0]]
     """
-    result = _impute(data, method, time, seed, preset, max_gap, progress, options)
+    result = _impute(
+        data, method, time, seed, preset, max_gap, dims, never_impute, progress, options
+    )
     _warn(result.report["warnings"])
     return result.data
 
@@ -115,6 +137,8 @@ def impute_with_report(
     seed: int = 0,
     preset: str = "balanced",
     max_gap: Any = None,
+    dims: Sequence[str] | None = None,
+    never_impute: Any = None,
     progress: bool = False,
     **options: Any,
 ) -> Result:
@@ -127,6 +151,8 @@ def impute_with_report(
         seed: of everything random.
         preset: of the method.
         max_gap: longest gap to fill.
+        dims: of xarray's objects.
+        never_impute: where nothing is to be filled.
         progress: show a progress bar.
         **options: of the method.
 
@@ -142,7 +168,9 @@ def impute_with_report(
         >>> result.report["missing"], result.report["filled"]
         ({'1': 1}, 1)
     """
-    result = _impute(data, method, time, seed, preset, max_gap, progress, options)
+    result = _impute(
+        data, method, time, seed, preset, max_gap, dims, never_impute, progress, options
+    )
     _warn(result.report["warnings"])
     return result
 
@@ -171,6 +199,7 @@ def fill(
     seed: int = 0,
     preset: str = "balanced",
     max_gap: Any = None,
+    never_impute: Any = None,
     progress: bool = False,
     options: Mapping[str, Any] | None = None,
     draws: int = 0,
@@ -183,6 +212,7 @@ def fill(
         seed: of everything random.
         preset: of the method.
         max_gap: longest gap to fill, see `data.series.long_gaps`.
+        never_impute: where nothing is to be filled, see `data.fields.never`.
         progress: show a progress bar.
         options: of the method.
         draws: how many random completions to return besides; the one to report is then their
@@ -201,7 +231,7 @@ def fill(
     """
     started = clock.perf_counter()
     options = dict(options or {})
-    name, scores = method, {}
+    name, scores = method, dict[str, float]()
     if method == "auto" and preset == "best" and frame.kind == "table" and not draws:
         from jaximpute import selecting  # which fills, to see who is best
 
@@ -216,14 +246,16 @@ def fill(
     notes: list[str] = []
     if frame.kind == "series":
         axis, notes = series.make_axis(frame.stamps, frame.shape[1])
-    too_long = _too_long(frame, axis, max_gap)
+    elif frame.grid is not None:
+        notes = list(frame.grid.notes)
+    kept, why = _left_empty(frame, axis, max_gap, never_impute)
 
     codec = coding.learn(frame)
     matrix = coding.encode(codec, frame.values)
     matrices = [matrix] * draws
     curve = Curve([], {})
     if codec.width:
-        data = observe(matrix if axis is None else series.place(axis, matrix, frame.shape[0]))
+        data = observe(_arrange(frame, axis, matrix))
         times = None if axis is None else axis.positions
         plan = registry.build(
             name, data, kind=frame.kind, preset=preset, times=times, options=options
@@ -233,7 +265,7 @@ def fill(
             if progress:
                 watching.append(hooks.progress(plan.steps, label=name))
             completed = [
-                one if axis is None else series.take(axis, one)
+                one.reshape(matrix.shape) if axis is None else series.take(axis, one)
                 for one in _run(plan, seed, data, watching, draws)
             ]
             for one in completed:
@@ -241,10 +273,10 @@ def fill(
             matrix, matrices = completed[0], completed[1:]
     decoded = [coding.decode(codec, one, frame.values) for one in (matrix, *matrices)]
     for one in decoded:
-        one[too_long] = np.nan
+        one[kept & ~frame.mask] = np.nan
     values = decoded[0]
 
-    data_report = report.describe(frame, codec, axis, values)
+    data_report = report.describe(frame, codec, axis, values, why)
     return Filled(
         values,
         {
@@ -288,14 +320,30 @@ def _run(
         return [np.median(many, axis=0), *many]
 
 
-def _too_long(frame: Frame, axis: series.Axis | None, max_gap: Any) -> np.ndarray:
-    if max_gap is None:
-        return np.zeros(frame.values.shape, bool)
-    if axis is None:
+def _arrange(frame: Frame, axis: series.Axis | None, matrix: np.ndarray) -> np.ndarray:
+    """Cells as a method takes them: rows, series, images or fields."""
+    if axis is not None:
+        return series.place(axis, matrix, frame.shape[0])
+    return matrix.reshape(*frame.shape[:-1], matrix.shape[-1])
+
+
+def _left_empty(
+    frame: Frame, axis: series.Axis | None, max_gap: Any, never_impute: Any
+) -> tuple[np.ndarray, str]:
+    """The cells that are not to be filled, and why."""
+    if max_gap is not None and axis is None:
         raise OptionError(
-            f"max_gap is {max_gap!r}, and a table has no gaps in time; pass time= if it is a series"
+            f"max_gap is {max_gap!r}, and a {frame.kind} has no gaps in time; pass time= if it is "
+            "a series"
         )
-    return series.long_gaps(axis, frame.mask, max_gap, frame.shape[0])
+    if never_impute is not None and frame.grid is None:
+        raise OptionError(f"never_impute is for images and fields, and this is a {frame.kind}")
+    if max_gap is not None and axis is not None:
+        too_long = series.long_gaps(axis, frame.mask, max_gap, frame.shape[0])
+        return too_long, "in gaps longer than max_gap"
+    if frame.grid is None or (never_impute is None and not fields.is_gridded(frame.native)):
+        return np.zeros(frame.values.shape, bool), ""
+    return fields.never(frame.grid, frame.mask, never_impute)
 
 
 def _refuse_divergence(name: str, matrix: np.ndarray) -> None:
@@ -311,14 +359,17 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, bool | int | float | str | None) else str(value)
 
 
-def _impute(data, method, time, seed, preset, max_gap, progress, options) -> Result:
-    frame = read(data, time)
+def _impute(
+    data, method, time, seed, preset, max_gap, dims, never_impute, progress, options
+) -> Result:
+    frame = read(data, time, dims)
     filled = fill(
         frame,
         method,
         seed=seed,
         preset=preset,
         max_gap=max_gap,
+        never_impute=never_impute,
         progress=progress,
         options=options,
     )

@@ -1,6 +1,7 @@
 """`impute_many`: several random completions, and intervals from them."""
 
 import warnings
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -39,6 +40,8 @@ def impute_many(
     seed: int = 0,
     preset: str = "balanced",
     max_gap: Any = None,
+    dims: Sequence[str] | None = None,
+    never_impute: Any = None,
     progress: bool = False,
     **options: Any,
 ) -> Multiple:
@@ -58,6 +61,8 @@ def impute_many(
         seed: of everything random.
         preset: of the method.
         max_gap: longest gap to fill.
+        dims: of xarray's objects.
+        never_impute: where nothing is to be filled.
         progress: show a progress bar.
         **options: of the method.
 
@@ -82,13 +87,14 @@ def impute_many(
     if draws < 1:
         raise OptionError(f"draws is {draws}; expected at least 1")
     check_level(level)
-    frame = read(data, time)
+    frame = read(data, time, dims)
     filled = api.fill(
         frame,
         method,
         seed=seed,
         preset=preset,
         max_gap=max_gap,
+        never_impute=never_impute,
         progress=progress,
         options=options,
         draws=draws,

@@ -35,7 +35,9 @@ class Curve(NamedTuple):
         return False
 
 
-def describe(frame: Frame, codec: Codec, axis: Axis | None, values: np.ndarray) -> Report:
+def describe(
+    frame: Frame, codec: Codec, axis: Axis | None, values: np.ndarray, kept: str = ""
+) -> Report:
     """The part of a report about the data: its size, its holes, and what stayed empty and why.
 
     Args:
@@ -43,6 +45,7 @@ def describe(frame: Frame, codec: Codec, axis: Axis | None, values: np.ndarray) 
         codec: of its columns.
         axis: of time; None for a table.
         values: `(rows, columns)` completed cells, NaN where left empty.
+        kept: why cells of columns that are learned were left empty.
 
     Returns:
         Plain values for JSON.
@@ -51,7 +54,7 @@ def describe(frame: Frame, codec: Codec, axis: Axis | None, values: np.ndarray) 
     left_empty = {
         names[i]: {
             "cells": int(empty[:, i].sum()),
-            "reason": codec.unlearned.get(int(i), "in gaps longer than max_gap"),
+            "reason": codec.unlearned.get(int(i), kept),
         }
         for i in np.flatnonzero(empty.any(axis=0))
     }

@@ -35,7 +35,7 @@ class OptimalState(NamedTuple):
     nugget: Float[Array, "c"]
 
 
-def optimal_interpolation(*, neighbours: int = 24, reach: int = 16) -> Method:
+def optimal_interpolation(*, neighbours: int = 32, reach: int = 16) -> Method:
     r"""The best linear estimate from the nearest observed entries, by a learned covariance.
 
     With :math:`N` the `neighbours` observed entries that vary most with a missing one,
@@ -125,7 +125,7 @@ class _Around:
         step = 1
         while step <= reach:
             sides = [
-                [i * step for i in range(-2, 3) if abs(i * step) <= min(reach, size - 1)]
+                [i * step for i in range(-3, 4) if abs(i * step) <= min(reach, size - 1)]
                 for size in shape
             ]
             found |= {(t, y, x) for t in sides[0] for y in sides[1] for x in sides[2]}

@@ -13,7 +13,9 @@ from jaximpute._errors import DataError, JaximputeError, OptionError
 
 FAILED, USAGE, BAD_INPUT, GATE, OUT_OF_MEMORY, INTERRUPTED = 1, 2, 3, 4, 5, 130
 
-File = Annotated[str, typer.Argument(help="CSV, TSV or Parquet file; - reads CSV from stdin.")]
+File = Annotated[
+    str, typer.Argument(help="CSV, TSV, Parquet or NetCDF file; - reads CSV from stdin.")
+]
 Time = Annotated[
     str | None,
     typer.Option(help="Column of time stamps; makes the file a series. Without it, a table."),

@@ -62,6 +62,16 @@ def impute(
         str | None,
         typer.Option(help="Leave longer gaps of a series empty: steps, or a duration such as 3h."),
     ] = None,
+    dims: Annotated[
+        str | None,
+        typer.Option(
+            help="Dimensions of a NetCDF file: time,lat,lon. Told by its attributes if not."
+        ),
+    ] = None,
+    fill_unseen: Annotated[
+        bool,
+        typer.Option("--fill-unseen", help="Fill places never observed, such as land, too."),
+    ] = False,
     plot: Annotated[
         str | None, typer.Option(metavar="PNG", help="Draw observed and filled points.")
     ] = None,
@@ -91,6 +101,8 @@ def impute(
             "draws": draws,
             "interval": interval,
             "max_gap": None if max_gap is None else settings.parse_value(max_gap),
+            "dims": dims,
+            "fill_unseen": fill_unseen,
             "plot": plot,
             "report": report,
             "missing": missing,
@@ -102,7 +114,7 @@ def impute(
 
 def _impute(file: str, run: dict[str, Any]) -> None:
     from jaximpute import api, multiple, plots
-    from jaximpute.data import files, frames, many
+    from jaximpute.data import fields, files, frames, many
 
     force, draws = run["force"], _draws(run)
     folder = draws > 0 and run["interval"] is None and many.is_folder(run["output"])
@@ -116,18 +128,24 @@ def _impute(file: str, run: dict[str, Any]) -> None:
     if run["report"] is not None:
         files.check_output(run["report"], force=force)
     sheet = files.read_file(file, run["missing"])
+    gridded = fields.is_gridded(sheet.table)
+    if gridded:
+        _check_gridded(run, folder)
+    else:
+        mention_dates(sheet.table, run["time"])
     if draws and not folder:
         many.check_names(sheet, interval=run["interval"] is not None)
-    mention_dates(sheet.table, run["time"])
 
     keep_compiled()
-    frame = frames.read(sheet.table, run["time"])
+    dims = None if run["dims"] is None else [dim.strip() for dim in run["dims"].split(",")]
+    frame = frames.read(sheet.table, run["time"], dims)
     filled = api.fill(
         frame,
         run["method"],
         seed=run["seed"],
         preset=run["preset"],
         max_gap=run["max_gap"],
+        never_impute=False if gridded and run["fill_unseen"] else None,
         progress=not run["quiet"],
         options=run["options"],
         draws=draws,
@@ -180,6 +198,17 @@ def _draws(run: dict[str, Any]) -> int:
     if draws < 1:
         raise OptionError(f"--draws is {draws}; expected at least 1")
     return draws
+
+
+def _check_gridded(run: dict[str, Any], folder: bool) -> None:
+    if run["draws"] is not None and run["interval"] is None and not folder:
+        raise OptionError("draws of a field are written to a folder: -o draws/")
+    if not folder and not run["output"].lower().endswith((".nc", ".nc4")):
+        raise OptionError(
+            f"a field is written as NetCDF, and not to {run['output']}; name it with -o filled.nc"
+        )
+    if run["plot"] is not None:
+        raise OptionError("--plot draws tables and series, not fields")
 
 
 def _summarise(report: dict[str, Any], run: dict[str, Any]) -> None:

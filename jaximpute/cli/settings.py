@@ -18,6 +18,8 @@ DEFAULTS: dict[str, Any] = {
     "draws": None,
     "interval": None,
     "max_gap": None,
+    "dims": None,
+    "fill_unseen": False,
     "plot": None,
     "report": None,
     "missing": [],
@@ -31,6 +33,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "interval": (float,),
     "max_gap": (int, float, str),
     "missing": (list,),
+    "fill_unseen": (bool,),
     "force": (bool,),
     "quiet": (bool,),
 }

@@ -1,10 +1,11 @@
-"""Files in, files out: CSV and Parquet by suffix, `-` for the standard streams."""
+"""Files in, files out: CSV, Parquet and NetCDF by suffix, `-` for the standard streams."""
 
 import contextlib
 import importlib
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -13,19 +14,20 @@ import numpy as np
 import pandas as pd
 
 from jaximpute._errors import DataError, OutputError, need_extra
-from jaximpute.data import csvtext
+from jaximpute.data import csvtext, fields
 
 STREAM = "-"
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _PARQUET = (".parquet", ".pq")
+_NETCDF = (".nc", ".nc4")
 
 
 class Sheet(NamedTuple):
     """A file's table.
 
     Attributes:
-        table: a pandas frame for CSV, a pyarrow table for Parquet.
-        text: the cells of a CSV file as written; None for Parquet.
+        table: a pandas frame for CSV, a pyarrow table for Parquet, an xarray `Dataset` for NetCDF.
+        text: the cells of a CSV file as written; None for the others.
     """
 
     table: Any
@@ -36,7 +38,7 @@ def read_file(path: str, missing: Sequence[str] = ()) -> Sheet:
     """Read a table.
 
     Args:
-        path: `.csv`, `.tsv` or `.parquet`, or `-` for CSV on stdin.
+        path: `.csv`, `.tsv`, `.parquet` or `.nc`, or `-` for CSV on stdin.
         missing: texts that stand for a missing cell of a CSV file, besides the usual ones.
 
     Returns:
@@ -44,7 +46,7 @@ def read_file(path: str, missing: Sequence[str] = ()) -> Sheet:
 
     Raises:
         DataError: no such file, unknown suffix, empty or damaged; the message names the file.
-        MissingExtraError: Parquet without pyarrow.
+        MissingExtraError: Parquet without pyarrow, NetCDF without xarray.
     """
     suffix = _suffix(path, DataError)
     source = "stdin" if path == STREAM else path
@@ -54,6 +56,8 @@ def read_file(path: str, missing: Sequence[str] = ()) -> Sheet:
         raise DataError(f"cannot read {source}: {error.strerror}") from error
     if suffix in _PARQUET:
         return Sheet(_read_parquet(data, source), None)
+    if suffix in _NETCDF:
+        return Sheet(_read_netcdf(path), None)
     text = csvtext.parse(data, source, _DELIMITERS[suffix], missing)
     return Sheet(csvtext.typed(text, source), text)
 
@@ -104,6 +108,17 @@ def write_file(sheet: Sheet, path: str, *, force: bool = False) -> None:
         MissingExtraError: Parquet without pyarrow.
     """
     suffix = _suffix(path, OutputError)
+    if (suffix in _NETCDF) != fields.is_gridded(sheet.table):
+        raise OutputError(
+            f"cannot write {path}: what is read from NetCDF is written as NetCDF (.nc), and "
+            "nothing else is"
+        )
+    if suffix in _NETCDF:
+        with replacing(path, force=force) as file, tempfile.TemporaryDirectory() as folder:
+            beside = Path(folder) / "filled.nc"
+            sheet.table.to_netcdf(beside, engine="h5netcdf")
+            file.write(beside.read_bytes())
+        return
     if suffix in _PARQUET:
         pyarrow, parquet = _pyarrow("pyarrow"), _pyarrow("pyarrow.parquet")
         table = sheet.table
@@ -189,8 +204,8 @@ def replacing(path: str, *, force: bool = False) -> Iterator[IO[bytes]]:
 
 def _suffix(path: str, wrong: type[DataError] | type[OutputError]) -> str:
     suffix = ".csv" if path == STREAM else Path(path).suffix.lower()
-    if suffix not in (*_DELIMITERS, *_PARQUET):
-        known = ", ".join((*_DELIMITERS, *_PARQUET))
+    if suffix not in (*_DELIMITERS, *_PARQUET, *_NETCDF):
+        known = ", ".join((*_DELIMITERS, *_PARQUET, *_NETCDF))
         raise wrong(f"{path} has the suffix '{suffix}'; expected one of {known}, or - for CSV")
     return suffix
 
@@ -204,6 +219,16 @@ def _read_parquet(data: bytes, source: str) -> Any:
     if not table.num_rows or not table.num_columns:
         raise DataError(f"{source} has {table.num_rows} rows and {table.num_columns} columns")
     return table
+
+
+def _read_netcdf(path: str) -> Any:
+    library = fields.xarray()
+    try:
+        # loaded whole, so that the file may be replaced
+        with library.open_dataset(path) as dataset:
+            return dataset.load()
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(f"{path} cannot be read as NetCDF: {error}") from error
 
 
 def _pyarrow(module: str) -> Any:

@@ -1,6 +1,6 @@
 """Any container in, the same container out: only missing cells are ever written, into a copy."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import jax
@@ -10,12 +10,14 @@ import numpy as np
 import pandas as pd
 from narwhals.dependencies import is_pyarrow_table
 
-from jaximpute._errors import DataError, TimeError
+from jaximpute._errors import DataError, OptionError, TimeError
 from jaximpute.data.columns import Column, native_values, read_column, read_objects, suggest
+from jaximpute.data.fields import Grid, array_grid, is_gridded, read_grid, write_grid
 from jaximpute.data.series import Stamps, parse_stamps
 from jaximpute.types import Kind
 
-Container: TypeAlias = Any  # NumPy and JAX arrays; pandas, polars and pyarrow frames; their series
+# NumPy and JAX arrays; pandas, polars and pyarrow frames; their series; xarray's two
+Container: TypeAlias = Any
 
 
 class Frame(NamedTuple):
@@ -25,10 +27,12 @@ class Frame(NamedTuple):
         values: `(rows, columns)` float64, NaN where missing; booleans, categories and text as codes
             of their column's levels. Windows `(n, T, D)` are flattened to `n * T` rows.
         columns: what each column holds.
-        shape: `(rows, columns)` for a table, `(1, T, D)` for one series, `(n, T, D)` for windows.
-        kind: `table` or `series`.
+        shape: `(rows, columns)` for a table, `(1, T, D)` for one series, `(n, T, D)` for windows,
+            `(n, y, x, D)` for images and `(n, T, y, x, D)` for fields.
+        kind: `table`, `series`, `image` or `field`.
         stamps: the time axis as given, `None` where there is none.
         native: the container itself, never changed.
+        grid: how images and fields lie; None for the rest.
     """
 
     values: np.ndarray
@@ -37,6 +41,7 @@ class Frame(NamedTuple):
     kind: Kind
     stamps: Stamps | None
     native: Container
+    grid: Grid | None = None
 
     @property
     def mask(self) -> np.ndarray:
@@ -49,17 +54,21 @@ class Frame(NamedTuple):
         return tuple(column.name for column in self.columns)
 
 
-def read(data: Container, time: Any = None) -> Frame:
+def read(data: Container, time: Any = None, dims: Sequence[str] | None = None) -> Frame:
     """A container as numbers with holes, and everything needed to write it back.
 
     A frame with a `DatetimeIndex` (or `PeriodIndex`), anything with `time`, and 3-D arrays are
-    series; the rest are tables.
+    series; 4-D arrays are images and 5-D arrays fields, as is what xarray holds; the rest are
+    tables.
 
     Args:
-        data: a 2-D array (rows, columns), a 3-D array of windows (n, time, channels), a pandas,
-            polars or pyarrow frame, or one of their series. NaN, None, NA and null are missing.
+        data: a 2-D array (rows, columns), a 3-D array of windows (n, time, channels), a 4-D array
+            of images (n, y, x, channels), a 5-D array of fields (n, time, y, x, channels), a
+            pandas, polars or pyarrow frame, or one of their series, an xarray `DataArray` or
+            `Dataset`. NaN, None, NA and null are missing.
         time: name of the column that holds the time stamps, or an array of them, one a row (one a
             step for windows): dates, ISO texts, or numbers.
+        dims: of xarray's objects, see `jaximpute.data.fields.read_grid`.
 
     Returns:
         The frame.
@@ -68,6 +77,7 @@ def read(data: Container, time: Any = None) -> Frame:
         DataError: not a container that is known, no rows or columns, cells of mixed types, infinite
             values.
         TimeError: `time` is no column, or not one clean stamp for each row.
+        OptionError: `dims` is wrong, or `time` or `dims` is given for data that has no use for it.
 
     Example:
         >>> import numpy as np
@@ -75,7 +85,13 @@ def read(data: Container, time: Any = None) -> Frame:
         >>> frame.kind, frame.mask.tolist()
         ('table', [[True, False], [True, True]])
     """
-    if isinstance(data, np.ndarray | jax.Array):
+    if is_gridded(data):
+        _refuse_time(time)
+        values, columns, grid = read_grid(data, dims)
+        frame = Frame(values, columns, grid.shape, grid.kind, None, data, grid)
+    elif dims is not None:
+        raise OptionError("dims names the dimensions of xarray's objects, and this is none")
+    elif isinstance(data, np.ndarray | jax.Array):
         frame = _read_array(data, time)
     else:
         frame = _read_frame(data, time)
@@ -95,6 +111,8 @@ def write(frame: Frame, values: np.ndarray) -> Container:
         cells that were missing differ.
     """
     fill = ~frame.mask & ~np.isnan(values)
+    if frame.grid is not None and is_gridded(frame.native):
+        return write_grid(frame.native, frame.grid, values, fill)
     if isinstance(frame.native, jax.Array):
         fill, values = fill.reshape(frame.native.shape), values.reshape(frame.native.shape)
         return jnp.where(fill, jnp.asarray(values, frame.native.dtype), frame.native)
@@ -115,11 +133,14 @@ def write(frame: Frame, values: np.ndarray) -> Container:
 def _read_array(data: np.ndarray | jax.Array, time: Any) -> Frame:
     if isinstance(data, np.ma.MaskedArray):
         raise DataError("masked arrays are not read; pass data.filled(np.nan)")
-    if data.ndim not in (2, 3) or 0 in data.shape:
+    if data.ndim not in (2, 3, 4, 5) or 0 in data.shape:
         raise DataError(
-            f"the array has shape {data.shape}; expected (rows, columns) or (n, time, channels), "
-            "all at least 1. A single series is a column: x[:, None] with time="
+            f"the array has shape {data.shape}; expected (rows, columns), (n, time, channels), "
+            "(n, y, x, channels) or (n, time, y, x, channels), all at least 1. A single series is "
+            "a column: x[:, None] with time="
         )
+    if data.ndim > 3:
+        _refuse_time(time)
     if isinstance(time, str):
         raise TimeError(f"time is {time!r}, and arrays have no column names; pass the stamps")
     rows = data.reshape(-1, data.shape[-1])
@@ -132,11 +153,21 @@ def _read_array(data: np.ndarray | jax.Array, time: Any) -> Frame:
     else:
         values, columns = _read_numbers(rows)
     stamps = None if time is None else parse_stamps(time, data.shape[-2])
+    if data.ndim > 3:
+        grid = array_grid(data.shape)
+        return Frame(values, columns, data.shape, grid.kind, None, data, grid)
     if data.ndim == 3:
         return Frame(values, columns, data.shape, "series", stamps, data)
     if stamps is not None:
         return Frame(values, columns, (1, *data.shape), "series", stamps, data)
     return Frame(values, columns, data.shape, "table", None, data)
+
+
+def _refuse_time(time: Any) -> None:
+    if time is not None:
+        raise OptionError(
+            "time= gives the stamps of tables and series; the frames of a field are one step apart"
+        )
 
 
 def _read_numbers(rows: np.ndarray | jax.Array) -> tuple[np.ndarray, tuple[Column, ...]]:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from jaximpute._errors import DataError, OutputError
-from jaximpute.data import files
+from jaximpute.data import fields, files
 from jaximpute.data.files import Sheet
 
 COLUMN = "draw"
@@ -95,6 +95,8 @@ def with_interval(sheet: Sheet, low: Sheet, high: Sheet, columns: Sequence[str])
         wider = [*names, *(name for name, _, _ in ends)]
         return Sheet(sheet.table, sheet.text._replace(names=wider, rows=rows, missing=holes))
     table = sheet.table
+    if fields.is_gridded(table):
+        return Sheet(table.assign({name: part.table[names[j]] for name, part, j in ends}), None)
     for name, part, j in ends:
         table = table.append_column(name, part.table.column(j))
     return Sheet(table, None)
@@ -119,6 +121,8 @@ def check_names(sheet: Sheet, interval: bool) -> None:
 
 
 def _columns(sheet: Sheet) -> list[str]:
+    if fields.is_gridded(sheet.table):
+        return [str(name) for name in sheet.table.data_vars]
     return sheet.text.names if sheet.text is not None else sheet.table.column_names
 
 

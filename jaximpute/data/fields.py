@@ -1,0 +1,262 @@
+"""Gridded data by the names of their dimensions: xarray in, xarray out."""
+
+import importlib
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jaximpute._errors import DataError, OptionError, need_extra
+from jaximpute.data.columns import Column
+from jaximpute.types import Kind
+
+# names, `axis` and `standard_name` attributes, and units by which conventions tell dimensions
+_KNOWN = (
+    ("T", ("time", "t", "date", "valid_time"), ()),
+    ("Y", ("lat", "latitude", "y", "rlat", "northing"), ("degrees_north", "degree_north")),
+    ("X", ("lon", "longitude", "x", "rlon", "easting"), ("degrees_east", "degree_east")),
+)
+_UNEVEN = 0.05  # relative differences between the steps of a grid that are worth a word
+
+
+class Grid(NamedTuple):
+    """How the variables of a `DataArray` or `Dataset` lie in a frame.
+
+    Attributes:
+        names: the variables that are filled; None for the single one of a `DataArray`.
+        dims: all dimensions in the order of the frame: samples first, then `(time,) y, x`.
+        shape: `(n, time, y, x, variables)`, or `(n, y, x, variables)` without time.
+        notes: what should be known, for the user.
+    """
+
+    names: tuple[Any, ...] | None
+    dims: tuple[Any, ...]
+    shape: tuple[int, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def kind(self) -> Kind:
+        """`field`, or `image` without time."""
+        return "field" if len(self.shape) == 5 else "image"
+
+
+def is_gridded(data: Any) -> bool:
+    """Whether this is an xarray object, without importing xarray."""
+    return type(data).__module__.split(".")[0] == "xarray" and hasattr(data, "dims")
+
+
+def read_grid(
+    data: Any, dims: Sequence[str] | None = None
+) -> tuple[np.ndarray, tuple[Column, ...], Grid]:
+    """The variables of a `DataArray` or `Dataset` as cells.
+
+    Args:
+        data: the object. In a `Dataset`, all variables of numbers that have these dimensions are
+            filled together; the others stay as they are.
+        dims: the dimensions of time, rows and columns, or of rows and columns alone. By default
+            they are told by attributes of the CF conventions (`axis`, `standard_name`, `units`), or
+            by their names. All other dimensions are samples.
+
+    Returns:
+        `(cells, variables)` float64 with NaN where missing, the variables, and how they lie.
+
+    Raises:
+        OptionError: `dims` names a dimension that is not there, or not two or three of them.
+        DataError: dimensions that cannot be told, or no variable of numbers.
+    """
+    whole = [str(dim) for dim in data.dims]
+    chosen = _infer(data) if dims is None else _check_dims(tuple(dims), whole)
+    names, arrays = _variables(data, chosen)
+    rest = tuple(dim for dim in arrays[0].dims if dim not in chosen)
+    order = (*rest, *chosen)
+    cells = [np.asarray(a.transpose(*order).values, np.float64) for a in arrays]
+    values = np.stack(cells, axis=-1)
+    samples = int(np.prod(values.shape[: len(rest)], dtype=int))
+    shape = (samples, *values.shape[len(rest) :])
+    if 0 in shape:
+        raise DataError(f"the grid has shape {shape}; expected at least one cell along each axis")
+    columns = tuple(
+        Column(
+            str(name if name is not None else a.name if a.name is not None else 0),
+            "number" if np.issubdtype(a.dtype, np.floating) else "integer",
+        )
+        for name, a in zip(names or (None,), arrays, strict=True)
+    )
+    grid = Grid(names, order, shape, _notes(data, chosen))
+    return values.reshape(-1, len(arrays)), columns, grid
+
+
+def write_grid(data: Any, grid: Grid, values: np.ndarray, fill: np.ndarray) -> Any:
+    """A copy with some cells filled; coordinates, attributes and encoding are kept.
+
+    Args:
+        data: what `read_grid` was given.
+        grid: how its variables lie.
+        values: `(cells, variables)`.
+        fill: which of them to write.
+    """
+    names = grid.names or (None,)
+    result = data.copy(deep=True)
+    for i, name in enumerate(names):
+        if not fill[:, i].any():
+            continue
+        array = result if name is None else result[name]
+        straight = array.transpose(*grid.dims)
+        cells = np.array(straight.values)
+        here = fill[:, i].reshape(cells.shape)
+        cells[here] = values[:, i].reshape(cells.shape)[here].astype(cells.dtype)
+        filled = straight.copy(data=cells).transpose(*array.dims)
+        if name is None:
+            result = filled
+        else:
+            result[name] = filled
+        (result if name is None else result[name]).encoding = dict(array.encoding)
+    return result
+
+
+def never(grid: Grid, mask: np.ndarray, never_impute: Any) -> tuple[np.ndarray, str]:
+    """The cells that are to stay empty, and why.
+
+    Args:
+        grid: how the variables lie.
+        mask: `(cells, variables)`, True = observed.
+        never_impute: True where nothing is to be filled: `(y, x)`, of all samples, times and
+            variables, an array or a `DataArray` with these two dimensions. None stands for the
+            cells of a field that are observed at no time, of each sample and variable by itself;
+            False for none.
+
+    Returns:
+        `(cells, variables)`, True = stays empty, and the reason for reports.
+
+    Raises:
+        OptionError: a mask of another shape or type.
+    """
+    if never_impute is False:
+        return np.zeros(mask.shape, bool), ""
+    if never_impute is None:
+        if grid.kind != "field":
+            return np.zeros(mask.shape, bool), ""
+        unseen = ~mask.reshape(grid.shape).any(axis=1, keepdims=True)
+        cells = np.broadcast_to(unseen, grid.shape).reshape(mask.shape)
+        return cells, "observed at no time, as land is; never_impute=False fills them too"
+    if is_gridded(never_impute):
+        if set(never_impute.dims) != set(grid.dims[-2:]):
+            raise OptionError(
+                f"never_impute has the dimensions {tuple(never_impute.dims)}; expected "
+                f"{grid.dims[-2:]}"
+            )
+        never_impute = never_impute.transpose(*grid.dims[-2:]).values
+    land = np.asarray(never_impute)
+    if land.dtype != bool or land.shape != grid.shape[-3:-1]:
+        raise OptionError(
+            f"never_impute is of type {land.dtype} and shape {land.shape}; expected booleans of "
+            f"shape {grid.shape[-3:-1]}, True where nothing is to be filled"
+        )
+    cells = np.broadcast_to(land[..., None], grid.shape).reshape(mask.shape)
+    return cells, "in never_impute"
+
+
+def array_grid(shape: tuple[int, ...]) -> Grid:
+    """The grid of a plain array of images or fields."""
+    dims = ("n", "time", "y", "x") if len(shape) == 5 else ("n", "y", "x")
+    return Grid(tuple(range(shape[-1])), dims, shape, ())
+
+
+def xarray() -> Any:
+    """The library.
+
+    Raises:
+        MissingExtraError: it, or what it reads NetCDF with, is not installed.
+    """
+    try:
+        importlib.import_module("h5netcdf")
+        importlib.import_module("h5py")
+        return importlib.import_module("xarray")
+    except ImportError as error:
+        raise need_extra("xarray with h5netcdf", "fields", "reading NetCDF") from error
+
+
+def _infer(data: Any) -> tuple[Any, ...]:
+    found: dict[str, Any] = {}
+    for dim in data.dims:
+        coordinate = data.coords.get(dim)
+        about = {} if coordinate is None else coordinate.attrs
+        dates = coordinate is not None and coordinate.dtype.kind == "M"
+        for axis, names, units in _KNOWN:
+            told = (
+                about.get("axis") == axis
+                or str(about.get("standard_name", "")).lower() in names
+                or about.get("units") in units
+                or str(dim).lower() in names
+                or (axis == "T" and dates)
+            )
+            if told:
+                found.setdefault(axis, dim)
+                break
+    if not {"Y", "X"} <= set(found):
+        raise DataError(
+            f"which of the dimensions {tuple(map(str, data.dims))} are time, rows and columns "
+            "cannot be told from their names or attributes; name them, for instance "
+            "dims=('time', 'lat', 'lon'), or two of them for images"
+        )
+    return tuple(found[axis] for axis in "TYX" if axis in found)
+
+
+def _check_dims(dims: tuple[str, ...], whole: list[str]) -> tuple[str, ...]:
+    for dim in dims:
+        if dim not in whole:
+            close = get_close_matches(dim, whole, n=1)
+            maybe = f"; did you mean '{close[0]}'?" if close else ";"
+            raise OptionError(
+                f"no dimension is called '{dim}'{maybe} dimensions: {', '.join(whole)}"
+            )
+    if len(dims) not in (2, 3) or len(set(dims)) < len(dims):
+        raise OptionError(
+            f"dims is {dims}; expected the dimensions of time, rows and columns, or of rows and "
+            "columns, each once"
+        )
+    return dims
+
+
+def _variables(data: Any, dims: tuple[Any, ...]) -> tuple[tuple[Any, ...] | None, list[Any]]:
+    if not hasattr(data, "data_vars"):
+        if data.dtype.kind not in "fiu":
+            raise DataError(f"the array has dtype {data.dtype}; expected numbers, NaN = missing")
+        return None, [data]
+    numbers = {
+        name: a
+        for name, a in data.data_vars.items()
+        if set(dims) <= set(a.dims) and a.dtype.kind in "fiu"
+    }
+    if not numbers:
+        raise DataError(
+            f"no variable of numbers has the dimensions {tuple(map(str, dims))}; the variables "
+            "have: " + ", ".join(f"{n} {tuple(a.dims)}" for n, a in data.data_vars.items())
+        )
+    shapes = {name: set(a.dims) for name, a in numbers.items()}
+    if len({frozenset(s) for s in shapes.values()}) > 1:
+        raise DataError(
+            "the variables have different further dimensions: "
+            + ", ".join(f"{n} {tuple(a.dims)}" for n, a in numbers.items())
+            + "; fill those that agree together, the others apart"
+        )
+    return tuple(numbers), list(numbers.values())
+
+
+def _notes(data: Any, dims: tuple[Any, ...]) -> tuple[str, ...]:
+    notes = []
+    for dim in dims:
+        coordinate = data.coords.get(dim)
+        if coordinate is None or coordinate.size < 3 or coordinate.dtype.kind not in "fiuM":
+            continue
+        steps = np.diff(coordinate.values.astype(np.float64))
+        # months differ by a tenth, which is no uneven grid
+        allowed = 0.15 if coordinate.dtype.kind == "M" else _UNEVEN
+        usual = np.median(steps)
+        if np.abs(steps - usual).max() > allowed * abs(usual):
+            notes.append(
+                f"the steps of '{dim}' differ ({steps.min():.4g} to {steps.max():.4g}); distances "
+                "are counted in cells, as if the grid were even"
+            )
+    return tuple(notes)
