@@ -63,7 +63,7 @@ def plot_imputation(
         )
     filled = ~frame.mask & completed.mask
     chosen, note = _choose(frame, filled, columns)
-    figure = _figure(9.0, 0.9 + max(1.7, 2.4 - 0.1 * len(chosen)) * max(len(chosen), 1))
+    figure = new_figure(9.0, 0.9 + max(1.7, 2.4 - 0.1 * len(chosen)) * max(len(chosen), 1))
     if not chosen:
         figure.text(0.5, 0.5, "nothing was filled", ha="center", va="center", color="0.4")
         return figure
@@ -115,7 +115,7 @@ def plot_missingness(data: Container, *, time: Any = None) -> "Figure":
     missing = ~frame.mask[np.argsort(x, kind="stable")]
     share = _binned(missing)
     count = missing.shape[1]
-    figure = _figure(9.0, min(1.6 + 0.3 * count, 14.0))
+    figure = new_figure(9.0, min(1.6 + 0.3 * count, 14.0))
     axes = figure.subplots()
     axes.imshow(
         share.T,
@@ -189,7 +189,8 @@ def _suffix(path: str) -> str:
     return suffix
 
 
-def _figure(width: float, height: float) -> "Figure":
+def new_figure(width: float, height: float) -> "Figure":
+    """An empty figure of that size in inches, free of matplotlib's global state."""
     _need_matplotlib()
     from matplotlib.figure import Figure
 

@@ -7,6 +7,8 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # most of the time in these tests is compilation, of programs that run for milliseconds
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+# no test writes to the user's cache
+os.environ["JAXIMPUTE_NO_CACHE"] = "1"
 
 import jax
 import pytest

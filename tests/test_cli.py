@@ -27,8 +27,7 @@ SERIES = """day,level,word
 
 
 @pytest.fixture(autouse=True)
-def _no_cache(monkeypatch):
-    monkeypatch.setenv("JAXIMPUTE_NO_CACHE", "1")
+def _wide(monkeypatch):
     monkeypatch.setenv("COLUMNS", "120")
 
 
@@ -363,5 +362,5 @@ def test_programs_are_kept_in_the_users_cache_unless_told_otherwise(tmp_path):
 @pytest.mark.fast
 def test_importing_the_library_sets_no_cache():
     assert jax.config.values["jax_compilation_cache_dir"] is None
-    assert common.keep_compiled() is None  # told not to, by the fixture
+    assert common.keep_compiled() is None  # told not to, for all tests
     assert jax.config.values["jax_compilation_cache_dir"] is None

@@ -14,7 +14,8 @@ from jaximpute._errors import DataError, JaximputeError, OptionError
 FAILED, USAGE, BAD_INPUT, GATE, OUT_OF_MEMORY, INTERRUPTED = 1, 2, 3, 4, 5, 130
 
 File = Annotated[
-    str, typer.Argument(help="CSV, TSV, Parquet or NetCDF file; - reads CSV from stdin.")
+    str,
+    typer.Argument(help="CSV, TSV, Parquet, NetCDF or NumPy file; - reads CSV from stdin."),
 ]
 Time = Annotated[
     str | None,

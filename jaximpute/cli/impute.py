@@ -113,8 +113,8 @@ def impute(
 
 
 def _impute(file: str, run: dict[str, Any]) -> None:
-    from jaximpute import api, multiple, plots
-    from jaximpute.data import fields, files, frames, many
+    from jaximpute import api, montage, multiple, plots
+    from jaximpute.data import fields, files, frames, many, stacks
 
     force, draws = run["force"], _draws(run)
     folder = draws > 0 and run["interval"] is None and many.is_folder(run["output"])
@@ -128,10 +128,13 @@ def _impute(file: str, run: dict[str, Any]) -> None:
     if run["report"] is not None:
         files.check_output(run["report"], force=force)
     sheet = files.read_file(file, run["missing"])
+    is_stack = suffix in stacks.SUFFIXES
     gridded = fields.is_gridded(sheet.table)
+    if is_stack:
+        _check_stack(run, folder)
     if gridded:
         _check_gridded(run, folder)
-    else:
+    elif not is_stack:
         mention_dates(sheet.table, run["time"])
     if draws and not folder:
         many.check_names(sheet, interval=run["interval"] is not None)
@@ -176,7 +179,10 @@ def _impute(file: str, run: dict[str, Any]) -> None:
     for text in filled.report["warnings"]:
         say(f"warning: {text}")
     if run["plot"] is not None:
-        figure = plots.plot_imputation(sheet.table, completed, time=run["time"], band=band)
+        if is_stack and sheet.table.ndim == 4:
+            figure = montage.plot_images(sheet.table, completed)
+        else:
+            figure = plots.plot_imputation(sheet.table, completed, time=run["time"], band=band)
         plots.save(figure, run["plot"], force=force)
     if run["report"] is not None:
         about = {"input": file, "settings": run, **filled.report}
@@ -198,6 +204,16 @@ def _draws(run: dict[str, Any]) -> int:
     if draws < 1:
         raise OptionError(f"--draws is {draws}; expected at least 1")
     return draws
+
+
+def _check_stack(run: dict[str, Any], folder: bool) -> None:
+    if run["interval"] is not None or (run["draws"] is not None and not folder):
+        raise OptionError("draws of an array are written to a folder: --draws 5 -o draws/")
+    if not folder and not run["output"].lower().endswith((".npy", ".npz")):
+        raise OptionError(
+            f"an array is written as .npy or .npz, and not to {run['output']}; name it with "
+            "-o filled.npy"
+        )
 
 
 def _check_gridded(run: dict[str, Any], folder: bool) -> None:

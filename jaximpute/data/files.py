@@ -1,4 +1,4 @@
-"""Files in, files out: CSV, Parquet and NetCDF by suffix, `-` for the standard streams."""
+"""Files in, files out: CSV, Parquet, NetCDF and NumPy by suffix, `-` for the standard streams."""
 
 import contextlib
 import importlib
@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from jaximpute._errors import DataError, OutputError, need_extra
-from jaximpute.data import csvtext, fields
+from jaximpute.data import csvtext, fields, stacks
 
 STREAM = "-"
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
@@ -26,7 +26,8 @@ class Sheet(NamedTuple):
     """A file's table.
 
     Attributes:
-        table: a pandas frame for CSV, a pyarrow table for Parquet, an xarray `Dataset` for NetCDF.
+        table: a pandas frame for CSV, a pyarrow table for Parquet, an xarray `Dataset` for NetCDF,
+            an array for NumPy's files.
         text: the cells of a CSV file as written; None for the others.
     """
 
@@ -38,7 +39,7 @@ def read_file(path: str, missing: Sequence[str] = ()) -> Sheet:
     """Read a table.
 
     Args:
-        path: `.csv`, `.tsv`, `.parquet` or `.nc`, or `-` for CSV on stdin.
+        path: `.csv`, `.tsv`, `.parquet`, `.nc`, `.npy` or `.npz`, or `-` for CSV on stdin.
         missing: texts that stand for a missing cell of a CSV file, besides the usual ones.
 
     Returns:
@@ -58,6 +59,8 @@ def read_file(path: str, missing: Sequence[str] = ()) -> Sheet:
         return Sheet(_read_parquet(data, source), None)
     if suffix in _NETCDF:
         return Sheet(_read_netcdf(path), None)
+    if suffix in stacks.SUFFIXES:
+        return Sheet(stacks.read_stack(data, source), None)
     text = csvtext.parse(data, source, _DELIMITERS[suffix], missing)
     return Sheet(csvtext.typed(text, source), text)
 
@@ -118,6 +121,14 @@ def write_file(sheet: Sheet, path: str, *, force: bool = False) -> None:
             beside = Path(folder) / "filled.nc"
             sheet.table.to_netcdf(beside, engine="h5netcdf")
             file.write(beside.read_bytes())
+        return
+    if (suffix in stacks.SUFFIXES) != isinstance(sheet.table, np.ndarray):
+        raise OutputError(
+            f"cannot write {path}: an array is written as .npy or .npz, and nothing else is"
+        )
+    if suffix in stacks.SUFFIXES:
+        with replacing(path, force=force) as file:
+            stacks.write_stack(file, sheet.table, suffix)
         return
     if suffix in _PARQUET:
         pyarrow, parquet = _pyarrow("pyarrow"), _pyarrow("pyarrow.parquet")
@@ -204,8 +215,9 @@ def replacing(path: str, *, force: bool = False) -> Iterator[IO[bytes]]:
 
 def _suffix(path: str, wrong: type[DataError] | type[OutputError]) -> str:
     suffix = ".csv" if path == STREAM else Path(path).suffix.lower()
-    if suffix not in (*_DELIMITERS, *_PARQUET, *_NETCDF):
-        known = ", ".join((*_DELIMITERS, *_PARQUET, *_NETCDF))
+    every = (*_DELIMITERS, *_PARQUET, *_NETCDF, *stacks.SUFFIXES)
+    if suffix not in every:
+        known = ", ".join(every)
         raise wrong(f"{path} has the suffix '{suffix}'; expected one of {known}, or - for CSV")
     return suffix
 
