@@ -80,7 +80,7 @@ def biharmonic(
         >>> x[0, 3, 3] = np.nan
         >>> data, method = ji.observe(x), ji.baselines.biharmonic()
         >>> state = ji.fit(method, jax.random.key(0), data, 0)
-        >>> ji.complete(method, jax.random.key(1), state, data)[0, 3, 3, 0].round(3).tolist()
+        >>> round(float(ji.complete(method, jax.random.key(1), state, data)[0, 3, 3, 0]), 3)
         21.0
 
     Source: Damelin and Hoang, "On surface completion and image inpainting by biharmonic functions"
