@@ -9,6 +9,7 @@ from jaxtyping import Array, Bool, Float
 
 NUGGETS = (1e-4, 3e-3, 1e-1)  # variances of noise to choose from
 LEVELS = (0.0, 1.0)  # variances of a field's own level, to choose from
+STRETCHES = (1.0, 4.0)  # of the fitted lengths: long ones carry slopes across wide holes
 _LENGTHS = tuple(0.3 * 1.3**i for i in range(26))  # in cells, up to 211
 _TRUST = 100.0  # pairs of entries from which a measured correlation is worth as much as a model
 
@@ -45,13 +46,15 @@ def candidates(
 ) -> tuple[Float[Array, "k lags"], Float[Array, "k"]]:
     """Covariances and nuggets to choose from, of standardised fields.
 
-    Matérn's of three degrees of smoothness, with lengths fitted to the correlations along each
-    axis, and the measured one itself; each with each nugget, and with each variance of the level.
+    Matérn's of three degrees of smoothness, with lengths fitted to the correlations along each axis
+    or longer, and the measured one itself; each with each nugget and each variance of the level.
     """
     measured, pairs = correlogram(x, mask, weight, table)
-    models = jnp.stack([_matern(measured, pairs, table, kernel) for kernel in _KERNELS])
+    models = jnp.stack(
+        [_matern(measured, pairs, table, kernel, s) for s in STRETCHES for kernel in _KERNELS]
+    )
     own = _positive(measured, pairs, models[1], table)
-    tables = jnp.concatenate([models, own[None]]).reshape(len(_KERNELS) + 1, -1)
+    tables = jnp.concatenate([models, own[None]]).reshape(len(models) + 1, -1)
     levels, nuggets = jnp.asarray(LEVELS, x.dtype), jnp.asarray(NUGGETS, x.dtype)
     count = len(tables) * len(LEVELS)
     risen = (tables[:, None] + levels[None, :, None]).reshape(count, -1)
@@ -93,7 +96,7 @@ def correlogram(
     return jnp.where(pairs > 0, products / jnp.maximum(pairs, 1), 0), pairs
 
 
-def _matern(measured, pairs, table: Lags, kernel) -> Float[Array, "t y x"]:
+def _matern(measured, pairs, table: Lags, kernel, stretch: float) -> Float[Array, "t y x"]:
     lengths = jnp.asarray(_LENGTHS, measured.dtype)
     square = jnp.zeros((), measured.dtype)
     for axis, h in enumerate(table.half):
@@ -104,7 +107,7 @@ def _matern(measured, pairs, table: Lags, kernel) -> Float[Array, "t y x"]:
         # the short lags are what weights are made of
         trust = count / steps**2
         misfit = (trust[None] * (here[None] - kernel(steps[None] / lengths[:, None])) ** 2).sum(1)
-        length = jnp.where(trust.sum() > 0, lengths[jnp.argmin(misfit)], 3.0)
+        length = jnp.where(trust.sum() > 0, stretch * lengths[jnp.argmin(misfit)], 3.0)
         shape = [1, 1, 1]
         shape[axis] = -1
         square = square + ((jnp.arange(-h, h + 1) / length) ** 2).reshape(shape)

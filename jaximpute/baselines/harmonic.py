@@ -80,7 +80,7 @@ def biharmonic(
         >>> x[0, 3, 3] = np.nan
         >>> data, method = ji.observe(x), ji.baselines.biharmonic()
         >>> state = ji.fit(method, jax.random.key(0), data, 0)
-        >>> ji.complete(method, jax.random.key(1), state, data)[0, 3, 3, 0].round(3).tolist()
+        >>> round(float(ji.complete(method, jax.random.key(1), state, data)[0, 3, 3, 0]), 3)
         21.0
 
     Source: Damelin and Hoang, "On surface completion and image inpainting by biharmonic functions"
@@ -104,7 +104,8 @@ def _surface(solve: Callable, along: tuple[int, ...]) -> Method:
 
     def sample(key, state, data: Observed) -> jax.Array:
         del key
-        x, mask = standardised(data, *state)
+        mean, scale = state
+        x, mask = standardised(data, mean, scale)
         order = [0, 1, *(2 + axis for axis in (*apart, *along))]
         shape = [1 if axis in apart else x.shape[2 + axis] for axis in range(3)]
 
@@ -115,7 +116,7 @@ def _surface(solve: Callable, along: tuple[int, ...]) -> Method:
         filled = jax.vmap(solve)(flatten(x), flatten(mask))
         moved = filled.reshape([x.shape[axis] for axis in order])
         straight = [order.index(axis) for axis in range(5)]
-        return clamp(restored(moved.transpose(straight), *state, data), data)
+        return clamp(restored(moved.transpose(straight), mean, scale, data), data)
 
     return static_method(learn_moments, sample=sample)
 

@@ -144,18 +144,15 @@ def _choose(key, x, mask, weight, around: _Around):
     flat_x, flat_mask = x.reshape(-1, size), mask.reshape(-1, size)
 
     def error(candidate):
+        covariance, nugget = candidate
+
         def one(places):
-            here, there = places
-            as_seen = _seen(around, flat_mask[there // size], there % size)
+            (row, here), (other, there) = (divmod(place, size) for place in places)
+            as_seen = _seen(around, flat_mask[other], there)
             found = _estimate(
-                *candidate,
-                around,
-                flat_x[here // size],
-                flat_mask[here // size],
-                here % size,
-                as_seen,
+                covariance, nugget, around, flat_x[row], flat_mask[row], here, as_seen
             )
-            return (found - flat_x[here // size, here % size]) ** 2
+            return (found - flat_x[row, here]) ** 2
 
         return jax.lax.map(one, (here, there), batch_size=_AT_ONCE).mean()
 

@@ -52,7 +52,8 @@ def window_average(*, width: int = 11, frames: bool = True) -> Method:
 
     def sample(key, state, data: Observed) -> jax.Array:
         del key
-        x, mask = standardised(data, *state)
+        mean, scale = state
+        x, mask = standardised(data, mean, scale)
         if frames:
             x, mask = _copied(x, mask)
         down, along = _kernel(x.shape[-2], width, x.dtype), _kernel(x.shape[-1], width, x.dtype)
@@ -72,7 +73,7 @@ def window_average(*, width: int = 11, frames: bool = True) -> Method:
             return (known.any((-1, -2)) & ~known.all((-1, -2))).any()
 
         filled, _ = jax.lax.while_loop(unfinished, sweep, (x, mask))
-        return clamp(restored(filled, *state, data), data)
+        return clamp(restored(filled, mean, scale, data), data)
 
     return static_method(learn_moments, sample=sample)
 

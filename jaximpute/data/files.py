@@ -81,7 +81,12 @@ def punch(sheet: Sheet, holes: np.ndarray) -> Sheet:
     Args:
         sheet: what `read_file` returned.
         holes: `(rows, columns)`, True where a cell is to be emptied.
+
+    Raises:
+        DataError: the sheet is a NetCDF file's.
     """
+    if fields.is_gridded(sheet.table):
+        raise DataError("cells of NetCDF files are not emptied; see jaximpute.missing for fields")
     if sheet.text is not None:
         rows = [
             ["" if hole else cell for cell, hole in zip(row, emptied, strict=True)]

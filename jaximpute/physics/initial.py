@@ -51,7 +51,7 @@ def many(
 
 
 def wavenumbers(
-    shape: tuple[int, int], lengths: tuple[float, float] | None = None
+    shape: tuple[int, ...], lengths: tuple[float, float] | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Angular wavenumbers `(ky, kx)` of a grid in the order of `fft2`, broadcast to its shape.
 

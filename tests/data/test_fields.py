@@ -235,6 +235,8 @@ def test_the_command_line_refuses_what_it_cannot_write(tmp_path):
     ]:
         done = RUNNER.invoke(app, ["impute", str(source), "--method", "mean", *more])
         assert (done.exit_code, words in done.output) == (code, True), done.output
+    done = RUNNER.invoke(app, ["simulate", str(source), "-o", str(tmp_path / "holes.nc")])
+    assert (done.exit_code, "not emptied" in done.output) == (3, True), done.output
     (tmp_path / "broken.nc").write_bytes(b"no such format")
     done = RUNNER.invoke(app, ["impute", str(tmp_path / "broken.nc"), "-o", "x.nc"])
     assert done.exit_code == 3

@@ -69,7 +69,7 @@ def test_images_come_back_filled_with_a_montage(tmp_path):
     assert done.exit_code == 0, done.stderr
     filled = np.load(out)
     np.testing.assert_array_equal(filled[mask], x[mask])
-    assert np.abs(filled - x)[~mask].mean() < 0.1 < np.abs(x)[~mask].mean()
+    assert np.abs(filled - x)[~mask].mean() < 0.2 < np.abs(x)[~mask].mean()
     assert picture.read_bytes().startswith(b"\x89PNG")
     wrong = call("impute", tmp_path / "in.npz", "-o", tmp_path / "out.csv", "--method", "mean")
     assert wrong.exit_code == 2
