@@ -252,3 +252,14 @@ def test_nothing_half_written_is_left(tmp_path, monkeypatch, failure, seen, befo
     left = {"a.csv"} if before is None else {"a.csv", "out.csv"}
     assert {entry.name for entry in tmp_path.iterdir()} == left
     assert before is None or path.read_text() == before
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize(
+    ("seen", "filled"), [("TRUE", "FALSE"), ("True", "False"), ("true", "false")]
+)
+def test_a_boolean_nowhere_observed_is_spelled_like_the_others(seen, filled):
+    text = csvtext.parse(f"a,b\n{seen},1\n,2\n".encode(), "x.csv")
+    frame = csvtext.typed(text, "x.csv")
+    frame.loc[1, "a"] = False
+    assert csvtext.completed(text, frame).rows == [[seen, "1"], [filled, "2"]]

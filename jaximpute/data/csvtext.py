@@ -219,7 +219,11 @@ def _place(observed: Any, holes: Sequence[bool], empty: Any = None) -> list[Any]
 
 def _writer(column: pd.Series, observed: Sequence[str]) -> Callable[[Any], str]:
     if pd.api.types.is_bool_dtype(column.dtype):
-        spelled = {_BOOLEAN[cell.lower()]: cell for cell in reversed(observed)}
+        first = observed[0] if observed else "true"
+        like = str.upper if first.isupper() else str.title if first.istitle() else str.lower
+        # a value that is nowhere observed is spelled in the manner of the other
+        spelled = {True: like("true"), False: like("false")}
+        spelled |= {_BOOLEAN[cell.lower()]: cell for cell in reversed(observed)}
         return lambda value: spelled[bool(value)]
     if not pd.api.types.is_float_dtype(column.dtype):
         return str
