@@ -273,4 +273,20 @@ METHODS: dict[str, Entry] = {
         "jaximpute.baselines.csdi:csdi",
         "jaximpute.recipes.csdi:csdi",
     ),
+    "csbi": Entry(
+        "CSBI (Chen et al., 2023): draws of a conditional Schrodinger bridge",
+        _SERIES,
+        "draws",
+        True,
+        "jaximpute.methods.csbi:csbi",
+        "jaximpute.recipes.csbi:csbi",
+    ),
+    "csbi0": Entry(
+        "CSBI without its forward policy: draws of a score-based model",
+        _SERIES,
+        "draws",
+        True,
+        "jaximpute.methods.csbi:csbi",
+        "jaximpute.recipes.csbi0:csbi0",
+    ),
 }

@@ -45,6 +45,40 @@ def vp(beta_min: float = 0.1, beta_max: float = 20.0) -> Process:
     )
 
 
+def sub_vp(beta_min: float = 0.1, beta_max: float = 20.0) -> Process:
+    r"""The sub-variance-preserving process: the signal of `vp`, with less noise at every time.
+
+    .. math:: dx = -\tfrac12 \beta(t)\,x\,dt + \sqrt{\beta(t)(1 - \alpha(t)^4)}\,dW, \quad
+        \sigma(t) = 1 - \alpha(t)^2
+
+    Args:
+        beta_min: rate at t = 0, positive.
+        beta_max: rate at t = 1.
+
+    Returns:
+        The process.
+
+    Example:
+        >>> alpha, sigma = sub_vp().marginal(0.5)
+        >>> bool(sigma < vp().marginal(0.5)[1])
+        True
+
+    Source: Song et al. (2021), eq. (29).
+    """
+    plain = vp(beta_min, beta_max)
+
+    def marginal(t):
+        alpha, sigma = plain.marginal(t)
+        return alpha, sigma**2
+
+    def diffusion(t):
+        _, sigma = plain.marginal(t)
+        # 1 - alpha^4 = (1 - alpha^2)(1 + alpha^2), without cancellation
+        return plain.diffusion(t) * sigma * jnp.sqrt(2 - sigma**2)
+
+    return Process(marginal, plain.drift, diffusion, plain.prior)
+
+
 def ve(sigma_min: float = 0.01, sigma_max: float = 10.0) -> Process:
     r"""The variance-exploding process, geometric in its noise level.
 

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from jaximpute.types import PRNGKey, Process
+from jaximpute.types import PRNGKey, Process, Scalar
 
 Field = Callable[[jax.Array, Float[Array, ""]], jax.Array]
 Project = Callable[[PRNGKey, Float[Array, ""], jax.Array], jax.Array]
@@ -108,7 +108,7 @@ def euler_maruyama(
     return solution.ys if save else solution.ys[0]
 
 
-def langevin(score: Field, *, snr: float = 0.1, steps: int = 1) -> Project:
+def langevin(score: Field, *, snr: Scalar = 0.1, steps: int = 1) -> Project:
     r"""The Langevin corrector: steps towards :math:`p_t` that leave it as it is.
 
     .. math:: x \leftarrow x + \epsilon\, s(x, t) + \sqrt{2 \epsilon}\,\xi, \qquad

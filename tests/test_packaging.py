@@ -30,6 +30,7 @@ FLOORS = {
     "missing": 1,
     "odes": 1,
     "processes": 1,
+    "ipf": 1,
     "losses": 1,
     "metrics": 1,
     "optimise": 1,

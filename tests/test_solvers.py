@@ -1,14 +1,16 @@
 """Reverse diffusion against Gaussians, whose scores are known, and against a plain loop."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaximpute.processes import ve, vp
-from jaximpute.solvers import reverse_sde
+from jaximpute.processes import sub_vp, ve, vp
+from jaximpute.solvers import euler_maruyama, langevin, reverse_sde
 
-PROCESSES = {"vp": vp(), "ve": ve(0.01, 5.0)}
+PROCESSES = {"vp": vp(), "ve": ve(0.01, 5.0), "sub-vp": sub_vp()}
 
 
 @pytest.fixture(params=PROCESSES)
@@ -81,3 +83,59 @@ def test_projections_see_falling_times_and_fresh_keys():
         project=keep,
     )
     np.testing.assert_allclose(x[:, 0][-1], 0.2, atol=1e-5)
+
+
+def test_steps_equal_a_plain_scan():
+    """Both directions: the increments of the noise from a run without drift, the rest by hand."""
+    x = jnp.array([[1.0, -2.0]])
+    for t0, t1 in ((0.1, 0.9), (0.9, 0.1)):
+
+        def run(drift, t0=t0, t1=t1, **options):
+            key = jax.random.key(3)  # the same noise each time
+            return euler_maruyama(drift, lambda t: 1 + t, key, x, t0=t0, t1=t1, **options)
+
+        noise = run(lambda x, t: jnp.zeros_like(x), steps=8, save=True)
+        noise = jnp.diff(jnp.concatenate([x[None], noise]), axis=0)
+        found = run(lambda x, t: t * x**2, steps=8, save=True)
+        state, h = x, (t1 - t0) / 8
+        for i in range(8):
+            state = state + h * (t0 + i * h) * state**2 + noise[i]
+            np.testing.assert_allclose(found[i], state, rtol=1e-4)
+        np.testing.assert_allclose(run(lambda x, t: t * x**2, steps=8), state, rtol=1e-4)
+
+
+def test_an_ornstein_uhlenbeck_path_has_its_variance():
+    """dx = -x dt + dW from x = 2: mean 2 exp(-t), variance (1 - exp(-2 t)) / 2."""
+    x = jnp.full((20_000, 1), 2.0)
+    run = partial(euler_maruyama, lambda x, t: -x, lambda t: jnp.ones(()), jax.random.key(0), x)
+    path = run(t0=0.0, t1=1.0, steps=100, save=True)
+    for i in (24, 99):
+        t = (i + 1) / 100
+        np.testing.assert_allclose(path[i].mean(), 2 * np.exp(-t), atol=0.02)
+        np.testing.assert_allclose(path[i].var(), (1 - np.exp(-2 * t)) / 2, atol=0.02)
+
+
+def test_the_corrector_leaves_its_density_alone_and_repairs_another():
+    """Steps at the end of a run: draws of N(0, 1) stay, and of N(2, 0.1^2) come nearer."""
+    correct = langevin(lambda x, t: -x, snr=0.3, steps=60)
+    for start, tol in ((lambda z: z, 0.05), (lambda z: 2 + 0.1 * z, 0.15)):
+        z = start(jax.random.normal(jax.random.key(0), (4000, 2)))
+        x = correct(jax.random.key(1), jnp.ones(()), z)
+        np.testing.assert_allclose(x.mean(), 0.0, atol=tol)
+        np.testing.assert_allclose(x.std(), 1.0, atol=2 * tol)
+
+
+@pytest.mark.fast
+def test_corrections_come_before_projections():
+    x = euler_maruyama(
+        lambda x, t: jnp.zeros_like(x),
+        lambda t: jnp.zeros(()),
+        jax.random.key(0),
+        jnp.zeros((1, 1)),
+        t0=1.0,
+        t1=0.0,
+        steps=3,
+        correct=lambda key, t, x: x + 1,
+        project=lambda key, t, x: 10 * x,
+    )
+    assert float(x[0, 0]) == 1110

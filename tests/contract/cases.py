@@ -79,6 +79,25 @@ SMALL = {
     },
 }
 SMALL["tabcsdi"] = SMALL["csdi"]
+SMALL["csbi"] = {
+    "width": 8,
+    "layers": 1,
+    "heads": 2,
+    "forward_width": 4,
+    "forward_levels": 1,
+    "forward_blocks": 1,
+    "warmup": 3,
+    "warmup_batch": 4,
+    "sgd_steps": 2,
+    "refreshes": 1,
+    "batch": 4,
+    "cache": 4,
+    "steps": 2,
+    "window": 6,
+    "sde_steps": 4,
+    "draw_steps": 3,
+}
+SMALL["csbi0"] = {name: value for name, value in SMALL["csbi"].items() if name[:7] != "forward"}
 KINDS = ("table", "series", "image", "field")
 CASES = [(name, kind) for kind in KINDS for name in registry.names(kind)]
 

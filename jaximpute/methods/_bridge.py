@@ -1,0 +1,256 @@
+r"""The pieces of a Schrodinger bridge: policies, what they are trained on, and the paths they make.
+
+The forward and backward policies are :math:`z^f = g\nabla\log\psi` and
+:math:`z^b = g\nabla\log\hat\varphi`; the bridge runs as
+
+.. math:: dx = [f + g z^f]\,dt + g\,dW, \qquad dx = [f - g z^b]\,dt + g\,d\bar W
+
+(CSBI, eq. 11), and :math:`z^f + z^b = g\nabla\log p_t`. Time is a grid of `i / steps`.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from jaximpute.masking import masked_mean
+from jaximpute.odes import integrate
+from jaximpute.solvers import Project, euler_maruyama, langevin
+from jaximpute.types import Net, Params, PRNGKey, Process, Scalar
+
+Policy = Callable[..., jax.Array]
+
+
+class Bridge(NamedTuple):
+    """A process on a grid of times.
+
+    Attributes:
+        process: what moves where both policies are zero.
+        steps: of the grid, which is `1 / steps, ..., 1`.
+    """
+
+    process: Process
+    steps: int
+
+    def noise(self, t: jax.Array) -> jax.Array:
+        r"""Root of the mean of :math:`g^2` over the step that ends at `t`.
+
+        Euler steps with it have the variance of the process, however few they are: with g taken at
+        either end of a step it would be off by a tenth at a hundred steps.
+        """
+        before = jnp.maximum(t - 1 / self.steps, 0)
+        (now_a, now_s), (old_a, old_s) = self.process.marginal(t), self.process.marginal(before)
+        return jnp.sqrt((now_s**2 - (now_a / old_a * old_s) ** 2) * self.steps)
+
+
+def like(v: Float[Array, "n"], x: Float[Array, "n *event"]) -> jax.Array:
+    """A number for each row, shaped to multiply rows."""
+    return v.reshape(-1, *(1,) * (x.ndim - 1))
+
+
+def backward_policy(net: Net, process: Process, scaled: bool) -> Policy:
+    r"""The backward policy `(params, x, t, cond, key=None) -> z` of a conditional network.
+
+    Scaled, the network F sees inputs of variance one, for standardised data, and answers with
+    variance one at every time:
+
+    .. math:: z = -g \Big( \frac{x}{v} + \frac{\alpha}{\sigma\sqrt v}\, F(x / \sqrt v) \Big), \quad
+        v = \alpha^2 + \sigma^2
+
+    which is the score of white noise of variance one, plus what the network knows (Karras et al.,
+    2022). Otherwise it answers z itself, as printed.
+    """
+
+    def scale(x, t):
+        alpha, sigma = (like(part, x) for part in process.marginal(t))
+        return alpha, sigma, jnp.sqrt(alpha**2 + sigma**2)
+
+    def policy(params, x, t, cond, key=None):
+        if not scaled:
+            return net.apply(params, x, t, cond, key)
+        alpha, sigma, size = scale(x, t)
+        inner = net.apply(params, x / size, t, cond, key)
+        return -like(process.diffusion(t), x) * (x / size + alpha / sigma * inner) / size
+
+    return policy
+
+
+def forward_policy(net: Net | None, process: Process, scaled: bool) -> Policy:
+    """The forward policy `(params, x, t, cond=(), key=None) -> z`; zero without a network."""
+
+    def policy(params, x, t, cond=(), key=None):
+        if net is None:
+            return jnp.zeros_like(x)
+        if scaled:
+            alpha, sigma = process.marginal(t)
+            x = x / like(jnp.sqrt(alpha**2 + sigma**2), x)
+        return net.apply(params, x, t, (), key)
+
+    return policy
+
+
+def score_matching(
+    policy: Policy,
+    process: Process,
+    params: Params,
+    key: PRNGKey,
+    x: Float[Array, "n *event"],
+    where: Bool[Array, "n *event"],
+    t: Float[Array, "n"],
+    cond: tuple[jax.Array, ...],
+) -> Float[Array, ""]:
+    r"""The warm-up: denoising score matching of the backward policy.
+
+    .. math:: \mathbb{E}\; \mathrm{mean}_{\mathrm{where}}\;
+        \frac{\alpha^2 + \sigma^2}{\alpha^2} \Big\| \frac{\sigma}{g} z_\theta + \epsilon \Big\|^2
+
+    The weight makes the target of a scaled policy's network one of variance one at every time.
+    """
+    k_noise, k_net = jax.random.split(key)
+    alpha, sigma = (like(part, x) for part in process.marginal(t))
+    g = like(process.diffusion(t), x)
+    noise = jax.random.normal(k_noise, x.shape, x.dtype)
+    z = policy(params, alpha * x + sigma * noise, t, cond, k_net)
+    return masked_mean((sigma / g * z + noise) ** 2 * (1 + (sigma / alpha) ** 2), where)
+
+
+def likelihood(
+    own: Callable[[jax.Array], jax.Array],
+    other: Float[Array, "n *event"],
+    g: Float[Array, "n"],
+    key: PRNGKey,
+    x: Float[Array, "n *event"],
+    where: Bool[Array, "n *event"],
+    *,
+    probes: int = 1,
+    probe: str = "rademacher",
+) -> Float[Array, "n *event"]:
+    r"""The divergence-based likelihood of one policy given the other, eq. (12a) and (12b).
+
+    .. math:: \tfrac12 \|z\|^2 + g\, \nabla\cdot z + z^\top \bar z
+
+    entry by entry; summed over `where`, its expectation is to be minimised. The divergence is
+    Hutchinson's :math:`\mathbb{E}\, e^\top \partial z\, e` with probes that are zero outside
+    `where`, which leaves the expectation as it is and drops terms that only add variance. The
+    Jacobian is applied forwards, so the gradient is forward over reverse.
+
+    Args:
+        own: `x -> z` of the policy being trained.
+        other: of the other policy at `x`; no gradient flows into it.
+        g: the diffusion at each row's time.
+        key: for the probes.
+        x: states on the path of the other policy.
+        where: the entries scored.
+        probes: number of probes, at least 1.
+        probe: `rademacher`, whose diagonal terms are exact, or `gaussian`.
+
+    Returns:
+        The terms, 0 outside `where`.
+
+    Source: CSBI, eq. (12); Chen et al., "Likelihood training of Schrodinger bridge" (2022).
+    """
+    draw = {"rademacher": jax.random.rademacher, "gaussian": jax.random.normal}[probe]
+    e = jnp.where(where[None], draw(key, (probes, *x.shape), x.dtype), 0)
+    z, tangent = jax.vmap(lambda e: jax.jvp(own, (x,), (e,)), out_axes=(None, 0))(e)
+    divergence = jnp.mean(e * tangent, axis=0)
+    other = jax.lax.stop_gradient(other)
+    return jnp.where(where, z**2 / 2 + z * other + like(g, x) * divergence, 0)
+
+
+def weighted(
+    terms: Float[Array, "n *event"],
+    bridge: Bridge,
+    t: Float[Array, "n"],
+    where: Bool[Array, "n *event"],
+) -> Float[Array, ""]:
+    r"""Mean of likelihood terms over entries, each time scaled by :math:`\sigma^2 / g^2`.
+
+    For a variance-exploding process the factor is all but constant.
+    """
+    scale = bridge.process.marginal(t)[1] / bridge.process.diffusion(t)
+    return masked_mean(terms * like(scale**2, terms), where)
+
+
+def forward_paths(
+    bridge: Bridge, z: Callable[..., jax.Array], key: PRNGKey, x: Float[Array, "n *event"]
+) -> Float[Array, "steps n *event"]:
+    """Paths of eq. (11a) from data: the states at `1 / steps, ..., 1`. `z` is `(x, t) -> array`."""
+    process, h = bridge.process, 1 / bridge.steps
+
+    def drift(x, t):
+        # the policy is asked at the end of the step: at 0 it may not be defined
+        after = t + h
+        g = bridge.noise(after) ** 2 / process.diffusion(after)
+        return process.drift(x, t) + g * z(x, _rows(after, x))
+
+    return euler_maruyama(
+        drift, lambda t: bridge.noise(t + h), key, x, t0=0.0, t1=1.0, steps=bridge.steps, save=True
+    )
+
+
+def backward_paths(
+    bridge: Bridge,
+    z: Callable[..., jax.Array],
+    key: PRNGKey,
+    x: Float[Array, "n *event"],
+    *,
+    correct: Project | None = None,
+    save: bool = False,
+) -> Float[Array, "..."]:
+    """Paths of eq. (11b) from the prior: the states at `1, ..., 1 / steps`, or only the data."""
+
+    def drift(x, t):
+        g = bridge.noise(t) ** 2 / bridge.process.diffusion(t)
+        return bridge.process.drift(x, t) - g * z(x, _rows(t, x))
+
+    def noise(t):
+        # what the last step adds would stay in the data
+        return jnp.where(t > 1.5 / bridge.steps, bridge.noise(t), 0)
+
+    found = euler_maruyama(
+        drift, noise, key, x, t0=1.0, t1=0.0, steps=bridge.steps, correct=correct, save=save
+    )
+    return jnp.concatenate([x[None], found[:-1]]) if save else found
+
+
+def draw_rows(
+    bridge: Bridge,
+    z_back: Callable[..., jax.Array],
+    z_fore: Callable[..., jax.Array],
+    key: PRNGKey,
+    x: Float[Array, "n *event"],
+    *,
+    sampler: str,
+    snr: Scalar,
+) -> Float[Array, "n *event"]:
+    """Data from draws of the prior: Algorithm 4, or the probability flow and its last step."""
+    process, first = bridge.process, 1 / bridge.steps
+    if sampler == "sde":
+        correct = None
+        if not (isinstance(snr, int | float) and snr == 0):
+
+            def score(x, t):
+                at = jnp.broadcast_to(t, x.shape[:1])
+                # the corrector runs after the step: at the end of the last one there is no score
+                g = process.diffusion(jnp.maximum(t, first))
+                z = z_back(x, jnp.maximum(at, first)) + z_fore(x, jnp.maximum(at, first))
+                return jnp.where(t > first / 2, z / g, 0)
+
+            correct = langevin(score, snr=snr)
+        return backward_paths(bridge, z_back, key, x, correct=correct)
+
+    def flow(x, t):
+        at = jnp.broadcast_to(t, x.shape[:1]).astype(x.dtype)
+        pull = z_back(x, at) - z_fore(x, at)
+        return process.drift(x, t) - process.diffusion(t) / 2 * pull
+
+    x = integrate(flow, x, t0=1.0, t1=first, steps=max(bridge.steps - 1, 1), solver=sampler)
+    alpha, sigma = process.marginal(first)
+    z = z_back(x, jnp.full(x.shape[:1], first, x.dtype))
+    return (x + sigma**2 / process.diffusion(first) * z) / alpha  # the mean of the clean rows
+
+
+def _rows(t: jax.Array, x: jax.Array) -> jax.Array:
+    return jnp.broadcast_to(t, x.shape[:1]).astype(x.dtype)

@@ -1,0 +1,130 @@
+"""CSBI for given data: its networks, rows, process and presets."""
+
+from typing import Any
+
+from jaximpute import processes, registry
+from jaximpute.methods.csbi import csbi as make_csbi
+from jaximpute.nets import policy_unet
+from jaximpute.recipes._conditional import setting
+from jaximpute.types import Observed
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "fast": {"steps": 1, "warmup": 800},
+    "balanced": {},
+    "best": {"steps": 10, "warmup": 12000, "width": 64, "layers": 4, "heads": 8},
+    # appendix C.5: 40 stages of 480 iterations, paths drawn anew every 80
+    "paper": {
+        "steps": 40,
+        "warmup": 6000,
+        "warmup_batch": 64,
+        "refreshes": 6,
+        "sgd_steps": 80,
+        "batch": 64,
+        "cache": 1000,
+        "lr": 2e-5,
+        "lr_forward": 2e-6,
+        "width": 64,
+        "layers": 4,
+        "heads": 8,
+        "dropout": 0.1,
+        "forward_width": 32,
+        "forward_levels": 3,
+        "forward_blocks": 2,
+        "window": 48,
+        "sigma_min": 0.001,
+        "sigma_max": 20.0,
+        "scaled": False,
+        "sde_steps": 100,
+        "sampler": "sde",
+        "draw_steps": 100,
+    },
+}
+
+
+def csbi(
+    data: Observed,
+    *,
+    kind: str,
+    times: Any = None,
+    steps: int = 2,
+    window: int = 24,
+    width: int = 32,
+    layers: int = 2,
+    heads: int = 4,
+    dropout: float = 0.0,
+    forward_width: int = 8,
+    forward_levels: int = 2,
+    forward_blocks: int = 1,
+    sigma_min: float = 0.01,
+    sigma_max: float = 10.0,
+    split: str = "random",
+    horizon: int = 1,
+    warmup: int = 3000,
+    refreshes: int = 2,
+    sgd_steps: int = 40,
+    sampler: str = "heun",
+    draw_steps: int = 12,
+    **options: Any,
+) -> registry.Plan:
+    """CSBI for given data, on windows of a series.
+
+    Args:
+        data: what it will run on; only its shape matters.
+        kind: `series`.
+        times: positions of the steps of a series.
+        steps: rounds of Algorithm 2.
+        window: steps in a window.
+        width: channels inside the backward network.
+        layers: number of its blocks.
+        heads: of each attention.
+        dropout: in its training.
+        forward_width: channels inside the forward network.
+        forward_levels: its resolutions.
+        forward_blocks: its residual blocks at each.
+        sigma_min: noise level at the data, in standard deviations of a column.
+        sigma_max: noise level of the prior.
+        split: what is asked for in training: `random`, `historical` (what another row lacks),
+            `mix` (one of the two), `block` or `forecast`.
+        horizon: steps asked for by `forecast`.
+        warmup: steps of score matching before the first round.
+        refreshes: times that the paths are drawn anew in a round.
+        sgd_steps: steps of each policy on each of these.
+        sampler: `sde`, `heun` or `tsit5`.
+        draw_steps: steps of a draw.
+        options: of the factory.
+
+    Returns:
+        The method and its number of steps.
+
+    Raises:
+        OptionError: no such split.
+    """
+    made = setting(
+        data,
+        kind,
+        window=window,
+        width=width,
+        layers=layers,
+        heads=heads,
+        dropout=dropout,
+        split=split,
+        horizon=horizon,
+    )
+    shape = {"width": forward_width, "levels": forward_levels, "blocks": forward_blocks}
+    forward = policy_unet(**shape) if forward_width else None
+    method = make_csbi(
+        made.net,
+        forward,
+        processes.ve(sigma_min, sigma_max),
+        **made.views,
+        split=made.split,
+        times=times,
+        warmup=warmup,
+        total=max(steps * refreshes * sgd_steps, 1),
+        refreshes=refreshes,
+        sgd_steps=sgd_steps,
+        sampler=sampler,
+        draw_steps=draw_steps,
+        **options,
+    )
+    return registry.Plan(method, steps)

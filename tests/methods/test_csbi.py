@@ -1,0 +1,260 @@
+"""CSBI against Gaussians: its losses, its gradients, its paths and its draws have closed forms."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaximpute import conditional, processes
+from jaximpute._errors import OptionError
+from jaximpute.loop import fit
+from jaximpute.methods import _bridge as bridges
+from jaximpute.methods import csbi, csbi0, csbi_warmup
+from jaximpute.methods._bridge import Bridge
+from jaximpute.nets import csdi_transformer
+from jaximpute.types import Net
+from tests import _gaussian_series as gaussian
+
+PROCESSES = {"ve": processes.ve(0.05, 4.0), "vp": processes.vp()}
+
+
+@pytest.fixture(params=PROCESSES)
+def process(request):
+    return PROCESSES[request.param]
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize("probe", ["rademacher", "gaussian"])
+def test_the_divergence_of_a_linear_field_is_its_trace(probe):
+    """With z = A x the terms sum to |Ax|^2 / 2 + z' b + g tr A, over the entries scored."""
+    a = jax.random.normal(jax.random.key(0), (4, 4))
+    x, other = jax.random.normal(jax.random.key(1), (2, 3, 4))
+    where = jnp.array([True, False, True, True])[None] & jnp.full((3, 1), True)
+    g = jnp.array([0.5, 1.0, 2.0])
+    terms = bridges.likelihood(
+        lambda x: x @ a.T, other, g, jax.random.key(2), x, where, probes=20_000, probe=probe
+    )
+    assert not np.asarray(terms)[~np.asarray(where)].any()
+    z = x @ a.T
+    trace = a[0, 0] + a[2, 2] + a[3, 3]
+    expected = jnp.where(where, z**2 / 2 + z * other, 0).sum(axis=1) + g * trace
+    np.testing.assert_allclose(terms.sum(axis=1), expected, atol=0.12)
+
+
+@pytest.mark.fast
+def test_one_rademacher_probe_is_exact_on_a_diagonal():
+    a = jnp.diag(jnp.arange(1.0, 5.0))
+    x, where, g = jnp.zeros((2, 4)), jnp.full((2, 4), True), jnp.ones(2)
+    terms = bridges.likelihood(lambda x: x @ a, x, g, jax.random.key(0), x, where)
+    np.testing.assert_allclose(terms.sum(axis=1), 10.0, rtol=1e-6)
+
+
+@pytest.mark.fast
+def test_no_gradient_reaches_the_other_policy():
+    x, where, g = jnp.ones((2, 3)), jnp.full((2, 3), True), jnp.ones(2)
+
+    def loss(a):
+        return bridges.likelihood(lambda x: 2 * x, a * x, g, jax.random.key(0), x, where).sum()
+
+    assert jax.grad(loss)(1.0) == 0
+
+
+def test_likelihood_gradients_match_finite_differences():
+    """Forward over reverse, through a network with attention, gates and masks."""
+    process = PROCESSES["ve"]
+    net = csdi_transformer((4, 2), width=8, layers=1, heads=2)
+    policy = bridges.backward_policy(net, process, True)
+    x = jax.random.normal(jax.random.key(0), (2, 4, 2))
+    context = jnp.arange(8).reshape(1, 4, 2) % 3 == 0
+    context = jnp.broadcast_to(context, x.shape)
+    cond = (jnp.where(context, x, 0), context, jnp.zeros((2, 4)) + jnp.arange(4.0)[None])
+    t = jnp.array([0.3, 0.8])
+    params = net.init(jax.random.key(1), x, t, cond)
+    leaves, tree = jax.tree.flatten(params)
+    keys = jax.random.split(jax.random.key(2), len(leaves))
+    leaves = [p + 0.3 * jax.random.normal(k, p.shape) for p, k in zip(leaves, keys, strict=True)]
+    params = jax.tree.unflatten(tree, leaves)
+    keys = jax.random.split(jax.random.key(3), len(leaves))
+    way = jax.tree.unflatten(
+        tree, [jax.random.normal(k, p.shape) for p, k in zip(leaves, keys, strict=True)]
+    )
+
+    @jax.jit
+    def loss(size):
+        moved = jax.tree.map(lambda p, d: p + size * d, params, way)
+        terms = bridges.likelihood(
+            lambda x: policy(moved, x, t, cond),
+            0.3 * x,
+            process.diffusion(t),
+            jax.random.key(4),
+            x,
+            ~context,
+        )
+        return bridges.weighted(terms, Bridge(process, 10), t, ~context)
+
+    slope = (loss(2e-3) - loss(-2e-3)) / 4e-3
+    np.testing.assert_allclose(jax.jit(jax.grad(loss))(0.0), slope, rtol=0.02)
+
+
+def linear(process) -> Net:
+    """z = -a g x for a single weight a: the exact policy of N(0, s^2) has a = 1 / (a^2 s^2 + v)."""
+
+    def apply(params, x, t, cond, key=None):
+        return -params["a"] * bridges.like(process.diffusion(t), x) * x
+
+    return Net(lambda key, x, t, cond: {"a": jnp.ones(())}, apply)
+
+
+@pytest.mark.parametrize("a", [0.3, 1.0])
+def test_csbi0_is_score_matching_in_expectation(process, a):
+    """At one time, eq. (12a) without a forward policy is denoising score matching, less a constant.
+
+    For data N(0, s^2) both are quadratic in a, with the same slope and curvature.
+    """
+    n, s, t = 200_000, 0.7, jnp.full(200_000, 0.4)
+    alpha, sigma = process.marginal(0.4)
+    total = alpha**2 * s**2 + sigma**2
+    k_data, k_noise, k_match, k_probe = jax.random.split(jax.random.key(0), 4)
+    clean = s * jax.random.normal(k_data, (n, 1))
+    x = alpha * clean + sigma * jax.random.normal(k_noise, (n, 1))
+    where = jnp.full((n, 1), True)
+    policy = bridges.backward_policy(linear(process), process, False)
+    terms = bridges.likelihood(
+        lambda x: policy({"a": a}, x, t, ()), 0 * x, process.diffusion(t), k_probe, x, where
+    )
+    implicit = bridges.weighted(terms, Bridge(process, 10), t, where)
+    expected = sigma**2 * (a**2 * total / 2 - a)
+    np.testing.assert_allclose(implicit, expected, atol=0.02)
+    matched = bridges.score_matching(policy, process, {"a": a}, k_match, clean, where, t, ())
+    # half of |sigma z / g + noise|^2 without its weight: the same up to |noise|^2 / 2
+    explicit = matched / (1 + (sigma / alpha) ** 2) / 2 - 0.5
+    np.testing.assert_allclose(explicit, implicit, atol=0.02)
+
+
+def test_paths_keep_the_process_on_any_grid(process):
+    """Ornstein-Uhlenbeck (vp) and Brownian (ve) paths have their marginal variance at each time."""
+    for steps, tol in ((5, 0.02 if process is PROCESSES["ve"] else 0.5), (400, 0.05)):
+        bridge = Bridge(process, steps)
+        x = 0.7 * jax.random.normal(jax.random.key(0), (20_000, 1))
+        paths = bridges.forward_paths(bridge, lambda x, t: 0 * x, jax.random.key(1), x)
+        alpha, sigma = process.marginal(jnp.arange(1, steps + 1) / steps)
+        expected = jnp.sqrt(alpha**2 * 0.49 + sigma**2)
+        np.testing.assert_allclose(paths.std(axis=(1, 2)), expected, rtol=tol)
+
+
+@pytest.mark.parametrize(("sampler", "snr"), [("sde", 0.0), ("sde", 0.1), ("heun", 0.0)])
+def test_the_exact_policy_draws_from_the_conditional(process, sampler, snr):
+    """A linear policy, exact for a Gaussian series, plugged in as the network."""
+
+    def z(x, t, values):
+        alpha, sigma = process.marginal(t)
+        return process.diffusion(t) * gaussian.conditional_score(x, values, alpha, sigma)
+
+    data = gaussian.rows(4000)
+    policy = bridges.backward_policy(gaussian.exact(z), process, False)
+    k_prior, k_run = jax.random.split(jax.random.key(0))
+    batch = conditional.Batch(data.values, data.mask, ~data.mask, jnp.zeros((4000, 6)))
+    draws = bridges.draw_rows(
+        Bridge(process, 300 if sampler == "sde" else 40),
+        lambda x, t: policy({}, x, t, batch.cond),
+        lambda x, t: jnp.zeros_like(x),
+        k_run,
+        process.prior(k_prior, data.values.shape),
+        sampler=sampler,
+        snr=snr,
+    )
+    gaussian.check(draws, 0.06)
+
+
+def test_paths_equal_a_plain_loop():
+    """Both directions with both policies, on the noise that diffrax draws, by differences."""
+    bridge = Bridge(PROCESSES["ve"], 4)
+    x = jnp.ones((2, 3))
+
+    def run(z):
+        return bridges.forward_paths(bridge, z, jax.random.key(0), x)
+
+    free = run(lambda x, t: jnp.zeros_like(x))
+    noise = jnp.diff(jnp.concatenate([x[None], free]), axis=0)
+    steered = run(lambda x, t: bridges.like(t, x) * x)
+    state = x
+    for i in range(4):
+        after = jnp.asarray((i + 1) / 4)
+        rate = bridge.noise(after) ** 2 / bridge.process.diffusion(after)
+        state = state + rate * after * state / 4 + noise[i]
+        np.testing.assert_allclose(steered[i], state, rtol=1e-5, atol=1e-5)
+
+
+def test_training_finds_the_score_and_the_warm_up_shares_its_state():
+    """One weight: warm-up and bridge without forward policy have the same minimiser."""
+    process = processes.ve(0.5, 2.0)
+    data = gaussian.rows(64)._replace(
+        values=0.7 * jax.random.normal(jax.random.key(9), (64, 6, 1)),
+        mask=jnp.full((64, 6, 1), True),
+    )
+
+    def at(process):  # one weight cannot serve all times: scale it by what is right at each
+        def apply(params, x, t, cond, key=None):
+            variance = 0.49 + process.marginal(t)[1] ** 2
+            return -params["a"] * bridges.like(process.diffusion(t) / variance, x) * x
+
+        return Net(lambda key, x, t, cond: {"a": jnp.zeros(())}, apply)
+
+    options = {"scaled": False, "sde_steps": 10, "warmup": 0, "lr": 2e-2, "sgd_steps": 200}
+    method = csbi0(at(process), process, batch=256, cache=256, total=400, **options)
+    state = fit(method, jax.random.key(0), data, 2)
+    warm = csbi_warmup(at(process), None, process, scaled=False, lr=2e-2, sgd_steps=200)
+    first = fit(warm, jax.random.key(1), data, 2)
+    found = [float(s.backward.total["a"] / s.backward.mass) for s in (state, first)]
+    np.testing.assert_allclose(found, 1.0, atol=0.15)
+    assert jax.tree.structure(state) == jax.tree.structure(first)
+
+
+def test_the_forward_policy_pulls_towards_the_prior():
+    """Data wider than the prior: the forward policy learns to contract, and the draws follow."""
+    process = processes.ve(0.1, 0.5)
+    data = gaussian.rows(256)._replace(
+        values=jax.random.normal(jax.random.key(9), (256, 6, 1)),
+        mask=jnp.full((256, 6, 1), True),
+    )
+
+    def back(params, x, t, cond, key=None):
+        shift = params["b"][0] + params["b"][1] * bridges.like(t, x)
+        return -bridges.like(process.diffusion(t), x) * shift * x
+
+    def fore(params, x, t, cond, key=None):
+        shift = params["k"][0] + params["k"][1] * bridges.like(t, x)
+        return -bridges.like(process.diffusion(t), x) * shift * x
+
+    method = csbi(
+        Net(lambda key, x, t, cond: {"b": jnp.zeros(2)}, back),
+        Net(lambda key, x, t, cond: {"k": jnp.zeros(2)}, fore),
+        process,
+        scaled=False,
+        sde_steps=20,
+        warmup=0,
+        lr=0.02,
+        lr_forward=0.02,
+        sgd_steps=150,
+        refreshes=8,
+        batch=256,
+        cache=256,
+    )
+    state = fit(method, jax.random.key(0), data, 1)
+    bridge = Bridge(process, 20)
+    k = state.forward.total["k"] / state.forward.mass
+    paths = bridges.forward_paths(
+        bridge, lambda x, t: fore({"k": k}, x, t, ()), jax.random.key(1), data.values
+    )
+    free = bridges.forward_paths(bridge, lambda x, t: 0 * x, jax.random.key(1), data.values)
+    ends = [float(p[-1].std()) for p in (paths, free)]
+    # the prior has 0.49; without a forward policy the paths end at 1.11
+    assert abs(ends[0] - 0.49) < 0.5 * abs(ends[1] - 0.49)
+
+
+@pytest.mark.fast
+def test_wrong_options_are_refused():
+    net, process = linear(PROCESSES["ve"]), PROCESSES["ve"]
+    for wrong in ({"sampler": "euler"}, {"probe": "uniform"}, {"sde_steps": 0}, {"probes": 0}):
+        with pytest.raises(OptionError, match="expected"):
+            csbi0(net, process, **wrong)
