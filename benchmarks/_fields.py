@@ -6,7 +6,7 @@ Everything is linear and Gaussian, so the best possible error under any mask is 
 import numpy as np
 
 
-def modes(size: int, frames: int, wind: tuple[float, float], cut: float = 5.5) -> np.ndarray:
+def modes(size: int, frames: int, wind: tuple[float, float], cut: float = 6.5) -> np.ndarray:
     """`(frames * size * size, modes)`: what each Fourier mode of the first frame makes of the film.
 
     The field is `modes @ z` with standard normal `z`, of variance 1 everywhere.

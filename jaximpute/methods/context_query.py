@@ -229,8 +229,9 @@ def context_query(
         value, gradient = jax.value_and_grad(loss)(state.params)
         updates, opt = optimiser.update(gradient, state.opt, state.params)
         params = optax.apply_updates(state.params, updates)
-        average = ema((state.total, state.mass), (params, jnp.ones_like(state.mass)), decay)
-        return Learner(params, *average, opt), value
+        now = (params, jnp.ones_like(state.mass))
+        summed, mass = ema((state.total, state.mass), now, decay)
+        return Learner(params, summed, mass, opt), value
 
     def step(
         key: PRNGKey, state: ContextQueryState, data: Observed
