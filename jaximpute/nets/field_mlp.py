@@ -20,7 +20,6 @@ class FieldMLP(nnx.Module):
         self.inside = nnx.Linear(2 * size, width, rngs=rngs)
         self.embed = nnx.Linear(width, width, rngs=rngs)
         self.blocks = nnx.List([Block(width, rngs) for _ in range(layers)])
-        self.norm = nnx.LayerNorm(width, rngs=rngs)
         self.outside = nnx.Linear(width, size, kernel_init=nnx.initializers.zeros, rngs=rngs)
 
     def __call__(self, x, t, context):
@@ -29,7 +28,7 @@ class FieldMLP(nnx.Module):
         h = self.inside(jnp.concatenate(flat, axis=-1))
         for block in self.blocks:
             h = block(h, c)
-        return self.outside(self.norm(h)).reshape(x.shape)
+        return self.outside(h).reshape(x.shape)
 
 
 def field_mlp(event: tuple[int, ...], *, width: int = 256, layers: int = 2) -> Net:
