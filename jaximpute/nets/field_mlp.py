@@ -7,8 +7,26 @@ import jax.numpy as jnp
 from flax import nnx
 
 from jaximpute.nets.contract import from_nnx
-from jaximpute.nets.mlp import Block, time_features
+from jaximpute.nets.mlp import time_features
 from jaximpute.types import Net
+
+
+class Block(nnx.Module):
+    """A residual layer that the time scales and shifts.
+
+    It has no normalisation: how large the values shown are says how large the answer should be.
+    """
+
+    def __init__(self, width: int, rngs: nnx.Rngs):
+        self.modulation = nnx.Linear(
+            width, 2 * width, kernel_init=nnx.initializers.zeros, rngs=rngs
+        )
+        self.up = nnx.Linear(width, width, rngs=rngs)
+        self.down = nnx.Linear(width, width, rngs=rngs)
+
+    def __call__(self, h, c):
+        scale, shift = jnp.split(self.modulation(c), 2, axis=-1)
+        return h + self.down(jax.nn.silu(self.up(h * (1 + scale) + shift)))
 
 
 class FieldMLP(nnx.Module):
