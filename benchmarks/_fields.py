@@ -6,7 +6,9 @@ Everything is linear and Gaussian, so the best possible error under any mask is 
 import numpy as np
 
 
-def modes(size: int, frames: int, wind: tuple[float, float], cut: float = 5.5) -> np.ndarray:
+def modes(
+    size: int, frames: int, wind: tuple[float, float], cut: float = 6.5, slope: float = 1.0
+) -> np.ndarray:
     """`(frames * size * size, modes)`: what each Fourier mode of the first frame makes of the film.
 
     The field is `modes @ z` with standard normal `z`, of variance 1 everywhere.
@@ -20,7 +22,7 @@ def modes(size: int, frames: int, wind: tuple[float, float], cut: float = 5.5) -
     t, y, x = np.meshgrid(np.arange(frames), np.arange(size), np.arange(size), indexing="ij")
     place_y, place_x = y - wind[0] * t, x - wind[1] * t
     angle = 2 * np.pi / size * (place_y[..., None] * ky + place_x[..., None] * kx)
-    strength = np.tile(1 / radius, 2)
+    strength = np.tile(radius**-slope, 2)
     film = np.concatenate([np.cos(angle), np.sin(angle)], axis=-1) * strength
     return (film / np.sqrt((strength**2).sum() / 2)).reshape(-1, 2 * half.sum())
 

@@ -128,7 +128,7 @@ def _near(context: Bool[Array, "n *event"], reach: int) -> Bool[Array, "n *event
 
 def _depth(seen: np.ndarray) -> int:
     """The median distance, in pixels, from a missing place to the nearest observed one, less 1."""
-    holes = ~seen.any(axis=(*range(1, seen.ndim - 3), seen.ndim - 1))
+    holes = np.asarray(~seen.any(axis=(*range(1, seen.ndim - 3), seen.ndim - 1)))
     holes = holes[~holes.all(axis=(1, 2))]  # nothing bounds these
     total, deep = int(holes.sum()), 0
     while total and np.sum(inner := _shrink(holes)) * 2 > total:
@@ -145,7 +145,7 @@ def _shrink(holes: np.ndarray) -> np.ndarray:
 
 def _message(bad: np.ndarray, seen: np.ndarray, total: int, reach: int) -> str:
     listed = ", ".join(str(tuple(int(i) for i in place)) for place in bad[:5])
-    never = int((~seen.any(axis=0))[tuple(bad.T)].sum())
+    never = int(np.asarray(~seen.any(axis=0))[tuple(bad.T)].sum())
     why = (
         f"{never} of them are observed in no sample: leave them out with `where`"
         if never

@@ -112,6 +112,7 @@ class Process(NamedTuple):
 # the leaves of `info` carry a leading axis over the chunk.
 Hook: TypeAlias = Callable[[int, State, Info], bool]
 
-# `(key, mask) -> (context, query)`, two disjoint parts of the observed entries: what a conditional
-# model is shown and what it must answer for. See `jaximpute.splits`.
+# `(key, mask) -> (context, query)`, two parts of the observed entries: what a conditional model is
+# shown and what it must answer for. Disjoint in `jaximpute.splits`; `jaximpute.partitions` has
+# those of fields.
 Split: TypeAlias = Callable[[PRNGKey, jax.Array], tuple[jax.Array, jax.Array]]

@@ -173,7 +173,7 @@ def multi_step(
 
     x = model.process.prior(k_start, imputed.shape).astype(imputed.dtype)
     x, _ = jax.lax.scan(one, x, (times[:-1], times[1:], jax.random.split(k_steps, steps)))
-    _, total = jax.lax.scan(
+    total, _ = jax.lax.scan(
         lambda total, k: (total + answer(model, x, delta, mask_like(k)), None),
         jnp.zeros_like(x),
         jax.random.split(k_last, members),

@@ -229,19 +229,23 @@ def context_query(
         value, gradient = jax.value_and_grad(loss)(state.params)
         updates, opt = optimiser.update(gradient, state.opt, state.params)
         params = optax.apply_updates(state.params, updates)
-        average = ema((state.total, state.mass), (params, jnp.ones_like(state.mass)), decay)
-        return Learner(params, *average, opt), value
+        now = (params, jnp.ones_like(state.mass))
+        summed, mass = ema((state.total, state.mass), now, decay)
+        return Learner(params, summed, mass, opt), value
 
     def step(
         key: PRNGKey, state: ContextQueryState, data: Observed
     ) -> tuple[ContextQueryState, Info]:
-        trained, keys = state.learner, jax.random.split(key, sgd_steps)
+        def one(trained, i):
+            return descend(trained, jax.random.fold_in(key, i), data)
+
+        trained = state.learner
         if scan and sgd_steps > 1:
-            trained, losses = jax.lax.scan(lambda s, k: descend(s, k, data), trained, keys)
+            trained, losses = jax.lax.scan(one, trained, jnp.arange(sgd_steps))
             return state._replace(learner=trained), Info(losses.mean(), {})
         total_loss = jnp.zeros((), data.values.dtype)
         for i in range(sgd_steps):
-            trained, value = descend(trained, keys[i], data)
+            trained, value = one(trained, i)
             total_loss = total_loss + value
         return state._replace(learner=trained), Info(total_loss / sgd_steps, {})
 

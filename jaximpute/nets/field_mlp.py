@@ -7,8 +7,26 @@ import jax.numpy as jnp
 from flax import nnx
 
 from jaximpute.nets.contract import from_nnx
-from jaximpute.nets.mlp import Block, time_features
+from jaximpute.nets.mlp import time_features
 from jaximpute.types import Net
+
+
+class Block(nnx.Module):
+    """A residual layer that the time scales and shifts.
+
+    It has no normalisation: how large the values shown are says how large the answer should be.
+    """
+
+    def __init__(self, width: int, rngs: nnx.Rngs):
+        self.modulation = nnx.Linear(
+            width, 2 * width, kernel_init=nnx.initializers.zeros, rngs=rngs
+        )
+        self.up = nnx.Linear(width, width, rngs=rngs)
+        self.down = nnx.Linear(width, width, rngs=rngs)
+
+    def __call__(self, h, c):
+        scale, shift = jnp.split(self.modulation(c), 2, axis=-1)
+        return h + self.down(jax.nn.silu(self.up(h * (1 + scale) + shift)))
 
 
 class FieldMLP(nnx.Module):
@@ -20,7 +38,6 @@ class FieldMLP(nnx.Module):
         self.inside = nnx.Linear(2 * size, width, rngs=rngs)
         self.embed = nnx.Linear(width, width, rngs=rngs)
         self.blocks = nnx.List([Block(width, rngs) for _ in range(layers)])
-        self.norm = nnx.LayerNorm(width, rngs=rngs)
         self.outside = nnx.Linear(width, size, kernel_init=nnx.initializers.zeros, rngs=rngs)
 
     def __call__(self, x, t, context):
@@ -29,7 +46,7 @@ class FieldMLP(nnx.Module):
         h = self.inside(jnp.concatenate(flat, axis=-1))
         for block in self.blocks:
             h = block(h, c)
-        return self.outside(self.norm(h)).reshape(x.shape)
+        return self.outside(h).reshape(x.shape)
 
 
 def field_mlp(event: tuple[int, ...], *, width: int = 256, layers: int = 2) -> Net:

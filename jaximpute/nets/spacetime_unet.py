@@ -154,7 +154,7 @@ class SpaceTimeUNet(nnx.Module):
         self.embed = nnx.Linear(width, embedding, rngs=rngs)
         self.embed_again = nnx.Linear(embedding, embedding, rngs=rngs)
         self.inside = SpaceConv(2 * event[-1], width, 7, dtype, rngs)
-        self.first_time = Attention(width, *heads, "time", dtype, rngs)
+        self.first_time = Attention(width, heads[0], heads[1], "time", dtype, rngs)
         rest = (embedding, "linear", heads, dtype, checkpoint, rngs)
         self.down = nnx.List(
             [Level(a, b, *rest) for a, b in zip([width, *widths[:-1]], widths, strict=True)]

@@ -137,7 +137,7 @@ def _split(partition: str, ratio: Any, query: Any, grid: tuple[int, int], shared
     ratio = tuple(ratio) if isinstance(ratio, list | tuple) else ratio
     # an all-or-one rule has no share of its own
     whole = query if isinstance(query, str) else "all"
-    makers = {
+    makers: dict[str, Callable[[], Split]] = {
         "mixed": lambda: partitions.mixed(
             partitions.block(grid, query=whole),
             partitions.own(query=whole),
@@ -184,5 +184,6 @@ def _net(
     wide = width or 8 * round(defaults[net] * factor / 8)
     if net == "unet":
         return nets.field_unet(event, width=wide, loops=loops)
-    make = {"mlp": nets.field_mlp, "fno": nets.fno, "spacetime": nets.spacetime_unet}[net]
-    return make(event, width=wide)
+    if net == "mlp":
+        return nets.field_mlp(event, width=wide)
+    return (nets.fno if net == "fno" else nets.spacetime_unet)(event, width=wide)

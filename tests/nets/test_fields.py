@@ -28,7 +28,7 @@ def test_networks_hear_values_context_and_time(name, key):
     net = NETS[name](EVENT)
     x = jax.random.normal(key, (2, *EVENT))
     t, context = jnp.array([1e-3, 0.5]), jnp.ones_like(x)
-    params = net.init(jax.random.key(1), x, t, (context,))
+    params = jax.jit(net.init)(jax.random.key(1), x, t, (context,))
     apply = jax.jit(net.apply)
     np.testing.assert_array_equal(apply(params, x, t, (context,)), 0)
     params = moved(params)
@@ -43,7 +43,8 @@ def test_networks_hear_values_context_and_time(name, key):
     ):
         assert np.abs(other - out)[0].max() > 1e-5
     # rows do not mix
-    np.testing.assert_allclose(apply(params, x[1:], t[1:], (context[1:],)), out[1:], atol=1e-4)
+    alone = apply(params, x.at[0].set(0), t, (context,))
+    np.testing.assert_allclose(alone[1], out[1], rtol=1e-4, atol=1e-4)
 
 
 def test_a_network_is_the_same_in_loops(key):
@@ -53,10 +54,9 @@ def test_a_network_is_the_same_in_loops(key):
         net, twin = (
             field_unet(EVENT, width=8, levels=2, padding=padding, loops=b) for b in (False, True)
         )
-        params = moved(net.init(jax.random.key(1), x, t, cond))
-        np.testing.assert_allclose(
-            net.apply(params, x, t, cond), twin.apply(params, x, t, cond), rtol=1e-4, atol=1e-4
-        )
+        params = moved(jax.jit(net.init)(jax.random.key(1), x, t, cond))
+        one, other = (jax.jit(n.apply)(params, x, t, cond) for n in (net, twin))
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
 
 
 def test_periodic_padding_moves_with_the_field(key):
@@ -67,16 +67,15 @@ def test_periodic_padding_moves_with_the_field(key):
 
 
 def test_the_released_size_and_half_precision(key):
-    event = (5, 16, 16, 1)
+    event = (2, 4, 4, 1)
     x, t = jax.random.normal(key, (1, *event)), jnp.full(1, 0.1)
-    net = spacetime_unet(event)
-    params = jax.eval_shape(net.init, jax.random.key(0), x, t, (x,))
+    params = jax.eval_shape(spacetime_unet(event).init, jax.random.key(0), x, t, (x,))
     size = sum(leaf.size for leaf in jax.tree.leaves(params))
     assert 1.0e6 < size < 1.6e6, size
     small = {"width": 8, "multipliers": (1, 2)}
     whole, half = (spacetime_unet(event, **small, half=b) for b in (False, True))
-    weights = moved(whole.init(jax.random.key(0), x, t, (x,)))
-    exact, rough = (n.apply(weights, x, t, (x,)) for n in (whole, half))
+    weights = moved(jax.jit(whole.init)(jax.random.key(0), x, t, (x,)))
+    exact, rough = (jax.jit(n.apply)(weights, x, t, (x,)) for n in (whole, half))
     assert rough.dtype == x.dtype
     error = float(jnp.linalg.norm(rough - exact) / jnp.linalg.norm(exact))
     assert 0 < error < 0.05
@@ -87,9 +86,9 @@ def test_checkpoints_do_not_change_gradients(key):
     x, t = jax.random.normal(key, (1, *event)), jnp.full(1, 0.1)
     small = {"width": 8, "multipliers": (1, 2)}
     plain, saved = (spacetime_unet(event, **small, checkpoint=b) for b in (False, True))
-    params = moved(plain.init(jax.random.key(0), x, t, (x,)))
+    params = moved(jax.jit(plain.init)(jax.random.key(0), x, t, (x,)))
     one, other = (
-        jax.grad(lambda p, net=net: (net.apply(p, x, t, (x,)) ** 2).sum())(params)
+        jax.jit(jax.grad(lambda p, net=net: (net.apply(p, x, t, (x,)) ** 2).mean()))(params)
         for net in (plain, saved)
     )
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-3), one, other)
@@ -99,7 +98,8 @@ def test_images_are_fields_of_one_frame(key):
     x, t = jax.random.normal(key, (1, 6, 6, 3)), jnp.full(1, 0.1)
     for name, make in NETS.items():
         net = make((6, 6, 3))
-        out = net.apply(net.init(jax.random.key(0), x, t, (x,)), x, t, (x,))
+        params = jax.eval_shape(net.init, jax.random.key(0), x, t, (x,))
+        out = jax.eval_shape(net.apply, params, x, t, (x,))
         assert out.shape == x.shape, name
     with pytest.raises(OptionError, match="expected"):
         field_unet((6, 6))
