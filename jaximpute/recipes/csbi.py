@@ -11,12 +11,13 @@ from jaximpute.types import Observed
 PRESETS: dict[str, dict[str, Any]] = {
     "fast": {"steps": 1, "warmup": 800},
     "balanced": {},
-    "best": {"steps": 10, "warmup": 12000, "width": 64, "layers": 4, "heads": 8},
+    "best": {"steps": 10, "warmup": 12000, "warmup_lr": 1e-3, "width": 64, "layers": 4, "heads": 8},
     # appendix C.5: 40 stages of 480 iterations, paths drawn anew every 80
     "paper": {
         "steps": 40,
         "warmup": 6000,
         "warmup_batch": 64,
+        "warmup_lr": 1e-3,
         "refreshes": 6,
         "sgd_steps": 80,
         "batch": 64,
@@ -60,6 +61,8 @@ def csbi(
     split: str = "random",
     horizon: int = 1,
     warmup: int = 3000,
+    warmup_batch: int = 16,
+    warmup_lr: float = 2e-3,
     refreshes: int = 2,
     sgd_steps: int = 40,
     sampler: str = "heun",
@@ -87,6 +90,8 @@ def csbi(
             `mix` (one of the two), `block` or `forecast`.
         horizon: steps asked for by `forecast`.
         warmup: steps of score matching before the first round.
+        warmup_batch: rows in a batch of them.
+        warmup_lr: their first learning rate.
         refreshes: times that the paths are drawn anew in a round.
         sgd_steps: steps of each policy on each of these.
         sampler: `sde`, `heun` or `tsit5`.
@@ -120,6 +125,8 @@ def csbi(
         split=made.split,
         times=times,
         warmup=warmup,
+        warmup_batch=warmup_batch,
+        warmup_lr=warmup_lr,
         total=max(steps * refreshes * sgd_steps, 1),
         refreshes=refreshes,
         sgd_steps=sgd_steps,
