@@ -9,9 +9,10 @@ from typing import Any
 from jaximpute._version import __version__
 
 _NAMES = {
-    # the four calls most users need
+    # the five calls most users need
     "impute": "jaximpute.api",
     "impute_many": "jaximpute.multiple",
+    "forecast": "jaximpute.forecasting",
     "evaluate": "jaximpute.evaluation",
     "Imputer": "jaximpute.estimators",
     # data and types

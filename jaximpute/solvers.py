@@ -138,8 +138,8 @@ def langevin(score: Field, *, snr: Scalar = 0.1, steps: int = 1) -> Project:
         return jnp.sqrt(jnp.sum(v**2, axis=tuple(range(1, v.ndim)))).mean()
 
     def correct(key: PRNGKey, t: Float[Array, ""], x: jax.Array) -> jax.Array:
-        def once(x, k):
-            noise = jax.random.normal(k, x.shape, x.dtype)
+        def once(x, i):
+            noise = jax.random.normal(jax.random.fold_in(key, i), x.shape, x.dtype)
             gradient = score(x, t)
             tiny = jnp.finfo(x.dtype).tiny
             size = 2 * (snr * norm(noise) / jnp.maximum(norm(gradient), tiny)) ** 2
@@ -147,7 +147,7 @@ def langevin(score: Field, *, snr: Scalar = 0.1, steps: int = 1) -> Project:
             size = jnp.where(norm(gradient) > 0, size, 0)
             return x + size * gradient + jnp.sqrt(2 * size) * noise, None
 
-        return jax.lax.scan(once, x, jax.random.split(key, steps))[0]
+        return jax.lax.scan(once, x, jnp.arange(steps))[0]
 
     return correct
 

@@ -20,3 +20,10 @@ jax.config.update("jax_debug_key_reuse", True)
 @pytest.fixture
 def key():
     return jax.random.key(0)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _forget_programs():
+    """Thousands of compiled programs in one process end in a crash of the compiler."""
+    yield
+    jax.clear_caches()

@@ -181,15 +181,14 @@ def reverse(noise_in, key: PRNGKey, x: jax.Array, kept: np.ndarray, steps: int |
     path = np.unique(np.round(np.linspace(0, last, (steps or last) + 1)).astype(int))[::-1]
 
     def back(x, now):
-        t, s, key = now
+        t, s, i = now
         signal, before = jnp.asarray(kept)[t], jnp.asarray(kept)[s]
         clean = (x - jnp.sqrt(1 - signal) * noise_in(x, t)) / jnp.sqrt(signal)
         ratio = signal / before  # of signal kept from s to t
         mean = jnp.sqrt(before) * (1 - ratio) * clean + jnp.sqrt(ratio) * (1 - before) * x
         spread = jnp.sqrt((1 - before) * (1 - ratio) / (1 - signal))
-        noise = jax.random.normal(key, x.shape, x.dtype)
+        noise = jax.random.normal(jax.random.fold_in(key, i), x.shape, x.dtype)
         return mean / (1 - signal) + spread * noise, None  # before is 1 at the end: no noise
 
-    keys = jax.random.split(key, len(path) - 1)
-    steps_ = (jnp.asarray(path[:-1].copy()), jnp.asarray(path[1:].copy()), keys)
-    return jax.lax.scan(back, x, steps_)[0]
+    moves = jnp.asarray(path[:-1].copy()), jnp.asarray(path[1:].copy()), jnp.arange(len(path) - 1)
+    return jax.lax.scan(back, x, moves)[0]

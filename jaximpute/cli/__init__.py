@@ -6,6 +6,7 @@ import typer
 
 from jaximpute._version import __version__
 from jaximpute.cli.evaluate import evaluate
+from jaximpute.cli.forecast import forecast
 from jaximpute.cli.impute import impute
 from jaximpute.cli.inspect import inspect
 from jaximpute.cli.methods import methods
@@ -20,7 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (impute, evaluate, simulate, inspect, methods):
+for command in (impute, forecast, evaluate, simulate, inspect, methods):
     app.command()(command)
 
 

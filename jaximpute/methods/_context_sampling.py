@@ -162,20 +162,21 @@ def multi_step(
     times = jnp.linspace(1.0, jnp.asarray(delta, jnp.float32), steps + 1)
 
     def one(x, now):
-        s, t, k = now
+        s, t, i = now
         (alpha, sigma), (alpha_t, sigma_t) = model.process.marginal(s), model.process.marginal(t)
         weight = imputation_weight(s, power)
-        estimate = (1 - weight) * answer(model, x, s, mask_like(k)) + weight * imputed
+        estimate = (1 - weight) * answer(
+            model, x, s, mask_like(jax.random.fold_in(k_steps, i))
+        ) + weight * imputed
         target = masking.clamp(estimate, data)
         noise = jnp.clip((x - alpha * target) / sigma, -LARGEST_NOISE, LARGEST_NOISE)
         ratio = alpha_t / alpha
         return (ratio * x + (sigma_t - sigma * ratio) * noise).astype(x.dtype), None
 
     x = model.process.prior(k_start, imputed.shape).astype(imputed.dtype)
-    x, _ = jax.lax.scan(one, x, (times[:-1], times[1:], jax.random.split(k_steps, steps)))
-    total, _ = jax.lax.scan(
-        lambda total, k: (total + answer(model, x, delta, mask_like(k)), None),
-        jnp.zeros_like(x),
-        jax.random.split(k_last, members),
-    )
-    return total / members
+    x, _ = jax.lax.scan(one, x, (times[:-1], times[1:], jnp.arange(steps)))
+
+    def member(total, i):
+        return total + answer(model, x, delta, mask_like(jax.random.fold_in(k_last, i))), None
+
+    return jax.lax.scan(member, jnp.zeros_like(x), jnp.arange(members))[0] / members

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from jaximpute import loop, registry
+from jaximpute.draws import draw_many
 from tests.contract.cases import CASES, awkward, build
 
 # a method is built and fitted once per case: most of the time here is compilation
@@ -21,6 +22,8 @@ _PARAMS = [
 def case(request):
     name, kind = request.param
     if request.param not in _fitted:
+        _fitted.clear()  # the tests of a case come together
+        jax.clear_caches()
         data = awkward(kind)
         plan = build(name, kind, data)
         state = loop.fit(plan.method, jax.random.key(0), data, plan.steps, chunk=1)
@@ -104,6 +107,17 @@ def test_vmap_over_keys(case):
     one = loop.fit(plan.method, key, data, 1, chunk=1)
     second = jax.tree.map(lambda leaf: leaf[1], _numbers(many))
     chex.assert_trees_all_close(second, _numbers(one), rtol=2e-3, atol=2e-3)
+
+
+def test_many_draws_differ_where_nothing_is_observed(case):
+    _, plan, data, state = case
+    if plan.method.tag != "draws" or plan.method.sample is None:
+        pytest.skip("no method that draws")
+    draws = np.asarray(draw_many(plan.method, jax.random.key(2), state, data, 2))
+    assert np.isfinite(draws).all()
+    np.testing.assert_array_equal(draws[0][data.mask], draws[1][data.mask])
+    missing = ~np.asarray(data.mask) & _rows(np.asarray(data.weight) > 0, data)
+    assert (draws[0] != draws[1])[missing].mean() > 0.5
 
 
 def test_padding_rows_are_inert(case):

@@ -1,0 +1,79 @@
+"""`jaximpute forecast`: what may follow a series, with intervals."""
+
+from typing import Annotated
+
+import typer
+
+from jaximpute.cli import settings
+from jaximpute.cli.common import Debug, File, Force, Missing, Quiet, keep_compiled, reported, say
+
+
+def forecast(
+    file: File,
+    time: Annotated[str, typer.Option(help="Column of time stamps.")],
+    horizon: Annotated[int, typer.Option(help="Steps to forecast.")],
+    output: Annotated[
+        str, typer.Option("--output", "-o", help="Where to write, by suffix; CSV on stdout.")
+    ] = "-",
+    draws: Annotated[int, typer.Option(help="Random futures behind the intervals.")] = 100,
+    interval: Annotated[float, typer.Option(help="Coverage of the intervals.")] = 0.9,
+    method: Annotated[str, typer.Option(help="A method that draws; auto picks one.")] = "auto",
+    context: Annotated[int, typer.Option(help="Steps of the past in a window.")] = 48,
+    preset: Annotated[str, typer.Option(help="fast, balanced, best, or paper.")] = "balanced",
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="An option of the method."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+    plot: Annotated[
+        str | None, typer.Option(metavar="PNG", help="Draw the end of the series and the forecast.")
+    ] = None,
+    missing: Missing = None,
+    force: Force = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Draw the steps after the last one: their median, and columns NAME_low and NAME_high."""
+    with reported(debug):
+        import pandas as pd
+
+        from jaximpute import forecasting, plots
+        from jaximpute.data import files
+
+        files.check_table(output, force=force)
+        if plot is not None:
+            plots.check(plot, force=force)
+        table = files.read_file(file, missing or []).table
+        table = table if isinstance(table, pd.DataFrame) else table.to_pandas()
+        keep_compiled()
+        found = forecasting.forecast(
+            table,
+            horizon,
+            method,
+            draws,
+            time=time,
+            level=interval,
+            context=context,
+            seed=seed,
+            preset=preset,
+            progress=not quiet,
+            **settings.parse_options(assignments or []),
+        )
+        channels = [name for name in found.median.columns if name != time]
+        wide = found.median.copy()
+        for name in channels:
+            wide[f"{name}_low"], wide[f"{name}_high"] = found.low[name], found.high[name]
+        files.write_file(files.Sheet(wide, None), output, force=force)
+        if plot is not None:
+            recent = forecasting.extend(table, horizon, time).iloc[-(3 * context + horizon) :]
+            ends = [recent.copy() for _ in range(3)]
+            parts = (found.median, found.low, found.high)
+            for end, part in zip(ends, parts, strict=True):
+                end.iloc[-horizon:] = part.to_numpy()
+            after, low, high = ends
+            plots.save(
+                plots.plot_imputation(recent, after, time=time, band=(low, high)), plot, force=force
+            )
+        if not quiet:
+            where = "stdout" if output == "-" else output
+            say(f"forecast {horizon} steps with '{found.report['method']}': {where}")
