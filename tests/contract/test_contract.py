@@ -18,7 +18,7 @@ _PARAMS = [
 ]
 
 
-@pytest.fixture(params=_PARAMS)
+@pytest.fixture(params=_PARAMS, scope="module")
 def case(request):
     name, kind = request.param
     if request.param not in _fitted:
