@@ -130,7 +130,7 @@ def mine(
     Example:
         >>> import jax, jax.numpy as jnp
         >>> x = jax.random.normal(jax.random.key(0), (500, 1))
-        >>> found = mine(jax.random.key(1), x, x > 0, width=50)  # the sign: log 2 nats
+        >>> found = mine(jax.random.key(1), x, x > 0, width=50, lr=0.02)  # the sign: log 2 nats
         >>> bool(0.4 < found < 0.75)
         True
 
