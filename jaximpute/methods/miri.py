@@ -69,20 +69,20 @@ def miri(
     the rows one round before (Theorem 1). `fill` returns that one draw for each row; `sample`
     starts any rows from new guesses and solves the ODE under the kept fields, in their order.
 
-    Departures from the printed paper, and why (the preset `paper` undoes those marked *):
-        * \* `restart`: each round's flow begins at new guesses, not at the completion before.
+    Departures from the printed paper, and why (the preset `paper` undoes those marked (p)):
+        * (p) `restart`: each round's flow begins at new guesses, not at the completion before.
           Proposition 2 fixes the law of what comes out, not of what goes in. A network sees each
           completion many times and each guess once; flows from the completions learn those rows by
           heart and do not carry over to others (housing, 40 % missing: RMSE 0.87 of the rows
           themselves, 2.6 of rows begun anew).
-        * \* `targets`: the loss counts only entries that are observed in :math:`X_1`. Otherwise a
+        * (p) `targets`: the loss counts only entries that are observed in :math:`X_1`. Otherwise a
           row's own completion is among its targets, and is learned instead of the data. If values
           are missing at random both have the same minimum once data and mask are independent.
-        * \* `warm`: a round goes on from the field before. Targets change little between rounds.
-        * \* A cosine schedule within a round, a narrower network, fewer steps.
-        * \* `clip` keeps the ODE within each column's observed range, where a few rows otherwise
+        * (p) `warm`: a round goes on from the field before. Targets change little between rounds.
+        * (p) A cosine schedule within a round, a narrower network, fewer steps.
+        * (p) `clip` keeps the ODE within each column's observed range, where a few rows otherwise
           fly off.
-        * \* Heun's rule with few steps, in place of a hundred of Euler's.
+        * (p) Heun's rule with few steps, in place of a hundred of Euler's.
         * Times are spread evenly over a batch: each is uniform, and their mean varies less.
 
     Args:
