@@ -8,7 +8,6 @@ class Entry(NamedTuple):
 
     Attributes:
         summary: one line for humans.
-        kinds: the kinds of data it takes: `table`, `series`, `image`.
         kinds: the kinds of data it takes: `table`, `series`, `image`, `field`.
         tag: what a completion is: `point`, `mean` or `draws`.
         inductive: whether it completes rows it was not given.
@@ -16,6 +15,7 @@ class Entry(NamedTuple):
         recipe: `module:function`, which sets a factory up for given data: it takes
             `(data, *, kind, times, **options)` and returns a `Plan`. The `PRESETS` of its module
             hold options by preset; the defaults are `balanced`.
+        settled: arguments of the factory that the recipe settles, and so no options.
     """
 
     summary: str
@@ -24,10 +24,12 @@ class Entry(NamedTuple):
     inductive: bool
     factory: str
     recipe: str | None = None
+    settled: tuple[str, ...] = ()
 
 
 _TABLE, _SERIES, _BOTH = ("table",), ("series",), ("table", "series")
 _SPACE = ("image", "field")
+_FIELD_SETTLED = ("feeds", "sgd_steps", "scan", "sampler_net")
 
 METHODS: dict[str, Entry] = {
     "mean": Entry(
@@ -216,6 +218,7 @@ METHODS: dict[str, Entry] = {
         True,
         "jaximpute.methods.miri:miri",
         "jaximpute.recipes.miri:miri",
+        ("rounds",),
     ),
     "miri_mean": Entry(
         "the mean of several of MIRI's draws",
@@ -224,6 +227,7 @@ METHODS: dict[str, Entry] = {
         True,
         "jaximpute.methods.miri:miri",  # whose options it takes
         "jaximpute.recipes.miri:miri_mean",
+        ("rounds",),
     ),
     "context_query": Entry(
         "context-query diffusion (Zhou et al., 2026): fields learned from incomplete samples",
@@ -232,6 +236,7 @@ METHODS: dict[str, Entry] = {
         True,
         "jaximpute.methods.context_query:context_query",
         "jaximpute.recipes.context_query:context_query",
+        _FIELD_SETTLED,
     ),
     "context_query_draws": Entry(
         "draws of context-query diffusion, in many steps (its Algorithm 4)",
@@ -240,6 +245,7 @@ METHODS: dict[str, Entry] = {
         True,
         "jaximpute.methods.context_query:context_query",
         "jaximpute.recipes.context_query_draws:context_query_draws",
+        _FIELD_SETTLED,
     ),
     "ambientdiff": Entry(
         "AmbientDiff (Daras et al., 2023): fields learned under a further corruption by pixels",
@@ -248,6 +254,7 @@ METHODS: dict[str, Entry] = {
         True,
         "jaximpute.methods.context_query:context_query",
         "jaximpute.recipes.ambientdiff:ambientdiff",
+        _FIELD_SETTLED,
     ),
     "diffusion": Entry(
         "draws of a reverse diffusion under the same kind of score, which SPIRIT argues against",

@@ -57,7 +57,7 @@ def options(name: str) -> dict[str, inspect.Parameter]:
     merged: dict[str, inspect.Parameter] = {}
     for path in found_in:
         for key, parameter in inspect.signature(_load(path)).parameters.items():
-            if parameter.kind is parameter.KEYWORD_ONLY and key not in _GIVEN:
+            if parameter.kind is parameter.KEYWORD_ONLY and key not in _GIVEN + found.settled:
                 merged.setdefault(key, parameter)
     return merged
 

@@ -5,6 +5,7 @@ import pytest
 
 import jaximpute as ji
 from jaximpute import registry
+from tests.contract.cases import SMALL, awkward
 
 pytestmark = pytest.mark.fast
 DATA = ji.Observed(jnp.zeros((6, 2)), jnp.full((6, 2), True), jnp.ones(6))
@@ -38,6 +39,15 @@ def test_every_default_is_a_value_its_option_takes(name):
     for key, parameter in registry.options(name).items():
         assert parameter.default is not parameter.empty, key
         registry._check_type(name, parameter, parameter.default)
+
+
+@pytest.mark.parametrize("name", registry.names())
+def test_every_option_can_be_given(name):
+    kind = registry.entry(name).kinds[0]
+    data, small = awkward(kind), SMALL.get(name, {})
+    for key, parameter in registry.options(name).items():
+        given = {key: parameter.default, **small}
+        registry.build(name, data, kind=kind, preset="fast", options=given)
 
 
 @pytest.mark.parametrize("name", registry.names())

@@ -29,11 +29,10 @@ def average(method: Method, *, draws: int) -> Method:
     draw = method.sample
 
     def sample(key: PRNGKey, state: State, data: Observed) -> jax.Array:
-        def add(total, k):
-            return total + draw(k, state, data), None
+        def add(total, i):
+            return total + draw(jax.random.fold_in(key, i), state, data), None
 
-        keys = jax.random.split(key, draws)
-        total, _ = jax.lax.scan(add, jnp.zeros_like(data.values), keys)
+        total, _ = jax.lax.scan(add, jnp.zeros_like(data.values), jnp.arange(draws))
         return masking.clamp(total / draws, data)
 
     def fill(state: State, data: Observed) -> jax.Array:

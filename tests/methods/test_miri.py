@@ -303,7 +303,7 @@ def test_the_number_of_learning_steps_is_not_in_the_program():
 def test_more_steps_are_taken_and_lower_the_loss():
     _, data = table(jax.random.key(0), n=100)
     losses = {}
-    for n in (1, 2, 300):
+    for n in (1, 2, 1000):
         method = small(sgd_steps=n)
         _, info = jax.jit(method.step)(
             jax.random.key(1), method.init(jax.random.key(0), data), data
@@ -312,7 +312,7 @@ def test_more_steps_are_taken_and_lower_the_loss():
         assert 0 <= info.metrics["dependence"] <= 1
         assert info.metrics["mmd"] >= 0
     assert all(np.isfinite(value) for value in losses.values())
-    assert losses[300] < losses[1]
+    assert losses[1000] < 0.8 * losses[2]
 
 
 @pytest.mark.fast
