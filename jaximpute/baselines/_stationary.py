@@ -15,6 +15,7 @@ from jaximpute.types import PRNGKey
 RIDGES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 _START = 1e-3  # the ridge until one is chosen
 _SAMPLED = 64  # windows, at most, from which averages over windows are estimated
+_SCORED = 512  # and on which the ridge is chosen: with few, by chance
 
 
 class Stationary(NamedTuple):
@@ -50,7 +51,12 @@ def fit(
     key_hide, key_ridge, key_passes = jax.random.split(key, 3)
     hidden = mask & jax.random.bernoulli(key_hide, 0.05, mask.shape)
     length, ridges = block + 2 * context, jnp.asarray(RIDGES, x.dtype)
-    windows = _some_windows(key_ridge, x, weight, length)
+    windows = _some_windows(key_ridge, x, weight, length, _SCORED)
+
+    def choose(filled, left, known):
+        models = jax.lax.map(lambda r: _maximise(filled, left, weight, r), ridges)
+        errors = jax.lax.map(lambda model: _error(model, x, known, hidden, *windows), models)
+        return ridges[jnp.argmin(jnp.where(jnp.isnan(errors), jnp.inf, errors))]
 
     def half(carry, inputs):
         filled, left, ridge = carry
@@ -62,14 +68,14 @@ def fit(
             filled, left = carry
             model = _maximise(filled, left, weight, ridge)
             filled = smooth(model, x, known, block=length, context=0, otherwise=filled)
-            return (filled, _left(model, x, known, *_some_windows(key, x, weight, length))), None
+            chosen = _some_windows(key, x, weight, length, _SAMPLED)
+            return (filled, _left(model, x, known, *chosen)), None
 
         filled, left = jax.lax.scan(one, (filled, left), numbers)[0]
-        models = jax.lax.map(lambda r: _maximise(filled, left, weight, r), ridges)
-        errors = jax.lax.map(lambda model: _error(model, x, known, hidden, *windows), models)
-        best = ridges[jnp.argmin(jnp.where(jnp.isnan(errors), jnp.inf, errors))]
         # in the second half nothing is held out any more
-        return (filled, left, jnp.where((known & hidden).any(), ridge, best)), None
+        over = (known & hidden).any()
+        ridge = jax.lax.cond(over, lambda *_: ridge, choose, filled, left, known)
+        return (filled, left, ridge), None
 
     known = mask & ~hidden
     nothing = jnp.zeros((length, *x.shape[-1:] * 2), x.dtype)
@@ -155,11 +161,11 @@ def _cut(arrays, rows: Int[Array, "k"], starts: Int[Array, "k"], length: int):
     return tuple(a[rows[:, None], steps].reshape(len(rows), -1) for a in arrays)
 
 
-def _some_windows(key, x, weight, length):
-    """Series in proportion to weight, and a first step each."""
+def _some_windows(key, x, weight, length, most):
+    """Series in proportion to weight, and a first step each; `most` at most."""
     key_rows, key_starts = jax.random.split(key)
     n, time, _ = x.shape
-    count = min(_SAMPLED, max(n * time // length, 8))
+    count = min(most, max(n * time // length, 8))
     starts = jax.random.randint(key_starts, (count,), 0, max(time - length, 0) + 1)
     return pick(key_rows, weight, count), starts
 
