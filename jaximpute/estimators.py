@@ -3,7 +3,6 @@
 import warnings
 import zlib
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any, no_type_check
 
 import jax
@@ -270,8 +269,12 @@ class Imputer(TransformerMixin, BaseEstimator):
         return np.where(np.isnan(X), filled, X)
 
     def _plan(self) -> registry.Plan:
-        options = tuple(sorted((self.options or {}).items()))
-        return _plan(self.method_, self.preset, options, (self._rows_fitted, self.codec_.width))
+        # rows' values play no part in building a method: an unpickled estimator gets the one it had
+        shape = (self._rows_fitted, self.codec_.width)
+        data = observe(np.zeros(shape, np.float32))
+        return registry.build(
+            self.method_, data, kind="table", preset=self.preset, options=self.options
+        )
 
     def _rebuild(self) -> State:
         """The method built anew; returns what its state looks like."""
@@ -309,16 +312,6 @@ def _inductive(method: str) -> str:
             f"completes new rows: {', '.join(able)}"
         )
     return name
-
-
-@lru_cache(maxsize=64)
-def _plan(
-    name: str, preset: str, options: tuple[tuple[str, Any], ...], shape: tuple[int, int]
-) -> registry.Plan:
-    # methods are compiled by identity: folds and clones of one shape share one, and an unpickled
-    # estimator gets the one it had, as the rows' values play no part in building it
-    data = observe(np.zeros(shape, np.float32))
-    return registry.build(name, data, kind="table", preset=preset, options=dict(options))
 
 
 def _keys(seed: int) -> tuple[jax.Array, jax.Array]:

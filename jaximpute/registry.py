@@ -114,13 +114,37 @@ def build(
         options: keyword options; see `options`.
 
     Returns:
-        The method and how long to run it.
+        The method and how long to run it. For equal arguments and data of one shape it is the same
+        method, whose programs are compiled already.
 
     Raises:
         OptionError: unknown method, preset or option, or a value the method does not take.
     """
     check(name, kind=kind, preset=preset, options=options)
-    found, chosen = entry(name, kind), dict(options or {})
+    chosen = dict(options or {})
+    given = tuple(sorted(((k, type(v), v) for k, v in chosen.items()), key=lambda item: item[0]))
+    steps = None if times is None else memoryview(times).tobytes()
+    signature = (name, kind, preset, data.values.shape, str(data.values.dtype), steps, given)
+    try:
+        found = _built.get(signature)
+    except TypeError:  # an option that cannot be a key, such as a list
+        return _build(name, data, kind, preset, times, chosen)
+    if found is None:
+        if len(_built) >= _MOST_BUILT:
+            del _built[next(iter(_built))]
+        found = _built[signature] = _build(name, data, kind, preset, times, chosen)
+    return found
+
+
+# methods are compiled by identity: the same one for the same request, and it compiles once
+_built: dict[tuple[Any, ...], Plan] = {}
+_MOST_BUILT = 64
+
+
+def _build(
+    name: str, data: Any, kind: str, preset: str, times: Any, chosen: dict[str, Any]
+) -> Plan:
+    found = entry(name, kind)
     if found.recipe is not None:
         chosen = presets(name)[preset] | chosen
         return _load(found.recipe)(data, kind=kind, times=times, **chosen)

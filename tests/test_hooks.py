@@ -127,3 +127,11 @@ def test_log_appends_lines_of_json_and_is_complete_after_each_chunk(tmp_path):
 def test_log_says_where_it_cannot_write(tmp_path):
     with pytest.raises(ji.OutputError, match="no_such_folder"):
         hooks.log(tmp_path / "no_such_folder" / "run.jsonl")(1, None, chunk(1.0))
+
+
+@pytest.mark.fast
+def test_patience_begins_anew_with_a_new_run():
+    stop = hooks.patience(chunks=2)
+    for _ in range(2):
+        seen = [stop(t, None, chunk(loss)) for t, loss in ((1, 1.0), (2, 2.0), (3, 3.0))]
+        assert seen == [False, False, True]

@@ -64,3 +64,13 @@ def test_spirit_stops_at_the_first_pass_past_its_best():
     worse = {"error": jnp.array([0.3]), "best_error": jnp.array([0.2])}
     assert not stop(1, None, ji.Info(jnp.zeros(1), better))
     assert stop(2, None, ji.Info(jnp.zeros(1), worse))
+
+
+def test_the_same_request_is_the_same_method():
+    def built(shape=(6, 2), **options):
+        data = ji.Observed(jnp.zeros(shape), jnp.full(shape, True), jnp.ones(shape[0]))
+        return registry.build("knn", data, kind="table", options=options).method
+
+    assert built(k=3) is built(k=3)
+    assert built(k=3) is not built(k=4)
+    assert built(k=3) is not built((7, 2), k=3)

@@ -19,7 +19,7 @@ def patience(metric: str = "loss", chunks: int = 5, *, least: float = 0.0) -> Ho
         least: by how much a value must be lower than the lowest so far to count, at least 0.
 
     Returns:
-        A hook for one run; it remembers the lowest value.
+        A hook, which remembers the lowest value of a run. A run is over when `t` goes back.
 
     Raises:
         OptionError: a number out of range; and from the hook, a metric that the method does not
@@ -33,11 +33,14 @@ def patience(metric: str = "loss", chunks: int = 5, *, least: float = 0.0) -> Ho
     """
     if chunks < 1 or not least >= 0:
         raise OptionError(f"chunks is {chunks} and least {least}; expected chunks >= 1, least >= 0")
-    lowest, waited = math.inf, 0
+    last, lowest, waited = 0, math.inf, 0
 
     def hook(t: int, state: State, info: Info) -> bool:
-        del t, state
-        nonlocal lowest, waited
+        del state
+        nonlocal last, lowest, waited
+        if t <= last:
+            lowest, waited = math.inf, 0
+        last = t
         values = {"loss": info.loss, **info.metrics}
         if metric not in values:
             raise OptionError(
