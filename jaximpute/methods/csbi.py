@@ -19,8 +19,10 @@ from jaximpute.optimise import Learner, averaged
 from jaximpute.splits import random as random_split
 from jaximpute.types import Info, Method, Net, Observed, PRNGKey, Process, Scalar, Split
 from jaximpute.views import identity
+from jaximpute.warmup import WarmUp
 
 _EVERYTHING = random_split()
+WARM = 100  # steps of the warm-up between two looks at it
 
 
 def csbi(
@@ -53,7 +55,8 @@ def csbi(
 ) -> Method:
     r"""Imputation by a conditional Schrodinger bridge.
 
-    `init` sets the forward policy to zero and warms the backward one up by score matching. One
+    `init` sets the forward policy to zero and warms the backward one up by score matching; `fit`
+    takes this in steps that hooks see. One
     `step` is a round of Algorithm 2: forward paths from data, on which the backward policy takes
     steps down eq. (12a) on the entries asked for; then backward paths from the prior, on which the
     forward policy takes steps down eq. (12b). `sample` is Algorithm 4.
@@ -141,6 +144,8 @@ def csbi(
     bridge = Bridge(process, sde_steps)
     z_back = bridges.backward_policy(backward, process, scaled)
     z_fore = bridges.forward_policy(forward, process, scaled)
+    # of equal length: what they take beyond `warmup` is taken at a rate of 0
+    pieces = -(-warmup // WARM)
     rows = {"view": view, "split": split, "times": times}
     warm = csbi_warmup(
         backward,
@@ -150,18 +155,14 @@ def csbi(
         scaled=scaled,
         lr=warmup_lr,
         total=warmup,
-        sgd_steps=max(warmup, 1),
+        sgd_steps=-(-warmup // max(pieces, 1)) or 1,
         batch=warmup_batch,
         decay=decay,
         first=1 / sde_steps,
     )
     down, up = optimise.adamw(lr, total=total), optimise.adamw(lr_forward, total=total)
 
-    def init(key: PRNGKey, data: Observed) -> CSBIState:
-        k_init, k_warm = jax.random.split(key)
-        state = warm.init(k_init, data)
-        if warmup:
-            state, _ = warm.step(k_warm, state, data)
+    def begin(state: CSBIState) -> CSBIState:
         fore = state.forward
         return CSBIState(
             optimise.learner(averaged(state.backward), down, decay),
@@ -254,7 +255,7 @@ def csbi(
 
         return complete(draw, key, data, draw_view or view, times)
 
-    return Method(init, step, sample=sample, tag="draws")
+    return Method(WarmUp(warm, pieces, begin), step, sample=sample, tag="draws")
 
 
 def csbi0(backward: Net, process: Process, **options: Any) -> Method:
