@@ -10,7 +10,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from jaximpute import hooks, loop, registry, report
-from jaximpute._errors import DivergenceError, ImputationWarning, OptionError
+from jaximpute._errors import ImputationWarning, OptionError
 from jaximpute._version import __version__
 from jaximpute.data import codec as coding
 from jaximpute.data import fields, series
@@ -205,6 +205,7 @@ def fill(
     progress: bool = False,
     options: Mapping[str, Any] | None = None,
     draws: int = 0,
+    last: int = 0,
 ) -> Filled:
     """`impute` between reading and writing; warns of nothing, the texts are in the report.
 
@@ -219,6 +220,7 @@ def fill(
         options: of the method.
         draws: how many random completions to return besides; the one to report is then their
             median, entry by entry.
+        last: complete only so many steps at the end of a series, by themselves; 0 = all.
 
     Returns:
         `(rows, columns)` cells coded like `frame.values`, and the report: `method`, `options`,
@@ -270,10 +272,10 @@ def fill(
             words = {"label": f"'{name}'", "advice": registry.advice(name, preset, options)}
             completed = [
                 one.reshape(matrix.shape) if axis is None else series.take(axis, one)
-                for one in _run(plan, seed, data, watching, draws, words)
+                for one in _run(plan, seed, data, watching, draws, last, words)
             ]
             for one in completed:
-                _refuse_divergence(one, **words)
+                report.refuse_divergence(one, **words)
             matrix, matrices = completed[0], completed[1:]
     decoded = [coding.decode(codec, one, frame.values) for one in (matrix, *matrices)]
     for one in decoded:
@@ -315,6 +317,7 @@ def _run(
     data: Observed,
     watching: Sequence[Hook],
     draws: int,
+    last: int,
     words: Mapping[str, Any],
 ) -> list[np.ndarray]:
     """The completion to report, and the draws asked for."""
@@ -325,10 +328,13 @@ def _run(
         state = loop.fit(
             plan.method, key_fit, data, plan.steps, chunk=plan.chunk, hooks=watching, **words
         )
+        past, data = series.part(data, last)
         if not draws:
-            return [np.asarray(estimate(plan.method, key_complete, state, data))]
-        many = np.asarray(draw_many(plan.method, key_complete, state, data, draws))
-        return [np.median(many, axis=0), *many]
+            found = np.asarray(estimate(plan.method, key_complete, state, data))[None]
+        else:
+            many = np.asarray(draw_many(plan.method, key_complete, state, data, draws))
+            found = np.concatenate([np.median(many, axis=0)[None], many])
+        return [np.concatenate([past, one], axis=1) if last else one for one in found]
 
 
 def _arrange(frame: Frame, axis: series.Axis | None, matrix: np.ndarray) -> np.ndarray:
@@ -355,14 +361,6 @@ def _left_empty(
     if frame.grid is None or (never_impute is None and not fields.is_gridded(frame.native)):
         return np.zeros(frame.values.shape, bool), ""
     return fields.never(frame.grid, frame.mask, never_impute)
-
-
-def _refuse_divergence(matrix: np.ndarray, label: str, advice: str) -> None:
-    wrong = ~np.isfinite(matrix)
-    if wrong.any():
-        raise DivergenceError(
-            f"{label} diverged: {wrong.sum()} of {wrong.size} cells are not finite. {advice}"
-        )
 
 
 def _plain(value: Any) -> Any:

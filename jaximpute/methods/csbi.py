@@ -34,6 +34,7 @@ def csbi(
     draw_view: Views | None = None,
     split: Split = _EVERYTHING,
     times: Any = None,
+    centred: bool = False,
     scaled: bool = True,
     warmup: int = 1000,
     warmup_lr: Scalar = 1e-3,
@@ -71,6 +72,7 @@ def csbi(
         draw_view: the rows to complete; entries in two rows come from the first. None = `view`.
         split: what is asked for in training, see `splits`.
         times: `(time,)` positions of a series' steps; None if regular.
+        centred: see each row of a series relative to the last value and the spread of its context.
         scaled: the backward network answers in units in which its target has variance one, for
             standardised data; otherwise it answers the policy itself, as printed.
         warmup: steps of score matching in `init`.
@@ -87,7 +89,8 @@ def csbi(
         probe: `rademacher` or `gaussian`.
         decay: of the averaged weights, which make the paths and the draws.
         sde_steps: steps of the grid of times.
-        sampler: `sde` (Algorithm 4), or the probability-flow equation by `heun` or `tsit5`.
+        sampler: `sde` (Algorithm 4), or the probability-flow equation by `heun`, `tsit5` or
+            `exponential` (`odes.exponential`, one evaluation a step).
         draw_steps: steps of a draw; None = `sde_steps`.
         snr: signal to noise of one Langevin correction after each step of `sde`; 0 = none.
 
@@ -128,7 +131,7 @@ def csbi(
     """
     _check(
         probe=(probe, ("rademacher", "gaussian")),
-        sampler=(sampler, ("sde", "heun", "tsit5")),
+        sampler=(sampler, ("sde", "heun", "tsit5", "exponential")),
         counts={
             "sde_steps": sde_steps,
             "sgd_steps": sgd_steps,
@@ -146,7 +149,7 @@ def csbi(
     z_fore = bridges.forward_policy(forward, process, scaled)
     # of equal length: what they take beyond `warmup` is taken at a rate of 0
     pieces = -(-warmup // WARM)
-    rows = {"view": view, "split": split, "times": times}
+    rows = {"view": view, "split": split, "times": times, "centred": centred}
     warm = csbi_warmup(
         backward,
         forward,
@@ -170,7 +173,7 @@ def csbi(
         )
 
     def step(key: PRNGKey, state: CSBIState, data: Observed) -> tuple[CSBIState, Info]:
-        draw = batches(data, view, split, cache, times)
+        draw = batches(data, view, split, cache, times, centred=centred)
 
         def once(state, i):
             k_back, k_fore = jax.random.split(jax.random.fold_in(key, i))
@@ -194,6 +197,8 @@ def csbi(
             k_pairs, k_split, k_probe, k_net = jax.random.split(k, 4)
             i, t, x = _pairs(k_pairs, paths, batch)
             context, query = split(k_split, observed[i])
+            if centred:  # by the context that it was parted into
+                context, query = rows.context[i], rows.query[i]
             now = Batch(rows.values[i], context, query, rows.times[i])
             terms = bridges.likelihood(
                 lambda x: z_back(params, x, t, now.cond, k_net),
@@ -253,7 +258,7 @@ def csbi(
                 snr=snr,
             )
 
-        return complete(draw, key, data, draw_view or view, times)
+        return complete(draw, key, data, draw_view or view, times, centred=centred)
 
     return Method(WarmUp(warm, pieces, begin), step, sample=sample, tag="draws")
 
