@@ -219,7 +219,7 @@ def rule(stamps: pd.Index) -> Any:
         return found
     days = pd.Series(stamps).diff().dropna()
     daily = (stamps == stamps.normalize()).all() and days.median() == pd.Timedelta(days=1)
-    return "B" if daily and len(stamps) > 10 and (stamps.dayofweek < 5).all() else None
+    return "B" if daily and len(stamps) > 10 and (stamps.day_of_week < 5).all() else None
 
 
 def _dates(stamps: pd.Index) -> pd.Index:
