@@ -43,6 +43,7 @@ QUICK: dict[str, dict[str, Any]] = {
     "csbi": {"steps": 1, "warmup": 1000, "sampler": "exponential", "draw_steps": 12},
     "csbi0": {"steps": 0, "warmup": 1000, "sampler": "exponential", "draw_steps": 12},
 }
+AHEAD = {"csbi0": {"steps": 0, "warmup": 500, "sampler": "exponential", "draw_steps": 12}}
 
 
 class Problem(NamedTuple):
@@ -173,8 +174,9 @@ def rows(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
             yield from waves(phases, options, options.methods, "samplers" in options.tables)
     if "exchange" in options.tables:
         for method in options.forecast:
-            own = settings(method, options)
-            yield _exchange.measure(method, n=options.draws, seed=options.seed, options=own)
+            quick = AHEAD.get(method, {}) if options.quick else {}
+            own = {**quick, **options.options} if method in DRAWN else {}
+            yield _exchange.measure(method, n=100, seed=options.seed, options=own)
 
 
 def main(given: Sequence[str] | None = None) -> int:
@@ -193,8 +195,7 @@ def main(given: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=None, help="append rows as JSON lines")
     options = parser.parse_args(given)
     if options.quick:
-        options.rows, options.test = 4000, 40
-        options.draws = min(options.draws, 20)
+        options.rows, options.test, options.draws = 4000, 40, 20
         options.phases = options.phases[:1]
     for row in rows(options):
         row |= {"quick": options.quick, "seed": options.seed}
