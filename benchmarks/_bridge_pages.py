@@ -77,9 +77,9 @@ def _histograms(rows: Sequence[Row]) -> list[str]:
         [row["method"], *(f"{count / sum(row['pit']):.1%}" for count in row["pit"])] for row in rows
     ]
     return [
-        f"### Where truths fall among their draws\n\nShare of targets by the share of draws below "
-        f"them, in {bins} bins from 0 to 1: flat if calibrated, a hill if the draws spread too "
-        "wide, a valley if not wide enough.\n",
+        f"### Where truths fall among their draws\n\nShare of targets by their rank among the "
+        f"draws, in {bins} bins from the lowest to the highest: flat if calibrated, a hill if "
+        "the draws spread too wide, a valley if not wide enough.\n",
         _pages.table(heads, lines),
     ]
 

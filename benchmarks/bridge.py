@@ -88,8 +88,9 @@ def score(truth: np.ndarray, drawn: jax.Array, where: np.ndarray) -> dict[str, A
         return {name: round(float(value), 4) for name, value in found.items()}
     for level in (0.5, 0.8, 0.95):
         found[f"cover{level:.0%}"] = metrics.coverage(x, drawn, at, level=level)
-    below = np.asarray((drawn < x[None]).mean(axis=0))[np.asarray(at)]
-    counts, _ = np.histogram(below, bins=BINS, range=(0, 1))
+    rank = np.asarray((drawn < x[None]).sum(axis=0))[np.asarray(at)]
+    # every bin holds as many of the ranks 0, ..., n if n + 1 is a multiple of their number
+    counts, _ = np.histogram((rank + 0.5) / (len(drawn) + 1), bins=BINS, range=(0, 1))
     return {name: round(float(value), 4) for name, value in found.items()} | {
         "pit": counts.tolist()
     }
@@ -188,14 +189,14 @@ def main(given: Sequence[str] | None = None) -> int:
     parser.add_argument("--phases", nargs="+", default=["shared", "independent"])
     parser.add_argument("--rows", type=int, default=8000)
     parser.add_argument("--test", type=int, default=500)
-    parser.add_argument("--draws", type=int, default=100)
+    parser.add_argument("--draws", type=int, default=99)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--options", type=json.loads, default={}, help="of the methods, as JSON")
     parser.add_argument("--quick", action="store_true", help="few windows, draws and steps")
     parser.add_argument("--out", type=Path, default=None, help="append rows as JSON lines")
     options = parser.parse_args(given)
     if options.quick:
-        options.rows, options.test, options.draws = 4000, 40, 20
+        options.rows, options.test, options.draws = 4000, 24, 39
         options.phases = options.phases[:1]
     for row in rows(options):
         row |= {"quick": options.quick, "seed": options.seed}

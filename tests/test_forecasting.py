@@ -82,6 +82,13 @@ def test_futures_are_drawn_and_the_file_has_intervals(tmp_path):
         assert (wide[name] <= wide[f"{name}_high"]).all()
         assert (wide[f"{name}_low"] < wide[f"{name}_high"]).all()
     assert picture.read_bytes().startswith(b"\x89PNG")
+    assert "forecast 4 steps with 'csdi' in" in done.stderr
+    digits = out.read_text().splitlines()[1].split(",")[1].lstrip("-").replace(".", "").lstrip("0")
+    assert len(digits) <= 7
+    wide.rename(columns={"b": "a_low", "a_low": "c"}).to_csv(tmp_path / "in.csv", index=False)
+    done = call("forecast", tmp_path / "in.csv", "--time", "day", "--horizon", "4")
+    assert done.exit_code == 3
+    assert "column 'a_high' has the name of an interval's end" in done.stderr
 
 
 def test_only_the_last_window_is_drawn_and_absent_rows_are_steps(monkeypatch):
