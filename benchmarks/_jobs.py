@@ -88,12 +88,16 @@ def identity(row: Row) -> tuple[Any, ...]:
     return (*(row[key] for key in keys), row.get("pattern", "mcar"), settings_sha)
 
 
-def read(path: Path) -> list[Row]:
-    """The rows of a file; of two measurements of the same thing, the later one."""
+def lines(path: Path) -> list[Row]:
+    """The rows of a file, every one of them; none without a file."""
     if not path.exists():
         return []
-    rows = [json.loads(line) for line in path.read_text().splitlines() if line.strip()]
-    return list({identity(row): row for row in rows}.values())
+    return [json.loads(line) for line in path.read_text().splitlines() if line.strip()]
+
+
+def read(path: Path) -> list[Row]:
+    """The rows of a file; of two measurements of the same thing, the later one."""
+    return list({identity(row): row for row in lines(path)}.values())
 
 
 def append(path: Path, row: Row) -> None:

@@ -38,6 +38,7 @@ _NAMES = {
     "TimeError": "jaximpute._errors",
     "OptionError": "jaximpute._errors",
     "OutputError": "jaximpute._errors",
+    "DivergenceError": "jaximpute._errors",
     "MissingExtraError": "jaximpute._errors",
     "ImputationWarning": "jaximpute._errors",
 }

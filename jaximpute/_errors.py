@@ -1,5 +1,7 @@
 """Named exceptions. Each says what is wrong, where, what was expected and what to do."""
 
+from typing import Any
+
 
 class JaximputeError(Exception):
     """Base of every error this library raises on purpose."""
@@ -19,6 +21,21 @@ class OptionError(JaximputeError, ValueError):
 
 class OutputError(JaximputeError, OSError):
     """A result could not be written; what was there before is untouched."""
+
+
+class DivergenceError(JaximputeError, FloatingPointError):
+    """Training met numbers that are not finite.
+
+    Attributes:
+        state: the last state that was finite; None if there was none.
+        step: number of steps that it has behind it, for `fit(..., state=state, start=step)`; less
+            than 0 in a warm-up, which ends at 0.
+    """
+
+    def __init__(self, message: str, state: Any = None, step: int = 0):
+        super().__init__(message)
+        self.state = state
+        self.step = step
 
 
 class MissingExtraError(JaximputeError, ImportError):

@@ -10,7 +10,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from jaximpute import hooks, loop, registry, report
-from jaximpute._errors import ImputationWarning, JaximputeError, OptionError
+from jaximpute._errors import ImputationWarning, OptionError
 from jaximpute._version import __version__
 from jaximpute.data import codec as coding
 from jaximpute.data import fields, series
@@ -19,6 +19,7 @@ from jaximpute.draws import draw_many, estimate, no_draws
 from jaximpute.masking import observe
 from jaximpute.report import Curve, Report
 from jaximpute.types import Hook, Kind, Observed
+from jaximpute.warmup import warm_steps
 
 _PREFERRED = {
     "table": ("spirit", "gaussian", "mean"),
@@ -112,6 +113,7 @@ def impute(
         DataError: the data cannot be used as given; the message names column and row.
         TimeError: the time axis cannot be used.
         OptionError: unknown method, preset or option, or a value it does not take.
+        DivergenceError: training met numbers that are not finite.
 
     Warns:
         ImputationWarning: cells were left empty, rows were not in order of time, or the method
@@ -203,6 +205,7 @@ def fill(
     progress: bool = False,
     options: Mapping[str, Any] | None = None,
     draws: int = 0,
+    last: int = 0,
 ) -> Filled:
     """`impute` between reading and writing; warns of nothing, the texts are in the report.
 
@@ -217,6 +220,7 @@ def fill(
         options: of the method.
         draws: how many random completions to return besides; the one to report is then their
             median, entry by entry.
+        last: complete only so many steps at the end of a series, by themselves; 0 = all.
 
     Returns:
         `(rows, columns)` cells coded like `frame.values`, and the report: `method`, `options`,
@@ -227,7 +231,7 @@ def fill(
     Raises:
         OptionError: unknown method, preset or option, a value it does not take, or draws asked of a
             method that makes none.
-        JaximputeError: the method diverged.
+        DivergenceError: training met numbers that are not finite; the message names the step.
     """
     started = clock.perf_counter()
     options = dict(options or {})
@@ -263,13 +267,15 @@ def fill(
         if np.isnan(matrix).any():
             watching: list[Hook] = [curve.record, *plan.hooks]
             if progress:
-                watching.append(hooks.progress(plan.steps, label=name))
+                warmup = warm_steps(plan.method)
+                watching.append(hooks.progress(plan.steps, label=name, warmup=warmup))
+            words = {"label": f"'{name}'", "advice": registry.advice(name, preset, options)}
             completed = [
                 one.reshape(matrix.shape) if axis is None else series.take(axis, one)
-                for one in _run(plan, seed, data, watching, draws)
+                for one in _run(plan, seed, data, watching, draws, last, words)
             ]
             for one in completed:
-                _refuse_divergence(name, one)
+                report.refuse_divergence(one, **words)
             matrix, matrices = completed[0], completed[1:]
     decoded = [coding.decode(codec, one, frame.values) for one in (matrix, *matrices)]
     for one in decoded:
@@ -306,18 +312,29 @@ def fill(
 
 
 def _run(
-    plan: registry.Plan, seed: int, data: Observed, watching: Sequence[Hook], draws: int
+    plan: registry.Plan,
+    seed: int,
+    data: Observed,
+    watching: Sequence[Hook],
+    draws: int,
+    last: int,
+    words: Mapping[str, Any],
 ) -> list[np.ndarray]:
     """The completion to report, and the draws asked for."""
     key_fit, key_complete = jax.random.split(jax.random.key(seed))
     # the factorisations here are small: BLAS threads would spin for one another, a hundred times
     # slower where processors are shared; XLA has threads of its own
     with threadpool_limits(1, user_api="blas"):
-        state = loop.fit(plan.method, key_fit, data, plan.steps, chunk=plan.chunk, hooks=watching)
+        state = loop.fit(
+            plan.method, key_fit, data, plan.steps, chunk=plan.chunk, hooks=watching, **words
+        )
+        past, data = series.part(data, last)
         if not draws:
-            return [np.asarray(estimate(plan.method, key_complete, state, data))]
-        many = np.asarray(draw_many(plan.method, key_complete, state, data, draws))
-        return [np.median(many, axis=0), *many]
+            found = np.asarray(estimate(plan.method, key_complete, state, data))[None]
+        else:
+            many = np.asarray(draw_many(plan.method, key_complete, state, data, draws))
+            found = np.concatenate([np.median(many, axis=0)[None], many])
+        return [np.concatenate([past, one], axis=1) if last else one for one in found]
 
 
 def _arrange(frame: Frame, axis: series.Axis | None, matrix: np.ndarray) -> np.ndarray:
@@ -344,15 +361,6 @@ def _left_empty(
     if frame.grid is None or (never_impute is None and not fields.is_gridded(frame.native)):
         return np.zeros(frame.values.shape, bool), ""
     return fields.never(frame.grid, frame.mask, never_impute)
-
-
-def _refuse_divergence(name: str, matrix: np.ndarray) -> None:
-    wrong = ~np.isfinite(matrix)
-    if wrong.any():
-        raise JaximputeError(
-            f"'{name}' diverged: {wrong.sum()} of {wrong.size} cells are not finite. Take smaller "
-            "steps (see its options), another preset, or another method"
-        )
 
 
 def _plain(value: Any) -> Any:

@@ -279,6 +279,7 @@ METHODS: dict[str, Entry] = {
         True,
         "jaximpute.baselines.csdi:csdi",
         "jaximpute.recipes.csdi:csdi",
+        settled=("centred",),
     ),
     "csbi": Entry(
         "CSBI (Chen et al., 2023): draws of a conditional Schrodinger bridge",

@@ -12,11 +12,13 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from jaximpute import masking
+from jaximpute._errors import OptionError
 from jaximpute.types import Observed, PRNGKey, Split, View
 from jaximpute.views import row_weight
 
 Views = Callable[[tuple[int, ...]], View]
 CHUNK = 256
+FLOOR = 0.05  # of a column's standard deviation: the least unit of a centred row
 
 
 class Batch(NamedTuple):
@@ -50,8 +52,43 @@ def positions(rows: View, shape: tuple[int, ...], times: Any, i: jax.Array) -> j
     return at - at[:, :1]
 
 
+def reference(
+    values: Float[Array, "n time d"], context: Bool[Array, "n time d"]
+) -> tuple[Float[Array, "n 1 d"], Float[Array, "n 1 d"]]:
+    r"""What a row is centred by: the last value of its context, and the spread of its context.
+
+    .. math:: z = \frac{x - x_{\mathrm{last}}}{\sqrt{\mathrm{var} + c^2}}
+
+    channel by channel, with c a twentieth: a series that never comes back to a level looks the same
+    wherever it is. A channel without context is left as it is.
+
+    Args:
+        values: rows.
+        context: what may be looked at.
+
+    Returns:
+        Levels and units, the latter positive.
+
+    Source: the idea is that of Kim et al., "Reversible instance normalization for accurate
+    time-series forecasting against distribution shift" (2022), which takes the mean.
+    """
+    last = context.shape[1] - 1 - jnp.argmax(context[:, ::-1], axis=1, keepdims=True)
+    seen = context.any(axis=1, keepdims=True)
+    level = jnp.where(seen, jnp.take_along_axis(values, last, axis=1), 0)
+    total = jnp.maximum(context.sum(axis=1, keepdims=True), 1)
+    mean = jnp.where(context, values, 0).sum(axis=1, keepdims=True) / total
+    variance = jnp.where(context, (values - mean) ** 2, 0).sum(axis=1, keepdims=True) / total
+    return level, jnp.where(seen, jnp.sqrt(variance + FLOOR**2), 1)
+
+
 def batches(
-    data: Observed, view: Views, split: Split, size: int, times: Any = None
+    data: Observed,
+    view: Views,
+    split: Split,
+    size: int,
+    times: Any = None,
+    *,
+    centred: bool = False,
 ) -> Callable[[PRNGKey], Batch]:
     """Random batches of the rows in which something is observed.
 
@@ -61,19 +98,28 @@ def batches(
         split: parts the observed entries of each row.
         size: rows in a batch.
         times: `(time,)` positions of the steps of a series; None if regular.
+        centred: each row by its own context, see `reference`.
 
     Returns:
         `key -> Batch`.
+
+    Raises:
+        OptionError: rows to be centred that are no series.
     """
+    if centred and data.values.ndim != 3:
+        raise OptionError("centred is for series, whose rows have a last step; this is a table")
     rows = view(data.values.shape)
     weight = row_weight(rows, data.weight, data.mask)
 
     def draw(key: PRNGKey) -> Batch:
         k_rows, k_split = jax.random.split(key)
         i = masking.pick(k_rows, weight, size)
-        context, query = split(k_split, rows.take(data.mask, i))
-        at = positions(rows, data.values.shape, times, i)
-        return Batch(rows.take(data.values, i), context, query, at)
+        values, mask = rows.take(data.values, i), rows.take(data.mask, i)
+        context, query = split(k_split, mask)
+        if centred:
+            level, unit = reference(values, context)
+            values = jnp.where(mask, (values - level) / unit, 0)
+        return Batch(values, context, query, positions(rows, data.values.shape, times, i))
 
     return draw
 
@@ -84,6 +130,8 @@ def complete(
     data: Observed,
     view: Views,
     times: Any = None,
+    *,
+    centred: bool = False,
 ) -> Float[Array, "n *event"]:
     """Complete all rows of a view, some at a time, and put them back together.
 
@@ -93,6 +141,7 @@ def complete(
         data: the rows.
         view: `shape -> View`; an entry in several rows is taken from the first of two.
         times: see `batches`.
+        centred: see `batches`.
 
     Returns:
         The completed data, observed entries bit-identical.
@@ -101,8 +150,12 @@ def complete(
 
     def block(j, i):
         values, mask = rows.take(data.values, i), rows.take(data.mask, i)
-        at = positions(rows, data.values.shape, times, i)
-        return draw(jax.random.fold_in(key, j), Batch(values, mask, ~mask, at))
+        at, k = positions(rows, data.values.shape, times, i), jax.random.fold_in(key, j)
+        if not centred:
+            return draw(k, Batch(values, mask, ~mask, at))
+        level, unit = reference(values, mask)
+        own = jnp.where(mask, (values - level) / unit, 0)
+        return draw(k, Batch(own, mask, ~mask, at)) * unit + level
 
     blocks = -(-rows.size // CHUNK)
     if blocks == 1:

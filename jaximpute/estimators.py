@@ -122,7 +122,14 @@ class Imputer(TransformerMixin, BaseEstimator):
             self._method = plan.method
             key, _ = _keys(self.seed_)
             self.state_ = loop.fit(
-                plan.method, key, data, plan.steps, chunk=plan.chunk, hooks=plan.hooks
+                plan.method,
+                key,
+                data,
+                plan.steps,
+                chunk=plan.chunk,
+                hooks=plan.hooks,
+                label=f"'{self.method_}'",
+                advice=registry.advice(self.method_, self.preset, self.options),
             )
         return self
 

@@ -8,7 +8,9 @@ import pandas as pd
 
 from jaximpute import api, registry
 from jaximpute._errors import DataError, OptionError, TimeError
-from jaximpute.multiple import Multiple, impute_many
+from jaximpute.data import series
+from jaximpute.data.frames import read
+from jaximpute.multiple import check_level, interval
 from jaximpute.report import Report
 
 # steps of the past that a window shows beside those asked for
@@ -51,7 +53,8 @@ def forecast(
 
     The steps to come are taken as missing, and drawn given the last `context` steps:
     :math:`p(x_{T+1:T+h} \mid x_{T-c+1:T})`. Methods that are trained on a split (CSDI, CSBI) are
-    trained to answer for the last `horizon` steps of windows. Gaps in the past may stay.
+    trained to answer for the last `horizon` steps of windows, each seen relative to the last value
+    before them. Gaps in the past may stay.
 
     Args:
         data: a pandas frame of numbers in order of time, evenly spaced but for gaps.
@@ -73,6 +76,7 @@ def forecast(
         DataError: no frame, or too short.
         TimeError: the times do not tell the next one.
         OptionError: see `impute_many`; or `horizon` or `context` out of range.
+        DivergenceError: training met numbers that are not finite.
 
     Example:
         >>> import numpy as np, pandas as pd
@@ -85,29 +89,60 @@ def forecast(
     """
     if horizon < 1 or context < 1:
         raise OptionError(f"horizon is {horizon} and context {context}; expected at least 1")
+    if draws < 1:
+        raise OptionError(f"draws is {draws}; expected at least 1")
+    check_level(level)
     extended = extend(data, horizon, time)
-    window = min(context + horizon, len(extended))
+    channels = extended.columns if time is None else extended.columns.drop(time)
+    later = extended.iloc[-horizon:]
+    steps, positions = _grid(extended[channels].to_numpy(), _stamps(extended, time))
+    window = min(context + horizon, len(steps))
     if window <= horizon:
         raise DataError(f"the series has {len(data)} rows; there is nothing to forecast from")
-    # whole windows, counted from the end: every step to come is drawn in one window, with its past
-    extended = extended.iloc[len(extended) % window :]
     name = api.choose("series", draws=True) if method == "auto" else method
     known = registry.options(name)
-    own: dict[str, Any] = {"window": window, "split": "forecast", "horizon": horizon}
+    own: dict[str, Any] = {
+        "window": window,
+        "split": "forecast",
+        "horizon": horizon,
+        "centred": True,
+    }
     options = {key: value for key, value in own.items() if key in known} | options
-    many: Multiple = impute_many(
-        extended,
+    # whole windows, counted from the end: every step to come is drawn in one window, with its past
+    spare = len(steps) % options.get("window", window)
+    frame = read(pd.DataFrame(steps[spare:]), positions[spare:])
+    alone = "horizon" in known and np.array_equal(positions, np.arange(len(steps)))
+    filled = api.fill(
+        frame,
         name,
-        draws,
-        level=level,
-        time=time,
         seed=seed,
         preset=preset,
         progress=progress,
-        **options,
+        options=options,
+        draws=draws,
+        last=options["window"] if alone else 0,
     )
-    median, low, high = (one.iloc[-horizon:] for one in (many.median, many.low, many.high))
-    return Forecast(median, low, high, [one.iloc[-horizon:] for one in many.draws], many.report)
+
+    def frames(values: np.ndarray) -> pd.DataFrame:
+        made = later.copy()
+        made[channels] = values[-horizon:]
+        return made
+
+    median, low, high = (frames(v) for v in (filled.values, *interval(frame, filled, level)))
+    return Forecast(median, low, high, [frames(one) for one in filled.draws], filled.report)
+
+
+def _stamps(extended: pd.DataFrame, time: str | None) -> pd.Index:
+    return extended.index if time is None else pd.Index(extended[time])
+
+
+def _grid(values: np.ndarray, stamps: pd.Index) -> tuple[np.ndarray, np.ndarray]:
+    """Rows as steps, absent ones empty, and where these lie. Rows of a calendar are its steps."""
+    if rule(stamps) is not None:
+        return values, np.arange(len(values), dtype=float)
+    axis, _ = series.make_axis(series.parse_stamps(stamps, len(stamps)), len(stamps))
+    steps = series.place(axis, values)[0]
+    return steps, np.arange(axis.length, dtype=float) if axis.positions is None else axis.positions
 
 
 def extend(data: Any, horizon: int, time: str | None) -> pd.DataFrame:
@@ -158,11 +193,7 @@ def following(stamps: pd.Index, horizon: int) -> pd.Index:
     if isinstance(stamps, pd.PeriodIndex):
         return pd.period_range(stamps[-1] + 1, periods=horizon)
     if isinstance(stamps, pd.DatetimeIndex):
-        with warnings.catch_warnings():
-            # pandas announces that it will answer with an offset; both will do here
-            warnings.simplefilter("ignore")
-            rule = pd.infer_freq(stamps) if len(stamps) > 2 else None
-        step = rule or pd.Series(stamps).diff().median()
+        step = rule(stamps) or pd.Series(stamps).diff().median()
         return pd.date_range(stamps[-1], periods=horizon + 1, freq=step)[1:]
     if stamps.dtype.kind not in "iuf":
         raise TimeError(f"stamps of type {stamps.dtype} do not tell the next one; take dates")
@@ -171,8 +202,31 @@ def following(stamps: pd.Index, horizon: int) -> pd.Index:
     return pd.Index(later if stamps.dtype.kind == "f" or step % 1 else later.astype(np.int64))
 
 
+def rule(stamps: pd.Index) -> Any:
+    """The calendar that stamps follow, as pandas calls it; None if there is none.
+
+    Days without a single weekend are working days (`B`), holidays or not.
+    """
+    if isinstance(stamps, pd.PeriodIndex):
+        return stamps.freq if (np.diff(stamps.asi8) == 1).all() else None
+    if not isinstance(stamps, pd.DatetimeIndex) or len(stamps) < 3:
+        return None
+    with warnings.catch_warnings():
+        # pandas announces that it will answer with an offset; both will do here
+        warnings.simplefilter("ignore")
+        found = pd.infer_freq(stamps)
+    if found is not None:
+        return found
+    days = pd.Series(stamps).diff().dropna()
+    daily = (stamps == stamps.normalize()).all() and days.median() == pd.Timedelta(days=1)
+    return "B" if daily and len(stamps) > 10 and (stamps.day_of_week < 5).all() else None
+
+
 def _dates(stamps: pd.Index) -> pd.Index:
     try:
         return pd.DatetimeIndex(pd.to_datetime(stamps, format="ISO8601"))
     except (ValueError, TypeError) as error:
-        raise TimeError(f"the time stamps are no dates: {error}") from None
+        raise TimeError(
+            f"the time stamps are no dates in ISO form (2024-01-31 18:00): {error}. Parse them "
+            "first, for instance with pandas.to_datetime(..., format=...)"
+        ) from None

@@ -5,14 +5,21 @@ between chunks.
 """
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int
 
-from jaximpute._errors import OptionError
+from jaximpute._errors import DivergenceError, OptionError
 from jaximpute.types import Hook, Info, Method, Observed, PRNGKey, State
+from jaximpute.warmup import WarmUp
 
+ADVICE = (
+    "Lower its learning rate, clip its gradients, or take fewer steps; the last good state is the "
+    "`state` of this error"
+)
 Draw = Callable[[PRNGKey, Observed], Observed]
 
 
@@ -81,8 +88,13 @@ def fit(
     hooks: Sequence[Hook] = (),
     state: State | None = None,
     start: int = 0,
+    label: str = "the method",
+    advice: str = ADVICE,
 ) -> State:
     """Run a method for up to `n` steps, calling hooks between chunks.
+
+    After `init` and after every chunk, losses and state are looked at; the state before the chunk
+    is kept until then.
 
     Args:
         method: what to run.
@@ -91,16 +103,20 @@ def fit(
         n: total number of steps, counted from 0.
         chunk: steps per compiled call. A remainder costs one more compilation.
         draw: see `steps`.
-        hooks: `(t, state, info) -> bool`; True stops. A hook that keeps the state must copy it, for
-            its buffers are reused by the next chunk.
-        state: resume from this state, which is copied, instead of calling `init`.
+        hooks: `(t, state, info) -> bool`; True stops. The steps of a warm-up come to them one by
+            one, with `t` rising to 0.
+        state: resume from this state instead of calling `init`.
         start: number of steps that `state` has behind it.
+        label: what to call the method in an error.
+        advice: what to do if it diverges.
 
     Returns:
         The last state.
 
     Raises:
         OptionError: `n` or `chunk` out of range.
+        DivergenceError: a loss that is not finite, or a part of the state that no longer is; the
+            error holds the last good state. No hook sees what is not finite.
 
     Example:
         >>> import jax, numpy as np, jaximpute as ji
@@ -113,18 +129,87 @@ def fit(
     if n < 0 or chunk < 1:
         raise OptionError(f"n is {n} and chunk {chunk}; expected n >= 0 and chunk >= 1")
     key_init, key_run = jax.random.split(key)
-    state = jax.jit(method.init)(key_init, data) if state is None else state
-    # `run` donates: without a copy it would consume buffers that the caller still holds
-    state = jax.tree.map(jnp.copy, state)
-    t = start
+    stopped = False
+    if state is None and isinstance(method.init, WarmUp):
+        warm = method.init
+        key_first, key_warm = jax.random.split(key_init)
+        state = _begin(warm.method, key_first, data, label, advice)
+        state, stopped = _drive(
+            warm.method, key_warm, state, data, (0, warm.steps), 1, None, hooks,
+            _Words(label, " of its warm-up", advice), -warm.steps,
+        )  # fmt: skip
+        state = jax.jit(warm.finish)(state)
+    elif state is None:
+        state = _begin(method, key_init, data, label, advice)
+    if stopped:
+        return state
+    words = _Words(label, "", advice)
+    return _drive(method, key_run, state, data, (start, n), chunk, draw, hooks, words)[0]
+
+
+class _Words(NamedTuple):
+    """For an error: what diverged, in which part of a run, and what to do."""
+
+    label: str
+    part: str
+    advice: str
+
+
+def _begin(method, key, data, label, advice):
+    state = jax.jit(method.init)(key, data)
+    # infinities may be meant, as for the best error so far
+    if any(bool(jnp.isnan(leaf).any()) for leaf in _floats(state)):
+        raise DivergenceError(f"{label} diverged before its first step, in `init`. {advice}")
+    return state
+
+
+def _drive(method, key, state, data, span, chunk, draw, hooks, words, shift=0):
+    """Chunks of steps from one number to another, checked; the state, and whether a hook stopped.
+
+    Hooks are told `shift` more than the number of steps done.
+    """
+    t, n = span
+    sound = _finite(state)
     while t < n:
         length = min(chunk, n - t)
-        state, info = run(method, key_run, state, data, t, length, draw)
-        t += length
-        stops = [hook(t, state, info) for hook in hooks]  # every hook is called
+        after, info, now = _advance(method, key, state, data, t, length, draw)
+        _check(words, state, t, n, np.asarray(info.loss), np.asarray(now), sound, shift)
+        state, sound, t = after, np.asarray(now), t + length
+        stops = [hook(t + shift, state, info) for hook in hooks]  # every hook is called
         if any(stops):
-            break
-    return state
+            return state, True
+    return state, False
+
+
+@jax.jit(static_argnames=("method", "length", "draw"))
+def _advance(method, key, state, data, start, length, draw):
+    # not donated: the state before is the one to go back to
+    state, info = steps(method, key, state, data, start, length, draw)
+    return state, info, _finite(state)
+
+
+def _floats(state):
+    leaves = (jnp.asarray(leaf) for leaf in jax.tree.leaves(state))
+    return [leaf for leaf in leaves if jnp.issubdtype(leaf.dtype, jnp.inexact)]
+
+
+def _finite(state):
+    """Which leaves are finite throughout."""
+    return jnp.asarray([jnp.isfinite(leaf).all() for leaf in _floats(state)], bool)
+
+
+def _check(words, state, t, n, losses, now, sound, shift):
+    wrong = np.flatnonzero(~np.isfinite(losses))
+    lost = bool((np.asarray(sound) & ~now).any())
+    if not wrong.size and not lost:
+        return
+    bad = t + 1 + (int(wrong[0]) if wrong.size else len(losses) - 1)
+    what = f"its loss is {losses[wrong[0]]}" if wrong.size else "its state is not finite"
+    raise DivergenceError(
+        f"{words.label} diverged in step {bad} of {n}{words.part}: {what}. {words.advice}",
+        state,
+        t + shift,
+    )
 
 
 def complete(

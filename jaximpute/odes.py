@@ -114,3 +114,63 @@ def integrate(
         throw=False,
     )
     return solution.ys[0].astype(x.dtype)
+
+
+def exponential(
+    clean: Velocity,
+    marginal: Callable[[jax.Array], tuple[jax.Array, jax.Array]],
+    x: Float[Array, "*shape"],
+    times: Float[Array, "m"],
+) -> Float[Array, "*shape"]:
+    r"""The probability flow of a diffusion, its linear part solved exactly.
+
+    With :math:`\lambda = \log(\alpha / \sigma)` and D the mean of the clean rows, a step from t to
+    s is
+
+    .. math:: x_s = \frac{\sigma_s}{\sigma_t} x_t + \alpha_s (1 - e^{-h}) \tilde D, \qquad
+        h = \lambda_s - \lambda_t
+
+    where :math:`\tilde D` is D extrapolated to the middle of the step from this time and the one
+    before: second order, at one evaluation a step.
+
+    Args:
+        clean: `(x, t) -> array`, the mean of the clean rows given noisy ones, with a scalar `t`.
+        marginal: of a `Process`.
+        x: the state at the first time.
+        times: falling, and more than 0.
+
+    Returns:
+        The mean of the clean rows, given the state reached at the last time.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> marginal = lambda t: (1.0, t)
+        >>> gaussian = lambda x, t: x / (1 + t**2)  # the clean rows are N(0, 1)
+        >>> times = 10.0 ** jnp.linspace(1, -2, 20)
+        >>> float(exponential(gaussian, marginal, jnp.sqrt(jnp.array([101.0])), times)[0].round(2))
+        1.0
+
+    Source: Lu et al., "DPM-Solver++: fast solver for guided sampling of diffusion probabilistic
+    models" (2022), algorithm 2 (2M).
+    """
+
+    def log_ratio(t):
+        alpha, sigma = marginal(t)
+        return jnp.log(alpha / sigma)
+
+    def step(carry, now):
+        x, before, gap = carry
+        t, s = now
+        h = log_ratio(s) - log_ratio(t)
+        found = clean(x, t)
+        # no step before the first one: nothing to extrapolate from
+        ahead = found + jnp.where(gap > 0, h / (2 * jnp.where(gap > 0, gap, 1)), 0) * (
+            found - before
+        )
+        alpha, sigma = marginal(s)
+        x = sigma / marginal(t)[1] * x - alpha * jnp.expm1(-h) * ahead
+        return (x.astype(found.dtype), found, h.astype(gap.dtype)), None
+
+    carry = x, jnp.zeros_like(x), jnp.zeros((), x.dtype)
+    (x, _, _), _ = jax.lax.scan(step, carry, (times[:-1], times[1:]))
+    return clean(x, times[-1])

@@ -154,9 +154,33 @@ def _build(
     return Plan(factory(**chosen))
 
 
+def advice(name: str, preset: str = "balanced", options: Mapping[str, Any] | None = None) -> str:
+    """What to change where a method diverged: the options that hold it back, and their values.
+
+    Args:
+        name: see `build`, as for all arguments.
+        preset: of the method.
+        options: of the method.
+
+    Returns:
+        A sentence, without its full stop.
+    """
+    values = {key: parameter.default for key, parameter in _options(name).items()}
+    values |= presets(name)[preset] | dict(options or {})
+    rates, clips = (
+        [f"{key} (now {values[key]})" for key in keys if isinstance(values.get(key), int | float)]
+        for keys in (_RATES, ("clip",))
+    )
+    lower = f"Lower {' or '.join(rates + clips)}, or take" if rates else "Take"
+    fewer = "fewer steps, " if "steps" in values else ""
+    return f"{lower} {fewer}another preset or another method"
+
+
 _options = options  # `build` has an argument of the same name
 
 
+# options whose size makes training diverge
+_RATES = ("lr", "net_lr", "warmup_lr", "lr_forward", "eta")
 # what the library itself passes, and so no option of a user's
 _GIVEN = ("data", "kind", "preset", "times", "view", "draw_view", "total")
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from jaximpute._errors import DivergenceError
 from jaximpute.data.codec import Codec
 from jaximpute.data.frames import Frame
 from jaximpute.data.series import Axis
@@ -98,6 +99,19 @@ def worse_warning(method: str, metrics: dict[str, float | None]) -> list[str]:
         f"'{method}' ended worse than it started: error {end:.4g} on observed cells held out, from "
         f"{start:.4g}. Compare methods with evaluate, or take a simpler one"
     ]
+
+
+def refuse_divergence(matrix: np.ndarray, label: str, advice: str) -> None:
+    """Let no completion pass that is not finite.
+
+    Raises:
+        DivergenceError: some cells are not.
+    """
+    wrong = ~np.isfinite(matrix)
+    if wrong.any():
+        raise DivergenceError(
+            f"{label} diverged: {wrong.sum()} of {wrong.size} cells are not finite. {advice}"
+        )
 
 
 def _describe_axis(axis: Axis) -> Report:

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import jaximpute as ji
-from jaximpute import ImputationWarning, JaximputeError, OptionError, TimeError, registry
+from jaximpute import ImputationWarning, OptionError, TimeError, registry
 from jaximpute.api import choose, fill, impute_with_report
 from jaximpute.baselines import mean
 from jaximpute.data.frames import read
@@ -274,10 +274,24 @@ def test_better_than_the_start_is_no_warning(registered, metrics):
 
 
 def test_divergence_is_an_error(registered):
-    still = mean()
+    still, x = mean(), np.array([[1.0, np.nan], [3.0, 4.0], [0.0, 1.0]])
     registered(still._replace(sample=lambda key, state, data: data.values * jnp.inf), steps=0)
-    with pytest.raises(JaximputeError, match="diverged"):
-        ji.impute(np.array([[1.0, np.nan], [3.0, 4.0], [0.0, 1.0]]), "restless")
+    with pytest.raises(ji.DivergenceError, match=r"'restless' diverged: .* are not finite"):
+        ji.impute(x, "restless")
+
+    def step(key, state, data):
+        return state, Info(jnp.asarray(jnp.nan), {})
+
+    registered(still._replace(step=step))
+    with pytest.raises(ji.DivergenceError, match=r"'restless' diverged in step 1 of 3: .* Take an"):
+        ji.impute(x, "restless")
+
+
+def test_advice_names_the_rates_with_the_values_they_have():
+    text = registry.advice("csbi", "fast", {"lr": 0.5})
+    assert "Lower lr (now 0.5) or warmup_lr (now 0.002) or lr_forward (now 0.0001)" in text
+    assert "fewer steps" in text
+    assert registry.advice("mean") == "Take another preset or another method"
 
 
 def test_irregular_times_reach_the_method(registered, monkeypatch):

@@ -183,7 +183,7 @@ def test_nothing_is_replaced_unless_forced(path, kept, monkeypatch):
         (RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating"), 5, "out of memory"),
         (KeyboardInterrupt(), 130, "interrupted"),
         (ZeroDivisionError("by zero"), 1, "ZeroDivisionError: by zero"),
-        (ji.JaximputeError("'spirit' diverged"), 1, "error: 'spirit' diverged"),
+        (ji.DivergenceError("'spirit' diverged"), 1, "error: 'spirit' diverged"),
     ],
 )
 def test_a_run_that_fails_leaves_nothing(path, monkeypatch, failure, code, message):

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 import jaximpute as ji
+from jaximpute import api
 from jaximpute.forecasting import extend, following, forecast
 from tests.test_cli import call
 
@@ -28,8 +29,9 @@ def waves(rows=90) -> pd.DataFrame:
         (pd.Index([1, 3, 5]), [7, 9]),
         (pd.Index([0.5, 1.0, 1.5]), [2.0]),
         (pd.period_range("2024-01", periods=3, freq="M"), ["2024-04"]),
+        (pd.bdate_range("2024-01-01", "2024-02-02").delete(3), ["2024-02-05", "2024-02-06"]),
     ],
-    ids=["month ends", "hours", "whole", "halves", "periods"],
+    ids=["month ends", "hours", "whole", "halves", "periods", "working days and a holiday"],
 )
 def test_times_go_on_as_before(stamps, later):
     found = following(stamps, len(later))
@@ -80,3 +82,31 @@ def test_futures_are_drawn_and_the_file_has_intervals(tmp_path):
         assert (wide[name] <= wide[f"{name}_high"]).all()
         assert (wide[f"{name}_low"] < wide[f"{name}_high"]).all()
     assert picture.read_bytes().startswith(b"\x89PNG")
+    assert "forecast 4 steps with 'csdi' in" in done.stderr
+    digits = out.read_text().splitlines()[1].split(",")[1].lstrip("-").replace(".", "").lstrip("0")
+    assert len(digits) <= 7
+    wide.rename(columns={"b": "a_low", "a_low": "c"}).to_csv(tmp_path / "in.csv", index=False)
+    done = call("forecast", tmp_path / "in.csv", "--time", "day", "--horizon", "4")
+    assert done.exit_code == 3
+    assert "column 'a_high' has the name of an interval's end" in done.stderr
+
+
+def test_only_the_last_window_is_drawn_and_absent_rows_are_steps(monkeypatch):
+    """Rows 40 and 41 are absent: the window counts steps, of which it holds 16."""
+    seen = {}
+
+    def fill(frame, name, *, options, last, **rest):
+        seen.update(options=options, last=last, shape=frame.shape, frame=frame)
+        draws = np.broadcast_to(np.arange(3.0)[:, None, None], (3, *frame.values.shape))
+        return api.Filled(draws[1], {"method": name}, draws)
+
+    monkeypatch.setattr(api, "fill", fill)
+    found = forecast(waves().drop(index=[40, 41]), 4, "csbi0", 3, time="day", context=12)
+    assert seen["last"] == seen["options"]["window"] == 16
+    assert seen["options"]["centred"] is True
+    assert len(seen["frame"].values) == 80  # 94 steps, of which five whole windows
+    missing = np.flatnonzero(np.isnan(seen["frame"].values).all(axis=1))
+    np.testing.assert_array_equal(missing, [26, 27, 76, 77, 78, 79])
+    assert found.median["day"].astype(str).tolist()[0] == "2024-03-31"
+    np.testing.assert_array_equal(found.low["a"], 0)
+    np.testing.assert_array_equal(found.high["b"], 2)

@@ -42,6 +42,7 @@ FLOORS = {
     "splits": 1,
     "transport": 1,
     "views": 1,
+    "warmup": 1,
     "nets": 2,
     "baselines": 3,
     "methods": 3,

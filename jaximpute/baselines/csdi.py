@@ -56,6 +56,7 @@ def csdi(
     draw_view: Views | None = None,
     split: Split = _EVERYTHING,
     times: Any = None,
+    centred: bool = False,
     lr: Scalar = 1e-3,
     total: int | None = None,
     sgd_steps: int = 100,
@@ -81,6 +82,7 @@ def csdi(
         draw_view: the rows to complete; entries in two rows come from the first. None = `view`.
         split: what is asked for in training, see `splits`.
         times: `(time,)` positions of a series' steps; None if regular.
+        centred: see each row of a series relative to the last value and the spread of its context.
         lr: AdamW's first learning rate.
         total: steps of training in all, over which the rate falls to 0; None = constant.
         sgd_steps: steps of training in one `step`.
@@ -133,7 +135,7 @@ def csdi(
         return optimise.learner(params, optimiser, decay)
 
     def step(key: PRNGKey, state: optimise.Learner, data: Observed):
-        draw = batches(data, view, split, batch, times)
+        draw = batches(data, view, split, batch, times, centred=centred)
 
         def loss(params, k):
             k_batch, k_time, k_noise, k_net = jax.random.split(k, 4)
@@ -155,7 +157,7 @@ def csdi(
             start = jax.random.normal(k_start, rows.values.shape, rows.values.dtype)
             return reverse(lambda x, t: answer(params, x, t, rows), k_run, start, chain, draw_steps)
 
-        return complete(draw, key, data, draw_view or view, times)
+        return complete(draw, key, data, draw_view or view, times, centred=centred)
 
     return Method(init, step, sample=sample, tag="draws")
 

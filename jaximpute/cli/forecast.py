@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from jaximpute._errors import DataError
 from jaximpute.cli import settings
 from jaximpute.cli.common import Debug, File, Force, Missing, Quiet, keep_compiled, reported, say
 
@@ -45,6 +46,12 @@ def forecast(
             plots.check(plot, force=force)
         table = files.read_file(file, missing or []).table
         table = table if isinstance(table, pd.DataFrame) else table.to_pandas()
+        columns = [str(name) for name in table.columns]
+        made = [f"{name}_{end}" for name in columns for end in ("low", "high")]
+        if taken := set(columns) & set(made):
+            raise DataError(
+                f"column '{min(taken)}' has the name of an interval's end; rename it first"
+            )
         keep_compiled()
         found = forecasting.forecast(
             table,
@@ -59,10 +66,15 @@ def forecast(
             progress=not quiet,
             **settings.parse_options(assignments or []),
         )
-        channels = [name for name in found.median.columns if name != time]
         wide = found.median.copy()
-        for name in channels:
-            wide[f"{name}_low"], wide[f"{name}_high"] = found.low[name], found.high[name]
+        for name in found.median.columns.drop(time):
+            for column, part in (
+                (name, found.median),
+                (f"{name}_low", found.low),
+                (f"{name}_high", found.high),
+            ):
+                # draws are float32, which has no more than seven digits
+                wide[column] = [float(f"{value:.7g}") for value in part[name]]
         files.write_file(files.Sheet(wide, None), output, force=force)
         if plot is not None:
             recent = forecasting.extend(table, horizon, time).iloc[-(3 * context + horizon) :]
@@ -76,4 +88,6 @@ def forecast(
             )
         if not quiet:
             where = "stdout" if output == "-" else output
-            say(f"forecast {horizon} steps with '{found.report['method']}': {where}")
+            seconds = found.report["seconds"]
+            name = found.report["method"]
+            say(f"forecast {horizon} steps with '{name}' in {seconds:.0f} s: {where}")

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from jaximpute._errors import OptionError, TimeError
+from jaximpute.types import Observed
 
 JITTER = 0.1  # of a step that a stamp may lie off its slot: months of 28 to 31 days are even
 DRIFT = 0.25  # the same across a long gap
@@ -145,6 +146,13 @@ def take(axis: Axis, series: np.ndarray) -> np.ndarray:
     rows = np.empty((len(series), len(axis.order), series.shape[-1]), series.dtype)
     rows[:, axis.order] = series[:, axis.slots]
     return rows.reshape(-1, series.shape[-1])
+
+
+def part(data: Observed, last: int) -> tuple[np.ndarray, Observed]:
+    """The values of a series before its last steps, and these steps; all of them if 0."""
+    start = data.values.shape[1] - last if last else 0
+    end = data._replace(values=data.values[:, start:], mask=data.mask[:, start:])
+    return np.asarray(data.values[:, :start]), end
 
 
 def long_gaps(axis: Axis, mask: np.ndarray, max_gap: Any, count: int = 1) -> np.ndarray:

@@ -11,7 +11,8 @@ from jaximpute.types import Hook, Info, State
 def patience(metric: str = "loss", chunks: int = 5, *, least: float = 0.0) -> Hook:
     """Stop after `chunks` chunks in a row without a new lowest value of a metric.
 
-    The value of a chunk is the mean over its steps; NaN is never an improvement.
+    The value of a chunk is the mean over its steps; NaN is never an improvement. The steps of a
+    warm-up (t up to 0) do not count.
 
     Args:
         metric: `loss`, or a name in the method's `info.metrics`; smaller is better.
@@ -28,7 +29,7 @@ def patience(metric: str = "loss", chunks: int = 5, *, least: float = 0.0) -> Ho
     Example:
         >>> from jaximpute.types import Info
         >>> stop = patience(chunks=2)
-        >>> [stop(t, None, Info(loss, {})) for t, loss in enumerate([2.0, 1.0, 1.5, 1.0])]
+        >>> [stop(t, None, Info(loss, {})) for t, loss in enumerate([2.0, 1.0, 1.5, 1.0], 1)]
         [False, False, False, True]
     """
     if chunks < 1 or not least >= 0:
@@ -41,6 +42,8 @@ def patience(metric: str = "loss", chunks: int = 5, *, least: float = 0.0) -> Ho
         if t <= last:
             lowest, waited = math.inf, 0
         last = t
+        if t <= 0:
+            return False
         values = {"loss": info.loss, **info.metrics}
         if metric not in values:
             raise OptionError(

@@ -8,7 +8,9 @@ from rich.segment import Segment, Segments
 from jaximpute.types import Hook, Info, State
 
 
-def progress(total: int, *, label: str = "imputing", console: Console | None = None) -> Hook:
+def progress(
+    total: int, *, label: str = "imputing", warmup: int = 0, console: Console | None = None
+) -> Hook:
     """Show a bar, the last loss and the time remaining; silent where stderr is not a terminal.
 
     The line is drawn once a chunk and nothing runs in between, so that a run that stops early or
@@ -17,6 +19,7 @@ def progress(total: int, *, label: str = "imputing", console: Console | None = N
     Args:
         total: steps of the whole run.
         label: what is going on.
+        warmup: steps before the first one, which `fit` counts up to 0; see `warmup.warm_steps`.
         console: where to draw; stderr by default.
 
     Returns:
@@ -37,12 +40,12 @@ def progress(total: int, *, label: str = "imputing", console: Console | None = N
         TimeRemainingColumn(),
         console=screen,
     )
-    task = bar.add_task(label, total=total, loss="-")
+    task = bar.add_task(label, total=total + warmup, loss="-")
 
     def hook(t: int, state: State, info: Info) -> bool:
         del state
         if screen.is_terminal:
-            bar.update(task, completed=t, loss=f"{np.ravel(info.loss)[-1]:.4g}")
+            bar.update(task, completed=t + warmup, loss=f"{np.ravel(info.loss)[-1]:.4g}")
             (line,) = screen.render_lines(bar.get_renderable(), pad=False)[:1]
             end = Segment("\n" if t >= total else "\r")
             screen.print(Segments([*line, end]), end="")

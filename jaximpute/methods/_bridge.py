@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from jaximpute.masking import masked_mean
-from jaximpute.odes import integrate
+from jaximpute.odes import exponential, integrate
 from jaximpute.solvers import Project, euler_maruyama, langevin
 from jaximpute.types import Net, Params, PRNGKey, Process, Scalar
 
@@ -246,10 +246,18 @@ def draw_rows(
         pull = z_back(x, at) - z_fore(x, at)
         return process.drift(x, t) - process.diffusion(t) / 2 * pull
 
+    def clean(x, t, forward=True):
+        """The mean of the clean rows, as far as the policies know it."""
+        at = jnp.broadcast_to(t, x.shape[:1]).astype(x.dtype)
+        alpha, sigma = process.marginal(t)
+        z = z_back(x, at) - (z_fore(x, at) if forward else 0)
+        return (x + sigma**2 / process.diffusion(t) * z) / alpha
+
+    if sampler == "exponential":
+        times = jnp.linspace(1.0, first, bridge.steps, dtype=x.dtype)
+        return exponential(clean, process.marginal, x, times)
     x = integrate(flow, x, t0=1.0, t1=first, steps=max(bridge.steps - 1, 1), solver=sampler)
-    alpha, sigma = process.marginal(first)
-    z = z_back(x, jnp.full(x.shape[:1], first, x.dtype))
-    return (x + sigma**2 / process.diffusion(first) * z) / alpha  # the mean of the clean rows
+    return clean(x, jnp.asarray(first, x.dtype), forward=False)
 
 
 def _rows(t: jax.Array, x: jax.Array) -> jax.Array:

@@ -19,8 +19,10 @@ from jaximpute.optimise import Learner, averaged
 from jaximpute.splits import random as random_split
 from jaximpute.types import Info, Method, Net, Observed, PRNGKey, Process, Scalar, Split
 from jaximpute.views import identity
+from jaximpute.warmup import WarmUp
 
 _EVERYTHING = random_split()
+WARM = 100  # steps of the warm-up between two looks at it
 
 
 def csbi(
@@ -32,6 +34,7 @@ def csbi(
     draw_view: Views | None = None,
     split: Split = _EVERYTHING,
     times: Any = None,
+    centred: bool = False,
     scaled: bool = True,
     warmup: int = 1000,
     warmup_lr: Scalar = 1e-3,
@@ -53,7 +56,8 @@ def csbi(
 ) -> Method:
     r"""Imputation by a conditional Schrodinger bridge.
 
-    `init` sets the forward policy to zero and warms the backward one up by score matching. One
+    `init` sets the forward policy to zero and warms the backward one up by score matching; `fit`
+    takes this in steps that hooks see. One
     `step` is a round of Algorithm 2: forward paths from data, on which the backward policy takes
     steps down eq. (12a) on the entries asked for; then backward paths from the prior, on which the
     forward policy takes steps down eq. (12b). `sample` is Algorithm 4.
@@ -68,6 +72,7 @@ def csbi(
         draw_view: the rows to complete; entries in two rows come from the first. None = `view`.
         split: what is asked for in training, see `splits`.
         times: `(time,)` positions of a series' steps; None if regular.
+        centred: see each row of a series relative to the last value and the spread of its context.
         scaled: the backward network answers in units in which its target has variance one, for
             standardised data; otherwise it answers the policy itself, as printed.
         warmup: steps of score matching in `init`.
@@ -84,7 +89,8 @@ def csbi(
         probe: `rademacher` or `gaussian`.
         decay: of the averaged weights, which make the paths and the draws.
         sde_steps: steps of the grid of times.
-        sampler: `sde` (Algorithm 4), or the probability-flow equation by `heun` or `tsit5`.
+        sampler: `sde` (Algorithm 4), or the probability-flow equation by `heun`, `tsit5` or
+            `exponential` (`odes.exponential`, one evaluation a step).
         draw_steps: steps of a draw; None = `sde_steps`.
         snr: signal to noise of one Langevin correction after each step of `sde`; 0 = none.
 
@@ -125,7 +131,7 @@ def csbi(
     """
     _check(
         probe=(probe, ("rademacher", "gaussian")),
-        sampler=(sampler, ("sde", "heun", "tsit5")),
+        sampler=(sampler, ("sde", "heun", "tsit5", "exponential")),
         counts={
             "sde_steps": sde_steps,
             "sgd_steps": sgd_steps,
@@ -141,7 +147,9 @@ def csbi(
     bridge = Bridge(process, sde_steps)
     z_back = bridges.backward_policy(backward, process, scaled)
     z_fore = bridges.forward_policy(forward, process, scaled)
-    rows = {"view": view, "split": split, "times": times}
+    # of equal length: what they take beyond `warmup` is taken at a rate of 0
+    pieces = -(-warmup // WARM)
+    rows = {"view": view, "split": split, "times": times, "centred": centred}
     warm = csbi_warmup(
         backward,
         forward,
@@ -150,18 +158,14 @@ def csbi(
         scaled=scaled,
         lr=warmup_lr,
         total=warmup,
-        sgd_steps=max(warmup, 1),
+        sgd_steps=-(-warmup // max(pieces, 1)) or 1,
         batch=warmup_batch,
         decay=decay,
         first=1 / sde_steps,
     )
     down, up = optimise.adamw(lr, total=total), optimise.adamw(lr_forward, total=total)
 
-    def init(key: PRNGKey, data: Observed) -> CSBIState:
-        k_init, k_warm = jax.random.split(key)
-        state = warm.init(k_init, data)
-        if warmup:
-            state, _ = warm.step(k_warm, state, data)
+    def begin(state: CSBIState) -> CSBIState:
         fore = state.forward
         return CSBIState(
             optimise.learner(averaged(state.backward), down, decay),
@@ -169,7 +173,7 @@ def csbi(
         )
 
     def step(key: PRNGKey, state: CSBIState, data: Observed) -> tuple[CSBIState, Info]:
-        draw = batches(data, view, split, cache, times)
+        draw = batches(data, view, split, cache, times, centred=centred)
 
         def once(state, i):
             k_back, k_fore = jax.random.split(jax.random.fold_in(key, i))
@@ -193,6 +197,8 @@ def csbi(
             k_pairs, k_split, k_probe, k_net = jax.random.split(k, 4)
             i, t, x = _pairs(k_pairs, paths, batch)
             context, query = split(k_split, observed[i])
+            if centred:  # by the context that it was parted into
+                context, query = rows.context[i], rows.query[i]
             now = Batch(rows.values[i], context, query, rows.times[i])
             terms = bridges.likelihood(
                 lambda x: z_back(params, x, t, now.cond, k_net),
@@ -252,9 +258,9 @@ def csbi(
                 snr=snr,
             )
 
-        return complete(draw, key, data, draw_view or view, times)
+        return complete(draw, key, data, draw_view or view, times, centred=centred)
 
-    return Method(init, step, sample=sample, tag="draws")
+    return Method(WarmUp(warm, pieces, begin), step, sample=sample, tag="draws")
 
 
 def csbi0(backward: Net, process: Process, **options: Any) -> Method:

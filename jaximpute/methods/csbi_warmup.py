@@ -31,6 +31,7 @@ def csbi_warmup(
     view: Views = identity,
     split: Split = _EVERYTHING,
     times: Any = None,
+    centred: bool = False,
     scaled: bool = True,
     lr: Scalar = 1e-3,
     total: int | None = None,
@@ -48,6 +49,7 @@ def csbi_warmup(
         view: the rows to learn from.
         split: what is asked for.
         times: positions of a series' steps.
+        centred: see `csbi`.
         scaled: see `csbi`.
         lr: AdamW's first learning rate.
         total: steps over which it falls to 0; None = constant.
@@ -80,7 +82,7 @@ def csbi_warmup(
         )
 
     def step(key: PRNGKey, state: CSBIState, data: Observed) -> tuple[CSBIState, Info]:
-        draw = batches(data, view, split, batch, times)
+        draw = batches(data, view, split, batch, times, centred=centred)
 
         def loss(params, k):
             k_rows, k_time, k_match = jax.random.split(k, 3)

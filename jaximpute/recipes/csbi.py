@@ -94,7 +94,7 @@ def csbi(
         warmup_lr: their first learning rate.
         refreshes: times that the paths are drawn anew in a round.
         sgd_steps: steps of each policy on each of these.
-        sampler: `sde`, `heun` or `tsit5`.
+        sampler: `sde`, `heun`, `tsit5` or `exponential`.
         draw_steps: steps of a draw.
         options: of the factory.
 

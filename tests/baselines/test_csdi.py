@@ -5,11 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaximpute import conditional, masking
+from jaximpute import OptionError, conditional, masking
 from jaximpute.baselines.csdi import csdi, quadratic, reverse
 from jaximpute.loop import complete, fit
 from jaximpute.nets import csdi_transformer
-from jaximpute.splits import random
+from jaximpute.splits import forecast, random
 from jaximpute.types import Observed
 from jaximpute.views import identity, windows
 from tests import _gaussian_series as gaussian
@@ -127,3 +127,30 @@ def test_only_rows_with_something_observed_are_learned_from():
     batch = draw(jax.random.key(0))
     assert (batch.context.sum(axis=1) == 1).all()
     assert (batch.query.sum(axis=1) == 1).all()
+
+
+def test_centred_rows_do_not_know_their_level_or_scale():
+    """A row and its affine image train alike, and are completed to affine images."""
+    x = jnp.array([0.0, 3.0, 1.0, 2.0, 7.0, 9.0])[None, :, None]
+    mask = (jnp.arange(6) < 4)[None, :, None]
+    both = jnp.concatenate([x, 100 + 10 * x])
+    data = Observed(jnp.where(mask, both, 0), mask | jnp.full(both.shape, False), jnp.ones(2))
+    level, unit = conditional.reference(both, data.mask)
+    np.testing.assert_allclose(level.ravel(), [2.0, 120.0])
+    np.testing.assert_allclose(unit.ravel(), [1.25**0.5, 125.0**0.5], rtol=2e-3)
+
+    def draw(key, rows):
+        assert rows.values.shape == (2, 6, 1)
+        return jnp.ones_like(rows.values)
+
+    done = conditional.complete(draw, jax.random.key(0), data, identity, centred=True)
+    expected = (level + unit)[:, 0, 0]
+    np.testing.assert_allclose(done[:, 4:, 0], jnp.stack([expected, expected], axis=1), rtol=1e-6)
+    whole = data._replace(values=both, mask=jnp.full(both.shape, True))
+    batch = conditional.batches(whole, identity, forecast(2), 2, centred=True)(jax.random.key(0))
+    wanted = (x[0, 4:, 0] - 2.0) / 1.25**0.5  # the same for both rows, but for the floor
+    np.testing.assert_allclose(batch.values[:, 4:, 0], jnp.stack([wanted, wanted]), rtol=2e-3)
+    with pytest.raises(OptionError, match="centred is for series"):
+        conditional.batches(
+            Observed(x[0], mask[0], jnp.ones(6)), identity, random(), 2, centred=True
+        )

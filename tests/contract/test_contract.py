@@ -77,9 +77,9 @@ def test_chunks_and_resume_do_not_matter_and_two_chunks_trace_once(case):
     def fit(n, chunk, **resume):
         return loop.fit(plan.method, jax.random.key(3), data, n, chunk=chunk, **resume)
 
-    compiled = loop.run._cache_size()
+    compiled = loop._advance._cache_size()
     whole = fit(4, 2)
-    assert loop.run._cache_size() == compiled + 1
+    assert loop._advance._cache_size() == compiled + 1
     part, single = fit(2, 2), fit(4, 1)
     resumed = fit(4, 2, state=part, start=2)
     chex.assert_trees_all_equal(whole, resumed)

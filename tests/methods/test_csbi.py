@@ -142,7 +142,9 @@ def test_paths_keep_the_process_on_any_grid(process):
         np.testing.assert_allclose(paths.std(axis=(1, 2)), expected, rtol=tol)
 
 
-@pytest.mark.parametrize(("sampler", "snr"), [("sde", 0.0), ("sde", 0.1), ("heun", 0.0)])
+@pytest.mark.parametrize(
+    ("sampler", "snr"), [("sde", 0.0), ("sde", 0.1), ("heun", 0.0), ("exponential", 0.0)]
+)
 def test_the_exact_policy_draws_from_the_conditional(process, sampler, snr):
     """A linear policy, exact for a Gaussian series, plugged in as the network."""
 

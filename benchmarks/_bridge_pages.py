@@ -1,0 +1,153 @@
+"""The page on conditional diffusions: imputation of waves, few-step draws, forecasts."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from benchmarks import _pages, quoted
+
+Row = dict[str, Any]
+
+INTRODUCTION = """# Results of bridges
+
+Generated from the rows in `benchmarks/results/` by `python -m benchmarks.document`; do not edit.
+
+*CRPS* is CSDI's: a quantile loss at 19 levels, over the sum of the absolute targets. *RMSE* and
+*MAE* are of the median of the draws. *50 %*, *80 %* and *95 %* are the shares of targets inside the
+central intervals of the draws; calibrated ones hold as many as they say, less a bias of order
+1/draws. CPU-seconds are of training and drawing together, compilation included. One seed. A method
+that gives a point has no intervals, and its CRPS is that of a point.
+"""
+LEVELS = ("cover50%", "cover80%", "cover95%")
+PHASES = {
+    "shared": "one phase for all features of a window, as printed",
+    "independent": "a phase for each feature, as in the released samples",
+}
+
+
+def latest(rows: Sequence[Row]) -> list[Row]:
+    """Of rows that measure the same thing, the last."""
+    keys = ("table", "phases", "method", "sampler", "evaluations", "windows", "quick", "seed")
+    return list({tuple(row.get(key) for key in keys): row for row in rows}.values())
+
+
+def page(rows: Sequence[Row]) -> str:
+    """The whole page, from rows of `benchmarks.bridge`."""
+    found, parts = latest(rows), [INTRODUCTION]
+    for phases, words in PHASES.items():
+        own = [row for row in found if row.get("phases") == phases]
+        for quick in (False, True):
+            parts += _waves([row for row in own if row["quick"] is quick], words)
+    for number in sorted({row["windows"] for row in found if row["table"] == "exchange"}):
+        parts += _exchange(
+            [r for r in found if r["table"] == "exchange" and r["windows"] == number]
+        )
+    return "\n".join(parts)
+
+
+def _waves(rows: Sequence[Row], words: str) -> list[str]:
+    table = [row for row in rows if row["table"] == "waves"]
+    if not table:
+        return []
+    one = table[0]
+    size = (
+        f"{one['rows']} windows to learn from, {one['windows']} to complete"
+        f"{', quick settings' if one['quick'] else ''}."
+    )
+    parts = [
+        f"## Waves: {words}\n\nAppendix C.2 of Chen et al. (2023): eight waves, 20 consecutive "
+        f"steps of each to be imputed. {size} `oracle` knows the formulas, and its phases by least "
+        "squares.\n",
+        _table(table, ("rmse", "mae", "crps")),
+        "Released for CSBI, on other windows with independent phases (quoted): RMSE "
+        + ", MAE ".join(f"{v:.4f}" for v in quoted.CSBI_WAVES[:2])
+        + f", CRPS {quoted.CSBI_WAVES[2]:.4f}.\n",
+        *_settings(table),
+    ]
+    parts += _histograms([row for row in table if "pit" in row])
+    few = [row for row in rows if row["table"] == "samplers"]
+    return parts + (_samplers(few) if few else [])
+
+
+def _histograms(rows: Sequence[Row]) -> list[str]:
+    if not rows:
+        return []
+    bins = len(rows[0]["pit"])
+    heads = ["method", *(f"{i / bins:g}" for i in range(bins))]
+    lines = [
+        [row["method"], *(f"{count / sum(row['pit']):.1%}" for count in row["pit"])] for row in rows
+    ]
+    return [
+        f"### Where truths fall among their draws\n\nShare of targets by their rank among the "
+        f"draws, in {bins} bins from the lowest to the highest: flat if calibrated, a hill if "
+        "the draws spread too wide, a valley if not wide enough.\n",
+        _pages.table(heads, lines),
+    ]
+
+
+def _samplers(rows: Sequence[Row]) -> list[str]:
+    counts = sorted({row["evaluations"] for row in rows})
+    cells = {(row["sampler"], row["evaluations"]): row for row in rows}
+    names = list(dict.fromkeys(row["sampler"] for row in rows))
+    best = min(row["crps"] for row in rows)
+    lines = []
+    for count in counts:
+        line = [str(count)]
+        for name in names:
+            row = cells.get((name, count))
+            text = "" if row is None else f"{row['crps']:.4f}"
+            line.append(f"**{text}**" if row is not None and row["crps"] <= best else text)
+        lines.append(line)
+    title = {
+        "exponential": "exponential, second order",
+        "heun": "Heun",
+        "sde": "Euler-Maruyama (Algorithm 4)",
+    }
+    return [
+        "### Draws in few steps\n\nCRPS of one trained network (`csbi0` above) by the number of "
+        "times it is asked for a draw: the probability flow by the exponential integrator and by "
+        "Heun's method, and the stochastic equation. The first two end with the mean of the clean "
+        "rows.\n",
+        _pages.table(["evaluations", *(title.get(name, name) for name in names)], lines),
+    ]
+
+
+def _exchange(rows: Sequence[Row]) -> list[str]:
+    published = ", ".join(f"{name} {value}" for name, value in quoted.CSBI_EXCHANGE.items())
+    return [
+        f"## Exchange rates, {rows[0]['windows']} windows\n\n30 working days ahead from the 48 "
+        "before; the first 6071 days are learned from, and the windows follow one another after "
+        "them. `random_walk` adds Gaussian steps of each series' size to its last value. Scores "
+        "are in the units of the rates.\n",
+        _table(rows, ("mae", "crps"), digits=5),
+        f"Quoted from Table 2 of Chen et al. (2023), CRPS: {published}.\n",
+        *_settings(rows),
+    ]
+
+
+def _table(rows: Sequence[Row], scores: Sequence[str], digits: int = 4) -> str:
+    rows = sorted(rows, key=lambda row: row["crps"])
+    ranked = [row for row in rows if row["method"] != "oracle"]
+    best = {score: min(row[score] for row in ranked) for score in scores}
+    lines = []
+    for row in rows:
+        cells = [
+            f"**{row[s]:.{digits}f}**"
+            if row in ranked and row[s] <= best[s]
+            else f"{row[s]:.{digits}f}"
+            for s in scores
+        ]
+        cover = [f"{row[level]:.0%}" if level in row else "" for level in LEVELS]
+        lines.append([row["method"], *cells, *cover, str(row["draws"]), f"{row['seconds']:.0f}"])
+    heads = [score.upper() for score in scores]
+    return _pages.table(["method", *heads, "50 %", "80 %", "95 %", "draws", "CPU-s"], lines)
+
+
+def _settings(rows: Sequence[Row]) -> list[str]:
+    set_ = {row["method"]: row["options"] for row in rows if row.get("options")}
+    if not set_:
+        return []
+    said = "; ".join(
+        f"`{name}`: {', '.join(f'{k}={v}' for k, v in options.items())}"
+        for name, options in set_.items()
+    )
+    return [f"Options other than the defaults: {said}.\n"]

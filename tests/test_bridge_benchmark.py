@@ -1,0 +1,91 @@
+"""The benchmark of bridges: its scores, its random walk, and the page made of its rows."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from benchmarks import _bridge_pages, _exchange, _waves, bridge
+from jaximpute.odes import exponential
+
+pytestmark = pytest.mark.fast
+
+
+def test_draws_from_the_truths_law_are_calibrated_and_points_have_no_intervals():
+    rng = np.random.default_rng(0)
+    truth, drawn = rng.normal(size=(60, 50, 8)), rng.normal(size=(99, 60, 50, 8))
+    found = bridge.score(truth, jnp.asarray(drawn, jnp.float32), _waves.targets())
+    for level, share in (("cover50%", 0.5), ("cover80%", 0.8)):
+        assert abs(found[level] - share) < 0.03
+    counts = np.array(found["pit"])
+    assert counts.sum() == 60 * 160
+    assert abs(counts / counts.sum() - 0.1).max() < 0.02
+    point = bridge.score(truth, jnp.zeros((1, *truth.shape)), _waves.targets())
+    assert set(point) == {"rmse", "mae", "crps"}
+    assert point["rmse"] == pytest.approx(1, abs=0.02)
+
+
+def test_a_random_walk_starts_at_the_last_value_and_spreads_like_a_root():
+    learned = np.cumsum(2 * np.random.default_rng(0).normal(size=(4000, 3)), axis=0)
+    test = learned[: 78 * 5].reshape(5, 78, 3)
+    drawn = _exchange.random_walk(learned, test, 2000)
+    assert drawn.shape == (2000, *test.shape)
+    np.testing.assert_array_equal(drawn[7, :, :48], test[:, :48])
+    off = drawn[:, :, 48:] - test[None, :, 47:48]
+    np.testing.assert_allclose(off.mean(axis=0), 0, atol=1.5)
+    spread = 2 * np.sqrt(np.arange(1, 31))[None, :, None]
+    np.testing.assert_allclose(off.std(axis=0) / spread, 1, atol=0.1)
+
+
+def test_windows_follow_what_is_learned_from():
+    values = np.arange(8000.0)[:, None] * np.ones(8)
+    cut = _exchange.windows(values, 5)
+    assert cut.shape == (5, 78, 8)
+    np.testing.assert_array_equal(cut[:, 48, 0], _exchange.LEARNED + 30 * np.arange(5))
+
+
+def test_the_exponential_integrator_is_of_second_order():
+    """On the flow of N(m, s^2), whose end is known: half the step, a quarter of the error."""
+    m, s = 0.5, 0.3
+
+    def clean(x, t):
+        return (s**2 * x + m * t**2) / (s**2 + t**2)
+
+    x = jnp.array([3.0, -2.0])
+    scale = jnp.sqrt((s**2 + 0.05**2) / (s**2 + 4.0))
+    last = m + (x - m) * scale  # the flow keeps quantiles
+    errors = []
+    for steps in (20, 40):
+        times = jnp.exp(jnp.linspace(jnp.log(2.0), jnp.log(0.05), steps + 1))
+        done = exponential(clean, lambda t: (1.0, t), x, times)
+        errors.append(float(jnp.abs(done - clean(last, 0.05)).max()))
+    assert 3.2 < errors[0] / errors[1] < 5
+
+
+def row(**more):
+    common = {"table": "waves", "phases": "shared", "rows": 4, "windows": 2, "quick": True}
+    scores = {"rmse": 0.2, "mae": 0.1, "crps": 0.3, "draws": 20, "seconds": 9.0, "seed": 0}
+    return {**common, **scores, "options": {}, **more}
+
+
+def test_rows_become_a_page_and_later_rows_replace_earlier_ones():
+    drawn = {"cover50%": 0.61, "cover80%": 0.88, "cover95%": 0.97, "pit": [1, 1, 2]}
+    sampled = {"table": "samplers", "method": "csbi0", **drawn}
+    rows = [
+        row(method="csbi0", crps=9.0),
+        row(method="csbi0", crps=0.041, options={"warmup": 7}, **drawn),
+        row(method="linear", crps=0.9),
+        row(method="oracle", crps=0.026, **drawn),
+        row(sampler="heun", evaluations=9, **{**sampled, "crps": 0.05}),
+        row(sampler="sde", evaluations=9, **{**sampled, "crps": 0.5}),
+        row(table="exchange", phases=None, method="random_walk", windows=5, crps=0.00749),
+    ]
+    text = _bridge_pages.page(rows)
+    assert "9.0000" not in text
+    assert "| csbi0 | 0.2000 | 0.1000 | **0.0410** | 61% | 88% | 97% | 20 | 9 |" not in text
+    assert "| **0.0410** | 61% | 88% | 97% | 20 | 9 |" in text
+    assert text.index("| oracle |") < text.index("| csbi0 |") < text.index("| linear |")
+    assert "| csbi0 | 25.0% | 25.0% | 50.0% |" in text
+    assert "| 9 | **0.0500** | 0.5000 |" in text
+    assert "`csbi0`: warmup=7" in text
+    assert "| random_walk |" in text
+    assert "CSBI 0.008" in text
