@@ -1,13 +1,12 @@
 """Gridded data by the names of their dimensions: xarray in, xarray out."""
 
-import importlib
 from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaximpute._errors import DataError, OptionError, need_extra
+from jaximpute._errors import DataError, OptionError
 from jaximpute.data.columns import Column
 from jaximpute.types import Kind
 
@@ -17,6 +16,7 @@ _KNOWN = (
     ("Y", ("lat", "latitude", "y", "rlat", "northing"), ("degrees_north", "degree_north")),
     ("X", ("lon", "longitude", "x", "rlon", "easting"), ("degrees_east", "degree_east")),
 )
+SPREAD, UNNAMED = "_std", "values"  # what the names of standard deviations end with
 _UNEVEN = 0.05  # relative differences between the steps of a grid that are worth a word
 
 
@@ -115,6 +115,60 @@ def write_grid(data: Any, grid: Grid, values: np.ndarray, fill: np.ndarray) -> A
     return result
 
 
+def with_spread(data: Any, grid: Grid, completed: Any, spread: np.ndarray, draws: int) -> Any:
+    """The completion with the standard deviation of the draws beside each variable.
+
+    Args:
+        data: what `read_grid` was given.
+        grid: how its variables lie.
+        completed: `data` completed.
+        spread: `(cells, variables)` standard deviations, 0 where observed, NaN where left empty.
+        draws: from how many draws.
+
+    Returns:
+        A `Dataset`: the completion, a `DataArray` under its own name or else `values`, and for each
+        variable `NAME_std`, in its units and of a float type, with attributes that say what it is.
+
+    Raises:
+        DataError: a variable is called `NAME_std` already.
+    """
+    check_spread(data, grid)
+    names = grid.names
+    if names is None:
+        names = (data.name if data.name is not None else UNNAMED,)
+        completed = completed.to_dataset(name=names[0])
+    beside = {}
+    for i, name in enumerate(names):
+        array = completed[name]
+        straight = array.transpose(*grid.dims)
+        wide = np.float64 if array.dtype == np.float64 else np.float32
+        cells = spread[:, i].reshape(straight.shape).astype(wide)
+        known = {key: array.attrs[key] for key in ("units",) if key in array.attrs}
+        about = array.attrs.get("long_name") or array.attrs.get("standard_name") or name
+        one = straight.copy(data=cells).transpose(*array.dims)
+        one.attrs = {
+            "long_name": f"standard deviation of {about} between {draws} random completions",
+            **known,
+            "cell_methods": "realization: standard_deviation",
+            "comment": f"0 where {name} is observed",
+        }
+        one.encoding = {}  # packing fits the values, not their spread
+        beside[f"{name}{SPREAD}"] = one
+    return completed.assign(beside)
+
+
+def check_spread(data: Any, grid: Grid) -> None:
+    """Refuse data in which a name that `with_spread` adds is taken.
+
+    Raises:
+        DataError: it is.
+    """
+    held = {str(name) for name in (*getattr(data, "data_vars", ()), *data.coords)}
+    for name in grid.names or ():
+        if f"{name}{SPREAD}" in held:
+            raise DataError(f"the data have a variable '{name}{SPREAD}' already; rename it")
+
+
 def never(grid: Grid, mask: np.ndarray, never_impute: Any) -> tuple[np.ndarray, str]:
     """The cells that are to stay empty, and why.
 
@@ -161,20 +215,6 @@ def array_grid(shape: tuple[int, ...]) -> Grid:
     """The grid of a plain array of images or fields."""
     dims = ("n", "time", "y", "x") if len(shape) == 5 else ("n", "y", "x")
     return Grid(tuple(range(shape[-1])), dims, shape, ())
-
-
-def xarray() -> Any:
-    """The library.
-
-    Raises:
-        MissingExtraError: it, or what it reads NetCDF with, is not installed.
-    """
-    try:
-        importlib.import_module("h5netcdf")
-        importlib.import_module("h5py")
-        return importlib.import_module("xarray")
-    except ImportError as error:
-        raise need_extra("xarray with h5netcdf", "fields", "reading NetCDF") from error
 
 
 def _infer(data: Any) -> tuple[Any, ...]:
