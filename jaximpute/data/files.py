@@ -116,8 +116,8 @@ def write_file(sheet: Sheet, path: str, *, force: bool = False) -> None:
     suffix = _suffix(path, OutputError)
     if (suffix in gridfiles.SUFFIXES) != fields.is_gridded(sheet.table):
         raise OutputError(
-            f"cannot write {path}: what is read from NetCDF or Zarr is written as one of them (.nc, "
-            ".zarr), and nothing else is"
+            f"cannot write {path}: what is read from NetCDF or Zarr is written as one of them "
+            "(.nc, .zarr), and nothing else is"
         )
     if gridfiles.is_zarr(path):
         gridfiles.write_zarr(sheet.table, path, force=force)
