@@ -80,7 +80,9 @@ def test_tiles_are_slices_and_fold_back_bit_for_bit(shape, size, overlap):
         weight = jax.vjp(view.fold, rows)[1](jnp.ones(shape))[0]
         return rows, places, view.fold(rows), constant, weight
 
-    rows, places, again, constant, weight = map(np.asarray, run(x, np.arange(x.size).reshape(shape)))
+    rows, places, again, constant, weight = map(
+        np.asarray, run(x, np.arange(x.size).reshape(shape))
+    )
     lengths = [min(pair) for pair in zip(size, shape[1:-1], strict=True)]
     assert rows.shape == (view.size, *lengths, shape[-1])
     for row, numbers in zip(rows, places, strict=True):

@@ -10,6 +10,7 @@ from jaximpute._errors import OptionError
 from jaximpute.cli import settings
 from jaximpute.cli.common import (
     Debug,
+    Dims,
     File,
     Force,
     Missing,
@@ -19,6 +20,7 @@ from jaximpute.cli.common import (
     mention_dates,
     reported,
     say,
+    split_dims,
 )
 
 _FOR_INTERVAL = 100  # draws, unless their number is given
@@ -63,12 +65,7 @@ def impute(
         str | None,
         typer.Option(help="Leave longer gaps of a series empty: steps, or a duration such as 3h."),
     ] = None,
-    dims: Annotated[
-        str | None,
-        typer.Option(
-            help="Dimensions of a NetCDF or Zarr file: time,lat,lon. Told by its attributes if not."
-        ),
-    ] = None,
+    dims: Dims = None,
     fill_unseen: Annotated[
         bool,
         typer.Option("--fill-unseen", help="Fill places never observed, such as land, too."),
@@ -142,8 +139,7 @@ def _impute(file: str, run: dict[str, Any]) -> None:
         many.check_names(sheet, interval=run["interval"] is not None)
 
     keep_compiled()
-    dims = None if run["dims"] is None else [dim.strip() for dim in run["dims"].split(",")]
-    frame = frames.read(sheet.table, run["time"], dims)
+    frame = frames.read(sheet.table, run["time"], split_dims(run["dims"]))
     if spread:
         fields.check_spread(sheet.table, frame.grid)
     filled = api.fill(

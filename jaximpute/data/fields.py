@@ -1,6 +1,6 @@
 """Gridded data by the names of their dimensions: xarray in, xarray out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
@@ -28,12 +28,14 @@ class Grid(NamedTuple):
         dims: all dimensions in the order of the frame: samples first, then `(time,) y, x`.
         shape: `(n, time, y, x, variables)`, or `(n, y, x, variables)` without time.
         notes: what should be known, for the user.
+        uneven: the dimensions whose steps differ.
     """
 
     names: tuple[Any, ...] | None
     dims: tuple[Any, ...]
     shape: tuple[int, ...]
     notes: tuple[str, ...]
+    uneven: tuple[str, ...] = ()
 
     @property
     def kind(self) -> Kind:
@@ -83,7 +85,8 @@ def read_grid(
         )
         for name, a in zip(names or (None,), arrays, strict=True)
     )
-    grid = Grid(names, order, shape, _notes(data, chosen))
+    uneven = _uneven(data, chosen)
+    grid = Grid(names, order, shape, tuple(uneven.values()), tuple(uneven))
     return values.reshape(-1, len(arrays)), columns, grid
 
 
@@ -284,8 +287,45 @@ def _variables(data: Any, dims: tuple[Any, ...]) -> tuple[tuple[Any, ...] | None
     return tuple(numbers), list(numbers.values())
 
 
-def _notes(data: Any, dims: tuple[Any, ...]) -> tuple[str, ...]:
-    notes = []
+def check_learning(
+    grid: Grid, mask: np.ndarray, kept: np.ndarray, method: str, options: Mapping[str, Any]
+) -> list[str]:
+    """What a network that learns fields from incomplete samples cannot do on a grid.
+
+    Args:
+        grid: how the variables lie.
+        mask: `(cells, variables)`, True = observed.
+        kept: those that are left empty.
+        method: its name.
+        options: its options.
+
+    Returns:
+        A note if places are to be filled that no sample shows at any time.
+
+    Raises:
+        OptionError: a spectral network on a grid whose steps differ.
+    """
+    if options.get("net") == "fno" and grid.uneven:
+        raise OptionError(
+            f"net='fno' works with Fourier modes, and the steps of {' and '.join(grid.uneven)} "
+            "differ: a mode is no wave there. Interpolate to an even grid first, or take net='unet'"
+        )
+    time = (1,) if grid.kind == "field" else ()
+    unseen = ~mask.reshape(grid.shape).any(axis=(0, *time))
+    wanted = unseen & ~kept.reshape(grid.shape).all(axis=(0, *time))
+    if not wanted.any():
+        return []
+    y, x, channel = (int(i) for i in np.argwhere(wanted)[0])
+    return [
+        f"{int(wanted.sum())} places are observed in no sample at any time, the first in row {y}, "
+        f"column {x}, variable {channel}: '{method}' cannot learn them, and fills them with what "
+        "it carries over from others"
+    ]
+
+
+def _uneven(data: Any, dims: tuple[Any, ...]) -> dict[str, str]:
+    """The dimensions whose steps differ, and what to say of it."""
+    notes = {}
     for dim in dims:
         coordinate = data.coords.get(dim)
         if coordinate is None or coordinate.size < 3 or coordinate.dtype.kind not in "fiuM":
@@ -295,8 +335,8 @@ def _notes(data: Any, dims: tuple[Any, ...]) -> tuple[str, ...]:
         allowed = 0.15 if coordinate.dtype.kind == "M" else _UNEVEN
         usual = np.median(steps)
         if np.abs(steps - usual).max() > allowed * abs(usual):
-            notes.append(
+            notes[str(dim)] = (
                 f"the steps of '{dim}' differ ({steps.min():.4g} to {steps.max():.4g}); distances "
                 "are counted in cells, as if the grid were even"
             )
-    return tuple(notes)
+    return notes

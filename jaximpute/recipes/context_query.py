@@ -117,7 +117,7 @@ def context_query(
     looped = net == "mlp" or jax.default_backend() != "cpu"
     together = min(_TOGETHER, sgd_total) if looped else 1
     asked = query if query is not None else ("all" if steps else "rest")
-    split = _split(partition, ratio, asked, tuple(grid), shared)
+    split = make_split(partition, ratio, asked, tuple(grid), shared)
     method = make_context_query(
         _net(net, event, width, width_factor),
         split,
@@ -168,7 +168,18 @@ def with_its_options(recipe: Callable[..., registry.Plan]) -> Callable[..., regi
     return shown
 
 
-def _split(partition: str, ratio: Any, query: Any, grid: tuple[int, int], shared: bool) -> Split:
+def make_split(
+    partition: str,
+    ratio: Any = (0.3, 1.0),
+    query: Any = "rest",
+    grid: tuple[int, int] = (3, 3),
+    shared: bool = True,
+) -> Split:
+    """A partition by its name; see `context_query` for the arguments.
+
+    Raises:
+        OptionError: no such partition.
+    """
     ratio = tuple(ratio) if isinstance(ratio, list | tuple) else ratio
     # an all-or-one rule has no share of its own
     whole = query if isinstance(query, str) else "all"
