@@ -253,6 +253,8 @@ def fill(
     elif frame.grid is not None:
         notes = list(frame.grid.notes)
     kept, why = _left_empty(frame, axis, max_gap, never_impute)
+    if frame.grid is not None and "partition" in registry.options(name):
+        notes += fields.check_learning(frame.grid, frame.mask, kept, name, options)
 
     codec = coding.learn(frame)
     matrix = coding.encode(codec, frame.values)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from jaximpute._errors import DataError
 from jaximpute.types import PRNGKey, Split
@@ -22,12 +22,14 @@ class Exposure(NamedTuple):
         minimum: the least of them.
         place: where that is, an index of the event.
         radius: places around a place that had to be outside the context, too, at most.
+        refused: indices of the places that can never be learned; empty unless `strict` is false.
     """
 
     probability: Float[np.ndarray, "*event"]
     minimum: float
     place: tuple[int, ...]
     radius: int
+    refused: Int[np.ndarray, "k axes"]
 
 
 def exposure_audit(
@@ -39,6 +41,7 @@ def exposure_audit(
     radius: int | None = None,
     where: Bool[Array | np.ndarray, "*event"] | None = None,
     least: float = 0.0,
+    strict: bool = True,
 ) -> Exposure:
     r"""Estimate, by Monte Carlo, how often each place is asked for when it is not shown.
 
@@ -61,6 +64,7 @@ def exposure_audit(
             no fields.
         where: places that matter; all by default. Land in a sea field is not one.
         least: the probability that is still too small.
+        strict: whether places that can never be learned are an error; otherwise they are listed.
 
     Returns:
         The probabilities and their minimum.
@@ -109,21 +113,23 @@ def exposure_audit(
     matters = matters & ((hidden > 0) | ~seen.any(axis=0))
     low = np.where(np.isnan(probability), 0.0, probability)
     bad = np.argwhere(matters & (low <= least))
-    if len(bad):
+    if len(bad) and strict:
         raise DataError(_message(bad, seen, int(matters.sum()), reach))
     if not matters.any():
-        return Exposure(probability, 1.0, (0,) * hidden.ndim, reach)
+        return Exposure(probability, 1.0, (0,) * hidden.ndim, reach, bad)
     place = np.unravel_index(np.argmin(np.where(matters, low, np.inf)), low.shape)
-    return Exposure(probability, float(low[place]), tuple(int(i) for i in place), reach)
+    return Exposure(probability, float(low[place]), tuple(int(i) for i in place), reach, bad)
 
 
 def _near(context: Bool[Array, "n *event"], reach: int) -> Bool[Array, "n *event"]:
     """Whether anything within `reach` of a place is shown."""
-    window = [1] * context.ndim
-    window[-3] = window[-2] = 2 * reach + 1
-    return jax.lax.reduce_window(
-        context, False, jax.lax.bitwise_or, window, (1,) * context.ndim, "SAME"
-    )
+    for axis in (-3, -2):
+        window = [1] * context.ndim
+        window[axis] = 2 * reach + 1
+        context = jax.lax.reduce_window(
+            context, False, jax.lax.bitwise_or, window, (1,) * context.ndim, "SAME"
+        )
+    return context
 
 
 def _depth(seen: np.ndarray) -> int:

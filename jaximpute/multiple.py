@@ -8,6 +8,7 @@ import numpy as np
 
 from jaximpute import api
 from jaximpute._errors import ImputationWarning, OptionError
+from jaximpute.data import fields
 from jaximpute.data.frames import Container, Frame, read, write
 from jaximpute.report import Report
 
@@ -21,6 +22,9 @@ class Multiple(NamedTuple):
         low: lower ends of the intervals; categories and texts hold the median.
         high: upper ends.
         report: what was done; see `api.fill`.
+        spread: of xarray's objects, a `Dataset` of the median and, beside each variable NAME,
+            NAME_std, the standard deviation of the draws: 0 where observed, in the same units. None
+            for other containers and for a single draw.
     """
 
     draws: list[Container]
@@ -28,6 +32,7 @@ class Multiple(NamedTuple):
     low: Container
     high: Container
     report: Report
+    spread: Container | None = None
 
 
 def impute_many(
@@ -88,6 +93,9 @@ def impute_many(
         raise OptionError(f"draws is {draws}; expected at least 1")
     check_level(level)
     frame = read(data, time, dims)
+    gridded = frame.grid is not None and fields.is_gridded(data) and draws > 1
+    if gridded:
+        fields.check_spread(data, frame.grid)
     filled = api.fill(
         frame,
         method,
@@ -104,7 +112,23 @@ def impute_many(
     low, high = interval(frame, filled, level)
     completions = [write(frame, one) for one in filled.draws]
     median, lower, upper = (write(frame, values) for values in (filled.values, low, high))
-    return Multiple(completions, median, lower, upper, filled.report)
+    spread = None
+    if gridded:
+        spread = fields.with_spread(data, frame.grid, median, deviation(frame, filled), draws)
+    return Multiple(completions, median, lower, upper, filled.report, spread)
+
+
+def deviation(frame: Frame, filled: api.Filled) -> np.ndarray:
+    """The standard deviation of the draws, cell by cell; 0 where observed, NaN where left empty.
+
+    Args:
+        frame: what was completed; its columns hold numbers.
+        filled: with two draws or more.
+
+    Returns:
+        `(rows, columns)`, in the units of the cells.
+    """
+    return np.where(frame.mask, 0.0, np.std(filled.draws, axis=0, ddof=1))
 
 
 def interval(frame: Frame, filled: api.Filled, level: float) -> tuple[np.ndarray, np.ndarray]:

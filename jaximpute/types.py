@@ -83,8 +83,9 @@ class View(NamedTuple):
     Attributes:
         size: number of rows in the view.
         take: `(x, i) -> rows`, the rows numbered `i` of the state `x`.
-        fold: `rows -> x`, the average over the rows that cover an entry (the adjoint of taking all
-            rows, divided by the number of covering rows).
+        fold: `rows -> x`, an average over the rows that cover an entry: of equal weights (the
+            adjoint of taking all rows, divided by the number of covering rows), or of weights that
+            fade towards the ends of a row.
     """
 
     size: int

@@ -1,5 +1,8 @@
 """Views: how the rows a network sees are cut from the state, and averaged back into it."""
 
+from collections.abc import Sequence
+
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
@@ -66,6 +69,91 @@ def windows(shape: tuple[int, ...], length: int, stride: int = 1, apart: bool = 
         return total / covered.sum(1)[None, :, None].astype(rows.dtype)
 
     return View(n * len(starts), take, fold)
+
+
+def tiles(shape: tuple[int, ...], size: Sequence[int], overlap: Sequence[int] | int) -> View:
+    r"""Overlapping tiles of fields `(n, time, y, x, channels)`, blended where they meet.
+
+    Along each axis, tiles of one length start at evenly spread places, no fewer steps apart than
+    the overlap asks for. Folding is a weighted average: at a distance :math:`d` from the end of a
+    tile of length :math:`l` its weight is :math:`\min(d, l - d)`, divided by the sum over the tiles
+    that cover the place, so that weights are a partition of unity and one tile fades into the next.
+    It is computed as :math:`v_0 + \sum_k w_k (v_k - v_0)`: where all tiles agree, the answer is
+    theirs, bit for bit, so `fold(take(x))` is `x`.
+
+    Args:
+        shape: of the state, `(n, time, y, x, channels)` or `(n, y, x, channels)`.
+        size: lengths of a tile along time, y and x, or y and x; longer ones than the field's are
+            cut to it.
+        overlap: steps that neighbours share at least, along each axis or all, in 0..length - 1.
+
+    Returns:
+        A view with `n * tiles` rows of shape `(*size, channels)`.
+
+    Raises:
+        ValueError: sizes or overlaps out of range, or of another number of axes.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> x = jnp.arange(30.0).reshape(1, 5, 6, 1)
+        >>> view = tiles(x.shape, size=(5, 4), overlap=2)
+        >>> view.take(x, jnp.array([1]))[0, 0, :, 0].tolist()
+        [2.0, 3.0, 4.0, 5.0]
+        >>> bool((view.fold(view.take(x, jnp.arange(view.size))) == x).all())
+        True
+    """
+    n, *axes, channels = shape
+    asked = (overlap,) * len(axes) if isinstance(overlap, int) else tuple(overlap)
+    if len(size) != len(axes) or len(asked) != len(axes):
+        raise ValueError(f"size is {tuple(size)} and overlap {asked}; expected {len(axes)} of each")
+    lengths = [min(length, whole) for length, whole in zip(size, axes, strict=True)]
+    starts = []
+    for whole, length, shared in zip(axes, lengths, asked, strict=True):
+        if length < 1 or (length < whole and not 0 <= shared < length):
+            raise ValueError(f"overlap is {shared} of a tile of {length}; expected 0..{length - 1}")
+        number = 1 if length == whole else 1 + -(-(whole - length) // (length - shared))
+        starts.append(np.round(np.linspace(0, whole - length, number)).astype(int))
+    counts = [len(one) for one in starts]
+    per_field = int(np.prod(counts))
+
+    def take(x, i):
+        index = jnp.unravel_index(i % per_field, counts)
+        begin = [jnp.asarray(one)[k] for one, k in zip(starts, index, strict=True)]
+
+        def cut(sample, *corner):
+            whole = (sample, *corner, 0)
+            return jax.lax.dynamic_slice(x, whole, (1, *lengths, channels))[0]
+
+        return jax.vmap(cut)(i // per_field, *begin)
+
+    def fold(rows):
+        # axes in pairs (tile, place in the tile), joined one after the other
+        parts = rows.reshape(n, *counts, *lengths, channels)
+        for axis, (begin, length, whole) in enumerate(zip(starts, lengths, axes, strict=True)):
+            place = 1 + len(axes) - axis  # of the first axis inside tiles that is not joined yet
+            paired = jnp.moveaxis(jnp.moveaxis(parts, 1, 0), place, 1)
+            joined = _blend(paired.reshape(len(begin) * length, *paired.shape[2:]), begin, whole)
+            # joined axes come last before the channels, in their order
+            parts = jnp.moveaxis(joined, 0, -2)
+        return parts
+
+    return View(n * per_field, take, fold)
+
+
+def _blend(flat: jax.Array, starts: np.ndarray, whole: int) -> jax.Array:
+    """Places of tiles, one tile after the other along the first axis, as places of the whole."""
+    length = flat.shape[0] // len(starts)
+    cover, covered = _cover(starts, length, whole)
+    inside = cover % length
+    weight = np.where(covered, np.minimum(inside + 1, length - inside), 0.0)
+    weight = weight / weight.sum(axis=1, keepdims=True)
+    first = flat[cover[:, 0]]
+    total = first
+    for j in range(1, cover.shape[1]):
+        w, here = (v[:, j].reshape(-1, *(1,) * (flat.ndim - 1)) for v in (weight, covered))
+        change = jnp.asarray(w, flat.dtype) * (flat[cover[:, j]] - first)
+        total = total + jnp.where(here, change, 0)
+    return total
 
 
 def row_weight(

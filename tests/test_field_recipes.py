@@ -1,14 +1,21 @@
 """Recipes for fields: every preset builds, options are those of both, CPUs do not scan."""
 
+from functools import partial
+
+import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
-from jaximpute import registry
+from jaximpute import contexts, methods, partitions, registry
 from jaximpute._errors import OptionError
-from jaximpute.types import Observed
+from jaximpute.loop import complete, fit
+from jaximpute.recipes import context_query as recipe
+from jaximpute.types import Net, Observed
+from jaximpute.views import identity, tiles
 
 NAMES = ("context_query", "context_query_draws", "ambientdiff")
-SMALL = Observed(jnp.zeros((4, 4, 12, 12, 1)), jnp.ones((4, 4, 12, 12, 1), bool), jnp.ones(4))
+SMALL = Observed(jnp.zeros((64, 4, 8, 8, 1)), jnp.ones((64, 4, 8, 8, 1), bool), jnp.ones(64))
 LARGE = Observed(jnp.zeros((2, 8, 24, 24, 1)), jnp.ones((2, 8, 24, 24, 1), bool), jnp.ones(2))
 
 
@@ -47,3 +54,53 @@ def test_partitions_feeds_and_networks_by_name():
             build("context_query", **wrong)
     with pytest.raises(OptionError, match="expected at least 1"):
         build("context_query_draws", steps=0)
+
+
+@pytest.mark.fast
+def test_large_fields_are_cut_into_tiles():
+    shape = (1, 12, 20, 70, 2)
+    large = Observed(jnp.zeros(shape), jnp.ones(shape, bool), jnp.ones(1))
+    view = recipe.cut(shape, (8, 32, 32))(shape)
+    assert view.size == 2 * 1 * 3
+    method = build("context_query", large, sgd_total=1).method
+    state = jax.eval_shape(method.init, jax.random.key(0), large)
+    assert state.bank.shape == (6, 8, 20, 32, 2)
+    out = jax.eval_shape(method.sample, jax.random.key(0), state, large)
+    assert out.shape == shape
+    for whole in (None, 0, [12, 20, 70]):
+        assert recipe.cut(shape, whole) is identity
+    for wrong in (8, (8, 32), (8, 0, 32), "large"):
+        with pytest.raises(OptionError, match="expected the largest numbers"):
+            build("context_query", large, tile=wrong)
+
+
+@pytest.mark.fast
+def test_a_network_that_learns_each_place_apart_wants_many_fields():
+    few = Observed(*(leaf[:63] for leaf in SMALL))
+    assert build("context_query", SMALL, sgd_total=100).steps == 2
+    assert build("context_query", few, sgd_total=100).steps == 100
+
+
+@pytest.mark.fast
+def test_tiles_of_land_are_passed_over_and_seams_are_blended(key):
+    # a network that answers what lies in the tile: with land on the left, only tiles of sea
+    x = jnp.broadcast_to(jnp.arange(12.0).reshape(1, 1, 1, 12, 1), (1, 1, 2, 12, 1))
+    mask = jnp.ones(x.shape, bool).at[..., :6, :].set(False).at[..., 9, :].set(False)
+    data = Observed(jnp.where(mask, x, 0), mask, jnp.ones(1))
+    seen = []
+
+    def apply(params, x, t, cond, key=None):
+        jax.debug.callback(lambda m: seen.append(np.asarray(m)), cond[0])
+        return jnp.full(x.shape, 3.0) + 0 * params["a"]
+
+    net = Net(lambda *given: {"a": jnp.zeros(())}, apply)
+    view = partial(tiles, size=(1, 2, 4), overlap=1)
+    split = partitions.pixel(0.999)
+    method = methods.context_query(net, split, feeds=(contexts.observed,), batch=64, view=view)
+    state = fit(method, key, data, 1, chunk=1)
+    jax.effects_barrier()
+    assert all(m.any(axis=(1, 2, 3, 4)).all() for m in seen)  # every tile in the batch has sea
+    assert seen
+    out = np.asarray(complete(method, jax.random.key(1), state, data))
+    np.testing.assert_array_equal(out[np.asarray(mask)], np.asarray(x)[np.asarray(mask)])
+    assert (out[~np.asarray(mask)] == 3.0).all()

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaximpute.views import identity, row_weight, windows
+from jaximpute.views import identity, row_weight, tiles, windows
 
 pytestmark = pytest.mark.fast
 CASES = [(9, 4, 1, False), (9, 4, 3, False), (10, 5, 5, False), (7, 9, 2, False), (9, 4, 3, True)]
@@ -57,3 +57,52 @@ def test_rows_weigh_what_their_series_weigh_unless_nothing_is_in_them():
     view = windows((2, 4, 1), length=2, stride=2)
     where = jnp.array([[True, False, False, False], [True, True, True, True]])[..., None]
     np.testing.assert_array_equal(row_weight(view, jnp.array([1.0, 0.5]), where), [1, 0, 0.5, 0.5])
+
+
+TILES = [
+    ((2, 7, 9, 10, 2), (4, 5, 4), 2),
+    ((1, 3, 8, 5, 1), (9, 3, 5), (0, 1, 0)),
+    ((2, 9, 7, 3), (4, 7), 3),
+]
+
+
+@pytest.mark.parametrize(("shape", "size", "overlap"), TILES)
+def test_tiles_are_slices_and_fold_back_bit_for_bit(shape, size, overlap):
+    x = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    view = tiles(shape, size, overlap)
+
+    @jax.jit
+    def run(x, numbers):
+        every = jnp.arange(view.size)
+        rows, places = view.take(x, every), view.take(numbers, every)
+        constant = view.fold(jnp.full(rows.shape, 0.1))
+        # fold is linear: its transpose gives each entry of each tile its weight
+        weight = jax.vjp(view.fold, rows)[1](jnp.ones(shape))[0]
+        return rows, places, view.fold(rows), constant, weight
+
+    rows, places, again, constant, weight = map(
+        np.asarray, run(x, np.arange(x.size).reshape(shape))
+    )
+    lengths = [min(pair) for pair in zip(size, shape[1:-1], strict=True)]
+    assert rows.shape == (view.size, *lengths, shape[-1])
+    for row, numbers in zip(rows, places, strict=True):
+        sample, *corner = np.unravel_index(numbers.ravel()[0], shape)[:-1]
+        inside = tuple(slice(a, a + n) for a, n in zip(corner, lengths, strict=True))
+        np.testing.assert_array_equal(row, x[(sample, *inside)])
+    np.testing.assert_array_equal(again, x)
+    assert (constant == np.float32(0.1)).all()
+    assert weight.min() >= -1e-6
+    total = np.bincount(places.ravel(), weight.ravel(), x.size)
+    np.testing.assert_allclose(total, 1, rtol=1e-5)  # a partition of unity
+
+
+def test_tiles_fade_into_each_other():
+    view = tiles((1, 1, 1, 10, 1), (1, 1, 6), 2)
+    assert view.size == 2
+    rows = jnp.array([0.0, 1.0]).reshape(2, 1, 1, 1, 1) * jnp.ones((1, 1, 1, 6, 1))
+    np.testing.assert_allclose(
+        jax.jit(view.fold)(rows).ravel(), [0, 0, 0, 0, 1 / 3, 2 / 3, 1, 1, 1, 1], rtol=1e-6
+    )
+    for size, overlap in [((1, 1), 0), ((1, 1, 4), 4), ((0, 1, 4), 0)]:
+        with pytest.raises(ValueError, match="expected"):
+            tiles((1, 2, 1, 10, 1), size, overlap)

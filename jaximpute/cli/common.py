@@ -15,7 +15,7 @@ FAILED, USAGE, BAD_INPUT, GATE, OUT_OF_MEMORY, INTERRUPTED = 1, 2, 3, 4, 5, 130
 
 File = Annotated[
     str,
-    typer.Argument(help="CSV, TSV, Parquet, NetCDF or NumPy file; - reads CSV from stdin."),
+    typer.Argument(help="CSV, TSV, Parquet, NetCDF, Zarr or NumPy file; - reads CSV from stdin."),
 ]
 Time = Annotated[
     str | None,
@@ -25,9 +25,20 @@ Missing = Annotated[
     list[str] | None,
     typer.Option(help="Text that also stands for a missing cell, such as -999. May be repeated."),
 ]
+Dims = Annotated[
+    str | None,
+    typer.Option(
+        help="Dimensions of a NetCDF or Zarr file: time,lat,lon. Told by its attributes if not."
+    ),
+]
 Force = Annotated[bool, typer.Option("--force", help="Replace outputs that exist.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only warnings and errors on stderr.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
+
+
+def split_dims(dims: str | None) -> list[str] | None:
+    """The names in `--dims time,lat,lon`."""
+    return None if dims is None else [dim.strip() for dim in dims.split(",")]
 
 
 def say(text: str) -> None:

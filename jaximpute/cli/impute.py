@@ -10,6 +10,7 @@ from jaximpute._errors import OptionError
 from jaximpute.cli import settings
 from jaximpute.cli.common import (
     Debug,
+    Dims,
     File,
     Force,
     Missing,
@@ -19,6 +20,7 @@ from jaximpute.cli.common import (
     mention_dates,
     reported,
     say,
+    split_dims,
 )
 
 _FOR_INTERVAL = 100  # draws, unless their number is given
@@ -48,7 +50,8 @@ def impute(
         int | None,
         typer.Option(
             help="That many random completions, below one another with a column 'draw', or as files"
-            " in a folder (-o draws/)."
+            " in a folder (-o draws/). Of a field in one file: their median, and beside each "
+            "variable their standard deviation, NAME_std."
         ),
     ] = None,
     interval: Annotated[
@@ -62,12 +65,7 @@ def impute(
         str | None,
         typer.Option(help="Leave longer gaps of a series empty: steps, or a duration such as 3h."),
     ] = None,
-    dims: Annotated[
-        str | None,
-        typer.Option(
-            help="Dimensions of a NetCDF file: time,lat,lon. Told by its attributes if not."
-        ),
-    ] = None,
+    dims: Dims = None,
     fill_unseen: Annotated[
         bool,
         typer.Option("--fill-unseen", help="Fill places never observed, such as land, too."),
@@ -136,12 +134,14 @@ def _impute(file: str, run: dict[str, Any]) -> None:
         _check_gridded(run, folder)
     elif not is_stack:
         mention_dates(sheet.table, run["time"])
-    if draws and not folder:
+    spread = gridded and draws > 0 and not folder and run["interval"] is None
+    if draws and not folder and not spread:
         many.check_names(sheet, interval=run["interval"] is not None)
 
     keep_compiled()
-    dims = None if run["dims"] is None else [dim.strip() for dim in run["dims"].split(",")]
-    frame = frames.read(sheet.table, run["time"], dims)
+    frame = frames.read(sheet.table, run["time"], split_dims(run["dims"]))
+    if spread:
+        fields.check_spread(sheet.table, frame.grid)
     filled = api.fill(
         frame,
         run["method"],
@@ -169,6 +169,10 @@ def _impute(file: str, run: dict[str, Any]) -> None:
                 if about.kind in ("number", "integer") and not known.all()
             ]
             result = many.with_interval(result, sheet_of(ends[0]), sheet_of(ends[1]), holed)
+        elif spread:
+            beside = multiple.deviation(frame, filled)
+            wider = fields.with_spread(sheet.table, frame.grid, completed, beside, draws)
+            result = files.Sheet(wider, None)
         elif folder:
             sheets = [sheet_of(values) for values in filled.draws]
             many.write_folder(sheets, run["output"], suffix, force=force)
@@ -217,11 +221,17 @@ def _check_stack(run: dict[str, Any], folder: bool) -> None:
 
 
 def _check_gridded(run: dict[str, Any], folder: bool) -> None:
-    if run["draws"] is not None and run["interval"] is None and not folder:
-        raise OptionError("draws of a field are written to a folder: -o draws/")
-    if not folder and not run["output"].lower().endswith((".nc", ".nc4")):
+    from jaximpute.data import gridfiles
+
+    if run["draws"] == 1 and run["interval"] is None and not folder:
         raise OptionError(
-            f"a field is written as NetCDF, and not to {run['output']}; name it with -o filled.nc"
+            "one draw has no standard deviation; expected --draws 2 or more (some twenty), or a "
+            "folder to write the draw to (-o draws/)"
+        )
+    if not folder and not gridfiles.is_grid_file(run["output"]):
+        raise OptionError(
+            f"a field is written as NetCDF or Zarr, and not to {run['output']}; name it with "
+            "-o filled.nc or -o filled.zarr"
         )
     if run["plot"] is not None:
         raise OptionError("--plot draws tables and series, not fields")

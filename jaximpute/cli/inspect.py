@@ -4,7 +4,20 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from jaximpute.cli.common import Debug, File, Force, Missing, Time, mention_dates, reported, say
+from jaximpute._errors import OptionError
+from jaximpute.cli._fields import print_field
+from jaximpute.cli.common import (
+    Debug,
+    Dims,
+    File,
+    Force,
+    Missing,
+    Time,
+    mention_dates,
+    reported,
+    say,
+    split_dims,
+)
 
 
 class Holes(NamedTuple):
@@ -19,20 +32,32 @@ def inspect(
     file: File,
     time: Time = None,
     plot: Annotated[str | None, typer.Option(metavar="PNG", help="Draw the holes.")] = None,
+    dims: Dims = None,
     missing: Missing = None,
     force: Force = False,
     debug: Debug = False,
 ) -> None:
-    """Say for each column what it holds, how much of it is missing, and in gaps of which length."""
+    """Say for each column what it holds, how much of it is missing, and in gaps of which length.
+
+    Of a field (NetCDF, Zarr, NumPy): how much is missing by variable and frame, and which partition
+    could teach a network to fill it.
+    """
     with reported(debug):
         from jaximpute import plots
-        from jaximpute.data import files, frames
+        from jaximpute.data import fields, files, frames
 
         if plot is not None:
             plots.check(plot, force=force)
         sheet = files.read_file(file, missing or [])
+        gridded = fields.is_gridded(sheet.table)
+        if gridded or getattr(sheet.table, "ndim", 2) > 3:
+            if plot is not None:
+                raise OptionError("--plot draws the holes of tables and series, not of fields")
+            frame = frames.read(sheet.table, time, split_dims(dims))
+            print_field(frame, file)
+            return
         mention_dates(sheet.table, time)
-        frame = frames.read(sheet.table, time)
+        frame = frames.read(sheet.table, time, split_dims(dims))
         _print(frame)
         if plot is not None:
             figure = plots.plot_missingness(sheet.table, time=time)

@@ -1,13 +1,12 @@
 """Gridded data by the names of their dimensions: xarray in, xarray out."""
 
-import importlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaximpute._errors import DataError, OptionError, need_extra
+from jaximpute._errors import DataError, OptionError
 from jaximpute.data.columns import Column
 from jaximpute.types import Kind
 
@@ -17,6 +16,7 @@ _KNOWN = (
     ("Y", ("lat", "latitude", "y", "rlat", "northing"), ("degrees_north", "degree_north")),
     ("X", ("lon", "longitude", "x", "rlon", "easting"), ("degrees_east", "degree_east")),
 )
+SPREAD, UNNAMED = "_std", "values"  # what the names of standard deviations end with
 _UNEVEN = 0.05  # relative differences between the steps of a grid that are worth a word
 
 
@@ -28,12 +28,14 @@ class Grid(NamedTuple):
         dims: all dimensions in the order of the frame: samples first, then `(time,) y, x`.
         shape: `(n, time, y, x, variables)`, or `(n, y, x, variables)` without time.
         notes: what should be known, for the user.
+        uneven: the dimensions whose steps differ.
     """
 
     names: tuple[Any, ...] | None
     dims: tuple[Any, ...]
     shape: tuple[int, ...]
     notes: tuple[str, ...]
+    uneven: tuple[str, ...] = ()
 
     @property
     def kind(self) -> Kind:
@@ -83,7 +85,8 @@ def read_grid(
         )
         for name, a in zip(names or (None,), arrays, strict=True)
     )
-    grid = Grid(names, order, shape, _notes(data, chosen))
+    uneven = _uneven(data, chosen)
+    grid = Grid(names, order, shape, tuple(uneven.values()), tuple(uneven))
     return values.reshape(-1, len(arrays)), columns, grid
 
 
@@ -113,6 +116,60 @@ def write_grid(data: Any, grid: Grid, values: np.ndarray, fill: np.ndarray) -> A
             result[name] = filled
         (result if name is None else result[name]).encoding = dict(array.encoding)
     return result
+
+
+def with_spread(data: Any, grid: Grid, completed: Any, spread: np.ndarray, draws: int) -> Any:
+    """The completion with the standard deviation of the draws beside each variable.
+
+    Args:
+        data: what `read_grid` was given.
+        grid: how its variables lie.
+        completed: `data` completed.
+        spread: `(cells, variables)` standard deviations, 0 where observed, NaN where left empty.
+        draws: from how many draws.
+
+    Returns:
+        A `Dataset`: the completion, a `DataArray` under its own name or else `values`, and for each
+        variable `NAME_std`, in its units and of a float type, with attributes that say what it is.
+
+    Raises:
+        DataError: a variable is called `NAME_std` already.
+    """
+    check_spread(data, grid)
+    names = grid.names
+    if names is None:
+        names = (data.name if data.name is not None else UNNAMED,)
+        completed = completed.to_dataset(name=names[0])
+    beside = {}
+    for i, name in enumerate(names):
+        array = completed[name]
+        straight = array.transpose(*grid.dims)
+        wide = np.float64 if array.dtype == np.float64 else np.float32
+        cells = spread[:, i].reshape(straight.shape).astype(wide)
+        known = {key: array.attrs[key] for key in ("units",) if key in array.attrs}
+        about = array.attrs.get("long_name") or array.attrs.get("standard_name") or name
+        one = straight.copy(data=cells).transpose(*array.dims)
+        one.attrs = {
+            "long_name": f"standard deviation of {about} between {draws} random completions",
+            **known,
+            "cell_methods": "realization: standard_deviation",
+            "comment": f"0 where {name} is observed",
+        }
+        one.encoding = {}  # packing fits the values, not their spread
+        beside[f"{name}{SPREAD}"] = one
+    return completed.assign(beside)
+
+
+def check_spread(data: Any, grid: Grid) -> None:
+    """Refuse data in which a name that `with_spread` adds is taken.
+
+    Raises:
+        DataError: it is.
+    """
+    held = {str(name) for name in (*getattr(data, "data_vars", ()), *data.coords)}
+    for name in grid.names or ():
+        if f"{name}{SPREAD}" in held:
+            raise DataError(f"the data have a variable '{name}{SPREAD}' already; rename it")
 
 
 def never(grid: Grid, mask: np.ndarray, never_impute: Any) -> tuple[np.ndarray, str]:
@@ -161,20 +218,6 @@ def array_grid(shape: tuple[int, ...]) -> Grid:
     """The grid of a plain array of images or fields."""
     dims = ("n", "time", "y", "x") if len(shape) == 5 else ("n", "y", "x")
     return Grid(tuple(range(shape[-1])), dims, shape, ())
-
-
-def xarray() -> Any:
-    """The library.
-
-    Raises:
-        MissingExtraError: it, or what it reads NetCDF with, is not installed.
-    """
-    try:
-        importlib.import_module("h5netcdf")
-        importlib.import_module("h5py")
-        return importlib.import_module("xarray")
-    except ImportError as error:
-        raise need_extra("xarray with h5netcdf", "fields", "reading NetCDF") from error
 
 
 def _infer(data: Any) -> tuple[Any, ...]:
@@ -244,8 +287,45 @@ def _variables(data: Any, dims: tuple[Any, ...]) -> tuple[tuple[Any, ...] | None
     return tuple(numbers), list(numbers.values())
 
 
-def _notes(data: Any, dims: tuple[Any, ...]) -> tuple[str, ...]:
-    notes = []
+def check_learning(
+    grid: Grid, mask: np.ndarray, kept: np.ndarray, method: str, options: Mapping[str, Any]
+) -> list[str]:
+    """What a network that learns fields from incomplete samples cannot do on a grid.
+
+    Args:
+        grid: how the variables lie.
+        mask: `(cells, variables)`, True = observed.
+        kept: those that are left empty.
+        method: its name.
+        options: its options.
+
+    Returns:
+        A note if places are to be filled that no sample shows at any time.
+
+    Raises:
+        OptionError: a spectral network on a grid whose steps differ.
+    """
+    if options.get("net") == "fno" and grid.uneven:
+        raise OptionError(
+            f"net='fno' works with Fourier modes, and the steps of {' and '.join(grid.uneven)} "
+            "differ: a mode is no wave there. Interpolate to an even grid first, or take net='unet'"
+        )
+    time = (1,) if grid.kind == "field" else ()
+    unseen = ~mask.reshape(grid.shape).any(axis=(0, *time))
+    wanted = unseen & ~kept.reshape(grid.shape).all(axis=(0, *time))
+    if not wanted.any():
+        return []
+    y, x, channel = (int(i) for i in np.argwhere(wanted)[0])
+    return [
+        f"{int(wanted.sum())} places are observed in no sample at any time, the first in row {y}, "
+        f"column {x}, variable {channel}: '{method}' cannot learn them, and fills them with what "
+        "it carries over from others"
+    ]
+
+
+def _uneven(data: Any, dims: tuple[Any, ...]) -> dict[str, str]:
+    """The dimensions whose steps differ, and what to say of it."""
+    notes = {}
     for dim in dims:
         coordinate = data.coords.get(dim)
         if coordinate is None or coordinate.size < 3 or coordinate.dtype.kind not in "fiuM":
@@ -255,8 +335,8 @@ def _notes(data: Any, dims: tuple[Any, ...]) -> tuple[str, ...]:
         allowed = 0.15 if coordinate.dtype.kind == "M" else _UNEVEN
         usual = np.median(steps)
         if np.abs(steps - usual).max() > allowed * abs(usual):
-            notes.append(
+            notes[str(dim)] = (
                 f"the steps of '{dim}' differ ({steps.min():.4g} to {steps.max():.4g}); distances "
                 "are counted in cells, as if the grid were even"
             )
-    return tuple(notes)
+    return notes

@@ -1,11 +1,10 @@
-"""Files in, files out: CSV, Parquet, NetCDF and NumPy by suffix, `-` for the standard streams."""
+"""Files in, files out, by suffix: CSV, Parquet, NetCDF, Zarr, NumPy; `-` is standard streams."""
 
 import contextlib
 import importlib
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -14,20 +13,19 @@ import numpy as np
 import pandas as pd
 
 from jaximpute._errors import DataError, OutputError, need_extra
-from jaximpute.data import csvtext, fields, stacks
+from jaximpute.data import csvtext, fields, gridfiles, stacks
 
 STREAM = "-"
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _PARQUET = (".parquet", ".pq")
-_NETCDF = (".nc", ".nc4")
 
 
 class Sheet(NamedTuple):
     """A file's table.
 
     Attributes:
-        table: a pandas frame for CSV, a pyarrow table for Parquet, an xarray `Dataset` for NetCDF,
-            an array for NumPy's files.
+        table: a pandas frame for CSV, a pyarrow table for Parquet, an xarray `Dataset` for NetCDF
+            and Zarr, an array for NumPy's files.
         text: the cells of a CSV file as written; None for the others.
     """
 
@@ -39,7 +37,7 @@ def read_file(path: str, missing: Sequence[str] = ()) -> Sheet:
     """Read a table.
 
     Args:
-        path: `.csv`, `.tsv`, `.parquet`, `.nc`, `.npy` or `.npz`, or `-` for CSV on stdin.
+        path: `.csv`, `.tsv`, `.parquet`, `.nc`, `.zarr`, `.npy` or `.npz`, or `-` for CSV on stdin.
         missing: texts that stand for a missing cell of a CSV file, besides the usual ones.
 
     Returns:
@@ -47,18 +45,18 @@ def read_file(path: str, missing: Sequence[str] = ()) -> Sheet:
 
     Raises:
         DataError: no such file, unknown suffix, empty or damaged; the message names the file.
-        MissingExtraError: Parquet without pyarrow, NetCDF without xarray.
+        MissingExtraError: Parquet without pyarrow, NetCDF or Zarr without xarray.
     """
     suffix = _suffix(path, DataError)
     source = "stdin" if path == STREAM else path
+    if suffix in gridfiles.SUFFIXES:
+        return Sheet(gridfiles.read_dataset(path), None)
     try:
         data = sys.stdin.buffer.read() if path == STREAM else Path(path).read_bytes()
     except OSError as error:
         raise DataError(f"cannot read {source}: {error.strerror}") from error
     if suffix in _PARQUET:
         return Sheet(_read_parquet(data, source), None)
-    if suffix in _NETCDF:
-        return Sheet(_read_netcdf(path), None)
     if suffix in stacks.SUFFIXES:
         return Sheet(stacks.read_stack(data, source), None)
     text = csvtext.parse(data, source, _DELIMITERS[suffix], missing)
@@ -83,10 +81,10 @@ def punch(sheet: Sheet, holes: np.ndarray) -> Sheet:
         holes: `(rows, columns)`, True where a cell is to be emptied.
 
     Raises:
-        DataError: the sheet is a NetCDF file's.
+        DataError: the sheet is a field's.
     """
     if fields.is_gridded(sheet.table):
-        raise DataError("cells of NetCDF files are not emptied; see jaximpute.missing for fields")
+        raise DataError("cells of fields are not emptied; see jaximpute.missing for fields")
     if sheet.text is not None:
         rows = [
             ["" if hole else cell for cell, hole in zip(row, emptied, strict=True)]
@@ -116,16 +114,17 @@ def write_file(sheet: Sheet, path: str, *, force: bool = False) -> None:
         MissingExtraError: Parquet without pyarrow.
     """
     suffix = _suffix(path, OutputError)
-    if (suffix in _NETCDF) != fields.is_gridded(sheet.table):
+    if (suffix in gridfiles.SUFFIXES) != fields.is_gridded(sheet.table):
         raise OutputError(
-            f"cannot write {path}: what is read from NetCDF is written as NetCDF (.nc), and "
-            "nothing else is"
+            f"cannot write {path}: what is read from NetCDF or Zarr is written as one of them "
+            "(.nc, .zarr), and nothing else is"
         )
-    if suffix in _NETCDF:
-        with replacing(path, force=force) as file, tempfile.TemporaryDirectory() as folder:
-            beside = Path(folder) / "filled.nc"
-            sheet.table.to_netcdf(beside, engine="h5netcdf")
-            file.write(beside.read_bytes())
+    if gridfiles.is_zarr(path):
+        gridfiles.write_zarr(sheet.table, path, force=force)
+        return
+    if suffix in gridfiles.SUFFIXES:
+        with replacing(path, force=force) as file:
+            file.write(gridfiles.netcdf(sheet.table))
         return
     if (suffix in stacks.SUFFIXES) != isinstance(sheet.table, np.ndarray):
         raise OutputError(
@@ -174,6 +173,9 @@ def check_output(path: str, *, force: bool = False) -> None:
     """
     if path == STREAM:
         return
+    if gridfiles.is_zarr(path):
+        gridfiles.check_zarr(path, force=force)
+        return
     target = Path(path)
     if target.exists() and not target.is_file():
         raise OutputError(f"{path} is no regular file; name a file, or - for stdout")
@@ -220,7 +222,7 @@ def replacing(path: str, *, force: bool = False) -> Iterator[IO[bytes]]:
 
 def _suffix(path: str, wrong: type[DataError] | type[OutputError]) -> str:
     suffix = ".csv" if path == STREAM else Path(path).suffix.lower()
-    every = (*_DELIMITERS, *_PARQUET, *_NETCDF, *stacks.SUFFIXES)
+    every = (*_DELIMITERS, *_PARQUET, *gridfiles.SUFFIXES, *stacks.SUFFIXES)
     if suffix not in every:
         known = ", ".join(every)
         raise wrong(f"{path} has the suffix '{suffix}'; expected one of {known}, or - for CSV")
@@ -236,16 +238,6 @@ def _read_parquet(data: bytes, source: str) -> Any:
     if not table.num_rows or not table.num_columns:
         raise DataError(f"{source} has {table.num_rows} rows and {table.num_columns} columns")
     return table
-
-
-def _read_netcdf(path: str) -> Any:
-    library = fields.xarray()
-    try:
-        # loaded whole, so that the file may be replaced
-        with library.open_dataset(path) as dataset:
-            return dataset.load()
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(f"{path} cannot be read as NetCDF: {error}") from error
 
 
 def _pyarrow(module: str) -> Any:

@@ -8,15 +8,17 @@ import numpy as np
 import pandas as pd
 
 from jaximpute._errors import DataError, OutputError
-from jaximpute.data import fields, files
+from jaximpute.data import fields, files, gridfiles
 from jaximpute.data.files import Sheet
 
 COLUMN = "draw"
 
 
 def is_folder(path: str) -> bool:
-    """Whether a path names a folder: it is one, or ends as one does."""
-    return path != files.STREAM and (path.endswith(("/", "\\")) or Path(path).is_dir())
+    """Whether a path names a folder for files: it is one, or ends as one does; no Zarr store is."""
+    if path == files.STREAM or gridfiles.is_zarr(path.rstrip("/\\")):
+        return False
+    return path.endswith(("/", "\\")) or Path(path).is_dir()
 
 
 def check_folder(path: str, suffix: str, draws: int, *, force: bool = False) -> None:

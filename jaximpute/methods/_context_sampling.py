@@ -23,6 +23,7 @@ class Model(NamedTuple):
         process: how noise entered.
         objective: `data` or `noise`, what it was trained to answer with.
         rows: rows it sees at a time.
+        looped: the same network for more rows than that, which take a loop; None = `net`.
     """
 
     net: Net
@@ -30,6 +31,7 @@ class Model(NamedTuple):
     process: Process
     objective: str = "data"
     rows: int = 512
+    looped: Net | None = None
 
 
 def answer(
@@ -39,10 +41,13 @@ def answer(
     shown = jnp.where(context, x, 0)
     times = jnp.full(x.shape[:1], t, x.dtype)
 
-    def rows(shown, times, context):
-        return model.net.apply(model.params, shown, times, (context.astype(shown.dtype),))
+    few = x.shape[0] <= model.rows
+    net = model.net if few or model.looped is None else model.looped
 
-    if x.shape[0] <= model.rows:
+    def rows(shown, times, context):
+        return net.apply(model.params, shown, times, (context.astype(shown.dtype),))
+
+    if few:
         out = rows(shown, times, context)
     else:
         out = jax.lax.map(
@@ -126,6 +131,7 @@ def imputation_weight(t: Scalar, power: Scalar = 1.0) -> Float[Array, ""]:
 def multi_step(
     model: Model,
     key: PRNGKey,
+    x: Float[Array, "n *event"],
     data: Observed,
     imputed: Float[Array, "n *event"],
     mask_like: Callable[[PRNGKey], Bool[Array, "n *event"]],
@@ -149,7 +155,8 @@ def multi_step(
 
     Args:
         model: the network.
-        key: of the start and the random masks.
+        key: of the random masks.
+        x: where to start, a draw of the process's prior.
         data: what is observed.
         imputed: the single-step estimate.
         mask_like: `key -> context`, of the law of training, not within the mask.
@@ -158,7 +165,7 @@ def multi_step(
         power: of the weight of the imputation expectation.
         members: answers averaged for the last denoising.
     """
-    k_start, k_steps, k_last = jax.random.split(key, 3)
+    k_steps, k_last = jax.random.split(key)
     times = jnp.linspace(1.0, jnp.asarray(delta, jnp.float32), steps + 1)
 
     def one(x, now):
@@ -173,7 +180,6 @@ def multi_step(
         ratio = alpha_t / alpha
         return (ratio * x + (sigma_t - sigma * ratio) * noise).astype(x.dtype), None
 
-    x = model.process.prior(k_start, imputed.shape).astype(imputed.dtype)
     x, _ = jax.lax.scan(one, x, (times[:-1], times[1:], jnp.arange(steps)))
 
     def member(total, i):

@@ -3,6 +3,7 @@
 import inspect
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -10,7 +11,8 @@ import jax
 from jaximpute import contexts, nets, partitions, registry
 from jaximpute._errors import OptionError
 from jaximpute.methods.context_query import context_query as make_context_query
-from jaximpute.types import Net, Observed, Split
+from jaximpute.types import Net, Observed, Split, View
+from jaximpute.views import identity, tiles
 
 PRESETS: dict[str, dict[str, Any]] = {
     "fast": {"sgd_total": 600},
@@ -28,11 +30,14 @@ PRESETS: dict[str, dict[str, Any]] = {
         "batch": 8,
         "sgd_total": 130000,
         "decay": 0.0,
+        "tile": None,
     },
 }
 
-# an MLP sees every place from every other, and costs their product
-_SMALL = 2048
+# an MLP sees every place from every other, and costs their product; it learns each place by itself,
+# and so nothing of a place that few samples show
+_SMALL, _MANY = 2048, 64
+TILE = (8, 32, 32)  # frames, rows and columns that a network sees at once
 # optimiser steps in one compiled loop, where loops are fast
 _TOGETHER = 50
 
@@ -58,6 +63,7 @@ def context_query(
     at_delta: float = 0.75,
     decay: float = 0.995,
     steps: int = 0,
+    tile: Any = TILE,
     **options: Any,
 ) -> registry.Plan:
     """Context-query diffusion for given data.
@@ -78,8 +84,8 @@ def context_query(
             (as dense as in training), or `auto`, the better of `observed` and the partition's own
             contexts on entries hidden once more.
         contexts_drawn: number of contexts that are averaged.
-        net: `mlp`, `unet`, `fno`, `spacetime`, or `auto`: an MLP for fields of up to 2048 entries,
-            a U-Net for others.
+        net: `mlp`, `unet`, `fno`, `spacetime`, or `auto`: an MLP for 64 fields or more of up to
+            2048 entries, a U-Net for others.
         width: of the network; None = by its kind.
         width_factor: multiplies that default.
         sgd_total: optimiser steps in all.
@@ -88,6 +94,9 @@ def context_query(
         at_delta: see the factory.
         decay: see the factory.
         steps: steps of Algorithm 4; 0 = a single step.
+        tile: the largest `(time, y, x)` that the network sees at once. A larger field is cut into
+            overlapping tiles, each a sample to learn from, whose answers are blended. What lies
+            further off than a tile is not seen. None or 0 = never cut.
         options: of the factory.
 
     Returns:
@@ -95,16 +104,20 @@ def context_query(
         step at a time, since XLA runs convolutions in loops an order of magnitude slower there.
 
     Raises:
-        OptionError: no such partition, feed or network.
+        OptionError: no such partition, feed or network, or a tile of no such size.
     """
     del kind, times
-    event = data.values.shape[1:]
+    shape = data.values.shape
+    view = cut(shape, tile)
+    event, samples = shape[1:], shape[0]
+    if view is not identity:
+        event, samples = (*_sizes(shape, tile), shape[-1]), view(shape).size
     if net == "auto":
-        net = "mlp" if math.prod(event) <= _SMALL else "unet"
+        net = "mlp" if math.prod(event) <= _SMALL and samples >= _MANY else "unet"
     looped = net == "mlp" or jax.default_backend() != "cpu"
     together = min(_TOGETHER, sgd_total) if looped else 1
     asked = query if query is not None else ("all" if steps else "rest")
-    split = _split(partition, ratio, asked, tuple(grid), shared)
+    split = make_split(partition, ratio, asked, tuple(grid), shared)
     method = make_context_query(
         _net(net, event, width, width_factor),
         split,
@@ -118,9 +131,31 @@ def context_query(
         decay=decay,
         steps=steps,
         sampler_net=_net(net, event, width, width_factor, loops=True) if net == "unet" else None,
+        view=view,
         **options,
     )
     return registry.Plan(method, -(-sgd_total // together))
+
+
+def cut(shape: tuple[int, ...], tile: Any) -> Callable[[tuple[int, ...]], View]:
+    """The view of fields of a shape: tiles with a quarter in common, or the fields as they are."""
+    if not tile:
+        return identity
+    sizes = _sizes(shape, tile)
+    if sizes == shape[1:-1]:
+        return identity
+    return partial(tiles, size=sizes, overlap=tuple(size // 4 for size in sizes))
+
+
+def _sizes(shape: tuple[int, ...], tile: Any) -> tuple[int, ...]:
+    axes = shape[1:-1]
+    good = isinstance(tile, list | tuple) and len(tile) == 3
+    if not good or not all(isinstance(size, int) and size >= 1 for size in tile):
+        raise OptionError(
+            f"tile is {tile!r}; expected the largest numbers of frames, rows and columns, such as "
+            f"{list(TILE)}, or None for whole fields"
+        )
+    return tuple(min(pair) for pair in zip(tile[-len(axes) :], axes, strict=True))
 
 
 def with_its_options(recipe: Callable[..., registry.Plan]) -> Callable[..., registry.Plan]:
@@ -133,7 +168,18 @@ def with_its_options(recipe: Callable[..., registry.Plan]) -> Callable[..., regi
     return shown
 
 
-def _split(partition: str, ratio: Any, query: Any, grid: tuple[int, int], shared: bool) -> Split:
+def make_split(
+    partition: str,
+    ratio: Any = (0.3, 1.0),
+    query: Any = "rest",
+    grid: tuple[int, int] = (3, 3),
+    shared: bool = True,
+) -> Split:
+    """A partition by its name; see `context_query` for the arguments.
+
+    Raises:
+        OptionError: no such partition.
+    """
     ratio = tuple(ratio) if isinstance(ratio, list | tuple) else ratio
     # an all-or-one rule has no share of its own
     whole = query if isinstance(query, str) else "all"

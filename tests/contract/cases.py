@@ -8,10 +8,11 @@ from jaximpute.types import Observed
 
 # options that make the learned methods small enough to be built for each test
 _SMALL_FIELD = {"width": 16, "sgd_total": 4, "batch": 8, "contexts_drawn": 2, "feed": "drawn"}
+_SMALL_MLP = {**_SMALL_FIELD, "net": "mlp"}
 SMALL = {
-    "ambientdiff": _SMALL_FIELD,
+    "ambientdiff": _SMALL_MLP,
     "context_query": {**_SMALL_FIELD, "net": "unet"},
-    "context_query_draws": {**_SMALL_FIELD, "steps": 3, "members": 2},
+    "context_query_draws": {**_SMALL_MLP, "steps": 3, "members": 2, "tile": (2, 4, 3)},
     "diffusion": {
         "width": 16,
         "score_steps": 4,

@@ -269,7 +269,8 @@ def test_the_imputation_term_has_weight_one_at_pure_noise(key):
     )
     mask = jnp.zeros((2, *SHAPE), bool).at[:, :, :3].set(True)
     data = Observed(jnp.where(mask, 5.0, 0.0), mask, jnp.ones(2))
-    run = partial(sampling.multi_step, sampling.Model(net, {}, VP), key, data)
+    start = VP.prior(jax.random.key(1), mask.shape)
+    run = partial(sampling.multi_step, sampling.Model(net, {}, VP), key, start, data)
 
     def everywhere(key):
         return jnp.full(mask.shape, True)
@@ -291,9 +292,11 @@ def test_many_steps_draw_from_a_known_distribution(key):
     def everywhere(key):
         return jnp.full((40, *SHAPE), True)
 
+    start = VP.prior(jax.random.key(1), data.values.shape)
+
     def run(**options):
         again = jax.random.clone(key)
-        return sampling.multi_step(model, again, data, data.values, everywhere, **options)
+        return sampling.multi_step(model, again, start, data, data.values, everywhere, **options)
 
     out = np.asarray(run(steps=100, delta=1e-3, power=200.0, members=1))
     assert abs(out.mean()) < 0.05

@@ -1,0 +1,143 @@
+"""NetCDF and Zarr through xarray: read whole, written whole or not at all."""
+
+import importlib
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from jaximpute._errors import DataError, OutputError, need_extra
+
+NETCDF, ZARR = (".nc", ".nc4"), (".zarr",)
+SUFFIXES = (*NETCDF, *ZARR)
+# how a store compresses; other formats, and other versions of this one, know other codecs
+_CODECS = ("compressor", "compressors", "filters", "serializer", "shards", "preferred_chunks")
+
+
+def is_grid_file(path: str) -> bool:
+    """Whether a path is named like a file of gridded data."""
+    return Path(path).suffix.lower() in SUFFIXES
+
+
+def is_zarr(path: str) -> bool:
+    """Whether a path is named like a Zarr store, which is a folder."""
+    return Path(path).suffix.lower() in ZARR
+
+
+def read_dataset(path: str) -> Any:
+    """A file as a `Dataset`, loaded whole, so that the file may be replaced.
+
+    Raises:
+        DataError: no such file, or it cannot be read.
+        MissingExtraError: the libraries are not installed.
+    """
+    library = xarray(zarr=is_zarr(path))
+    if not Path(path).exists():
+        raise DataError(f"cannot read {path}: No such file or directory")
+    store, engine = (
+        ("Zarr", {"engine": "zarr", "consolidated": False}) if is_zarr(path) else ("NetCDF", {})
+    )
+    try:
+        with library.open_dataset(path, **engine) as dataset:
+            return dataset.load()
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(f"{path} cannot be read as {store}: {error}") from error
+
+
+def netcdf(dataset: Any) -> bytes:
+    """A `Dataset` as the bytes of a NetCDF file."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "filled.nc"
+        _without_codecs(dataset).to_netcdf(file, engine="h5netcdf")
+        return file.read_bytes()
+
+
+def write_zarr(dataset: Any, path: str, *, force: bool = False) -> None:
+    """Write a Zarr store: it is made beside its place and renamed, so it appears whole or not.
+
+    Args:
+        dataset: what to write.
+        path: the store.
+        force: replace a store that exists.
+
+    Raises:
+        OutputError: see `check_zarr`; or writing failed.
+        MissingExtraError: zarr is not installed.
+    """
+    check_zarr(path, force=force)
+    xarray(zarr=True)
+    target = Path(path).resolve()
+    beside = target.with_name(f".{target.name}.{os.getpid()}.part")
+    old = target.with_name(f".{target.name}.{os.getpid()}.old")
+    try:
+        try:
+            # the third version of the format has no consolidated metadata
+            _without_codecs(dataset).to_zarr(beside, mode="w", consolidated=False)
+            if target.exists():
+                target.rename(old)
+            try:
+                beside.rename(target)
+            except OSError:
+                if old.exists():
+                    old.rename(target)
+                raise
+        finally:
+            for folder in (beside, old):
+                shutil.rmtree(folder, ignore_errors=True)
+    except OSError as error:
+        raise OutputError(
+            f"cannot write {path}: {error.strerror or error}; what was there before is untouched"
+        ) from error
+
+
+def check_zarr(path: str, *, force: bool = False) -> None:
+    """Refuse a path that `write_zarr` would refuse.
+
+    Raises:
+        OutputError: it exists and `force` is false, or is no Zarr store; or its folder does not
+            exist.
+        MissingExtraError: zarr is not installed.
+    """
+    target = Path(path)
+    if target.exists() and not _is_store(target):
+        raise OutputError(f"{path} exists and is no Zarr store; it is not replaced")
+    if target.exists() and not force:
+        raise OutputError(f"{path} exists; pass --force (force=True) to replace it")
+    if not target.resolve().parent.is_dir():
+        raise OutputError(f"cannot write {path}: there is no folder {target.parent}")
+    xarray(zarr=True)
+
+
+def xarray(zarr: bool = False) -> Any:
+    """The library.
+
+    Args:
+        zarr: whether it is to read or write Zarr, and not NetCDF.
+
+    Raises:
+        MissingExtraError: it, or what it needs for the format, is not installed.
+    """
+    needed, words = ("h5netcdf", "h5py"), ("xarray with h5netcdf", "reading NetCDF")
+    if zarr:
+        needed, words = ("zarr",), ("xarray with zarr", "Zarr")
+    try:
+        for module in needed:
+            importlib.import_module(module)
+        return importlib.import_module("xarray")
+    except ImportError as error:
+        raise need_extra(words[0], "fields", words[1]) from error
+
+
+def _is_store(target: Path) -> bool:
+    known = ("zarr.json", ".zgroup", ".zmetadata", ".zarray")
+    return target.is_dir() and any((target / name).exists() for name in known)
+
+
+def _without_codecs(dataset: Any) -> Any:
+    """A shallow copy whose variables keep their packing and forget their compression."""
+    bare = dataset.copy()
+    for name, variable in bare.variables.items():
+        kept = {key: value for key, value in variable.encoding.items() if key not in _CODECS}
+        bare[name].encoding = kept
+    return bare
