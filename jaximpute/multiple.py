@@ -93,9 +93,9 @@ def impute_many(
         raise OptionError(f"draws is {draws}; expected at least 1")
     check_level(level)
     frame = read(data, time, dims)
-    gridded = frame.grid is not None and fields.is_gridded(data) and draws > 1
-    if gridded:
-        fields.check_spread(data, frame.grid)
+    grid = frame.grid if fields.is_gridded(data) and draws > 1 else None
+    if grid is not None:
+        fields.check_spread(data, grid)
     filled = api.fill(
         frame,
         method,
@@ -113,8 +113,8 @@ def impute_many(
     completions = [write(frame, one) for one in filled.draws]
     median, lower, upper = (write(frame, values) for values in (filled.values, low, high))
     spread = None
-    if gridded:
-        spread = fields.with_spread(data, frame.grid, median, deviation(frame, filled), draws)
+    if grid is not None:
+        spread = fields.with_spread(data, grid, median, deviation(frame, filled), draws)
     return Multiple(completions, median, lower, upper, filled.report, spread)
 
 

@@ -1,9 +1,7 @@
 """Ordinary differential equations on fixed steps: a thin wrapper of diffrax."""
 
 from collections.abc import Callable
-from typing import ClassVar
 
-import diffrax
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -14,38 +12,8 @@ from jaximpute.types import Scalar
 Velocity = Callable[[jax.Array, Float[Array, ""]], jax.Array]
 Project = Callable[[Float[Array, ""], jax.Array], jax.Array]
 
-_SOLVERS = {"euler": diffrax.Euler, "heun": diffrax.Heun, "tsit5": diffrax.Tsit5}
 # velocities evaluated in a step, by solver
 EVALUATIONS = {"euler": 1, "heun": 2, "tsit5": 6}
-
-
-class _Projected(diffrax.AbstractSolver):
-    """Another solver's steps, each followed by a projection of the new state."""
-
-    solver: diffrax.AbstractSolver
-    project: Project
-    interpolation_cls: ClassVar = diffrax.LocalLinearInterpolation
-
-    @property
-    def term_structure(self):
-        return self.solver.term_structure
-
-    def order(self, terms):
-        return self.solver.order(terms)
-
-    def init(self, terms, t0, t1, y0, args):
-        return self.solver.init(terms, t0, t1, y0, args)
-
-    def step(self, terms, t0, t1, y0, args, solver_state, made_jump):
-        # a jump: the last stage of the step before was evaluated where the state no longer is
-        y1, error, _, solver_state, result = self.solver.step(
-            terms, t0, t1, y0, args, solver_state, True
-        )
-        y1 = self.project(t1, y1)
-        return y1, error, {"y0": y0, "y1": y1}, solver_state, result
-
-    def func(self, terms, t0, y0, args):
-        return self.solver.func(terms, t0, y0, args)
 
 
 def integrate(
@@ -84,10 +52,14 @@ def integrate(
         >>> bool(abs(x[0] - jnp.exp(-1.0)) < 1e-5)
         True
     """
-    if solver not in _SOLVERS:
-        raise OptionError(f"solver is '{solver}'; expected one of {', '.join(_SOLVERS)}")
+    if solver not in EVALUATIONS:
+        raise OptionError(f"solver is '{solver}'; expected one of {', '.join(EVALUATIONS)}")
     if steps < 1:
         raise OptionError(f"steps is {steps}; expected at least 1")
+    import diffrax
+
+    from jaximpute import _steppers
+
     h = (t1 - t0) / steps
     # narrow types cannot count to 257
     wide = jnp.promote_types(x.dtype, jnp.float32)
@@ -98,9 +70,9 @@ def integrate(
     def field(s, x, args):
         return h * velocity(x, when(s))
 
-    method: diffrax.AbstractSolver = _SOLVERS[solver]()
+    method: diffrax.AbstractSolver = _steppers.SOLVERS[solver]()
     if project is not None:
-        method = _Projected(method, lambda s, x: project(when(s), x))
+        method = _steppers.Projected(method, lambda s, x: project(when(s), x))
     solution = diffrax.diffeqsolve(
         diffrax.ODETerm(field),
         method,

@@ -3,37 +3,14 @@
 import math
 from collections.abc import Callable
 
-import diffrax
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float
 
 from jaximpute.types import PRNGKey, Process, Scalar
 
 Field = Callable[[jax.Array, Float[Array, ""]], jax.Array]
 Project = Callable[[PRNGKey, Float[Array, ""], jax.Array], jax.Array]
-
-
-class _ScalarNoise(diffrax.ControlTerm):
-    """`g(t) dW` with a scalar g: diffrax would otherwise want a matrix."""
-
-    def prod(self, vf, control):
-        return vf * control
-
-
-class _Hooked(diffrax.Euler):
-    """Euler steps, each followed by a correction and a projection of the new state."""
-
-    hook: Project
-    key: PRNGKeyArray
-
-    def init(self, terms, t0, t1, y0, args):
-        return jnp.zeros((), jnp.int32)
-
-    def step(self, terms, t0, t1, y0, args, solver_state, made_jump):
-        y1, error, _, _, result = super().step(terms, t0, t1, y0, args, None, made_jump)
-        y1 = self.hook(jax.random.fold_in(self.key, solver_state), t1, y1)
-        return y1, error, {"y0": y0, "y1": y1}, solver_state + 1, result
 
 
 def euler_maruyama(
@@ -76,6 +53,10 @@ def euler_maruyama(
         >>> bool(abs(x.std() - 1.0) < 0.05)
         True
     """
+    import diffrax
+
+    from jaximpute import _steppers
+
     k_path, k_hooks = jax.random.split(key)
     h = (t1 - t0) / steps
     path = diffrax.UnsafeBrownianPath(jax.ShapeDtypeStruct(x.shape, x.dtype), k_path)
@@ -92,9 +73,9 @@ def euler_maruyama(
     solution = diffrax.diffeqsolve(
         diffrax.MultiTerm(
             diffrax.ODETerm(lambda s, x, args: h * drift(x, when(s))),
-            _ScalarNoise(lambda s, x, args: math.sqrt(abs(h)) * diffusion(when(s)), path),
+            _steppers.ScalarNoise(lambda s, x, args: math.sqrt(abs(h)) * diffusion(when(s)), path),
         ),
-        _Hooked(hook=hook, key=k_hooks),
+        _steppers.Hooked(hook=hook, key=k_hooks),
         t0=jnp.zeros((), jnp.float32),
         t1=jnp.asarray(steps, jnp.float32),
         dt0=jnp.ones((), jnp.float32),

@@ -118,9 +118,8 @@ def xarray(zarr: bool = False) -> Any:
     Raises:
         MissingExtraError: it, or what it needs for the format, is not installed.
     """
-    needed, words = ("h5netcdf", "h5py"), ("xarray with h5netcdf", "reading NetCDF")
-    if zarr:
-        needed, words = ("zarr",), ("xarray with zarr", "Zarr")
+    needed = ["zarr"] if zarr else ["h5netcdf", "h5py"]
+    words = ("xarray with zarr", "Zarr") if zarr else ("xarray with h5netcdf", "reading NetCDF")
     try:
         for module in needed:
             importlib.import_module(module)
