@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks import _jobs, _pages, _summary, _table_pages, quoted
+from benchmarks import _field_pages, _jobs, _pages, _summary, _table_pages, quoted
 
 PAGES = _jobs.ROOT / "docs" / "results"
 README = _jobs.ROOT / "README.md"
@@ -47,6 +47,10 @@ def main(given: Sequence[str] | None = None) -> int:
     if tables:
         (options.pages / "tables.md").write_text(_table_pages.page(tables))
         print("wrote tables.md")
+    films = _field_pages.read(options.results / "fields.jsonl")
+    if films:
+        (options.pages / "fields.md").write_text(_field_pages.page(films))
+        print("wrote fields.md")
     rows = _summary.frame(_jobs.read(options.results / "series.jsonl"))
     if rows.empty:
         print(f"no rows in {options.results / 'series.jsonl'}; run benchmarks.series first")

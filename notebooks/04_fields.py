@@ -170,8 +170,8 @@ figure.colorbar(picture, ax=panels)
 print(spread.sst_std.attrs)
 
 # %% [markdown]
-# The draws know where the holes are. They are a heuristic, though: how wide they are is not how wide
-# the exact posterior is, so calibrate before you trust a number.
+# The draws know where the holes are. They are a heuristic, though: how wide they are is not how
+# wide the exact posterior is, so calibrate before you trust a number.
 
 # %%
 wide = spread.sst_std.values[:TEST][hidden]
