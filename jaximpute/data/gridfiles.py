@@ -118,7 +118,8 @@ def xarray(zarr: bool = False) -> Any:
     Raises:
         MissingExtraError: it, or what it needs for the format, is not installed.
     """
-    needed, words = ("h5netcdf", "h5py"), ("xarray with h5netcdf", "reading NetCDF")
+    needed: tuple[str, ...] = ("h5netcdf", "h5py")
+    words = ("xarray with h5netcdf", "reading NetCDF")
     if zarr:
         needed, words = ("zarr",), ("xarray with zarr", "Zarr")
     try:
