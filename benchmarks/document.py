@@ -10,7 +10,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks import _bridge_pages, _jobs, _pages, _summary, _table_pages, quoted
+from benchmarks import (
+    _bridge_pages,
+    _field_pages,
+    _jobs,
+    _pages,
+    _summary,
+    _table_pages,
+    quoted,
+)
 
 PAGES = _jobs.ROOT / "docs" / "results"
 README = _jobs.ROOT / "README.md"
@@ -51,6 +59,10 @@ def main(given: Sequence[str] | None = None) -> int:
     if bridges:
         (options.pages / "bridge.md").write_text(_bridge_pages.page(bridges))
         print("wrote bridge.md")
+    films = _field_pages.read(options.results / "fields.jsonl")
+    if films:
+        (options.pages / "fields.md").write_text(_field_pages.page(films))
+        print("wrote fields.md")
     rows = _summary.frame(_jobs.read(options.results / "series.jsonl"))
     if rows.empty:
         print(f"no rows in {options.results / 'series.jsonl'}; run benchmarks.series first")

@@ -6,7 +6,7 @@
 A field of one channel, 12 x 12 places and 4 frames, carried along by a wind; 3 x 3 blocks, of which
 5 are observed, or single places. Each row of the results is one network trained under one
 partition, and its mean squared error over missing entries for each way to feed it, beside the best
-possible error. The variance of the field is 1.
+possible error; or a classical method on the same fields. The variance of the field is 1.
 """
 
 import argparse
@@ -23,9 +23,10 @@ import numpy as np
 
 import jaximpute as ji
 from benchmarks import _fields
-from jaximpute import contexts, partitions
+from jaximpute import contexts, partitions, registry
 from jaximpute.types import Observed
 
+CLASSICAL = ("window_average", "harmonic", "biharmonic", "optimal_interpolation")
 ROOT = Path(__file__).resolve().parent
 SIZE, FRAMES, WIND = 12, 4, (0.0, 2.6)
 SHAPE = (FRAMES, SIZE, SIZE, 1)
@@ -105,6 +106,21 @@ def measure(name: str, masks: str, net: str, steps: int, at_delta: float, seed: 
     return row | {"field_mean": float((truth[missing] ** 2).mean()), "version": ji.__version__}
 
 
+def measure_classical(name: str, masks: str, seed: int) -> dict:
+    """One row: a method without a network, on the same fields."""
+    train, truth, test, best = problem(masks, seed)
+    method = registry.build(name, test, kind="field").method
+    started = time.process_time()
+    few = Observed(*(leaf[:512] for leaf in train))
+    state = ji.fit(method, jax.random.key(seed), few, 0)
+    out = np.asarray(ji.complete(method, jax.random.key(seed + 1), state, test))
+    cpu, missing = time.process_time() - started, ~np.asarray(test.mask)
+    row = {"masks": masks, "partition": name, "net": "none", "steps": 0, "at_delta": 0.0}
+    row |= {"seed": seed, "mse": {"-": float(((out - truth)[missing] ** 2).mean())}, "best": best}
+    row |= {"cpu_seconds": round(cpu, 1), "field_mean": float((truth[missing] ** 2).mean())}
+    return row | {"version": ji.__version__}
+
+
 def main(given: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -112,6 +128,7 @@ def main(given: Sequence[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="two partitions, one seed")
     parser.add_argument("--masks", nargs="+", default=["blocks:5"], help="blocks:5, pixels:0.3 ...")
     parser.add_argument("--partitions", nargs="+", choices=list(arms()), default=list(arms()))
+    parser.add_argument("--classical", nargs="*", choices=CLASSICAL, default=CLASSICAL)
     parser.add_argument("--net", choices=["mlp", "unet"], default="mlp")
     parser.add_argument("--steps", type=int, default=1500, help="optimiser steps")
     parser.add_argument("--at-delta", type=float, default=0.9, help="share of t at delta")
@@ -120,11 +137,15 @@ def main(given: Sequence[str] | None = None) -> int:
     options = parser.parse_args(given)
     if options.quick:
         options.partitions, options.seeds = ["missdiff", "block"], 1
+        options.classical = ["harmonic"]
     options.out.parent.mkdir(parents=True, exist_ok=True)
     for masks in options.masks:
         for seed in range(options.seeds):
-            for name in options.partitions:
-                row = measure(name, masks, options.net, options.steps, options.at_delta, seed)
+            for name in (*options.classical, *options.partitions):
+                if name in options.classical:
+                    row = measure_classical(name, masks, seed)
+                else:
+                    row = measure(name, masks, options.net, options.steps, options.at_delta, seed)
                 with options.out.open("a") as file:
                     file.write(json.dumps(row) + "\n")
                 errors = ", ".join(f"{feed} {error:.3f}" for feed, error in row["mse"].items())

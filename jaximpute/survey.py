@@ -125,7 +125,8 @@ def survey(
         return nothing
     sizes, samples = _cut(film, tile)
     seen = samples if moving or not _same(samples) else samples[:, :1, :, :, :1]
-    ground = sea.any(axis=0)[..., : seen.shape[-1]]  # what no field ever shows is no one's to learn
+    # what no field ever shows is no one's to learn
+    ground = np.asarray(sea.any(axis=0))[..., : seen.shape[-1]]
     where = np.asarray(seen.any(axis=0)) if sizes else np.broadcast_to(ground, seen.shape[1:])
     static = seen.shape[1:] != samples.shape[1:]
     audits, depth = [], 0

@@ -118,7 +118,9 @@ def write_grid(data: Any, grid: Grid, values: np.ndarray, fill: np.ndarray) -> A
     return result
 
 
-def with_spread(data: Any, grid: Grid, completed: Any, spread: np.ndarray, draws: int) -> Any:
+def with_spread(
+    data: Any, grid: Grid | None, completed: Any, spread: np.ndarray, draws: int
+) -> Any:
     """The completion with the standard deviation of the draws beside each variable.
 
     Args:
@@ -136,6 +138,7 @@ def with_spread(data: Any, grid: Grid, completed: Any, spread: np.ndarray, draws
         DataError: a variable is called `NAME_std` already.
     """
     check_spread(data, grid)
+    assert grid is not None
     names = grid.names
     if names is None:
         names = (data.name if data.name is not None else UNNAMED,)
@@ -160,14 +163,14 @@ def with_spread(data: Any, grid: Grid, completed: Any, spread: np.ndarray, draws
     return completed.assign(beside)
 
 
-def check_spread(data: Any, grid: Grid) -> None:
+def check_spread(data: Any, grid: Grid | None) -> None:
     """Refuse data in which a name that `with_spread` adds is taken.
 
     Raises:
         DataError: it is.
     """
     held = {str(name) for name in (*getattr(data, "data_vars", ()), *data.coords)}
-    for name in grid.names or ():
+    for name in (grid.names if grid is not None else None) or ():
         if f"{name}{SPREAD}" in held:
             raise DataError(f"the data have a variable '{name}{SPREAD}' already; rename it")
 

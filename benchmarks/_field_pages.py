@@ -1,0 +1,63 @@
+"""The page on fields: partitions and classical methods beside the least possible error."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from benchmarks import _pages
+
+INTRODUCTION = """# Results on fields
+
+Generated from the rows in `benchmarks/results/` by `python -m benchmarks.document`; do not edit.
+
+A Gaussian field of variance 1 on 12 x 12 places, carried along by a wind, 4 frames. Networks learn
+from 4000 incomplete fields and complete 256 others; classical methods learn a covariance from 512
+at most. Numbers are mean squared errors over missing entries, and in brackets how many times the
+least possible error that is, which is known exactly here. *K10* is the mean over ten contexts,
+*every* over each that leaves one observed block out, *all* is fed all that is observed. ± is the
+standard deviation over seeds; without it there was one. CPU-seconds are of training (of everything,
+for classical methods), on a machine that others use: upper bounds.
+"""
+SETTINGS = ["partition", "net", "steps", "at_delta"]
+FEEDS = {"K10": "K10", "every": "every", "M": "all"}
+KINDS = {"blocks": "of 9 blocks observed", "pixels": "of the places observed"}
+
+
+def read(path: Path) -> list[dict]:
+    """The rows of a file; of two measurements of the same thing, the later one."""
+    if not path.exists():
+        return []
+    rows = [json.loads(line) for line in path.read_text().splitlines() if line.strip()]
+    return list(
+        {tuple(row[key] for key in (*SETTINGS, "masks", "seed")): row for row in rows}.values()
+    )
+
+
+def page(rows: Sequence[dict]) -> str:
+    """The whole page, from rows of `benchmarks.fields`."""
+    parts, found = [INTRODUCTION], pd.DataFrame(list(rows))
+    for masks, own in found.groupby("masks"):
+        kind, _, much = masks.partition(":")
+        best = own["best"].mean()
+        parts.append(
+            f"## {much} {KINDS[kind]}\n\nThe least possible error is {best:.3f}; the mean of the "
+            f"field makes {own['field_mean'].mean():.3f}.\n"
+        )
+        lines = []
+        for (name, net, steps, at_delta), same in own.groupby(SETTINGS, sort=False):
+            errors = pd.DataFrame(list(same["mse"])).rename(columns={"-": "M"})
+            trained = ["", "", ""] if net == "none" else [net, str(steps), f"{at_delta:g}"]
+            cells = [_cell(errors[feed], best) if feed in errors else "" for feed in FEEDS]
+            line = [f"`{name}`", *trained, *cells, f"{same['cpu_seconds'].mean():.0f}"]
+            lines.append((errors.mean().min(), line))
+        heads = ["method", "network", "steps", "at delta", *FEEDS.values(), "CPU-s"]
+        parts.append(_pages.table(heads, [line for _, line in sorted(lines, key=lambda a: a[0])]))
+    return "\n".join(parts)
+
+
+def _cell(errors: pd.Series, best: float) -> str:
+    mean, deviation = errors.mean(), errors.std()
+    text = f"{mean:.3f}" if pd.isna(deviation) else f"{mean:.3f} ± {deviation:.3f}"
+    return f"{text} ({mean / best:.1f})"
