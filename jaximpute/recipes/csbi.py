@@ -11,7 +11,15 @@ from jaximpute.types import Observed
 PRESETS: dict[str, dict[str, Any]] = {
     "fast": {"steps": 1, "warmup": 800},
     "balanced": {},
-    "best": {"steps": 10, "warmup": 12000, "warmup_lr": 1e-3, "width": 64, "layers": 4, "heads": 8},
+    "best": {
+        "steps": 10,
+        "warmup": 12000,
+        "warmup_lr": 1e-3,
+        "width": 64,
+        "layers": 4,
+        "heads": 8,
+        "draw_steps": 20,
+    },
     # appendix C.5: 40 stages of 480 iterations, paths drawn anew every 80
     "paper": {
         "steps": 40,
@@ -65,8 +73,8 @@ def csbi(
     warmup_lr: float = 2e-3,
     refreshes: int = 2,
     sgd_steps: int = 40,
-    sampler: str = "heun",
-    draw_steps: int = 12,
+    sampler: str = "exponential",
+    draw_steps: int = 8,
     **options: Any,
 ) -> registry.Plan:
     """CSBI for given data, on windows of a series.
