@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks import _jobs, _pages, _summary, _table_pages, quoted
+from benchmarks import _image_pages, _jobs, _pages, _summary, _table_pages, quoted
 
 PAGES = _jobs.ROOT / "docs" / "results"
 README = _jobs.ROOT / "README.md"
@@ -47,6 +47,14 @@ def main(given: Sequence[str] | None = None) -> int:
     if tables:
         (options.pages / "tables.md").write_text(_table_pages.page(tables))
         print("wrote tables.md")
+    images = _jobs.read(options.results / "images.jsonl")
+    if images:
+        picture = options.pages.parent / "img" / "images.png"
+        # without the images the picture that is there stays
+        shown = _image_pages.draw(images, picture) or picture.exists()
+        text = _image_pages.page(images, "../img/images.png" if shown else None)
+        (options.pages / "images.md").write_text(text)
+        print("wrote images.md")
     rows = _summary.frame(_jobs.read(options.results / "series.jsonl"))
     if rows.empty:
         print(f"no rows in {options.results / 'series.jsonl'}; run benchmarks.series first")
