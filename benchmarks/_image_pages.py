@@ -54,6 +54,8 @@ def page(rows: Sequence[_jobs.Row], picture: str | None = None) -> str:
         picture: where the picture is, seen from the page; None if there is none.
     """
     found = with_means(_summary.frame(rows))
+    order = [list(PATTERNS).index(pattern) for pattern in found["pattern"]]
+    found = found.assign(order=order).sort_values(["data", "order", "ratio"], kind="stable")
     parts = [INTRODUCTION, in_short(found)]
     if picture:
         parts.append(
@@ -100,7 +102,9 @@ def in_short(rows: pd.DataFrame) -> str:
     means = rows.groupby(["data", "pattern", "ratio", "label"])[list(SCORES)].mean()
     lines = []
     for score, head in (("psnr_missing", "PSNR"), ("ssim", "SSIM"), ("patch_sw", "patch SW")):
-        wide = means[score].unstack("label")
+        wide = means[score].unstack("label").dropna(axis=1, how="all").dropna()
+        if wide.empty:  # no problem on which all have been measured
+            continue
         best = wide.idxmax(axis=1) if score in HIGHER else wide.idxmin(axis=1)
         counted = [f"`{name}` in {many}" for name, many in best.value_counts().items()]
         lines.append(f"- Best {head} of {len(best)} problems: {', '.join(counted)}.")

@@ -108,8 +108,8 @@ def random_frechet(x: np.ndarray, y: np.ndarray, seed: int = 0) -> float:
     Three layers of random 3 x 3 convolutions (16, 32 and 64 channels, weights drawn by a fixed
     seed), each followed by ReLU and all but the last by averages of 2 x 2; then mean and deviation
     over the image of each channel, which are 128 features, in units of the true ones' deviations.
-    The squared distance is divided by their number, so 1 is one deviation in each. It is *not* the FID, whose network is trained, and no number of the one can
-    be set beside one of the other.
+    The squared distance is divided by their number, so 1 is one deviation in each. It is *not* the
+    FID, whose network is trained, and no number of the one can be set beside one of the other.
     """
     a, b = (_random_features(z, seed) for z in (x, y))
     spread = np.maximum(a.std(axis=0), 1e-6)
