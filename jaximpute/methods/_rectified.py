@@ -1,5 +1,6 @@
 """Rectified flows between completions: MIRI's loss, its imputation ODE, and where both begin."""
 
+import math
 from typing import NamedTuple
 
 import jax
@@ -16,6 +17,7 @@ LAYOUTS = ("filled", "padded")
 STARTS = ("normal", "uniform", "columns", "nearby")
 _LEVELS = 256
 _CHUNK = 8192
+_PIXELS = 2**19  # of images in a chunk
 _NEAR, _NOISE = 1.5, 0.3  # of `nearby`: in pixels, and in deviations of the channel
 
 
@@ -140,7 +142,9 @@ def impute_by_flow(
         keep = (lambda t, z: jnp.where(mask, z, jnp.clip(z, low, high))) if clip else None
         return jnp.where(mask, x, integrate(field, x, steps=steps, solver=solver, project=keep))
 
-    return by_chunks(solve, (x, mask))
+    # a network of images holds many channels for each of their pixels
+    chunk = _CHUNK if x.ndim == 2 else max(1, _PIXELS // math.prod(x.shape[1:]))
+    return by_chunks(solve, (x, mask), chunk)
 
 
 def by_chunks(solve, rows, chunk: int = _CHUNK):
