@@ -13,6 +13,7 @@ import pandas as pd
 from benchmarks import (
     _bridge_pages,
     _field_pages,
+    _image_pages,
     _jobs,
     _pages,
     _summary,
@@ -63,6 +64,14 @@ def main(given: Sequence[str] | None = None) -> int:
     if films:
         (options.pages / "fields.md").write_text(_field_pages.page(films))
         print("wrote fields.md")
+    images = _jobs.read(options.results / "images.jsonl")
+    if images:
+        picture = options.pages.parent / "img" / "images.png"
+        # without the images the picture that is there stays
+        shown = _image_pages.draw(images, picture) or picture.exists()
+        text = _image_pages.page(images, "../img/images.png" if shown else None)
+        (options.pages / "images.md").write_text(text)
+        print("wrote images.md")
     rows = _summary.frame(_jobs.read(options.results / "series.jsonl"))
     if rows.empty:
         print(f"no rows in {options.results / 'series.jsonl'}; run benchmarks.series first")

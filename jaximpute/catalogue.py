@@ -161,7 +161,7 @@ METHODS: dict[str, Entry] = {
     ),
     "missdiff": Entry(
         "MissDiff (Ouyang et al., 2023): draws of a diffusion learned from observed entries only",
-        _BOTH,
+        ("table", "series", "image"),
         "draws",
         True,
         "jaximpute.baselines.missdiff:missdiff",
@@ -195,6 +195,13 @@ METHODS: dict[str, Entry] = {
         "point",
         True,
         "jaximpute.baselines.window:window_average",
+    ),
+    "neighbour_ridge": Entry(
+        "a linear regression on what is observed around each pixel, the same at all pixels",
+        _SPACE,
+        "point",
+        True,
+        "jaximpute.baselines.neighbour_ridge:neighbour_ridge",
     ),
     "optimal_interpolation": Entry(
         "kriging: the nearest observed entries in space and time, by a covariance learned from all",

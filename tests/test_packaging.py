@@ -41,6 +41,7 @@ FLOORS = {
     "physics": 1,
     "solvers": 1,
     "splits": 1,
+    "surroundings": 1,
     "transport": 1,
     "views": 1,
     "warmup": 1,

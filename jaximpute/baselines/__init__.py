@@ -13,6 +13,7 @@ from jaximpute.baselines.knewimp import knewimp
 from jaximpute.baselines.knn import knn
 from jaximpute.baselines.mice import ice, mice
 from jaximpute.baselines.missdiff import missdiff
+from jaximpute.baselines.neighbour_ridge import neighbour_ridge
 from jaximpute.baselines.optimal import optimal_interpolation
 from jaximpute.baselines.psw_i import psw_i
 from jaximpute.baselines.sinkhorn import sinkhorn
@@ -40,6 +41,7 @@ __all__ = [
     "missdiff",
     "mode",
     "moving_average",
+    "neighbour_ridge",
     "nocb",
     "optimal_interpolation",
     "pchip",

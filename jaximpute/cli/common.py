@@ -15,7 +15,10 @@ FAILED, USAGE, BAD_INPUT, GATE, OUT_OF_MEMORY, INTERRUPTED = 1, 2, 3, 4, 5, 130
 
 File = Annotated[
     str,
-    typer.Argument(help="CSV, TSV, Parquet, NetCDF, Zarr or NumPy file; - reads CSV from stdin."),
+    typer.Argument(
+        help="CSV, TSV, Parquet, NetCDF, Zarr or NumPy file, or a folder of images (to impute); - reads "
+        "CSV from stdin."
+    ),
 ]
 Time = Annotated[
     str | None,

@@ -70,6 +70,13 @@ def impute(
         bool,
         typer.Option("--fill-unseen", help="Fill places never observed, such as land, too."),
     ] = False,
+    mask: Annotated[
+        str | None,
+        typer.Option(
+            help="Where images or an array are observed: .npy of booleans, or for a folder of "
+            "images a black and white one (white = observed) or a folder of these."
+        ),
+    ] = None,
     plot: Annotated[
         str | None, typer.Option(metavar="PNG", help="Draw observed and filled points.")
     ] = None,
@@ -101,6 +108,7 @@ def impute(
             "max_gap": None if max_gap is None else settings.parse_value(max_gap),
             "dims": dims,
             "fill_unseen": fill_unseen,
+            "mask": mask,
             "plot": plot,
             "report": report,
             "missing": missing,
@@ -111,6 +119,15 @@ def impute(
 
 
 def _impute(file: str, run: dict[str, Any]) -> None:
+    if Path(file).is_dir():
+        from jaximpute.cli import pictures
+
+        if run["report"] is not None:
+            from jaximpute.data.files import check_output
+
+            check_output(run["report"], force=run["force"])
+        _tell(file, run, pictures.impute_folder(file, run | {"draws": _draws(run)}))
+        return
     from jaximpute import api, montage, multiple, plots
     from jaximpute.data import fields, files, frames, many, stacks
 
@@ -127,6 +144,8 @@ def _impute(file: str, run: dict[str, Any]) -> None:
         files.check_output(run["report"], force=force)
     sheet = files.read_file(file, run["missing"])
     is_stack = suffix in stacks.SUFFIXES
+    if run["mask"] is not None:
+        sheet = _masked(sheet, run["mask"])
     gridded = fields.is_gridded(sheet.table)
     if is_stack:
         _check_stack(run, folder)
@@ -180,20 +199,37 @@ def _impute(file: str, run: dict[str, Any]) -> None:
             result = many.stacked([sheet_of(values) for values in filled.draws])
     if not folder:
         files.write_file(result, run["output"], force=force)
-    for text in filled.report["warnings"]:
-        say(f"warning: {text}")
     if run["plot"] is not None:
         if is_stack and sheet.table.ndim == 4:
             figure = montage.plot_images(sheet.table, completed)
         else:
             figure = plots.plot_imputation(sheet.table, completed, time=run["time"], band=band)
         plots.save(figure, run["plot"], force=force)
+    _tell(file, run, filled.report)
+
+
+def _tell(file: str, run: dict[str, Any], report: dict[str, Any]) -> None:
+    """Warnings and summary on stderr, and the report's file."""
+    from jaximpute.data import files
+
+    for text in report["warnings"]:
+        say(f"warning: {text}")
     if run["report"] is not None:
-        about = {"input": file, "settings": run, **filled.report}
-        with files.replacing(run["report"], force=force) as out:
+        about = {"input": file, "settings": run, **report}
+        with files.replacing(run["report"], force=run["force"]) as out:
             out.write(f"{json.dumps(about, indent=2, default=str)}\n".encode())
     if not run["quiet"]:
-        _summarise(filled.report, run)
+        _summarise(report, run)
+
+
+def _masked(sheet: Any, mask: str) -> Any:
+    import numpy as np
+
+    from jaximpute.data import pictures
+
+    if not isinstance(sheet.table, np.ndarray):
+        raise OptionError("--mask is for images and arrays; empty the missing cells of a table")
+    return sheet._replace(table=pictures.masked(sheet.table, pictures.read_mask(mask), mask))
 
 
 def _draws(run: dict[str, Any]) -> int:

@@ -20,6 +20,7 @@ DEFAULTS: dict[str, Any] = {
     "max_gap": None,
     "dims": None,
     "fill_unseen": False,
+    "mask": None,
     "plot": None,
     "report": None,
     "missing": [],

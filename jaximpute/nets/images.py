@@ -1,7 +1,7 @@
 """Velocity networks for images: a residual CNN and a small U-Net.
 
 Convolutions are 3 x 3, written twice: XLA runs a convolution inside a loop an order of magnitude
-slower on CPU, so there they are a sum of nine matrix products, one for each shift.
+slower on CPU, so there they are one matrix product of nine shifted copies.
 """
 
 from itertools import pairwise
@@ -12,9 +12,11 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from jaximpute.nets.contract import from_nnx
+from jaximpute.surroundings import local_average
 from jaximpute.types import Net
 
 _GROUP = 8  # channels normalised together
+_SPREADS = (0.7, 1.5, 4.0)  # of the averages, in pixels
 
 
 def convolve(
@@ -33,7 +35,8 @@ def _by_library(x, kernel):
 def _by_shifts(x, kernel):
     _, h, w, _ = x.shape
     padded = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
-    return sum(padded[:, i : i + h, j : j + w] @ kernel[i, j] for i in range(3) for j in range(3))
+    shifts = [padded[:, i : i + h, j : j + w] for i in range(3) for j in range(3)]
+    return jnp.concatenate(shifts, axis=-1) @ kernel.reshape(-1, kernel.shape[-1])
 
 
 class Conv(nnx.Module):
@@ -66,19 +69,31 @@ class Residual(nnx.Module):
 
 
 class ResidualCNN(nnx.Module):
-    """Full resolution throughout."""
+    """Full resolution throughout; what goes in is shown to the last layer again."""
 
-    def __init__(self, channels: int, cond: int, width: int, blocks: int, rngs: nnx.Rngs):
-        self.inside = Conv((1 + cond) * channels + 1, width, rngs)
+    def __init__(
+        self, channels: int, cond: int, width: int, blocks: int, averages: bool, rngs: nnx.Rngs
+    ):
+        planes = (1 + cond + averages * cond * len(_SPREADS)) * channels + 1
+        self.averages = averages
+        self.inside = Conv(planes, width, rngs)
         self.norm = nnx.GroupNorm(width, num_groups=None, group_size=_GROUP, rngs=rngs)
         self.blocks = nnx.List([Residual(width, rngs) for _ in range(blocks)])
-        self.outside = Conv(width, channels, rngs, zero=True)
+        self.outside = Conv(width + 2 * planes, channels, rngs, zero=True)
 
     def __call__(self, x, t, *cond):
-        h = jax.nn.relu(self.norm(self.inside(_planes(x, t, *cond))))
+        nearby = [
+            local_average(shown, cond[-1] > 0, spread)
+            for shown in (x, *cond[:-1])
+            for spread in _SPREADS
+            if self.averages
+        ]
+        planes = _planes(x, t, *cond, *nearby)
+        h = jax.nn.relu(self.norm(self.inside(planes)))
         for block in self.blocks:
             h = block(h)
-        return self.outside(h)
+        # normalisation takes an image's own level away, and the blocks cannot bring it back
+        return self.outside(jnp.concatenate([h, planes, planes * t.reshape(-1, 1, 1, 1)], -1))
 
 
 class UNet(nnx.Module):
@@ -104,17 +119,28 @@ class UNet(nnx.Module):
         return self.outside(h)
 
 
-def residual_cnn(event: tuple[int, ...], *, cond: int = 2, width: int = 64, blocks: int = 4) -> Net:
+def residual_cnn(
+    event: tuple[int, ...],
+    *,
+    cond: int = 2,
+    width: int = 64,
+    blocks: int = 4,
+    averages: bool = False,
+) -> Net:
     """The residual CNN with which MIRI learns velocities of images, at full resolution.
 
     Group normalisation takes the place of the authors' batch normalisation, whose running averages
-    would be state outside the parameters.
+    would be state outside the parameters. It takes an image's own level away, so the last layer
+    sees the input again, as it is and times the time.
 
     Args:
         event: shape of an image, `(height, width, channels)`.
         cond: number of conditioning images; two for MIRI's filled layout, three for its padded one.
         width: channels inside, a multiple of 8.
         blocks: residual blocks. Four see 21 x 21 pixels.
+        averages: whether the last condition says which entries of the state and of the other
+            conditions are given (above 0). The network is then also shown averages of these around
+            each pixel, at three scales.
 
     Returns:
         A `Net`; the time enters as a constant plane.
@@ -128,7 +154,7 @@ def residual_cnn(event: tuple[int, ...], *, cond: int = 2, width: int = 64, bloc
 
     Source: the public code of MIRI (Yu et al., 2025): four blocks of 64 channels.
     """
-    return from_nnx(lambda rngs: ResidualCNN(event[-1], cond, width, blocks, rngs))
+    return from_nnx(lambda rngs: ResidualCNN(event[-1], cond, width, blocks, averages, rngs))
 
 
 def unet(event: tuple[int, ...], *, cond: int = 2, widths: tuple[int, ...] = (32, 64, 128)) -> Net:

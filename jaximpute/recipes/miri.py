@@ -57,13 +57,14 @@ def miri(
         times: unused.
         steps: rounds.
         net: `mlp`, `cnn`, `unet`, or `auto`, by kind of data.
-        width: hidden width of an MLP, channels of a CNN, or channels at a U-Net's full resolution;
-            None = 256 (128 for rows of at most four entries), 64 or 32.
+        width: hidden width of an MLP; an image network has an eighth as many channels (a U-Net so
+            many at full resolution), rounded down to a multiple of 8. None = 256 (128 for rows of
+            at most four entries), 64 channels, or 32.
         layers: hidden layers, residual blocks, or resolutions; None = 3, 4 or 3.
         epochs: learning steps of a round in passes over the rows, instead of `sgd_steps`.
         batch: rows in a batch; None = 128, for images 32.
         sgd_steps: learning steps in a round; None = 1000, for images 500.
-        start: see the factory; None = `normal`, for images `uniform`.
+        start: see the factory; None = `normal`, for images `nearby`.
         patience: stop after so many rounds without a new lowest `dependence` of completed rows and
             mask; None = never.
         options: of the factory.
@@ -84,7 +85,7 @@ def miri(
         rounds=max(1, steps),
         batch=batch,
         sgd_steps=sgd_steps or (500 if image else 1000),
-        start=start or ("uniform" if image else "normal"),
+        start=start or ("nearby" if image else "normal"),
         **options,
     )
     watching = () if patience is None else (hooks.patience("dependence", patience),)
@@ -147,7 +148,12 @@ def miri_mean(
 
 
 def _net(
-    event: tuple[int, ...], kind: str, name: str, cond: int, width: int | None, layers: int | None
+    event: tuple[int, ...],
+    kind: str,
+    name: str,
+    cond: int,
+    width: int | None,
+    layers: int | None,
 ) -> Net:
     name = ("cnn" if kind == "image" else "mlp") if name == "auto" else name
     if name not in _NETS:
@@ -157,7 +163,9 @@ def _net(
         return velocity_mlp(event, cond=cond, width=width or narrow, layers=layers or 3)
     if kind != "image":
         raise OptionError(f"net is '{name}', and this is a {kind}; images have convolutions")
+    channels = None if width is None else max(8, width // 64 * 8)
     if name == "cnn":
-        return residual_cnn(event, cond=cond, width=width or 64, blocks=layers or 4)
-    widths = tuple((width or 32) * 2**i for i in range(layers or 3))
+        blocks = layers or 4
+        return residual_cnn(event, cond=cond, width=channels or 64, blocks=blocks, averages=True)
+    widths = tuple((channels or 32) * 2**i for i in range(layers or 3))
     return unet(event, cond=cond, widths=widths)

@@ -4,10 +4,11 @@ from typing import Any
 
 from jaximpute import registry
 from jaximpute.baselines.missdiff import missdiff as make_missdiff
-from jaximpute.nets import mlp
+from jaximpute.nets import mlp, residual_cnn
 from jaximpute.processes import vp
 from jaximpute.recipes._common import rows, width_for
 from jaximpute.types import Observed
+from jaximpute.views import identity
 
 PRESETS: dict[str, dict[str, Any]] = {
     "fast": {"steps": 5, "sde_steps": 50},
@@ -29,16 +30,18 @@ def missdiff(
     on_mask: bool = False,
     **options: Any,
 ) -> registry.Plan:
-    """MissDiff for given data, on windows that do not overlap, or on the rows of a table.
+    """MissDiff for given data: windows that do not overlap, the rows of a table, or images.
 
     Args:
         data: what it will run on; only its shape matters.
-        kind: `series` or `table`.
+        kind: `series`, `table` or `image`.
         times: not used.
         steps: of 200 updates each, by default.
         window: steps in a window of a series.
         width: of the hidden layers, even; None = by the size of a row, 128 to 256.
-        layers: how many there are.
+            The CNN for images has an eighth as many channels, rounded down to a multiple of 8; None
+            = 32.
+        layers: how many there are, or residual blocks of the CNN.
         on_mask: see the factory.
         options: of the factory.
 
@@ -46,8 +49,14 @@ def missdiff(
         The method and its number of steps.
     """
     del times
-    event, view = rows(data, kind, window, window)
-    widths = (width or max(128, width_for(event)),) * layers
-    net = mlp(event, conds=int(on_mask), widths=widths)
+    if kind == "image":
+        view = identity
+        channels = 32 if width is None else max(8, width // 64 * 8)
+        net = residual_cnn(data.values.shape[1:], cond=int(on_mask), width=channels, blocks=layers)
+        options = {"batch": 32} | options
+    else:
+        event, view = rows(data, kind, window, window)
+        widths = (width or max(128, width_for(event)),) * layers
+        net = mlp(event, conds=int(on_mask), widths=widths)
     method = make_missdiff(net, vp(), view=view, on_mask=on_mask, **options)
     return registry.Plan(method, steps, chunk=5)

@@ -370,3 +370,23 @@ def test_recipes():
     plan = registry.build("miri", data, kind="table", options={"patience": 2})
     assert len(plan.hooks) == 1
     assert "lr" in registry.options("miri_mean")
+
+
+def test_patience_ends_the_rounds_when_dependence_finds_no_new_low():
+    x = jax.random.normal(jax.random.key(3), (40, 2))
+    mask = jax.random.uniform(jax.random.key(4), x.shape) < 0.7
+    data = Observed(jnp.where(mask, x, 0), mask, jnp.ones(len(x)))
+    small = {"width": 8, "layers": 1, "sgd_steps": 2, "batch": 8, "ode_steps": 1, "steps": 12}
+    plan = registry.build("miri", data, kind="table", options={**small, "patience": 2})
+    seen = []
+
+    def watch(t, state, info):
+        seen.append(float(info.metrics["dependence"][0]))
+        return False
+
+    run = loop.fit(
+        plan.method, jax.random.key(5), data, plan.steps, chunk=1, hooks=[watch, *plan.hooks]
+    )
+    lows = [i for i, value in enumerate(seen) if value <= min(seen[: i + 1])]
+    assert len(seen) == int(run.rounds) < 12
+    assert len(seen) == lows[-1] + 1 + 2  # two rounds after the last new low

@@ -37,3 +37,14 @@ def test_a_network_of_images_begins_at_zero_and_sees_its_neighbours(make):
     assert np.abs(moved - out)[0, 2:5, 2:5].min() > 0
     np.testing.assert_allclose(moved[1], out[1], atol=1e-6)
     assert np.abs(run(x, t[::-1]) - out).max() > 1e-3
+
+
+def test_averages_are_of_what_is_given():
+    net = residual_cnn((5, 4, 1), width=8, blocks=1, averages=True)
+    x, t = jax.random.normal(jax.random.key(0), (1, 5, 4, 1)), jnp.array([0.5])
+    mask = jnp.ones_like(x).at[0, 2, 2].set(0)
+    params = jax.tree.map(lambda leaf: leaf + 0.1, net.init(jax.random.key(1), x, t, (x, mask)))
+    out = net.apply(params, x, t, (x, mask))
+    # the network sees 5 x 5 pixels around each, and the averages all that is given
+    far = net.apply(params, x.at[0, 0, 0].add(1.0), t, (x, mask))
+    assert np.abs(far - out)[0, 4, 3] > 1e-5

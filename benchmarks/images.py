@@ -1,0 +1,86 @@
+"""Every method on the same holes in the same images: CIFAR-10, by pixels and by channels.
+
+    python -m benchmarks.images --quick
+    python -m benchmarks.images --data waves:100x16 --ratios 0.4
+    python -m benchmarks.images --methods miri:best missdiff:best biharmonic neighbour_ridge
+
+The first is 200 images at 16 x 16, in one process and some minutes, by presets `fast`. The last is
+the full size, 5000 images at 32 x 32 and three masks, and wants a GPU for the networks. The data
+are found in the folder that `JAXIMPUTE_DATA` names; `waves` need none. Rows that are present
+already are skipped, so a run can be stopped and started again.
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from benchmarks import _image_worker, _images, _jobs, _problems
+from jaximpute import __version__, registry
+
+QUICK_DATA = "cifar10:200x16"
+QUICK = ("mean", "harmonic", "biharmonic", "neighbour_ridge", "miri:fast", "missdiff:fast")
+# what makes networks a matter of a CPU minute
+SHORT: dict[str, dict[str, Any]] = {
+    "miri": {"steps": 2, "sgd_steps": 125, "layers": 2, "lr": 4e-3},
+    "missdiff": {"steps": 1, "width": 128, "layers": 2, "lr": 4e-3},
+}
+
+
+def main(given: Sequence[str] | None = None) -> int:
+    parser = _jobs.parser(__doc__, "images.jsonl", data=["cifar10"], ratios=(0.2, 0.4, 0.6))
+    parser.set_defaults(seeds=3)
+    parser.add_argument("--methods", nargs="+", default=None, help="names, or name:preset")
+    parser.add_argument("--patterns", nargs="+", default=None, choices=_images.PATTERNS)
+    options = parser.parse_args(given)
+    if options.quick:
+        options.data, options.seeds = [QUICK_DATA], 1
+    # rows name the number and size of their images, so quick ones go where the others are
+    out = options.out or _jobs.RESULTS / options.file
+    named = [
+        method.partition(":")
+        for method in options.methods or (QUICK if options.quick else registry.names("image"))
+    ]
+    for method, _, _ in named:
+        registry.entry(method, "image")  # an unknown name should not fail after an hour
+
+    def short(method: str) -> dict[str, Any]:
+        return SHORT.get(method, {}) if options.quick else {}
+
+    jobs = [
+        _jobs.Job(data, ratio, seed, method, preset or "balanced", short(method), pattern=pattern)
+        for data in options.data
+        for pattern in options.patterns or _images.PATTERNS
+        for ratio in options.ratios
+        for seed in range(options.seeds)
+        for method, _, preset in named
+    ]
+    how = _image_worker.measure if options.quick else measure
+    return _jobs.run(jobs, out, again=options.again, how=how, about=describe)
+
+
+def describe(job: _jobs.Job) -> _jobs.Row:
+    """The part of a row that is known before the measurement."""
+    return {
+        "data": job.data,
+        "data_sha": _problems.fingerprint(_images.images(job.data)),
+        "ratio": job.ratio,
+        "seed": job.seed,
+        "pattern": job.pattern,
+        "method": job.method,
+        "preset": job.preset,
+        "options": job.options,
+        "split": False,
+        "settings": _jobs.settings(job),
+        "version": __version__,
+    }
+
+
+def measure(job: _jobs.Job) -> _jobs.Row:
+    """The job's measurements, from a fresh process."""
+    given = json.dumps(job._asdict())
+    return _jobs.call([sys.executable, "-m", "benchmarks._image_worker"], given)
+
+
+if __name__ == "__main__":
+    sys.exit(min(main(), 1))
