@@ -1,4 +1,4 @@
-"""The regression on neighbours: exact where it can be, a least-squares twin, and what is refused."""
+"""The regression on neighbours: exact where it can be, a plain twin, and what is refused."""
 
 import jax
 import jax.numpy as jnp
