@@ -27,6 +27,26 @@ Missing = Annotated[
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace outputs that exist.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only warnings and errors on stderr.")]
+Report = Annotated[
+    str | None,
+    typer.Option(
+        metavar="JSON",
+        help="Write what was done: settings, versions, hashes; see jaximpute reproduce.",
+    ),
+]
+Config = Annotated[
+    str | None, typer.Option(metavar="TOML", help="Settings by their long names; flags win.")
+]
+Checkpoint = Annotated[
+    str | None,
+    typer.Option(metavar="DIR", help="Save the run there while it goes on, and if interrupted."),
+]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Go on from the newest checkpoint, if there is one.")
+]
+Every = Annotated[
+    int | None, typer.Option(help="Chunks of steps between checkpoints, at least; 1 by default.")
+]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 
 
@@ -45,8 +65,8 @@ def reported(debug: bool) -> Iterator[None]:
     """
     try:
         yield
-    except KeyboardInterrupt:
-        say("interrupted; no half-written file is left")
+    except KeyboardInterrupt as interrupted:
+        say(f"interrupted; {interrupted or 'no half-written file is left'}")
         raise typer.Exit(INTERRUPTED) from None
     except (typer.Exit, BrokenPipeError):
         raise
@@ -56,6 +76,23 @@ def reported(debug: bool) -> Iterator[None]:
         code, text = _verdict(error)
         say(f"error: {text}")
         raise typer.Exit(code) from None
+
+
+def keeping(run: dict[str, Any]) -> Any:
+    """Where a command's checkpoints lie, from its settings; None if nowhere."""
+    from jaximpute import hooks
+
+    if run["checkpoint"] is None:
+        if run["resume"]:
+            raise OptionError("--resume goes on from checkpoints; name their folder: --checkpoint")
+        return None
+    return hooks.Keeping(
+        run["checkpoint"],
+        resume=run["resume"],
+        every=run["checkpoint_every"],
+        force=run["force"],
+        tell=lambda text: say(f"warning: {text}"),
+    )
 
 
 def mention_dates(table: Any, time: str | None) -> None:

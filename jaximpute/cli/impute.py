@@ -1,21 +1,26 @@
 """`jaximpute impute`: a file with holes in, a completed file out."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from jaximpute._errors import OptionError
-from jaximpute.cli import settings
+from jaximpute.cli import manifest, settings
 from jaximpute.cli.common import (
+    Checkpoint,
+    Config,
     Debug,
+    Every,
     File,
     Force,
     Missing,
     Quiet,
+    Report,
+    Resume,
     Time,
     keep_compiled,
+    keeping,
     mention_dates,
     reported,
     say,
@@ -75,13 +80,12 @@ def impute(
     plot: Annotated[
         str | None, typer.Option(metavar="PNG", help="Draw observed and filled points.")
     ] = None,
-    report: Annotated[
-        str | None, typer.Option(metavar="JSON", help="Write what was done, and the settings.")
-    ] = None,
+    report: Report = None,
+    checkpoint: Checkpoint = None,
+    resume: Resume = False,
+    checkpoint_every: Every = None,
     missing: Missing = None,
-    config: Annotated[
-        str | None, typer.Option(metavar="TOML", help="Settings by their long names; flags win.")
-    ] = None,
+    config: Config = None,
     force: Force = False,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -105,6 +109,9 @@ def impute(
             "fill_unseen": fill_unseen,
             "plot": plot,
             "report": report,
+            "checkpoint": checkpoint,
+            "resume": resume,
+            "checkpoint_every": checkpoint_every,
             "missing": missing,
             "force": force,
             "quiet": quiet,
@@ -116,7 +123,7 @@ def _impute(file: str, run: dict[str, Any]) -> None:
     from jaximpute import api, montage, multiple, plots
     from jaximpute.data import fields, files, frames, many, stacks
 
-    force, draws = run["force"], _draws(run)
+    force, draws, kept = run["force"], _draws(run), keeping(run)
     folder = draws > 0 and run["interval"] is None and many.is_folder(run["output"])
     suffix = ".csv" if file == files.STREAM else Path(file).suffix.lower()
     if folder:
@@ -152,6 +159,7 @@ def _impute(file: str, run: dict[str, Any]) -> None:
         progress=not run["quiet"],
         options=run["options"],
         draws=draws,
+        keeping=kept,
     )
 
     def sheet_of(values: Any) -> files.Sheet:
@@ -185,9 +193,7 @@ def _impute(file: str, run: dict[str, Any]) -> None:
             figure = plots.plot_imputation(sheet.table, completed, time=run["time"], band=band)
         plots.save(figure, run["plot"], force=force)
     if run["report"] is not None:
-        about = {"input": file, "settings": run, **filled.report}
-        with files.replacing(run["report"], force=force) as out:
-            out.write(f"{json.dumps(about, indent=2, default=str)}\n".encode())
+        manifest.write("impute", file, run, filled.report)
     if not run["quiet"]:
         _summarise(filled.report, run)
 

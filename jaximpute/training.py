@@ -1,0 +1,113 @@
+"""Run a method that was built for some data: to its end, or from where it was stopped."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from jaximpute import fingerprint, loop
+from jaximpute.draws import draw_many, estimate
+from jaximpute.hooks.checkpoint import Checkpoints, Keeping
+from jaximpute.registry import Plan
+from jaximpute.types import Hook, Observed, PRNGKey, State
+
+
+def train(
+    plan: Plan,
+    key: PRNGKey,
+    data: Observed,
+    watching: Sequence[Hook] = (),
+    keeping: Keeping | None = None,
+    about: Mapping[str, Any] | None = None,
+) -> State:
+    """`loop.fit` of a plan; with checkpoints, if it is told where to keep them.
+
+    A run that is resumed is shown again, chunk by chunk, to its hooks, so that curves are whole and
+    patience knows the lowest value; its state is bit-identical to that of a run in one piece.
+
+    Args:
+        plan: the method and how long to run it.
+        key: see `loop.fit`.
+        data: the rows.
+        watching: hooks; those of the plan are not added.
+        keeping: where checkpoints lie, and whether to resume from them.
+        about: of the run, by name: what must be equal for one run to resume another, besides data,
+            mask and key.
+
+    Returns:
+        The last state.
+
+    Raises:
+        OptionError: checkpoints of another run lie there, or some lie there and are not asked for.
+        KeyboardInterrupt: interrupted, after the state was saved.
+    """
+
+    def fit(hooks: Sequence[Hook], state: State = None, start: int = 0) -> State:
+        return loop.fit(
+            plan.method,
+            key,
+            data,
+            plan.steps,
+            chunk=plan.chunk,
+            hooks=hooks,
+            state=state,
+            start=start,
+        )
+
+    # the factorisations here are small: BLAS threads would spin for one another, a hundred times
+    # slower where processors are shared; XLA has threads of its own
+    with threadpool_limits(1, user_api="blas"):
+        if keeping is None:
+            return fit(watching)
+        described = {
+            **(about or {}),
+            "data": fingerprint.digest([data.values, data.weight]),
+            "mask": fingerprint.digest([data.mask]),
+            "key": fingerprint.digest([jax.random.key_data(key)]),
+            "steps": plan.steps,
+            "chunk": plan.chunk,
+        }
+        with Checkpoints(keeping, described) as kept:
+            found = kept.latest(jax.eval_shape(plan.method.init, key, data))
+            if found is None:
+                state = fit([*watching, kept])
+            elif kept.replay(watching):
+                return jax.tree.map(jax.numpy.asarray, found.state)
+            else:
+                state = fit([*watching, kept], found.state, found.t)
+            kept.finish(state)
+            return state
+
+
+def completions(
+    plan: Plan,
+    seed: int,
+    data: Observed,
+    watching: Sequence[Hook],
+    draws: int,
+    keeping: Keeping | None = None,
+    about: Mapping[str, Any] | None = None,
+) -> list[np.ndarray]:
+    """Train, then complete the same rows: the one completion to report, and the draws asked for.
+
+    Args:
+        plan: see `train`, as for most arguments.
+        seed: of everything random.
+        data: the rows.
+        watching: hooks.
+        draws: how many random completions to return besides; the first is then their median.
+        keeping: where checkpoints lie.
+        about: of the run.
+
+    Returns:
+        `1 + draws` arrays shaped like the data.
+    """
+    key_fit, key_complete = jax.random.split(jax.random.key(seed))
+    state = train(plan, key_fit, data, watching, keeping, about)
+    with threadpool_limits(1, user_api="blas"):
+        if not draws:
+            return [np.asarray(estimate(plan.method, key_complete, state, data))]
+        many = np.asarray(draw_many(plan.method, key_complete, state, data, draws))
+        return [np.median(many, axis=0), *many]
