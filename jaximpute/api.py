@@ -273,9 +273,7 @@ def fill(
                 watching.append(hooks.progress(plan.steps, label=name))
             completed = [
                 one.reshape(matrix.shape) if axis is None else series.take(axis, one)
-                for one in training.completions(
-                    plan, seed, data, watching, draws, keeping, about
-                )
+                for one in training.completions(plan, seed, data, watching, draws, keeping, about)
             ]
             for one in completed:
                 _refuse_divergence(name, one)

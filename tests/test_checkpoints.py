@@ -1,24 +1,23 @@
 """Nothing is lost: a run that is stopped in any way ends as if it had not been."""
 
-import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-import jax
 import numpy as np
 import pytest
 
 import jaximpute as ji
 from jaximpute import hooks
-from jaximpute.cli import app
-from tests._killed import STEPS, run, walk
-from tests._killed import rows as some_rows
+from tests._killed import STEPS, rows, run, walk
 
 pytest.importorskip("orbax.checkpoint")
 METHOD = walk()  # compiled by identity
+
+# reads that are still under way when the first one fails find Orbax's event loop closed
+quietly = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
 @pytest.fixture(scope="module")
@@ -75,15 +74,17 @@ def test_another_run_is_refused_by_what_differs(tmp_path):
     with pytest.raises(ji.OptionError, match=r"what differs: key, seed \(was 0, is 1\)\."):
         resumed(tmp_path, seed=1)
     with pytest.raises(ji.OptionError, match=r"what differs: data, mask\."):
-        resumed(tmp_path, data=some_rows(1))
+        resumed(tmp_path, data=rows(1))
     with pytest.raises(ji.OptionError, match=r"option eta \(was None, is 0.1\)"):
         resumed(tmp_path, **{"option eta": 0.1})
     with pytest.raises(ji.OptionError, match="holds checkpoints"):
         run(hooks.Keeping(str(tmp_path)), method=METHOD)
-    run(hooks.Keeping(str(tmp_path), force=True), data=some_rows(1), method=METHOD)
-    assert [path.name for path in tmp_path.iterdir()] == ["2", "40"] or (tmp_path / "40").is_dir()
+    run(hooks.Keeping(str(tmp_path), force=True), data=rows(1), method=METHOD)
+    assert (tmp_path / "40").is_dir()
+    assert not (tmp_path / "4").exists()
 
 
+@quietly
 @pytest.mark.parametrize("harm", ["cut", "flip", "lost"])
 def test_a_damaged_checkpoint_is_passed_over(tmp_path, whole, harm):
     stopped(tmp_path)
@@ -101,6 +102,7 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path, whole, harm):
     np.testing.assert_array_equal(state["x"], whole["x"])
 
 
+@quietly
 def test_leftovers_are_cleaned_and_a_lone_damaged_one_is_an_error(tmp_path):
     stopped(tmp_path, 4, most=1)
     (tmp_path / "6.orbax-checkpoint-tmp").mkdir()

@@ -22,6 +22,7 @@ from tests.contract.cases import SMALL
 INDUCTIVE = [name for name in registry.names("table") if registry.entry(name).inductive]
 QUICK = [name for name in INDUCTIVE if registry.entry(name).recipe is None]
 
+
 def holes(rows=20, columns=3, seed=0, dtype=np.float64):
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(rows, columns)) * [1.0, 10.0, 0.1] + [0.0, 5.0, -3.0]

@@ -66,7 +66,7 @@ def reported(debug: bool) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt as interrupted:
-        say(f"interrupted; {interrupted or 'no half-written file is left'}")
+        say(f"interrupted; {str(interrupted) or 'no half-written file is left'}")
         raise typer.Exit(INTERRUPTED) from None
     except (typer.Exit, BrokenPipeError):
         raise

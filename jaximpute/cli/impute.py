@@ -1,7 +1,7 @@
 """`jaximpute impute`: a file with holes in, a completed file out."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
@@ -27,6 +27,13 @@ from jaximpute.cli.common import (
 )
 
 _FOR_INTERVAL = 100  # draws, unless their number is given
+
+
+class Done(NamedTuple):
+    """A frame and its completion."""
+
+    frame: Any
+    filled: Any
 
 
 def impute(
@@ -120,7 +127,7 @@ def impute(
 
 
 def _impute(file: str, run: dict[str, Any]) -> None:
-    from jaximpute import api, montage, multiple, plots
+    from jaximpute import montage, multiple, plots
     from jaximpute.data import fields, files, frames, many, stacks
 
     force, draws, kept = run["force"], _draws(run), keeping(run)
@@ -146,21 +153,7 @@ def _impute(file: str, run: dict[str, Any]) -> None:
     if draws and not folder:
         many.check_names(sheet, interval=run["interval"] is not None)
 
-    keep_compiled()
-    dims = None if run["dims"] is None else [dim.strip() for dim in run["dims"].split(",")]
-    frame = frames.read(sheet.table, run["time"], dims)
-    filled = api.fill(
-        frame,
-        run["method"],
-        seed=run["seed"],
-        preset=run["preset"],
-        max_gap=run["max_gap"],
-        never_impute=False if gridded and run["fill_unseen"] else None,
-        progress=not run["quiet"],
-        options=run["options"],
-        draws=draws,
-        keeping=kept,
-    )
+    frame, filled = fill(sheet, run, kept)
 
     def sheet_of(values: Any) -> files.Sheet:
         return files.complete(sheet, frames.write(frame, values))
@@ -196,6 +189,38 @@ def _impute(file: str, run: dict[str, Any]) -> None:
         manifest.write("impute", file, run, filled.report)
     if not run["quiet"]:
         _summarise(filled.report, run)
+
+
+def fill(sheet: Any, run: dict[str, Any], kept: Any = None) -> Done:
+    """What `impute` does between reading and writing.
+
+    Args:
+        sheet: what `files.read_file` returned.
+        run: settings.
+        kept: where checkpoints lie.
+
+    Returns:
+        The frame, and its completion.
+    """
+    from jaximpute import api
+    from jaximpute.data import fields, frames
+
+    keep_compiled()
+    dims = None if run["dims"] is None else [dim.strip() for dim in run["dims"].split(",")]
+    frame = frames.read(sheet.table, run["time"], dims)
+    filled = api.fill(
+        frame,
+        run["method"],
+        seed=run["seed"],
+        preset=run["preset"],
+        max_gap=run["max_gap"],
+        never_impute=False if fields.is_gridded(sheet.table) and run["fill_unseen"] else None,
+        progress=not run["quiet"],
+        options=run["options"],
+        draws=_draws(run),
+        keeping=kept,
+    )
+    return Done(frame, filled)
 
 
 def _draws(run: dict[str, Any]) -> int:

@@ -140,7 +140,7 @@ class Checkpoints:
         if self._signal is not None:
             self._signal = None
             raise KeyboardInterrupt(
-                f"{self._t} steps are saved in {self._keeping.folder}; resume goes on from there"
+                f"{self._t} steps are saved in {self._keeping.folder}; go on from there with resume (--resume)"
             )
 
     def latest(self, like: State) -> Kept | None:
@@ -189,7 +189,7 @@ class Checkpoints:
         """Show the chunks of a checkpoint to hooks, without a state; True if the last one stops."""
         t, stops = 0, [False]
         for chunk in self._chunks:
-            columns = {name: np.asarray(v, dtype) for name, (dtype, v) in chunk.items()}
+            columns = {name: jnp.asarray(v, dtype) for name, (dtype, v) in chunk.items()}
             t += len(columns["loss"])
             info = Info(columns.pop("loss"), columns)
             stops = [hook(t, None, info) for hook in hooks]
@@ -240,8 +240,10 @@ class Checkpoints:
             read = self._manager.restore(t, args=args.Composite(state=target))["state"]
         except Exception:
             return None
-        leaves = [read[f"{i:05d}"] if x.size else np.zeros(x.shape, x.dtype) for i, x in enumerate(wanted)]
-        return leaves if [_sum(x) for x in leaves] == sums else None
+        leaves = [
+            read[f"{i:05d}"] if x.size else np.zeros(x.shape, x.dtype) for i, x in enumerate(wanted)
+        ]
+        return leaves if [_sum(leaf) for leaf in leaves] == sums else None
 
     def _refuse_another(self, run: dict[str, Any]) -> None:
         texts = differing(run, self._about)
@@ -306,8 +308,12 @@ def _orbax() -> Any:
 
 def _named(leaves: Sequence[Any], each: Callable[[Any], Any] = lambda leaf: leaf) -> dict[str, Any]:
     """Leaves by number, without those that hold nothing, which Orbax does not take."""
-    named = {f"{i:05d}": each(leaf) for i, leaf in enumerate(leaves) if leaf.size}
+    named = {_name(i): each(leaf) for i, leaf in enumerate(leaves) if leaf.size}
     return {**named, "none": np.zeros(1, np.int8)}
+
+
+def _name(i: int) -> str:
+    return f"{i:05d}"
 
 
 def _shape(leaf: Any) -> jax.ShapeDtypeStruct:
