@@ -3,9 +3,13 @@
 import hashlib
 import platform
 from collections.abc import Iterable
+from importlib.metadata import version
 from typing import Any
 
+import jax
 import numpy as np
+
+from jaximpute._version import __version__
 
 
 def digest(arrays: Iterable[Any]) -> str:
@@ -35,15 +39,10 @@ def digest(arrays: Iterable[Any]) -> str:
 
 def versions() -> dict[str, str]:
     """What a result may depend on besides its settings: libraries, Python, and the processor."""
-    import jax
-    import jaxlib
-
-    from jaximpute._version import __version__
-
     return {
         "jaximpute": __version__,
         "jax": jax.__version__,
-        "jaxlib": jaxlib.__version__,
+        "jaxlib": version("jaxlib"),
         "numpy": np.__version__,
         "python": platform.python_version(),
         "device": jax.devices()[0].device_kind,
