@@ -15,6 +15,7 @@ _NAMES = {
     "forecast": "jaximpute.forecasting",
     "evaluate": "jaximpute.evaluation",
     "Imputer": "jaximpute.estimators",
+    "plan": "jaximpute.planning",
     # data and types
     "Observed": "jaximpute.types",
     "Net": "jaximpute.types",
@@ -38,6 +39,7 @@ _NAMES = {
     "TimeError": "jaximpute._errors",
     "OptionError": "jaximpute._errors",
     "OutputError": "jaximpute._errors",
+    "OutOfMemoryError": "jaximpute._errors",
     "MissingExtraError": "jaximpute._errors",
     "ImputationWarning": "jaximpute._errors",
 }
@@ -51,6 +53,7 @@ _MODULES = (
     "missing",
     "nets",
     "odes",
+    "parallel",
     "partitions",
     "physics",
     "processes",

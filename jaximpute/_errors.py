@@ -21,6 +21,10 @@ class OutputError(JaximputeError, OSError):
     """A result could not be written; what was there before is untouched."""
 
 
+class OutOfMemoryError(JaximputeError, MemoryError):
+    """The run needs more memory than there is; the message names the settings to lower."""
+
+
 class MissingExtraError(JaximputeError, ImportError):
     """An optional dependency is needed; the message names the extra to install."""
 

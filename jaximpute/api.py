@@ -255,7 +255,7 @@ def fill(
     matrices = [matrix] * draws
     curve = Curve([], {})
     if codec.width:
-        data = observe(_arrange(frame, axis, matrix))
+        data = observe(arrange(frame, axis, matrix))
         times = None if axis is None else axis.positions
         plan = registry.build(
             name, data, kind=frame.kind, preset=preset, times=times, options=options
@@ -312,7 +312,7 @@ def fill(
     )
 
 
-def _arrange(frame: Frame, axis: series.Axis | None, matrix: np.ndarray) -> np.ndarray:
+def arrange(frame: Frame, axis: series.Axis | None, matrix: np.ndarray) -> np.ndarray:
     """Cells as a method takes them: rows, series, images or fields."""
     if axis is not None:
         return series.place(axis, matrix, frame.shape[0])

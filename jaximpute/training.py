@@ -1,13 +1,15 @@
 """Run a method that was built for some data: to its end, or from where it was stopped."""
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from jaximpute import fingerprint, loop
+from jaximpute import fingerprint, loop, registry
+from jaximpute._errors import OutOfMemoryError
 from jaximpute.draws import draw_many, estimate
 from jaximpute.hooks.checkpoint import Checkpoints, Keeping
 from jaximpute.registry import Plan
@@ -58,7 +60,7 @@ def train(
 
     # the factorisations here are small: BLAS threads would spin for one another, a hundred times
     # slower where processors are shared; XLA has threads of its own
-    with threadpool_limits(1, user_api="blas"):
+    with threadpool_limits(1, user_api="blas"), explained(data, about):
         if keeping is None:
             return fit(watching)
         described = {
@@ -106,8 +108,50 @@ def completions(
     """
     key_fit, key_complete = jax.random.split(jax.random.key(seed))
     state = train(plan, key_fit, data, watching, keeping, about)
-    with threadpool_limits(1, user_api="blas"):
+    with threadpool_limits(1, user_api="blas"), explained(data, about):
         if not draws:
             return [np.asarray(estimate(plan.method, key_complete, state, data))]
         many = np.asarray(draw_many(plan.method, key_complete, state, data, draws))
         return [np.median(many, axis=0), *many]
+
+
+@contextlib.contextmanager
+def explained(data: Observed, about: Mapping[str, Any] | None) -> Iterator[None]:
+    """Turn want of memory into an error that names the settings to lower.
+
+    Args:
+        data: the rows.
+        about: of the run; `method` is its name.
+
+    Raises:
+        OutOfMemoryError: memory ran out within.
+    """
+    try:
+        yield
+    except OutOfMemoryError:
+        raise
+    except Exception as error:
+        if not isinstance(error, MemoryError) and "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        raise OutOfMemoryError(_advice(data, (about or {}).get("method"))) from error
+
+
+_COSTLY = ("batch", "width", "window", "layers", "block", "members", "keep", "max_iterations")
+
+
+def _advice(data: Observed, method: str | None) -> str:
+    rows, *event = data.values.shape
+    shape = " x ".join(map(str, event))
+    if method is None:
+        return f"out of memory on {rows} rows of {shape}; take a smaller batch or fewer rows"
+    offered = registry.options(method)
+    lower = [
+        name if offered[name].default is None else f"{name} (by default {offered[name].default})"
+        for name in _COSTLY
+        if name in offered
+    ]
+    first = f"Lower {', '.join(lower)}; or take" if lower else "Take"
+    return (
+        f"out of memory with '{method}' on {rows} rows of {shape}. {first} --preset fast, fewer "
+        "rows or columns, or a simpler method; jaximpute methods lists them"
+    )

@@ -27,9 +27,7 @@ def path(tmp_path) -> Path:
 @pytest.fixture
 def model(path) -> Path:
     arguments = ("--method", "knn", "--save", path.with_name("model"), "--leave", "id")
-    done = call(
-        "fit", path, *arguments, "--report", path.with_name("fit.json"), "--set", "k=2"
-    )
+    done = call("fit", path, *arguments, "--report", path.with_name("fit.json"), "--set", "k=2")
     assert done.exit_code == 0, done.stderr
     assert "learned 3 columns of 5 rows with 'knn'" in done.stderr
     return path.with_name("model")

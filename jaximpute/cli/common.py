@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from jaximpute._errors import DataError, JaximputeError, OptionError
+from jaximpute._errors import DataError, JaximputeError, OptionError, OutOfMemoryError
 
 FAILED, USAGE, BAD_INPUT, GATE, OUT_OF_MEMORY, INTERRUPTED = 1, 2, 3, 4, 5, 130
 
@@ -148,6 +148,8 @@ def _verdict(error: Exception) -> tuple[int, str]:
         return BAD_INPUT, str(error)
     if isinstance(error, OptionError):
         return USAGE, str(error)
+    if isinstance(error, OutOfMemoryError):
+        return OUT_OF_MEMORY, str(error)
     if isinstance(error, JaximputeError):
         return FAILED, str(error)
     if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):

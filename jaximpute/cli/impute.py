@@ -88,6 +88,10 @@ def impute(
         str | None, typer.Option(metavar="PNG", help="Draw observed and filled points.")
     ] = None,
     report: Report = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Say what it would cost, by one step; write nothing."),
+    ] = False,
     checkpoint: Checkpoint = None,
     resume: Resume = False,
     checkpoint_every: Every = None,
@@ -123,7 +127,11 @@ def impute(
             "force": force,
             "quiet": quiet,
         }
-        _impute(file, settings.resolve(flags, config))
+        run = settings.resolve(flags, config)
+        if dry_run:
+            _plan(file, run)
+        else:
+            _impute(file, run)
 
 
 def _impute(file: str, run: dict[str, Any]) -> None:
@@ -221,6 +229,34 @@ def fill(sheet: Any, run: dict[str, Any], kept: Any = None) -> Done:
         keeping=kept,
     )
     return Done(frame, filled)
+
+
+def _plan(file: str, run: dict[str, Any]) -> None:
+    """Print what `impute` would cost."""
+    from jaximpute import planning
+    from jaximpute.data import files, frames
+
+    sheet = files.read_file(file, run["missing"])
+    keep_compiled()
+    dims = None if run["dims"] is None else [dim.strip() for dim in run["dims"].split(",")]
+    cost = planning.measure(
+        frames.read(sheet.table, run["time"], dims),
+        run["method"],
+        preset=run["preset"],
+        options=run["options"],
+        draws=_draws(run),
+    )
+    lines = {
+        "method": cost.method,
+        "rows": f"{cost.rows} of {' x '.join(map(str, cost.event))}",
+        "missing cells": cost.missing,
+        "parameters": f"{cost.parameters} ({cost.state_mb:.3g} MB of state)",
+        "steps": f"{cost.steps} of {cost.step_seconds:.3g} s, at most",
+        "seconds": f"{cost.seconds:.3g}, {cost.compile_seconds:.3g} of them to compile",
+        "memory": f"{cost.peak_mb:.3g} MB in the largest program",
+    }
+    for name, value in lines.items():
+        typer.echo(f"{name + ':':15}{value}")
 
 
 def _draws(run: dict[str, Any]) -> int:

@@ -140,7 +140,8 @@ class Checkpoints:
         if self._signal is not None:
             self._signal = None
             raise KeyboardInterrupt(
-                f"{self._t} steps are saved in {self._keeping.folder}; go on from there with resume (--resume)"
+                f"{self._t} steps are saved in {self._keeping.folder}; go on from there with "
+                "resume (--resume)"
             )
 
     def latest(self, like: State) -> Kept | None:
