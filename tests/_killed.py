@@ -1,4 +1,7 @@
-"""A run with checkpoints that is slow enough to be killed: `python -m tests._killed FOLDER OUT`."""
+"""A run with checkpoints, slow enough to be killed.
+
+python -m tests._killed FOLDER OUT [STEPS]
+"""
 
 import sys
 import time
@@ -31,22 +34,22 @@ def rows(seed: int = 0) -> ji.Observed:
     return ji.observe(np.where(x > 1, np.nan, x))
 
 
-def run(keeping=None, *, seed=0, data=None, watching=(), method=None, **about):
-    plan = registry.Plan(method or walk(), STEPS, chunk=2)
+def run(keeping=None, *, seed=0, data=None, watching=(), method=None, steps=STEPS, **about):
+    plan = registry.Plan(method or walk(), steps, chunk=2)
     return training.train(
         plan, jax.random.key(seed), data or rows(), watching, keeping, {"seed": seed, **about}
     )
 
 
 def main() -> None:
-    folder, out = sys.argv[1:]
+    folder, out, *steps = sys.argv[1:]
 
     def slowly(t, state, info):
         time.sleep(0.05)
         return False
 
     keeping = hooks.Keeping(folder, resume=True, share=1.0, most=2)
-    np.save(out, run(keeping, watching=[slowly])["x"])
+    np.save(out, run(keeping, watching=[slowly], steps=int((steps or [STEPS])[0]))["x"])
 
 
 if __name__ == "__main__":

@@ -64,7 +64,9 @@ def test_want_of_memory_names_what_to_lower(tmp_path, monkeypatch, error):
         raise error
 
     monkeypatch.setattr(loop, "fit", fail)
-    with pytest.raises(ji.OutOfMemoryError, match=r"'spirit' on 40 rows of 3. Lower batch, .*width"):
+    with pytest.raises(
+        ji.OutOfMemoryError, match=r"'spirit' on 40 rows of 3. Lower batch, .*width"
+    ):
         ji.impute(rows(), "spirit")
     monkeypatch.setattr(planning, "_measure", fail)
     with pytest.raises(MemoryError, match="Take --preset fast, fewer rows"):
