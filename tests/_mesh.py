@@ -1,4 +1,4 @@
-"""Eight simulated devices against one, in a process of its own: `python -m tests._mesh`.
+"""Eight simulated devices against one, in a process of its own: `python -m tests._mesh METHOD ...`.
 
 Prints a line of JSON: for each method the largest difference after one step, relative to the size
 of each array, how many arrays hold rows, and which collectives move data.
@@ -88,7 +88,8 @@ def pick_in_place(on) -> dict:
 def main() -> None:
     on = parallel.mesh(8)
     found = {"local_pick": pick_in_place(on)}
-    for name, (kind, options) in ONE_UPDATE.items():
+    for name in sys.argv[1:]:
+        kind, options = ONE_UPDATE[name]
         found[name] = compare(name, kind, options, on)
         jax.clear_caches()
     sys.stdout.write(json.dumps(found))

@@ -16,18 +16,13 @@ def rows(n: int = 40) -> np.ndarray:
 
 
 def test_a_plan_counts_and_multiplies():
-    options = {"steps": 7, "score_steps": 2, "moves": 1, "width": 8, "start": "mean", "batch": 8}
-    cost = ji.plan(rows(), "spirit", **options)
-    assert (cost.method, cost.rows, cost.event, cost.missing, cost.steps) == (
-        "spirit",
-        40,
-        (3,),
-        10,
-        7,
-    )
-    # the rows' own leaves are not parameters: twice the rows, as many of these
+    options = {"steps": 7, "keep": 2}
+    cost = ji.plan(rows(), "ice", **options)
+    assert (cost.method, cost.rows, cost.event) == ("ice", 40, (3,))
+    assert (cost.missing, cost.steps) == (10, 7)
+    # what holds rows is no parameter
     data = ji.observe(rows())
-    method = registry.build("spirit", data, kind="table", options=options).method
+    method = registry.build("ice", data, kind="table", options=options).method
     state = jax.eval_shape(method.init, jax.random.key(0), data)
     assert 0 < cost.parameters < sum(leaf.size for leaf in jax.tree.leaves(state))
     assert cost.state_mb * 1e6 == sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(state))
