@@ -15,6 +15,7 @@ _NAMES = {
     "forecast": "jaximpute.forecasting",
     "evaluate": "jaximpute.evaluation",
     "Imputer": "jaximpute.estimators",
+    "plan": "jaximpute.planning",
     # data and types
     "Observed": "jaximpute.types",
     "Net": "jaximpute.types",
@@ -39,6 +40,7 @@ _NAMES = {
     "OptionError": "jaximpute._errors",
     "OutputError": "jaximpute._errors",
     "DivergenceError": "jaximpute._errors",
+    "OutOfMemoryError": "jaximpute._errors",
     "MissingExtraError": "jaximpute._errors",
     "ImputationWarning": "jaximpute._errors",
 }
@@ -52,6 +54,7 @@ _MODULES = (
     "missing",
     "nets",
     "odes",
+    "parallel",
     "partitions",
     "physics",
     "processes",

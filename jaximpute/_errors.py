@@ -38,6 +38,10 @@ class DivergenceError(JaximputeError, FloatingPointError):
         self.step = step
 
 
+class OutOfMemoryError(JaximputeError, MemoryError):
+    """The run needs more memory than there is; the message names the settings to lower."""
+
+
 class MissingExtraError(JaximputeError, ImportError):
     """An optional dependency is needed; the message names the extra to install."""
 

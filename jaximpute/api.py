@@ -7,18 +7,16 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from threadpoolctl import threadpool_limits
 
-from jaximpute import hooks, loop, registry, report
+from jaximpute import fingerprint, hooks, registry, report, training
 from jaximpute._errors import ImputationWarning, OptionError
-from jaximpute._version import __version__
 from jaximpute.data import codec as coding
 from jaximpute.data import fields, series
 from jaximpute.data.frames import Container, Frame, read, write
-from jaximpute.draws import draw_many, estimate, no_draws
+from jaximpute.draws import no_draws
 from jaximpute.masking import observe
 from jaximpute.report import Curve, Report
-from jaximpute.types import Hook, Kind, Observed
+from jaximpute.types import Hook, Kind
 from jaximpute.warmup import warm_steps
 
 _PREFERRED = {
@@ -206,6 +204,7 @@ def fill(
     options: Mapping[str, Any] | None = None,
     draws: int = 0,
     last: int = 0,
+    keeping: hooks.Keeping | None = None,
 ) -> Filled:
     """`impute` between reading and writing; warns of nothing, the texts are in the report.
 
@@ -221,12 +220,13 @@ def fill(
         draws: how many random completions to return besides; the one to report is then their
             median, entry by entry.
         last: complete only so many steps at the end of a series, by themselves; 0 = all.
+        keeping: where checkpoints lie, and whether to resume from them.
 
     Returns:
         `(rows, columns)` cells coded like `frame.values`, and the report: `method`, `options`,
         `preset`, `seed`, `kind`, `tag`, `rows`, `columns`, `missing` cells by column, `filled`,
         `left_empty` and `not_learned` columns with reasons, `time` axis, `seconds`, `losses`, last
-        `metrics`, `warnings`, `versions`.
+        `metrics`, `warnings`, `hashes` of the data and of the result, `versions`.
 
     Raises:
         OptionError: unknown method, preset or option, a value it does not take, or draws asked of a
@@ -261,11 +261,18 @@ def fill(
     matrices = [matrix] * draws
     curve = Curve([], {})
     if codec.width:
-        data = observe(_arrange(frame, axis, matrix))
+        data = observe(arrange(frame, axis, matrix))
         times = None if axis is None else axis.positions
         plan = registry.build(
             name, data, kind=frame.kind, preset=preset, times=times, options=options
         )
+        about = {
+            "method": name,
+            "preset": preset,
+            "seed": int(seed),
+            "times": None if times is None else fingerprint.digest([times]),
+            **{f"option {key}": _plain(value) for key, value in options.items()},
+        }
         if np.isnan(matrix).any():
             watching: list[Hook] = [curve.record, *plan.hooks]
             if progress:
@@ -274,7 +281,17 @@ def fill(
             words = {"label": f"'{name}'", "advice": registry.advice(name, preset, options)}
             completed = [
                 one.reshape(matrix.shape) if axis is None else series.take(axis, one)
-                for one in _run(plan, seed, data, watching, draws, last, words)
+                for one in training.completions(
+                    plan,
+                    seed,
+                    data,
+                    watching,
+                    draws=draws,
+                    last=last,
+                    keeping=keeping,
+                    about=about,
+                    words=words,
+                )
             ]
             for one in completed:
                 report.refuse_divergence(one, **words)
@@ -303,43 +320,17 @@ def fill(
                 *report.empty_warnings(data_report),
                 *report.worse_warning(name, curve.metrics),
             ],
-            "versions": {
-                "jaximpute": __version__,
-                "jax": jax.__version__,
-                "numpy": np.__version__,
+            "hashes": {
+                "data": fingerprint.digest([frame.values]),
+                "result": fingerprint.digest([values, *decoded[1:]]),
             },
+            "versions": fingerprint.versions(),
         },
         np.stack(decoded[1:]) if draws else np.empty((0, *values.shape)),
     )
 
 
-def _run(
-    plan: registry.Plan,
-    seed: int,
-    data: Observed,
-    watching: Sequence[Hook],
-    draws: int,
-    last: int,
-    words: Mapping[str, Any],
-) -> list[np.ndarray]:
-    """The completion to report, and the draws asked for."""
-    key_fit, key_complete = jax.random.split(jax.random.key(seed))
-    # the factorisations here are small: BLAS threads would spin for one another, a hundred times
-    # slower where processors are shared; XLA has threads of its own
-    with threadpool_limits(1, user_api="blas"):
-        state = loop.fit(
-            plan.method, key_fit, data, plan.steps, chunk=plan.chunk, hooks=watching, **words
-        )
-        past, data = series.part(data, last)
-        if not draws:
-            found = np.asarray(estimate(plan.method, key_complete, state, data))[None]
-        else:
-            many = np.asarray(draw_many(plan.method, key_complete, state, data, draws))
-            found = np.concatenate([np.median(many, axis=0)[None], many])
-        return [np.concatenate([past, one], axis=1) if last else one for one in found]
-
-
-def _arrange(frame: Frame, axis: series.Axis | None, matrix: np.ndarray) -> np.ndarray:
+def arrange(frame: Frame, axis: series.Axis | None, matrix: np.ndarray) -> np.ndarray:
     """Cells as a method takes them: rows, series, images or fields."""
     if axis is not None:
         return series.place(axis, matrix, frame.shape[0])

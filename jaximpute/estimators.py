@@ -2,7 +2,7 @@
 
 import warnings
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, no_type_check
 
 import jax
@@ -15,14 +15,16 @@ from sklearn.impute import MissingIndicator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
-from jaximpute import loop, registry, saving
+from jaximpute import registry, saving
 from jaximpute._errors import ImputationWarning, OptionError
 from jaximpute.api import choose
 from jaximpute.data import codec as coding
 from jaximpute.data.frames import read
 from jaximpute.draws import no_draws
+from jaximpute.hooks import Keeping
 from jaximpute.masking import from_nan, observe
-from jaximpute.types import Method, State
+from jaximpute.training import train
+from jaximpute.types import Hook, Method, State
 
 _MOST_ROWS = 256  # completed in one compiled call
 
@@ -104,11 +106,23 @@ class Imputer(TransformerMixin, BaseEstimator):
                 rows.
             ValueError: not a numeric table, or infinite values.
         """
+        return self._fit(X)
+
+    def _fit(
+        self,
+        X: Any,
+        whole: Sequence[str] = (),
+        watching: Callable[[registry.Plan], Sequence[Hook]] = lambda plan: plan.hooks,
+        keeping: Keeping | None = None,
+    ) -> "Imputer":
+        """`fit`, with columns named that hold whole numbers, hooks, and checkpoints."""
         X = self._validate(X, reset=True)
         self.method_ = _inductive(self.method)
         self.seed_ = int(check_random_state(self.random_state).randint(2**31 - 1))
         frame = read(X)
-        self.codec_ = coding.learn(frame)
+        codec = coding.learn(frame)
+        named = np.isin(getattr(self, "feature_names_in_", np.array(frame.names)), whole)
+        self.codec_ = codec._replace(whole=named[codec.numeric])
         self.indicator_ = None
         if self.add_indicator:
             self.indicator_ = MissingIndicator(error_on_new=False).fit(X)
@@ -121,16 +135,11 @@ class Imputer(TransformerMixin, BaseEstimator):
             plan = self._plan()
             self._method = plan.method
             key, _ = _keys(self.seed_)
-            self.state_ = loop.fit(
-                plan.method,
-                key,
-                data,
-                plan.steps,
-                chunk=plan.chunk,
-                hooks=plan.hooks,
-                label=f"'{self.method_}'",
-                advice=registry.advice(self.method_, self.preset, self.options),
-            )
+            about = {"method": self.method_, "preset": self.preset, "seed": self.seed_}
+            about |= {f"option {k}": v for k, v in (self.options or {}).items()}
+            advice = registry.advice(self.method_, self.preset, self.options)
+            words = {"label": f"'{self.method_}'", "advice": advice}
+            self.state_ = train(plan, key, data, watching(plan), keeping, about, words)
         return self
 
     def transform(self, X: Any) -> np.ndarray:

@@ -46,7 +46,7 @@ def save(imputer: "Imputer", path: str | Path, *, force: bool = False) -> None:
         OutputError: the folder exists, or cannot be written.
     """
     target = Path(path)
-    _check(target, force)
+    check(target, force=force)
     about, arrays = _describe(imputer)
     try:
         beside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
@@ -163,7 +163,13 @@ def _restore(imputer: "Imputer", leaves: list[np.ndarray], path: str) -> None:
     imputer.state_ = jax.tree.unflatten(jax.tree.structure(wanted), arrays)
 
 
-def _check(target: Path, force: bool) -> None:
+def check(path: str | Path, *, force: bool = False) -> None:
+    """Refuse a folder that `save` would refuse, before the work is done.
+
+    Raises:
+        OutputError: it exists and `force` is false, it is another's, or there is no folder for it.
+    """
+    target = Path(path)
     if not target.parent.is_dir():
         raise OutputError(f"cannot write {target}: there is no folder {target.parent}")
     if not target.exists():

@@ -48,7 +48,9 @@ FLOORS = {
     "nets": 2,
     "baselines": 3,
     "methods": 3,
+    "fingerprint": 4,
     "loop": 4,
+    "parallel": 4,
     "catalogue": 5,
     "registry": 5,
     "draws": 5,  # its error names the methods that draw

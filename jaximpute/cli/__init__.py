@@ -6,22 +6,24 @@ import typer
 
 from jaximpute._version import __version__
 from jaximpute.cli.evaluate import evaluate
+from jaximpute.cli.fit import apply, fit
 from jaximpute.cli.forecast import forecast
 from jaximpute.cli.impute import impute
 from jaximpute.cli.inspect import inspect
 from jaximpute.cli.methods import methods
+from jaximpute.cli.reproduce import reproduce
 from jaximpute.cli.simulate import simulate
 
 app = typer.Typer(
     help="Fill in missing data in tables and time series.",
     epilog="Exit codes: 0 done; 1 failed; 2 usage; 3 input that cannot be used; 4 a quality gate "
-    "failed; 5 out of memory; 130 interrupted.",
+    "failed, or a result not reproduced; 5 out of memory; 130 interrupted.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (impute, forecast, evaluate, simulate, inspect, methods):
+for command in (impute, fit, apply, forecast, evaluate, simulate, inspect, methods, reproduce):
     app.command()(command)
 
 

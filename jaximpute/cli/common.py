@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from jaximpute._errors import DataError, JaximputeError, OptionError
+from jaximpute._errors import DataError, JaximputeError, OptionError, OutOfMemoryError
 
 FAILED, USAGE, BAD_INPUT, GATE, OUT_OF_MEMORY, INTERRUPTED = 1, 2, 3, 4, 5, 130
 
@@ -36,6 +36,26 @@ Dims = Annotated[
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace outputs that exist.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only warnings and errors on stderr.")]
+Report = Annotated[
+    str | None,
+    typer.Option(
+        metavar="JSON",
+        help="Write what was done: settings, versions, hashes; see jaximpute reproduce.",
+    ),
+]
+Config = Annotated[
+    str | None, typer.Option(metavar="TOML", help="Settings by their long names; flags win.")
+]
+Checkpoint = Annotated[
+    str | None,
+    typer.Option(metavar="DIR", help="Save the run there while it goes on, and if interrupted."),
+]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Go on from the newest checkpoint, if there is one.")
+]
+Every = Annotated[
+    int | None, typer.Option(help="Chunks of steps between checkpoints, at least; 1 by default.")
+]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 
 
@@ -59,8 +79,8 @@ def reported(debug: bool) -> Iterator[None]:
     """
     try:
         yield
-    except KeyboardInterrupt:
-        say("interrupted; no half-written file is left")
+    except KeyboardInterrupt as interrupted:
+        say(f"interrupted; {str(interrupted) or 'no half-written file is left'}")
         raise typer.Exit(INTERRUPTED) from None
     except (typer.Exit, BrokenPipeError):
         raise
@@ -70,6 +90,23 @@ def reported(debug: bool) -> Iterator[None]:
         code, text = _verdict(error)
         say(f"error: {text}")
         raise typer.Exit(code) from None
+
+
+def keeping(run: dict[str, Any]) -> Any:
+    """Where a command's checkpoints lie, from its settings; None if nowhere."""
+    from jaximpute import hooks
+
+    if run["checkpoint"] is None:
+        if run["resume"]:
+            raise OptionError("--resume goes on from checkpoints; name their folder: --checkpoint")
+        return None
+    return hooks.Keeping(
+        run["checkpoint"],
+        resume=run["resume"],
+        every=run["checkpoint_every"],
+        force=run["force"],
+        tell=lambda text: say(f"warning: {text}"),
+    )
 
 
 def mention_dates(table: Any, time: str | None) -> None:
@@ -125,6 +162,8 @@ def _verdict(error: Exception) -> tuple[int, str]:
         return BAD_INPUT, str(error)
     if isinstance(error, OptionError):
         return USAGE, str(error)
+    if isinstance(error, OutOfMemoryError):
+        return OUT_OF_MEMORY, str(error)
     if isinstance(error, JaximputeError):
         return FAILED, str(error)
     if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):

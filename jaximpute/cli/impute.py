@@ -1,22 +1,27 @@
 """`jaximpute impute`: a file with holes in, a completed file out."""
 
-import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
 from jaximpute._errors import OptionError
-from jaximpute.cli import settings
+from jaximpute.cli import manifest, settings
 from jaximpute.cli.common import (
+    Checkpoint,
+    Config,
     Debug,
     Dims,
+    Every,
     File,
     Force,
     Missing,
     Quiet,
+    Report,
+    Resume,
     Time,
     keep_compiled,
+    keeping,
     mention_dates,
     reported,
     say,
@@ -24,6 +29,13 @@ from jaximpute.cli.common import (
 )
 
 _FOR_INTERVAL = 100  # draws, unless their number is given
+
+
+class Done(NamedTuple):
+    """A frame and its completion."""
+
+    frame: Any
+    filled: Any
 
 
 def impute(
@@ -80,13 +92,16 @@ def impute(
     plot: Annotated[
         str | None, typer.Option(metavar="PNG", help="Draw observed and filled points.")
     ] = None,
-    report: Annotated[
-        str | None, typer.Option(metavar="JSON", help="Write what was done, and the settings.")
-    ] = None,
+    report: Report = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Say what it would cost, by one step; write nothing."),
+    ] = False,
+    checkpoint: Checkpoint = None,
+    resume: Resume = False,
+    checkpoint_every: Every = None,
     missing: Missing = None,
-    config: Annotated[
-        str | None, typer.Option(metavar="TOML", help="Settings by their long names; flags win.")
-    ] = None,
+    config: Config = None,
     force: Force = False,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -111,11 +126,18 @@ def impute(
             "mask": mask,
             "plot": plot,
             "report": report,
+            "checkpoint": checkpoint,
+            "resume": resume,
+            "checkpoint_every": checkpoint_every,
             "missing": missing,
             "force": force,
             "quiet": quiet,
         }
-        _impute(file, settings.resolve(flags, config))
+        run = settings.resolve(flags, config)
+        if dry_run:
+            _plan(file, run)
+        else:
+            _impute(file, run)
 
 
 def _impute(file: str, run: dict[str, Any]) -> None:
@@ -128,10 +150,10 @@ def _impute(file: str, run: dict[str, Any]) -> None:
             check_output(run["report"], force=run["force"])
         _tell(file, run, pictures.impute_folder(file, run | {"draws": _draws(run)}))
         return
-    from jaximpute import api, montage, multiple, plots
+    from jaximpute import montage, multiple, plots
     from jaximpute.data import fields, files, frames, many, stacks
 
-    force, draws = run["force"], _draws(run)
+    force, draws, kept = run["force"], _draws(run), keeping(run)
     folder = draws > 0 and run["interval"] is None and many.is_folder(run["output"])
     suffix = ".csv" if file == files.STREAM else Path(file).suffix.lower()
     if folder:
@@ -157,21 +179,7 @@ def _impute(file: str, run: dict[str, Any]) -> None:
     if draws and not folder and not spread:
         many.check_names(sheet, interval=run["interval"] is not None)
 
-    keep_compiled()
-    frame = frames.read(sheet.table, run["time"], split_dims(run["dims"]))
-    if spread:
-        fields.check_spread(sheet.table, frame.grid)
-    filled = api.fill(
-        frame,
-        run["method"],
-        seed=run["seed"],
-        preset=run["preset"],
-        max_gap=run["max_gap"],
-        never_impute=False if gridded and run["fill_unseen"] else None,
-        progress=not run["quiet"],
-        options=run["options"],
-        draws=draws,
-    )
+    frame, filled = fill(sheet, run, kept, spread=spread)
 
     def sheet_of(values: Any) -> files.Sheet:
         return files.complete(sheet, frames.write(frame, values))
@@ -210,14 +218,10 @@ def _impute(file: str, run: dict[str, Any]) -> None:
 
 def _tell(file: str, run: dict[str, Any], report: dict[str, Any]) -> None:
     """Warnings and summary on stderr, and the report's file."""
-    from jaximpute.data import files
-
     for text in report["warnings"]:
         say(f"warning: {text}")
     if run["report"] is not None:
-        about = {"input": file, "settings": run, **report}
-        with files.replacing(run["report"], force=run["force"]) as out:
-            out.write(f"{json.dumps(about, indent=2, default=str)}\n".encode())
+        manifest.write("impute", file, run, report)
     if not run["quiet"]:
         _summarise(report, run)
 
@@ -230,6 +234,67 @@ def _masked(sheet: Any, mask: str) -> Any:
     if not isinstance(sheet.table, np.ndarray):
         raise OptionError("--mask is for images and arrays; empty the missing cells of a table")
     return sheet._replace(table=pictures.masked(sheet.table, pictures.read_mask(mask), mask))
+
+
+def fill(sheet: Any, run: dict[str, Any], kept: Any = None, spread: bool = False) -> Done:
+    """What `impute` does between reading and writing.
+
+    Args:
+        sheet: what `files.read_file` returned.
+        run: settings.
+        kept: where checkpoints lie.
+        spread: whether the spread of draws is to be written beside a field.
+
+    Returns:
+        The frame, and its completion.
+    """
+    from jaximpute import api
+    from jaximpute.data import fields, frames
+
+    keep_compiled()
+    frame = frames.read(sheet.table, run["time"], split_dims(run["dims"]))
+    if spread and frame.grid is not None:
+        fields.check_spread(sheet.table, frame.grid)
+    filled = api.fill(
+        frame,
+        run["method"],
+        seed=run["seed"],
+        preset=run["preset"],
+        max_gap=run["max_gap"],
+        never_impute=False if fields.is_gridded(sheet.table) and run["fill_unseen"] else None,
+        progress=not run["quiet"],
+        options=run["options"],
+        draws=_draws(run),
+        keeping=kept,
+    )
+    return Done(frame, filled)
+
+
+def _plan(file: str, run: dict[str, Any]) -> None:
+    """Print what `impute` would cost."""
+    from jaximpute import planning
+    from jaximpute.data import files, frames
+
+    sheet = files.read_file(file, run["missing"])
+    keep_compiled()
+    cost = planning.measure(
+        frames.read(sheet.table, run["time"], split_dims(run["dims"])),
+        run["method"],
+        preset=run["preset"],
+        options=run["options"],
+        draws=_draws(run),
+    )
+    lines = {
+        "method": cost.method,
+        "rows": f"{cost.rows} of {' x '.join(map(str, cost.event))}",
+        "missing cells": cost.missing,
+        "parameters": f"{cost.parameters} ({cost.state_mb:.3g} MB of state)",
+        "steps": f"{cost.steps} of {cost.step_seconds:.3g} s, at most",
+        "seconds": f"{cost.seconds:.3g}, {cost.compile_seconds:.3g} of them to compile",
+        "memory": f"{cost.peak_mb:.3g} MB in the largest program",
+    }
+    for name, value in lines.items():
+        typer.echo(f"{name + ':':15}{value}")
 
 
 def _draws(run: dict[str, Any]) -> int:

@@ -227,6 +227,8 @@ def _writer(column: pd.Series, observed: Sequence[str]) -> Callable[[Any], str]:
         return lambda value: spelled[bool(value)]
     if not pd.api.types.is_float_dtype(column.dtype):
         return str
+    if all(_INTEGER.fullmatch(cell) for cell in observed):
+        return lambda value: f"{value:.6g}"  # numbers are known to have decimals, and show none
     mantissas = [cell.lower().split("e")[0] for cell in observed]
     decimals = max(len(part) for _, _, part in (cell.partition(".") for cell in mantissas))
     kind = "e" if any("e" in cell.lower() for cell in observed) else "f"

@@ -1,0 +1,176 @@
+"""What size costs: rows, hooks, checkpoints and kills.
+
+    python -m benchmarks.scale rows --rows 1000 10000 100000 1000000
+    python -m benchmarks.scale overhead
+    python -m benchmarks.scale kills --kills 30
+
+Each measurement is a line in results/scale.jsonl. Rows are measured in processes of their own, the
+compilation included and, with the prediction of `plan`, apart. The table is correlated noise: its
+errors mean nothing.
+"""
+
+import argparse
+import json
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks import _jobs
+
+OUT = _jobs.RESULTS / "scale.jsonl"
+COLUMNS = 8
+# fixed work on networks, so that what grows is what rows cost
+METHODS = {
+    "mean": {},
+    "knn": {},
+    "spirit": {"start": "mean", "steps": 2, "score_steps": 50, "width": 64, "batch": 256},
+    "miri_mean": {"steps": 2, "sgd_steps": 50, "width": 64, "batch": 256},
+}
+
+
+def table(rows: int) -> np.ndarray:
+    """Correlated columns, a fifth of the cells missing."""
+    random_ = np.random.default_rng(0)
+    x = random_.normal(size=(rows, COLUMNS)) @ random_.normal(size=(COLUMNS, COLUMNS))
+    return np.where(random_.random(x.shape) < 0.2, np.nan, x)
+
+
+def one_size(method: str, rows: int) -> dict:
+    """A whole imputation, and what `plan` says of it; in this process."""
+    from jaximpute import _memory, api, planning
+    from jaximpute.data import frames
+
+    frame = frames.read(table(rows))
+    grown, cpu, wall = _memory.watch(), time.process_time(), time.perf_counter()
+    api.fill(frame, method, options=METHODS[method])
+    row = {
+        "what": "rows",
+        "method": method,
+        "rows": rows,
+        "cpu_seconds": time.process_time() - cpu,
+        "seconds": time.perf_counter() - wall,
+        "peak_mb": grown(),
+    }
+    cost = planning.measure(frame, method, options=METHODS[method])
+    running = cost.seconds - cost.compile_seconds
+    return row | {
+        "running_seconds": running,
+        "microseconds_per_row": 1e6 * running / rows,
+        "planned_seconds": cost.seconds,
+        "planned_mb": cost.peak_mb,
+    }
+
+
+def overhead(repeats: int) -> list[dict]:
+    """The same compiled steps alone, with hooks, and with checkpoints too, in CPU-seconds."""
+    import jax
+
+    from jaximpute import hooks, registry, report, training
+    from jaximpute.masking import observe
+
+    data = observe(table(2_000).astype(np.float32))
+    options = METHODS["spirit"] | {"steps": 10}
+    plan = registry.build("spirit", data, kind="table", options=options)
+    plan = plan._replace(hooks=())  # no early end
+    key = jax.random.key(0)
+
+    def run(what: str) -> float:
+        curve = report.Curve([], {})
+        watching = [] if what == "alone" else [curve.record, hooks.progress(plan.steps)]
+        with tempfile.TemporaryDirectory() as folder:
+            keeping = hooks.Keeping(folder) if what == "checkpoints" else None
+            begun = time.process_time()  # of all threads, those that write included
+            jax.block_until_ready(training.train(plan, key, data, watching, keeping))
+            return time.process_time() - begun
+
+    kinds = ("alone", "hooks", "checkpoints")
+    run("checkpoints")  # compiles, and loads Orbax
+    seconds = {kind: [] for kind in kinds}
+    for _ in range(repeats):
+        for kind in kinds:  # alternated, for the machine may be shared
+            seconds[kind].append(run(kind))
+    least = {kind: min(found) for kind, found in seconds.items()}
+    return [
+        {
+            "what": "overhead",
+            "of": kind,
+            "cpu_seconds": least[kind],
+            "over_alone": least[kind] / least["alone"] - 1,
+            "steps": plan.steps,
+        }
+        for kind in kinds
+    ]
+
+
+def kills(number: int, seed: int) -> dict:
+    """A run that is killed at random moments until it may end; is the end the same?"""
+    moments = random.Random(seed)
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        command = [sys.executable, "-m", "tests._killed"]
+        out, whole = place / "out.npy", place / "whole.npy"
+        arguments = [*command, str(place / "kept"), str(out), "400"]
+        killed = inside = 0
+        while killed < number:
+            with subprocess.Popen(arguments, cwd=_jobs.ROOT) as process:
+                _wait_for_a_checkpoint(place / "kept", process)
+                time.sleep(moments.expovariate(5.0))
+                process.kill()
+            if out.exists():
+                break
+            killed += 1
+            inside += any("tmp" in path.name for path in (place / "kept").iterdir())
+        subprocess.run(arguments, cwd=_jobs.ROOT, check=True)
+        subprocess.run(
+            [*command, str(place / "other"), str(whole), "400"], cwd=_jobs.ROOT, check=True
+        )
+        same = np.load(out).tobytes() == np.load(whole).tobytes()
+    return {"what": "kills", "kills": killed, "inside_a_save": inside, "identical": same}
+
+
+def _wait_for_a_checkpoint(folder: Path, process: subprocess.Popen) -> None:
+    before = {path.name for path in folder.glob("*")}
+    while process.poll() is None and not {path.name for path in folder.glob("*")} - before:
+        time.sleep(0.005)
+
+
+def main(given: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("what", choices=("rows", "overhead", "kills", "one"))
+    parser.add_argument("--rows", nargs="+", type=int, default=[1_000, 10_000, 100_000, 1_000_000])
+    parser.add_argument("--methods", nargs="+", default=["mean", "spirit"], choices=METHODS)
+    parser.add_argument("--kills", type=int, default=30)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=OUT)
+    options = parser.parse_args(given)
+    if options.what == "one":  # for `rows`
+        print(json.dumps(one_size(options.methods[0], options.rows[0])))
+        return 0
+    command = [sys.executable, "-m", "benchmarks.scale"]
+    if options.what == "rows":
+        found = (
+            _jobs.call([*command, "one", "--rows", str(rows), "--methods", method])
+            for method in options.methods
+            for rows in options.rows
+        )
+    elif options.what == "overhead":
+        found = iter(overhead(options.repeats))
+    else:
+        found = iter([kills(options.kills, options.seed)])
+    for row in found:
+        _jobs.append(options.out, row)
+        print(json.dumps(row), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,137 @@
+"""`jaximpute fit` and `jaximpute apply`: learn from one file, complete others."""
+
+from typing import Annotated
+
+import typer
+
+from jaximpute.cli import manifest, settings
+from jaximpute.cli.common import (
+    Checkpoint,
+    Debug,
+    Every,
+    File,
+    Force,
+    Missing,
+    Quiet,
+    Report,
+    Resume,
+    keep_compiled,
+    keeping,
+    reported,
+    say,
+)
+
+
+def fit(
+    file: File,
+    save: Annotated[str, typer.Option(metavar="DIR", help="Folder to write the model to.")],
+    method: Annotated[
+        str, typer.Option(help="A method that completes new rows; auto picks one.")
+    ] = "auto",
+    preset: Annotated[
+        str, typer.Option(help="fast, balanced, best, or paper (as published).")
+    ] = "balanced",
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="NAME=VALUE", help="An option of the method. May be repeated."
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+    leave: Annotated[
+        list[str] | None,
+        typer.Option(help="Column that is not learned, and copied by apply. May be repeated."),
+    ] = None,
+    report: Report = None,
+    checkpoint: Checkpoint = None,
+    resume: Resume = False,
+    checkpoint_every: Every = None,
+    missing: Missing = None,
+    force: Force = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Learn to complete tables of numbers; jaximpute apply completes others by what is saved."""
+    with reported(debug):
+        run = {
+            "save": save,
+            "method": method,
+            "preset": preset,
+            "options": settings.parse_options(assignments or []),
+            "seed": seed,
+            "leave": leave or [],
+            "report": report,
+            "checkpoint": checkpoint,
+            "resume": resume,
+            "checkpoint_every": 1 if checkpoint_every is None else checkpoint_every,
+            "missing": missing or [],
+            "force": force,
+            "quiet": quiet,
+        }
+        kept = keeping(run)
+        from jaximpute import saving
+        from jaximpute.cli import models
+        from jaximpute.data import files
+
+        saving.check(save, force=force)
+        if report is not None:
+            files.check_output(report, force=force)
+        sheet = files.read_file(file, missing or [])
+        keep_compiled()
+        learned = models.learn(sheet, file, run, kept)
+        learned.imputer.save(save, force=force)
+        for text in learned.report["warnings"]:
+            say(f"warning: {text}")
+        if report is not None:
+            manifest.write("fit", file, run, learned.report)
+        if not quiet:
+            about = learned.report
+            say(
+                f"learned {about['columns']} columns of {about['rows']} rows with "
+                f"'{about['method']}' in {about['seconds']:.1f} s: {save}"
+            )
+
+
+def apply(
+    model: Annotated[str, typer.Argument(help="Folder that jaximpute fit --save has written.")],
+    file: File,
+    output: Annotated[
+        str, typer.Option("--output", "-o", help="Where to write, by suffix; CSV on stdout.")
+    ] = "-",
+    report: Report = None,
+    missing: Missing = None,
+    force: Force = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Complete a table by a saved model; observed cells are copied as they are written.
+
+    Each row is completed on its own: a row gets the same answer in any file and in any order.
+    """
+    with reported(debug):
+        run = {
+            "model": model,
+            "output": output,
+            "report": report,
+            "missing": missing or [],
+            "force": force,
+            "quiet": quiet,
+        }
+        from jaximpute.cli import models
+        from jaximpute.data import files
+
+        files.check_table(output, force=force)
+        if report is not None:
+            files.check_output(report, force=force)
+        sheet = files.read_file(file, missing or [])
+        keep_compiled()
+        applied = models.complete(sheet, file, model)
+        files.write_file(applied.sheet, output, force=force)
+        if report is not None:
+            manifest.write("apply", file, run, applied.report)
+        if not quiet:
+            about, where = applied.report, "stdout" if output == "-" else output
+            say(
+                f"filled {about['filled']} of {sum(about['missing'].values())} missing cells with "
+                f"'{about['method']}' in {about['seconds']:.1f} s: {where}"
+            )

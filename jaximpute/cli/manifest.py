@@ -1,0 +1,72 @@
+"""The manifest of a run: what it was made of, and what came out, as JSON."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from jaximpute._errors import DataError
+
+FORMAT = 1
+
+
+def write(command: str, file: str, run: dict[str, Any], report: dict[str, Any]) -> None:
+    """Write `run["report"]`: command, file, settings, and what the run had to say.
+
+    Args:
+        command: of the command line.
+        file: its argument.
+        run: its settings.
+        report: see `jaximpute.api.fill`.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    from jaximpute.data import files
+
+    about = {
+        "format": FORMAT,
+        "command": command,
+        "input": file,
+        "settings": run,
+        "configuration": _configuration(report),
+        **report,
+    }
+    with files.replacing(run["report"], force=run["force"]) as out:
+        out.write(f"{json.dumps(about, indent=2, default=str)}\n".encode())
+
+
+def read(path: str) -> dict[str, Any]:
+    """What `write` wrote.
+
+    Raises:
+        DataError: it is none, or of another format.
+    """
+    try:
+        about = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise DataError(f"{path} is no manifest: {error}") from error
+    if not isinstance(about, dict) or not {"command", "settings", "hashes"} <= about.keys():
+        raise DataError(f"{path} is no manifest; --report writes one")
+    if about.get("format") != FORMAT:
+        raise DataError(
+            f"{path} is in format {about.get('format')}, and this version reads format {FORMAT}"
+        )
+    return about
+
+
+def _configuration(report: dict[str, Any]) -> dict[str, Any]:
+    """Every option of the method: its default, the preset's value over it, the user's over that.
+
+    None where the shape of the data decides.
+    """
+    from jaximpute import registry
+
+    name = report["method"]
+    defaults = {
+        key: option.default
+        for key, option in registry.options(name).items()
+        if option.default is not option.empty
+    }
+    return {**defaults, **registry.presets(name)[report["preset"]], **report["options"]}

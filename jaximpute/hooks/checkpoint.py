@@ -1,0 +1,340 @@
+"""Checkpoints by Orbax: a run that is killed, interrupted or out of disk goes on where it was."""
+
+import contextlib
+import json
+import logging
+import signal
+import threading
+import time
+import warnings
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaximpute._errors import DataError, ImputationWarning, OptionError, OutputError, need_extra
+from jaximpute.fingerprint import differing, versions
+from jaximpute.types import Hook, Info, State
+
+
+def _warn(text: str) -> None:
+    warnings.warn(text, ImputationWarning, stacklevel=2)
+
+
+class Keeping(NamedTuple):
+    """Where checkpoints lie, and how often they are made.
+
+    Attributes:
+        folder: theirs alone.
+        resume: go on from the newest one, if there is any; False refuses a folder that holds some.
+        every: chunks between two of them, at least.
+        most: how many are kept.
+        share: of the run's time that may go to saving; a save that is due waits until it is paid
+            for. Makes nothing but the times of saving depend on the clock.
+        force: delete those of another run, instead of refusing.
+        tell: is given warnings.
+    """
+
+    folder: str
+    resume: bool = False
+    every: int = 1
+    most: int = 3
+    share: float = 0.05
+    force: bool = False
+    tell: Callable[[str], None] = _warn
+
+
+class Kept(NamedTuple):
+    """A checkpoint: a state, and the number of steps behind it."""
+
+    t: int
+    state: State
+
+
+class Checkpoints:
+    """The checkpoints of one run, as a hook and as a context.
+
+    A checkpoint holds the state, the number of steps done, every loss and metric so far, and a
+    description of the run: data, mask, configuration and key. It appears whole or not at all, is
+    written while the run goes on, and carries a check sum of each array. SIGTERM and Ctrl-C
+    within the context let the chunk end, save, and raise `KeyboardInterrupt`; a second one acts at
+    once.
+
+    Args:
+        keeping: where and how often.
+        about: plain values by name, equal for runs that may resume one another.
+
+    Raises:
+        MissingExtraError: Orbax is not installed.
+        OptionError: `every`, `most` or `share` out of range, or the folder is in use.
+        OutputError: the folder cannot be made.
+
+    Example:
+        >>> import jax, numpy as np, jaximpute as ji
+        >>> hasattr(ji.hooks.Checkpoints, "latest")
+        True
+    """
+
+    def __init__(self, keeping: Keeping, about: Mapping[str, Any]):
+        if keeping.every < 1 or keeping.most < 1 or not 0 < keeping.share <= 1:
+            raise OptionError(
+                f"every is {keeping.every}, most {keeping.most} and share {keeping.share}; "
+                "expected every and most of at least 1, and share in (0, 1]"
+            )
+        self._orbax = _orbax()
+        self._keeping, self._about = keeping, json.loads(json.dumps(about, default=str))
+        self._folder = Path(keeping.folder).resolve()
+        self._chunks: list[dict[str, tuple[str, list[float]]]] = []
+        self._t = self._saved = self._waited = 0
+        self._paid = 0.0  # when the last save is no longer more than its share
+        self._signal: int | None = None
+        self._undo = contextlib.ExitStack()
+
+    def __enter__(self) -> "Checkpoints":
+        options = self._orbax.CheckpointManagerOptions(
+            max_to_keep=self._keeping.most, cleanup_tmp_directories=True
+        )
+        try:
+            self._manager = self._orbax.CheckpointManager(self._folder, options=options)
+        except OSError as error:
+            raise OutputError(
+                f"cannot keep checkpoints in {self._keeping.folder}: {error.strerror or error}"
+            ) from error
+        with contextlib.ExitStack() as undo:
+            undo.callback(self._manager.close)
+            self._refuse_or_empty()
+            undo.enter_context(self._catching())
+            self._undo = undo.pop_all()
+        return self
+
+    def __exit__(self, *raised: Any) -> None:
+        try:
+            self._undo.close()
+        except Exception as error:  # a result is not lost for want of a place to save it
+            self._failed(error)
+
+    def __call__(self, t: int, state: State, info: Info) -> bool:
+        """Keep what a chunk has to tell, and its state if it is due.
+
+        A warm-up (t up to 0) has a state of another kind, and is not kept.
+        """
+        if t <= 0:
+            if self._signal is not None:
+                raise KeyboardInterrupt("in the warm-up, before there was anything to save")
+            return False
+        columns = {"loss": info.loss, **info.metrics}
+        values = {name: np.atleast_1d(np.asarray(value)) for name, value in columns.items()}
+        self._chunks.append({k: (str(v.dtype), v.tolist()) for k, v in values.items()})
+        self._t, self._waited = t, self._waited + 1
+        if self._signal is not None:
+            self.finish(state)
+        elif self._waited >= self._keeping.every and time.perf_counter() >= self._paid:
+            self._save(state)
+        return False
+
+    def finish(self, state: State) -> None:
+        """Save the state if it is not, wait until it is written, and act on a signal."""
+        if self._saved != self._t:
+            self._save(state)
+        try:
+            self._manager.wait_until_finished()
+        except Exception as error:
+            self._failed(error)
+        if self._signal is not None:
+            self._signal = None
+            raise KeyboardInterrupt(
+                f"{self._t} steps are saved in {self._keeping.folder}; go on from there with "
+                "resume (--resume)"
+            )
+
+    def latest(self, like: State) -> Kept | None:
+        """The newest checkpoint that is whole.
+
+        Args:
+            like: a state of the run, or its shapes.
+
+        Returns:
+            None if there is none to resume from.
+
+        Raises:
+            OptionError: it is of another run; the message says what differs.
+            DataError: all are damaged.
+
+        Warns:
+            ImputationWarning: the newest is damaged and an older one is taken.
+        """
+        damaged: list[int] = []
+        for t in sorted(self._manager.all_steps(), reverse=True):
+            about = self._read_about(t)
+            if about is not None:
+                self._refuse_another(about["run"])
+            leaves = None if about is None else self._read_leaves(t, about["sums"], like)
+            if about is None or leaves is None:
+                damaged.append(t)
+                continue
+            self._mention_versions(about["versions"])
+            if damaged:
+                self._keeping.tell(
+                    f"the checkpoint after {damaged[0]} steps in {self._keeping.folder} is "
+                    f"damaged; going on from the one after {t}"
+                )
+            for other in damaged:  # they would stand in the way of new ones
+                self._manager.delete(other)
+            self._chunks, self._t, self._saved = about["chunks"], t, t
+            return Kept(t, jax.tree.unflatten(jax.tree.structure(like), leaves))
+        if damaged:
+            raise DataError(
+                f"all checkpoints in {self._keeping.folder} are damaged; without --resume and with "
+                "--force the run starts anew"
+            )
+        return None
+
+    def replay(self, hooks: Sequence[Hook]) -> bool:
+        """Show the chunks of a checkpoint to hooks, without a state; True if the last one stops."""
+        t, stops = 0, [False]
+        for chunk in self._chunks:
+            columns = {name: jnp.asarray(v, dtype) for name, (dtype, v) in chunk.items()}
+            t += len(columns["loss"])
+            info = Info(columns.pop("loss"), columns)
+            stops = [hook(t, None, info) for hook in hooks]
+        return any(stops)
+
+    def _save(self, state: State) -> None:
+        started = time.perf_counter()
+        # copies: the buffers of the state are reused by the next chunk
+        leaves = [_copy(leaf) for leaf in jax.tree.leaves(state)]
+        about = {
+            "run": self._about,
+            "versions": versions(),
+            "chunks": list(self._chunks),  # it grows while the copy is written
+            "sums": [_sum(leaf) for leaf in leaves],
+        }
+        args = self._orbax.args
+        try:
+            self._manager.save(
+                self._t,
+                args=args.Composite(
+                    state=args.StandardSave(_named(leaves)), about=args.JsonSave(about)
+                ),
+            )
+        except Exception as error:
+            self._failed(error)
+        self._saved, self._waited, ended = self._t, 0, time.perf_counter()
+        self._paid = ended + (ended - started) * (1 / self._keeping.share - 1)
+
+    def _failed(self, error: Exception) -> None:
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        self._keeping.tell(
+            f"cannot save to {self._keeping.folder} ({first}); the run goes on, and checkpoints "
+            "made before stay"
+        )
+
+    def _read_about(self, t: int) -> dict[str, Any] | None:
+        args = self._orbax.args
+        try:
+            read = self._manager.restore(t, args=args.Composite(about=args.JsonRestore()))
+            return read["about"] if "sums" in read["about"] else None
+        except Exception:  # whatever is wrong with it, it is of no use
+            return None
+
+    def _read_leaves(self, t: int, sums: list[int | None], like: State) -> list[Any] | None:
+        args, wanted = self._orbax.args, jax.tree.leaves(like)
+        try:
+            target = args.StandardRestore(_named(wanted, _shape))
+            read = self._manager.restore(t, args=args.Composite(state=target))["state"]
+        except Exception:
+            return None
+        leaves = [
+            read[f"{i:05d}"] if x.size else np.zeros(x.shape, x.dtype) for i, x in enumerate(wanted)
+        ]
+        return leaves if [_sum(leaf) for leaf in leaves] == sums else None
+
+    def _refuse_another(self, run: dict[str, Any]) -> None:
+        texts = differing(run, self._about)
+        if texts:
+            raise OptionError(
+                f"the checkpoints in {self._keeping.folder} are of another run; what differs: "
+                f"{', '.join(texts)}. Run it as it was, or name another folder"
+            )
+
+    def _mention_versions(self, was: dict[str, str]) -> None:
+        texts = differing(was, versions())
+        if texts:
+            self._keeping.tell(
+                f"the checkpoints in {self._keeping.folder} were made elsewhere: "
+                f"{', '.join(texts)}. The run goes on, and may not end bit for bit as it would have"
+            )
+
+    def _refuse_or_empty(self) -> None:
+        steps = self._manager.all_steps()
+        if not steps or self._keeping.resume:
+            return
+        if not self._keeping.force:
+            raise OptionError(
+                f"{self._keeping.folder} holds checkpoints; resume goes on from the newest one "
+                "(--resume), force deletes them (--force)"
+            )
+        for t in steps:
+            self._manager.delete(t)
+
+    @contextlib.contextmanager
+    def _catching(self) -> Iterator[None]:
+        if threading.current_thread() is not threading.main_thread():
+            yield  # where Python takes no signals
+            return
+        before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
+
+        def note(number: int, frame: Any) -> None:
+            del frame
+            self._signal = number
+            for each, handler in before.items():
+                signal.signal(each, handler)
+            self._keeping.tell("stopping after this chunk, to save it; once more stops at once")
+
+        for each in before:
+            signal.signal(each, note)
+        try:
+            yield
+        finally:
+            for each, handler in before.items():
+                signal.signal(each, handler)
+
+
+def _orbax() -> Any:
+    try:
+        import orbax.checkpoint
+    except ImportError as error:
+        raise need_extra("orbax-checkpoint", "train", "checkpoints") from error
+    # what fails is told once, by the run; its own log repeats it with tracebacks
+    logging.getLogger("absl").setLevel(logging.CRITICAL)
+    return orbax.checkpoint
+
+
+def _named(leaves: Sequence[Any], each: Callable[[Any], Any] = lambda leaf: leaf) -> dict[str, Any]:
+    """Leaves by number, without those that hold nothing, which Orbax does not take."""
+    named = {_name(i): each(leaf) for i, leaf in enumerate(leaves) if leaf.size}
+    return {**named, "none": np.zeros(1, np.int8)}
+
+
+def _name(i: int) -> str:
+    return f"{i:05d}"
+
+
+def _shape(leaf: Any) -> jax.ShapeDtypeStruct:
+    sharding = getattr(leaf, "sharding", None)
+    return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
+
+
+def _copy(leaf: jax.Array) -> Any:
+    return np.array(leaf) if leaf.is_fully_addressable else jnp.copy(leaf)
+
+
+def _sum(leaf: Any) -> int | None:
+    """CRC-32; None for an array of which this process holds a part only."""
+    if isinstance(leaf, jax.Array) and not leaf.is_fully_addressable:
+        return None
+    return zlib.crc32(np.ascontiguousarray(leaf).tobytes())

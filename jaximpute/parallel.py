@@ -1,0 +1,242 @@
+r"""Many devices: rows sharded, networks replicated or spread, methods unchanged.
+
+A method never names a mesh. Where its arrays lie decides where it runs: `jit` propagates the
+layout of state and data and inserts the collectives. With rows :math:`1..n` in equal parts
+:math:`P_1..P_D`, a mean over rows is the sum of :math:`\sum_{i \in P_d} w_i v_i` over the sum of
+:math:`\sum_{i \in P_d} w_i`, each reduced over devices by itself.
+
+Keys are folded by step and not by device, so a run draws the same numbers on any mesh; sums are
+ordered differently, so results agree to rounding, and bit for bit on the same mesh.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+from jaxtyping import PyTree
+
+from jaximpute._errors import OptionError
+from jaximpute.loop import Draw
+from jaximpute.masking import pick
+from jaximpute.types import Info, Method, Observed, PRNGKey, State
+
+AXIS = "data"
+
+
+def mesh(size: int | None = None, *, devices: Sequence[Any] | None = None) -> Mesh:
+    """Devices in a row, over which rows of data are spread.
+
+    Args:
+        size: how many; all of them if None.
+        devices: which; those of `jax.devices()` if None, all processes' included.
+
+    Returns:
+        A mesh with the one axis `data`, laid out automatically by the compiler.
+
+    Raises:
+        OptionError: there are fewer devices.
+
+    Example:
+        >>> dict(mesh(1).shape)
+        {'data': 1}
+    """
+    found = list(jax.devices() if devices is None else devices)
+    size = len(found) if size is None else size
+    if not 1 <= size <= len(found):
+        raise OptionError(
+            f"a mesh of {size} devices was asked for, and there are {len(found)}; on a CPU more "
+            "are simulated with XLA_FLAGS=--xla_force_host_platform_device_count=8"
+        )
+    return jax.make_mesh((size,), (AXIS,), axis_types=(AxisType.Auto,), devices=found[:size])
+
+
+def row_specs(method: Method, data: Observed) -> PyTree[PartitionSpec]:
+    """Which leaves of a method's state hold rows, and along which axis.
+
+    `init` is traced for n and for n + 1 rows; a leaf holds rows along the axis whose length grows
+    in proportion. Nothing is computed.
+
+    Args:
+        method: the method.
+        data: the rows, or their shapes.
+
+    Returns:
+        A tree like the state: `P("data")` along that axis, `P()` for what is no row's.
+
+    Example:
+        >>> import numpy as np, jaximpute as ji
+        >>> data = ji.observe(np.zeros((8, 2)))
+        >>> row_specs(ji.baselines.mean(), data) == PartitionSpec()  # means of columns
+        True
+    """
+
+    def shapes(rows: int) -> State:
+        like = jax.tree.map(
+            lambda x: jax.ShapeDtypeStruct((rows, *x.shape[1:]), x.dtype), _plain(data)
+        )
+        return jax.eval_shape(method.init, jax.random.key(0), like)
+
+    n = data.values.shape[0]
+
+    def spec(now: Any, more: Any) -> PartitionSpec:
+        grown = [
+            axis
+            for axis, (a, b) in enumerate(zip(now.shape, more.shape, strict=True))
+            if a != b and a * (n + 1) == b * n
+        ]
+        return PartitionSpec(*(None,) * grown[0], AXIS) if len(grown) == 1 else PartitionSpec()
+
+    return jax.tree.map(spec, shapes(n), shapes(n + 1))
+
+
+def fsdp(
+    specs: PyTree[PartitionSpec], state: State, on: Mesh, *, least: int = 2**16
+) -> PyTree[PartitionSpec]:
+    """Spread large leaves that hold no rows, networks and their moments, over the same axis.
+
+    Args:
+        specs: from `row_specs`.
+        state: the state, or its shapes.
+        on: the mesh.
+        least: entries of a leaf that is worth spreading.
+
+    Returns:
+        The specs, in which each such leaf is cut along its longest axis that divides evenly.
+
+    Example:
+        >>> import jax
+        >>> large = jax.ShapeDtypeStruct((3, 100_000), "float32")
+        >>> fsdp(PartitionSpec(), large, mesh(1)) == PartitionSpec(None, "data")
+        True
+    """
+
+    def spread(spec: PartitionSpec, leaf: Any) -> PartitionSpec:
+        even = [axis for axis, length in enumerate(leaf.shape) if length % on.size == 0]
+        if AXIS in spec or leaf.size < least or not even:
+            return spec
+        longest = max(even, key=lambda axis: leaf.shape[axis])
+        return PartitionSpec(*(None,) * longest, AXIS)
+
+    return jax.tree.map(spread, specs, state, is_leaf=_is_spec)
+
+
+def put(data: Observed, on: Mesh, *, rows: int | None = None) -> Observed:
+    """Rows on the mesh, each device with its part; padded with rows of weight 0 to divide evenly.
+
+    Args:
+        data: the rows; with several processes, the part of this one, of equal length in all.
+        on: the mesh.
+        rows: of all processes together; by default those of this one times their number.
+
+    Returns:
+        `Observed` whose arrays are sharded by rows.
+
+    Example:
+        >>> import numpy as np, jaximpute as ji
+        >>> put(ji.observe(np.ones((5, 2))), mesh(1)).values.shape
+        (5, 2)
+    """
+    processes = len({device.process_index for device in on.devices.flat})
+    here = on.size // processes
+    short = -len(data.values) % here
+    padded = jax.tree.map(
+        lambda x: np.concatenate([x, np.zeros((short, *x.shape[1:]), x.dtype)]), _plain(data)
+    )
+    rows = len(padded.values) * processes if rows is None else rows
+    sharding = NamedSharding(on, PartitionSpec(AXIS))
+    return jax.tree.map(
+        lambda x: jax.make_array_from_process_local_data(sharding, x, (rows, *x.shape[1:])), padded
+    )
+
+
+def spread(
+    method: Method, data: Observed, on: Mesh, *, specs: PyTree[PartitionSpec] | None = None
+) -> Method:
+    """The same method, with its state pinned to a mesh: rows sharded, the rest replicated.
+
+    Its `init` and `step` may be given to `fit`, `steps` and `draw_many` like any other's, together
+    with rows from `put`.
+
+    Args:
+        method: any method.
+        data: the rows that it will be given, from `put`.
+        on: the mesh.
+        specs: another layout, for instance from `fsdp`.
+
+    Returns:
+        A method; build it once, for it is a cache key.
+
+    Example:
+        >>> import jax, numpy as np, jaximpute as ji
+        >>> on = mesh(1)
+        >>> data = put(ji.observe(np.array([[1.0, 2.0], [3.0, np.nan]])), on)
+        >>> method = spread(ji.baselines.mean(), data, on)
+        >>> state = ji.fit(method, jax.random.key(0), data, 0)
+        >>> ji.complete(method, jax.random.key(1), state, data).tolist()
+        [[1.0, 2.0], [3.0, 2.0]]
+    """
+    layout = jax.tree.map(
+        lambda spec: NamedSharding(on, spec),
+        row_specs(method, data) if specs is None else specs,
+        is_leaf=_is_spec,
+    )
+
+    def pinned(state: State) -> State:
+        return jax.tree.map(jax.lax.with_sharding_constraint, state, layout)
+
+    def init(key: PRNGKey, data: Observed) -> State:
+        return pinned(method.init(key, data))
+
+    def step(key: PRNGKey, state: State, data: Observed) -> tuple[State, Info]:
+        state, info = method.step(key, pinned(state), data)
+        return pinned(state), info
+
+    return method._replace(init=init, step=step)
+
+
+def local_pick(on: Mesh, size: int) -> Draw:
+    """A `draw` for `fit`: random batches whose rows stay on the device where they lie.
+
+    Each device picks `size / devices` of its own rows, with replacement and in proportion to
+    weight. No data is moved, in exchange for a batch that is stratified by device.
+
+    Args:
+        on: the mesh.
+        size: rows in a batch; a multiple of the number of devices.
+
+    Returns:
+        `(key, data) -> batch`, sharded like the data.
+
+    Raises:
+        OptionError: `size` does not divide.
+
+    Example:
+        >>> import jax, numpy as np, jaximpute as ji
+        >>> on = mesh(1)
+        >>> data = put(ji.observe(np.ones((5, 2))), on)
+        >>> local_pick(on, 3)(jax.random.key(0), data).values.shape
+        (3, 2)
+    """
+    if size < 1 or size % on.size:
+        raise OptionError(f"size is {size}; expected a multiple of the mesh's {on.size} devices")
+    rows, everywhere = PartitionSpec(AXIS), PartitionSpec()
+
+    def local(key: PRNGKey, data: Observed) -> Observed:
+        key = jax.random.fold_in(key, jax.lax.axis_index(AXIS))
+        chosen = pick(key, data.weight, size // on.size)
+        return jax.tree.map(lambda x: x[chosen], data)
+
+    return jax.jit(
+        jax.shard_map(local, mesh=on, in_specs=(everywhere, rows), out_specs=rows, check_vma=False)
+    )
+
+
+def _plain(data: Observed) -> Observed:
+    return Observed(*(x if hasattr(x, "shape") else jnp.asarray(x) for x in data))
+
+
+def _is_spec(x: Any) -> bool:
+    return isinstance(x, PartitionSpec)

@@ -1,0 +1,96 @@
+"""Methods on a mesh, unchanged: eight simulated devices in one process of their own."""
+
+import json
+import subprocess
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.sharding import PartitionSpec
+
+import jaximpute as ji
+from jaximpute import parallel
+
+# the others of `_mesh.ONE_UPDATE` hold no rows, and take long to compile
+NAMES = ("spirit", "miri", "context_query", "mice")
+DATA = ji.observe(np.array([[1.0, 2.0], [3.0, np.nan], [5.0, 4.0]]))
+
+
+@pytest.fixture(scope="module")
+def found():
+    done = subprocess.run(
+        [sys.executable, "-m", "tests._mesh", *NAMES],
+        capture_output=True,
+        text=True,
+        timeout=540,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_step_on_eight_devices_is_a_step_on_one(found, name):
+    about = found[name]
+    # after one update Adam's first moment, in the state, is a tenth of the raw gradient
+    assert about["difference"] < 2e-5
+    assert about["devices"] == 8
+    assert about["finite"]
+    if name in ("spirit", "miri", "mice"):  # whose state holds rows
+        assert about["sharded"] >= 1
+
+
+def test_rows_are_padded_and_batches_stay_where_they_lie(found):
+    about = found["local_pick"]
+    assert about["rows"] == 24
+    assert about["weight"] == 21
+    # device d holds rows 3 d to 3 d + 2, and the last three are padding
+    assert about["owners"][:14] == [device for device in range(7) for _ in range(2)]
+    assert about["collectives"] == []
+
+
+def holding() -> ji.Method:
+    """A method with a leaf of each sort."""
+
+    def init(key, data):
+        n, d = data.values.shape
+        return {
+            "rows": data.values,
+            "second": jnp.zeros((d, n)),
+            "pairs": jnp.zeros((n, n)),
+            "net": jnp.zeros((d, 3)),
+            "one": jnp.zeros(()),
+        }
+
+    return ji.Method(init, lambda key, state, data: (state, ji.Info(state["one"], {})))
+
+
+def test_rows_are_found_by_their_number():
+    specs = parallel.row_specs(holding(), DATA)
+    assert specs == {
+        "rows": PartitionSpec("data"),
+        "second": PartitionSpec(None, "data"),
+        "pairs": PartitionSpec(),
+        "net": PartitionSpec(),
+        "one": PartitionSpec(),
+    }
+    state = jax.eval_shape(holding().init, jax.random.key(0), DATA)
+    spread = parallel.fsdp(specs, state, parallel.mesh(1), least=6)
+    assert spread == specs | {"net": PartitionSpec(None, "data"), "pairs": PartitionSpec("data")}
+
+
+def test_one_device_is_a_mesh():
+    on = parallel.mesh(1)
+    rows = parallel.put(DATA, on)
+    method = parallel.spread(ji.baselines.mean(), rows, on)
+    state = ji.fit(method, jax.random.key(0), rows, 2, chunk=1)
+    filled = ji.complete(method, jax.random.key(1), state, rows)
+    np.testing.assert_array_equal(filled[1], [3.0, 3.0])
+
+
+def test_sizes_are_checked():
+    with pytest.raises(ji.OptionError, match="a mesh of 99 devices"):
+        parallel.mesh(99)
+    with pytest.raises(ji.OptionError, match="multiple of the mesh's 1 devices"):
+        parallel.local_pick(parallel.mesh(1), 0)

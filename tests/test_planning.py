@@ -1,0 +1,73 @@
+"""Cost before compute, and what is said when there is not enough memory."""
+
+import jax
+import numpy as np
+import pytest
+
+import jaximpute as ji
+from jaximpute import loop, planning, registry
+from tests.test_cli import call
+
+
+def rows(n: int = 40) -> np.ndarray:
+    x = np.random.default_rng(0).normal(size=(n, 3))
+    x[::4, 1] = np.nan
+    return x
+
+
+def test_a_plan_counts_and_multiplies():
+    options = {"steps": 7, "keep": 2}
+    cost = ji.plan(rows(), "ice", **options)
+    assert (cost.method, cost.rows, cost.event) == ("ice", 40, (3,))
+    assert (cost.missing, cost.steps) == (10, 7)
+    # what holds rows is no parameter
+    data = ji.observe(rows())
+    method = registry.build("ice", data, kind="table", options=options).method
+    state = jax.eval_shape(method.init, jax.random.key(0), data)
+    assert 0 < cost.parameters < sum(leaf.size for leaf in jax.tree.leaves(state))
+    assert cost.state_mb * 1e6 == sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(state))
+    assert cost.peak_mb > cost.state_mb
+    assert cost.flops > 0
+    assert cost.seconds > cost.compile_seconds + 7 * cost.step_seconds > 0
+
+
+def test_a_plan_of_nothing_to_learn():
+    assert ji.plan(np.array([[1.0, 2.0], [np.nan, 2.0]]), "mean").seconds == 0
+
+
+def test_dry_run_writes_nothing(tmp_path):
+    path = tmp_path / "in.csv"
+    path.write_text("a,b\n1,2\n3,\n2,5\n")
+    done = call("impute", path, "-o", tmp_path / "out.csv", "--method", "mean", "--dry-run")
+    assert done.exit_code == 0, done.stderr
+    assert [line.split(":")[0] for line in done.stdout.splitlines()] == [
+        "method",
+        "rows",
+        "missing cells",
+        "parameters",
+        "steps",
+        "seconds",
+        "memory",
+    ]
+    assert "3 of 2" in done.stdout
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("RESOURCE_EXHAUSTED: 9 GB")])
+def test_want_of_memory_names_what_to_lower(tmp_path, monkeypatch, error):
+    def fail(*arguments, **keywords):
+        raise error
+
+    monkeypatch.setattr(loop, "fit", fail)
+    with pytest.raises(
+        ji.OutOfMemoryError, match=r"'spirit' on 40 rows of 3. Lower batch, .*width"
+    ):
+        ji.impute(rows(), "spirit")
+    monkeypatch.setattr(planning, "_measure", fail)
+    with pytest.raises(MemoryError, match="Take --preset fast, fewer rows"):
+        ji.plan(rows(), "mean")
+    path = tmp_path / "in.csv"
+    path.write_text("a,b\n1,2\n3,\n2,5\n")
+    done = call("impute", path, "--method", "spirit")
+    assert done.exit_code == 5
+    assert "Lower batch" in done.stderr
