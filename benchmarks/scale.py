@@ -75,7 +75,7 @@ def overhead(repeats: int) -> list[dict]:
     from jaximpute.masking import observe
 
     data = observe(table(2_000).astype(np.float32))
-    options = METHODS["spirit"] | {"steps": 10}
+    options = METHODS["spirit"] | {"steps": 60}
     plan = registry.build("spirit", data, kind="table", options=options)
     plan = plan._replace(hooks=())  # no early end
     key = jax.random.key(0)

@@ -33,8 +33,8 @@ class Keeping(NamedTuple):
         resume: go on from the newest one, if there is any; False refuses a folder that holds some.
         every: chunks between two of them, at least.
         most: how many are kept.
-        share: of the run's time that may go to saving; a save that is due waits until it is paid
-            for. Makes nothing but the times of saving depend on the clock.
+        share: of the run's time that it may wait for saves; a save that is due waits until it is
+            paid for. Makes nothing but the times of saving depend on the clock.
         force: delete those of another run, instead of refusing.
         tell: is given warnings.
     """
