@@ -141,7 +141,7 @@ def impute(
 
 
 def _impute(file: str, run: dict[str, Any]) -> None:
-    if Path(file).is_dir():
+    if Path(file).is_dir() and Path(file).suffix.lower() != ".zarr":
         from jaximpute.cli import pictures
 
         if run["report"] is not None:

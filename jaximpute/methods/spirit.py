@@ -40,6 +40,10 @@ class Best(NamedTuple):
     error: Float[Array, ""]
 
 
+# standard errors by which an iterate must beat the start on the held-out entries
+_SURE = 2.5
+
+
 class SpiritState(NamedTuple):
     """The particles, their score, and the best of both so far."""
 
@@ -108,8 +112,9 @@ def spirit(
           `ApplyGrad` is a plain step (`"adam"` is the paper's "standard optimizer"). A plain step
           should have :math:`\eta < 2\sigma^2`; :math:`\eta = \sigma^2` is one full denoising step.
         * A share of the observed entries is held out of everything. The best iterate by their error
-          is what `fill` returns, so a run does not end worse than its start; held-out entries are
-          put back and the particles moved once more before it does.
+          is what `fill` returns, held-out entries put back and the particles moved once more; or
+          the start itself, unless the iterate is better by 2.5 standard errors, so that a run does
+          not end worse than it began.
         * Views on a series overlap, and the moves of an entry's rows are averaged.
         * `sample` is an extension: it applies the start and then `moves` moves under the frozen
           score to any rows. The paper completes only the rows it was trained on.
@@ -258,7 +263,9 @@ def spirit(
     def fill(state: SpiritState, data: Observed) -> jax.Array:
         # put the held-out entries back, with what the start makes of them
         x = masking.clamp(state.best.x + state.gained, data)
-        improved = (state.best.error < state.start_error) | (holdout == 0)
+        began = state.fallback - state.gained
+        better = jnp.abs(began - data.values) - jnp.abs(state.best.x - data.values)
+        improved = _surely_positive(better, state.held) | (holdout == 0)
         return jnp.where(improved, settle(state, x, data), state.fallback)
 
     def sample(key: PRNGKey, state: SpiritState, data: Observed) -> jax.Array:
@@ -288,6 +295,12 @@ def _real(rows: View, data: Observed) -> jax.Array:
 
 def _error(x: jax.Array, data: Observed, held: jax.Array) -> jax.Array:
     return masking.masked_mean(jnp.abs(x - data.values), held)
+
+
+def _surely_positive(x: jax.Array, where: jax.Array) -> jax.Array:
+    mean = masking.masked_mean(x, where)
+    variance = masking.masked_mean((x - mean) ** 2, where)
+    return mean > _SURE * jnp.sqrt(variance / jnp.maximum(where.sum(), 1))
 
 
 def _check(*, share: float, floor: float, positive: dict[str, Scalar]) -> None:

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 import jaximpute as ji
-from jaximpute import api, registry
+from jaximpute import registry, training
 from jaximpute.cli import app
 from jaximpute.data import frames
 from jaximpute.survey import survey
@@ -156,7 +156,9 @@ def test_places_that_nothing_shows_are_mentioned_where_they_are_filled(monkeypat
     x = np.ones((4, 2, 3, 3, 1))
     x[..., 0, 1, 0] = np.nan
     x[0, 0, 2, 2] = 2
-    monkeypatch.setattr(api, "_run", lambda plan, seed, data, *rest: [np.asarray(data.values)])
+    monkeypatch.setattr(
+        training, "completions", lambda plan, seed, data, *rest, **kw: [np.asarray(data.values)]
+    )
     with pytest.warns(ji.ImputationWarning, match="1 places .* row 0, column 1"):
         ji.impute(x, "context_query")
     with warnings.catch_warnings():
