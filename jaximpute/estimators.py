@@ -315,7 +315,7 @@ class Imputer(TransformerMixin, BaseEstimator):
             f"columns {names} are entirely missing in the rows given to fit and cannot be learned; "
             "transform drops them. keep_empty_features=True returns them as they are",
             ImputationWarning,
-            stacklevel=3,
+            stacklevel=4,  # over `_fit` and `fit`
         )
 
 
