@@ -133,18 +133,20 @@ def fit(
     if state is None and isinstance(method.init, WarmUp):
         warm = method.init
         key_first, key_warm = jax.random.split(key_init)
-        state = _begin(warm.method, key_first, data, label, advice)
+        state, sound = _begin(warm.method, key_first, data, label, advice)
         state, stopped = _drive(
-            warm.method, key_warm, state, data, (0, warm.steps), 1, None, hooks,
+            warm.method, key_warm, state, sound, data, (0, warm.steps), 1, None, hooks,
             _Words(label, " of its warm-up", advice), -warm.steps,
         )  # fmt: skip
-        state = jax.jit(warm.finish)(state)
+        state, sound = _looked_at(warm.finish, state)
     elif state is None:
-        state = _begin(method, key_init, data, label, advice)
+        state, sound = _begin(method, key_init, data, label, advice)
+    else:
+        state, sound = _looked_at(None, state)
     if stopped:
         return state
     words = _Words(label, "", advice)
-    return _drive(method, key_run, state, data, (start, n), chunk, draw, hooks, words)[0]
+    return _drive(method, key_run, state, sound, data, (start, n), chunk, draw, hooks, words)[0]
 
 
 class _Words(NamedTuple):
@@ -156,20 +158,34 @@ class _Words(NamedTuple):
 
 
 def _begin(method, key, data, label, advice):
-    state = jax.jit(method.init)(key, data)
-    # infinities may be meant, as for the best error so far
-    if any(bool(jnp.isnan(leaf).any()) for leaf in _floats(state)):
+    """The first state, and which of its leaves are finite."""
+    state, lost, sound = _initialise(method.init, key, data)
+    if lost:
         raise DivergenceError(f"{label} diverged before its first step, in `init`. {advice}")
-    return state
+    return state, sound
 
 
-def _drive(method, key, state, data, span, chunk, draw, hooks, words, shift=0):
+# what looks at a state is compiled with what makes it: leaf by leaf it would be many programs
+@jax.jit(static_argnames="init")
+def _initialise(init, key, data):
+    state = init(key, data)
+    # infinities may be meant, as for the best error so far
+    lost = jnp.asarray([jnp.isnan(leaf).any() for leaf in _floats(state)], bool).any()
+    return state, lost, _finite(state)
+
+
+@jax.jit(static_argnames="finish")
+def _looked_at(finish, state):
+    state = state if finish is None else finish(state)
+    return state, _finite(state)
+
+
+def _drive(method, key, state, sound, data, span, chunk, draw, hooks, words, shift=0):
     """Chunks of steps from one number to another, checked; the state, and whether a hook stopped.
 
     Hooks are told `shift` more than the number of steps done.
     """
     t, n = span
-    sound = _finite(state)
     while t < n:
         length = min(chunk, n - t)
         after, info, now = _advance(method, key, state, data, t, length, draw)
