@@ -116,7 +116,9 @@ def drawing():
 
 @pytest.fixture
 def drawing_registered(monkeypatch):
-    entry = registry.Entry("for a test", ("table",), "draws", True, "")
+    entry = registry.Entry(
+        "for a test", ("table",), "draws", True, "jaximpute.baselines.columns:mean"
+    )
     monkeypatch.setitem(registry.METHODS, "drawing", entry)
     monkeypatch.setattr(registry, "build", lambda *given, **options: registry.Plan(drawing()))
 
