@@ -34,6 +34,10 @@ Dims = Annotated[
         help="Dimensions of a NetCDF or Zarr file: time,lat,lon. Told by its attributes if not."
     ),
 ]
+Assignments = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="An option of the method. May be repeated."),
+]
 Force = Annotated[bool, typer.Option("--force", help="Replace outputs that exist.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only warnings and errors on stderr.")]
 Report = Annotated[

@@ -6,6 +6,7 @@ import typer
 
 from jaximpute.cli import manifest, settings
 from jaximpute.cli.common import (
+    Assignments,
     Checkpoint,
     Debug,
     Every,
@@ -31,12 +32,7 @@ def fit(
     preset: Annotated[
         str, typer.Option(help="fast, balanced, best, or paper (as published).")
     ] = "balanced",
-    assignments: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="NAME=VALUE", help="An option of the method. May be repeated."
-        ),
-    ] = None,
+    assignments: Assignments = None,
     seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
     leave: Annotated[
         list[str] | None,

@@ -6,7 +6,17 @@ import typer
 
 from jaximpute._errors import DataError
 from jaximpute.cli import settings
-from jaximpute.cli.common import Debug, File, Force, Missing, Quiet, keep_compiled, reported, say
+from jaximpute.cli.common import (
+    Assignments,
+    Debug,
+    File,
+    Force,
+    Missing,
+    Quiet,
+    keep_compiled,
+    reported,
+    say,
+)
 
 
 def forecast(
@@ -21,10 +31,7 @@ def forecast(
     method: Annotated[str, typer.Option(help="A method that draws; auto picks one.")] = "auto",
     context: Annotated[int, typer.Option(help="Steps of the past in a window.")] = 48,
     preset: Annotated[str, typer.Option(help="fast, balanced, best, or paper.")] = "balanced",
-    assignments: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="An option of the method."),
-    ] = None,
+    assignments: Assignments = None,
     seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
     plot: Annotated[
         str | None, typer.Option(metavar="PNG", help="Draw the end of the series and the forecast.")

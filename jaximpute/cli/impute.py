@@ -8,6 +8,7 @@ import typer
 from jaximpute._errors import OptionError
 from jaximpute.cli import manifest, settings
 from jaximpute.cli.common import (
+    Assignments,
     Checkpoint,
     Config,
     Debug,
@@ -51,12 +52,7 @@ def impute(
     preset: Annotated[
         str | None, typer.Option(help="fast, balanced, best, or paper (as published).")
     ] = None,
-    assignments: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="NAME=VALUE", help="An option of the method. May be repeated."
-        ),
-    ] = None,
+    assignments: Assignments = None,
     seed: Annotated[int | None, typer.Option(help="Of everything random; 0 by default.")] = None,
     draws: Annotated[
         int | None,
@@ -141,19 +137,17 @@ def impute(
 
 
 def _impute(file: str, run: dict[str, Any]) -> None:
-    if Path(file).is_dir() and Path(file).suffix.lower() != ".zarr":
+    from jaximpute import montage, multiple, plots
+    from jaximpute.data import fields, files, frames, gridfiles, many, stacks
+
+    force, draws, kept = run["force"], _draws(run), keeping(run)
+    if Path(file).is_dir() and not gridfiles.is_grid_file(file):
         from jaximpute.cli import pictures
 
         if run["report"] is not None:
-            from jaximpute.data.files import check_output
-
-            check_output(run["report"], force=run["force"])
-        _tell(file, run, pictures.impute_folder(file, run | {"draws": _draws(run)}))
+            files.check_output(run["report"], force=force)
+        _tell(file, run, pictures.impute_folder(file, run, draws, kept))
         return
-    from jaximpute import montage, multiple, plots
-    from jaximpute.data import fields, files, frames, many, stacks
-
-    force, draws, kept = run["force"], _draws(run), keeping(run)
     folder = draws > 0 and run["interval"] is None and many.is_folder(run["output"])
     suffix = ".csv" if file == files.STREAM else Path(file).suffix.lower()
     if folder:
@@ -164,10 +158,8 @@ def _impute(file: str, run: dict[str, Any]) -> None:
         plots.check(run["plot"], force=force)
     if run["report"] is not None:
         files.check_output(run["report"], force=force)
-    sheet = files.read_file(file, run["missing"])
+    sheet = read_sheet(file, run)
     is_stack = suffix in stacks.SUFFIXES
-    if run["mask"] is not None:
-        sheet = _masked(sheet, run["mask"])
     gridded = fields.is_gridded(sheet.table)
     if is_stack:
         _check_stack(run, folder)
@@ -196,7 +188,7 @@ def _impute(file: str, run: dict[str, Any]) -> None:
                 if about.kind in ("number", "integer") and not known.all()
             ]
             result = many.with_interval(result, sheet_of(ends[0]), sheet_of(ends[1]), holed)
-        elif spread:
+        elif spread and frame.grid is not None:
             beside = multiple.deviation(frame, filled)
             wider = fields.with_spread(sheet.table, frame.grid, completed, beside, draws)
             result = files.Sheet(wider, None)
@@ -226,11 +218,23 @@ def _tell(file: str, run: dict[str, Any], report: dict[str, Any]) -> None:
         _summarise(report, run)
 
 
-def _masked(sheet: Any, mask: str) -> Any:
+def read_sheet(file: str, run: dict[str, Any]) -> Any:
+    """A file as `impute` sees it: under its mask, if it has one.
+
+    Args:
+        file: its path.
+        run: settings.
+
+    Returns:
+        A `files.Sheet`.
+    """
     import numpy as np
 
-    from jaximpute.data import pictures
+    from jaximpute.data import files, pictures
 
+    sheet, mask = files.read_file(file, run["missing"]), run["mask"]
+    if mask is None:
+        return sheet
     if not isinstance(sheet.table, np.ndarray):
         raise OptionError("--mask is for images and arrays; empty the missing cells of a table")
     return sheet._replace(table=pictures.masked(sheet.table, pictures.read_mask(mask), mask))
@@ -240,7 +244,7 @@ def fill(sheet: Any, run: dict[str, Any], kept: Any = None, spread: bool = False
     """What `impute` does between reading and writing.
 
     Args:
-        sheet: what `files.read_file` returned.
+        sheet: what `read_sheet` returned.
         run: settings.
         kept: where checkpoints lie.
         spread: whether the spread of draws is to be written beside a field.
@@ -273,9 +277,9 @@ def fill(sheet: Any, run: dict[str, Any], kept: Any = None, spread: bool = False
 def _plan(file: str, run: dict[str, Any]) -> None:
     """Print what `impute` would cost."""
     from jaximpute import planning
-    from jaximpute.data import files, frames
+    from jaximpute.data import frames
 
-    sheet = files.read_file(file, run["missing"])
+    sheet = read_sheet(file, run)
     keep_compiled()
     cost = planning.measure(
         frames.read(sheet.table, run["time"], split_dims(run["dims"])),

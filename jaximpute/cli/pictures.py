@@ -6,17 +6,18 @@ from typing import Any
 import numpy as np
 
 from jaximpute._errors import OptionError
-from jaximpute.cli.common import keep_compiled
 
 _UNUSED = ("time", "interval", "max_gap", "dims", "plot", "missing", "fill_unseen")
 
 
-def impute_folder(file: str, run: dict[str, Any]) -> dict[str, Any]:
+def impute_folder(file: str, run: dict[str, Any], draws: int, kept: Any = None) -> dict[str, Any]:
     """Fill the holes of all images in a folder.
 
     Args:
         file: the folder.
         run: the settings.
+        draws: how many to write beside the completed images; may be 0.
+        kept: where checkpoints lie.
 
     Returns:
         The report of what was done.
@@ -25,8 +26,9 @@ def impute_folder(file: str, run: dict[str, Any]) -> dict[str, Any]:
         OptionError: a setting that is of no use for images, or no folder to write to.
         JaximputeError: see `data.pictures` and `api.fill`.
     """
-    from jaximpute import api, montage, plots
-    from jaximpute.data import frames, pictures
+    from jaximpute import montage, plots
+    from jaximpute.cli.impute import fill
+    from jaximpute.data import files, frames, pictures
 
     unused = [name for name in _UNUSED if run[name]]
     if unused:
@@ -38,22 +40,11 @@ def impute_folder(file: str, run: dict[str, Any]) -> dict[str, Any]:
     if output == "-":
         raise OptionError("completed images are written to a folder; name it with -o out/")
     read = pictures.read_pictures(file)
-    draws = run["draws"]
     folders = [output, *(str(Path(output, f"draw_{i + 1}")) for i in range(draws))]
     for folder in folders if Path(output).is_dir() else folders[:1]:
         pictures.check_output_folder(folder, read.names, force=force)
     holed = pictures.with_holes(read, file, run["mask"])
-    keep_compiled()
-    frame = frames.read(holed)
-    filled = api.fill(
-        frame,
-        run["method"],
-        seed=run["seed"],
-        preset=run["preset"],
-        progress=not run["quiet"],
-        options=run["options"],
-        draws=draws,
-    )
+    frame, filled = fill(files.Sheet(holed, None), run, kept)
     for folder, values in zip(folders, (filled.values, *filled.draws), strict=True):
         pictures.write_pictures(read, frames.write(frame, values), folder, force=force)
     figure = montage.plot_images(holed, np.clip(frames.write(frame, filled.values), 0, 255))

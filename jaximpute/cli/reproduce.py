@@ -42,19 +42,19 @@ def reproduce(
 
 def _repeat(about: dict[str, Any], file: str, run: dict[str, Any]) -> dict[str, Any]:
     from jaximpute.cli import models
-    from jaximpute.cli.impute import fill
+    from jaximpute.cli.impute import fill, read_sheet
     from jaximpute.data import files
 
     if about["command"] not in ("impute", "fit", "apply"):
         raise DataError(f"the manifest is of '{about['command']}', which is not repeated")
-    sheet = files.read_file(file, run["missing"])
     keep_compiled()
-    if about["command"] == "fit":
-        found = models.learn(sheet, file, run).report
-    elif about["command"] == "apply":
-        found = models.complete(sheet, file, run["model"]).report
+    if about["command"] == "impute":
+        found = fill(read_sheet(file, run), run).filled.report
+    elif about["command"] == "fit":
+        found = models.learn(files.read_file(file, run["missing"]), file, run).report
     else:
-        found = fill(sheet, run).filled.report
+        sheet = files.read_file(file, run["missing"])
+        found = models.complete(sheet, file, run["model"]).report
     for what in ("data", "model"):
         if found["hashes"].get(what) != about["hashes"].get(what):
             where = file if what == "data" else run["model"]

@@ -118,9 +118,7 @@ def write_grid(data: Any, grid: Grid, values: np.ndarray, fill: np.ndarray) -> A
     return result
 
 
-def with_spread(
-    data: Any, grid: Grid | None, completed: Any, spread: np.ndarray, draws: int
-) -> Any:
+def with_spread(data: Any, grid: Grid, completed: Any, spread: np.ndarray, draws: int) -> Any:
     """The completion with the standard deviation of the draws beside each variable.
 
     Args:
@@ -138,7 +136,6 @@ def with_spread(
         DataError: a variable is called `NAME_std` already.
     """
     check_spread(data, grid)
-    assert grid is not None
     names = grid.names
     if names is None:
         names = (data.name if data.name is not None else UNNAMED,)
@@ -163,14 +160,14 @@ def with_spread(
     return completed.assign(beside)
 
 
-def check_spread(data: Any, grid: Grid | None) -> None:
+def check_spread(data: Any, grid: Grid) -> None:
     """Refuse data in which a name that `with_spread` adds is taken.
 
     Raises:
         DataError: it is.
     """
     held = {str(name) for name in (*getattr(data, "data_vars", ()), *data.coords)}
-    for name in (grid.names if grid is not None else None) or ():
+    for name in grid.names or ():
         if f"{name}{SPREAD}" in held:
             raise DataError(f"the data have a variable '{name}{SPREAD}' already; rename it")
 
