@@ -1,13 +1,12 @@
 """NetCDF and Zarr through xarray: read whole, written whole or not at all."""
 
 import importlib
-import os
-import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from jaximpute._errors import DataError, OutputError, need_extra
+from jaximpute.data import folders
 
 NETCDF, ZARR = (".nc", ".nc4"), (".zarr",)
 SUFFIXES = (*NETCDF, *ZARR)
@@ -67,28 +66,9 @@ def write_zarr(dataset: Any, path: str, *, force: bool = False) -> None:
     """
     check_zarr(path, force=force)
     xarray(zarr=True)
-    target = Path(path).resolve()
-    beside = target.with_name(f".{target.name}.{os.getpid()}.part")
-    old = target.with_name(f".{target.name}.{os.getpid()}.old")
-    try:
-        try:
-            # the third version of the format has no consolidated metadata
-            _without_codecs(dataset).to_zarr(beside, mode="w", consolidated=False)
-            if target.exists():
-                target.rename(old)
-            try:
-                beside.rename(target)
-            except OSError:
-                if old.exists():
-                    old.rename(target)
-                raise
-        finally:
-            for folder in (beside, old):
-                shutil.rmtree(folder, ignore_errors=True)
-    except OSError as error:
-        raise OutputError(
-            f"cannot write {path}: {error.strerror or error}; what was there before is untouched"
-        ) from error
+    with folders.replacing(path) as beside:
+        # the third version of the format has no consolidated metadata
+        _without_codecs(dataset).to_zarr(beside, mode="w", consolidated=False)
 
 
 def check_zarr(path: str, *, force: bool = False) -> None:
