@@ -31,7 +31,7 @@ from jaximpute.types import (
     Split,
     View,
 )
-from jaximpute.views import identity, row_weight
+from jaximpute.views import every, identity, row_weight
 
 BANK = 16  # masks kept from training, for the random masks of Algorithm 4
 
@@ -220,8 +220,8 @@ def context_query(
     def cut(data: Observed) -> Observed:
         if view is identity:
             return data
-        rows, every = view(data.values.shape), jnp.arange(view(data.values.shape).size)
-        values, mask = rows.take(data.values, every), rows.take(data.mask, every)
+        rows = view(data.values.shape)
+        values, mask = every(rows, data.values), every(rows, data.mask)
         return Observed(values, mask, row_weight(rows, data.weight, data.mask))
 
     def init(key: PRNGKey, data: Observed) -> ContextQueryState:
