@@ -4,7 +4,8 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+import numpy as np
+from jaxtyping import Array, Float, Int
 
 from jaximpute import registry
 from jaximpute._errors import OptionError
@@ -14,9 +15,20 @@ from jaximpute.types import Kind, Method, Observed, PRNGKey, State
 
 
 def draw_many(
-    method: Method, key: PRNGKey, state: State, data: Observed, n: int, *, batch: int = 1
+    method: Method,
+    key: PRNGKey,
+    state: State,
+    data: Observed,
+    n: int,
+    *,
+    batch: int = 1,
+    rows: Int[Array | np.ndarray, "rows"] | None = None,
 ) -> Float[Array, "draws n *event"]:
     """`n` random completions, `batch` of them at a time.
+
+    The rows are completed together, and padding at their end or the number of devices changes
+    nothing. With `rows`, each is completed by itself, with a key folded from its number, and gets
+    the same draws in any order, any batch and on any mesh.
 
     Args:
         method: one whose tag is `draws`.
@@ -25,6 +37,7 @@ def draw_many(
         data: the rows to complete.
         n: number of draws, at least 1.
         batch: draws computed together; memory grows with it.
+        rows: a number for each row, its own wherever it appears.
 
     Returns:
         The draws, stacked.
@@ -48,7 +61,10 @@ def draw_many(
         )
     if method.tag != "draws":
         raise OptionError(no_draws(method.tag))
-    return _draw_many(method, jax.random.split(key, n), state, data, batch)
+    keys = jax.random.split(key, n)
+    if rows is None:
+        return _draw_many(method, keys, state, data, batch)
+    return _draw_each(method, keys, state, data, batch, jnp.asarray(rows))
 
 
 def no_draws(tag: str, kind: Kind | None = None) -> str:
@@ -63,6 +79,17 @@ def no_draws(tag: str, kind: Kind | None = None) -> str:
 @partial(jax.jit, static_argnames=("method", "batch"))
 def _draw_many(method, keys, state, data, batch):
     return jax.lax.map(lambda key: method.sample(key, state, data), keys, batch_size=batch)
+
+
+@partial(jax.jit, static_argnames=("method", "batch"))
+def _draw_each(method, keys, state, data, batch, rows):
+    def one(key, row):
+        return method.sample(key, state, jax.tree.map(lambda leaf: leaf[None], row))[0]
+
+    def draw(key):
+        return jax.vmap(one)(jax.vmap(jax.random.fold_in, (None, 0))(key, rows), data)
+
+    return jax.lax.map(draw, keys, batch_size=batch)
 
 
 def estimate(

@@ -23,8 +23,10 @@ from jaximpute.data.frames import read
 from jaximpute.draws import no_draws
 from jaximpute.hooks import Keeping
 from jaximpute.masking import from_nan, observe
+from jaximpute.parallel import gathered
+from jaximpute.running import Running, adapt, described, place, wrappers
 from jaximpute.training import train
-from jaximpute.types import Hook, Method, State
+from jaximpute.types import Hook, Method, Net, State
 
 _MOST_ROWS = 256  # completed in one compiled call
 
@@ -114,8 +116,9 @@ class Imputer(TransformerMixin, BaseEstimator):
         whole: Sequence[str] = (),
         watching: Callable[[registry.Plan], Sequence[Hook]] = lambda plan: plan.hooks,
         keeping: Keeping | None = None,
+        how: Running | None = None,
     ) -> "Imputer":
-        """`fit`, with columns named that hold whole numbers, hooks, and checkpoints."""
+        """`fit`, with columns named that hold whole numbers, hooks, checkpoints, and devices."""
         X = self._validate(X, reset=True)
         self.method_ = _inductive(self.method)
         self.seed_ = int(check_random_state(self.random_state).randint(2**31 - 1))
@@ -131,15 +134,19 @@ class Imputer(TransformerMixin, BaseEstimator):
         self.state_: State = None
         self._rows_fitted = len(X)
         if self.codec_.width:
-            data = observe(coding.encode(self.codec_, frame.values))
-            plan = self._plan()
-            self._method = plan.method
+            how = how or Running()
+            data = place(how, observe(coding.encode(self.codec_, frame.values)))
+            self._rows_fitted = len(data.values)
+            self._method = self._plan().method
+            plan = adapt(how, self._plan(wrappers(how)), data)
             key, _ = _keys(self.seed_)
             about = {"method": self.method_, "preset": self.preset, "seed": self.seed_}
             about |= {f"option {k}": v for k, v in (self.options or {}).items()}
+            about |= described(how)
             advice = registry.advice(self.method_, self.preset, self.options)
             words = {"label": f"'{self.method_}'", "advice": advice}
-            self.state_ = train(plan, key, data, watching(plan), keeping, about, words)
+            state = train(plan, key, data, watching(plan), keeping, about, words)
+            self.state_ = jax.tree.map(jnp.asarray, gathered(state)) if how.mesh else state
         return self
 
     def transform(self, X: Any) -> np.ndarray:
@@ -284,12 +291,12 @@ class Imputer(TransformerMixin, BaseEstimator):
         filled = coding.decode(self.codec_, matrix, values).astype(X.dtype)
         return np.where(np.isnan(X), filled, X)
 
-    def _plan(self) -> registry.Plan:
+    def _plan(self, wrap: tuple[Callable[[Net], Net], ...] = ()) -> registry.Plan:
         # rows' values play no part in building a method: an unpickled estimator gets the one it had
         shape = (self._rows_fitted, self.codec_.width)
         data = observe(np.zeros(shape, np.float32))
         return registry.build(
-            self.method_, data, kind="table", preset=self.preset, options=self.options
+            self.method_, data, kind="table", preset=self.preset, options=self.options, wrap=wrap
         )
 
     def _rebuild(self) -> State:

@@ -7,9 +7,12 @@ from importlib.metadata import version
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+from jax.experimental import multihost_utils
 
 from jaximpute._version import __version__
+from jaximpute.parallel import local_rows
 
 
 def digest(arrays: Iterable[Any]) -> str:
@@ -35,6 +38,44 @@ def digest(arrays: Iterable[Any]) -> str:
         total.update(f"{array.dtype.str}{array.shape};".encode())
         total.update(array.tobytes())
     return total.hexdigest()
+
+
+def rows(arrays: Iterable[Any], weight: Any) -> str:
+    r"""Of rows, wherever they lie: the same for any number of devices, processes and padding rows.
+
+    With :math:`h` SHA-256 and :math:`i` numbering the rows of positive weight, it is
+    :math:`\sum_i h(i, x_i)`, each of its eight words modulo :math:`2^{32}`.
+
+    Args:
+        arrays: of equal numbers of rows.
+        weight: `(rows,)`, 0 for padding.
+
+    Returns:
+        64 hexadecimal digits.
+
+    Example:
+        >>> few, padded = np.arange(3.0), np.arange(4.0)
+        >>> rows([few], np.ones(3)) == rows([padded], np.array([1.0, 1.0, 1.0, 0.0]))
+        True
+    """
+    number = local_rows(_numbered(jnp.asarray(weight)))
+    real = local_rows(weight) > 0
+    held = [np.ascontiguousarray(local_rows(each)) for each in arrays]
+    total = np.zeros(8, np.uint32)
+    for i in np.flatnonzero(real):
+        row = hashlib.sha256(f"{number[i]};".encode())
+        for each in held:
+            row.update(f"{each.dtype.str}{each.shape[1:]};".encode())
+            row.update(each[i].tobytes())
+        total += np.frombuffer(row.digest(), "<u4")
+    if jax.process_count() > 1:
+        total = multihost_utils.process_allgather(total).sum(axis=0, dtype=np.uint32)
+    return total.astype("<u4").tobytes().hex()
+
+
+def _numbered(weight: jax.Array) -> jax.Array:
+    """The number of each row among those of positive weight, where the row lies."""
+    return jax.jit(lambda w: jnp.cumsum(w > 0), out_shardings=weight.sharding)(weight)
 
 
 def versions() -> dict[str, str]:

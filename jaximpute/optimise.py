@@ -1,6 +1,9 @@
-"""Inner loops of optimisation."""
+"""Inner loops of optimisation, and gradients gathered over several batches."""
 
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import NamedTuple
 
 import jax
@@ -8,7 +11,9 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float
 
-from jaximpute.types import Params, PRNGKey, Scalar
+from jaximpute._errors import OptionError
+from jaximpute.types import Info, Method, Observed, Params, PRNGKey, Scalar, State
+from jaximpute.warmup import WarmUp
 
 
 def descend(
@@ -35,7 +40,7 @@ def descend(
 
     def one(carry, i):
         params, opt_state = carry
-        value, grads = jax.value_and_grad(loss)(params, jax.random.fold_in(key, i))
+        value, grads = gradient(loss)(params, jax.random.fold_in(key, i))
         updates, opt_state = optimiser.update(grads, opt_state, params)
         return (optax.apply_updates(params, updates), opt_state), value
 
@@ -95,7 +100,7 @@ def train(
     """
 
     def one(state, i):
-        value, grads = jax.value_and_grad(loss)(state.params, jax.random.fold_in(key, i))
+        value, grads = gradient(loss)(state.params, jax.random.fold_in(key, i))
         updates, opt = optimiser.update(grads, state.opt, state.params)
         params = optax.apply_updates(state.params, updates)
         total = ema(state.total, params, decay)
@@ -133,3 +138,103 @@ def adamw(
     return optax.chain(
         optax.clip_by_global_norm(clip), optax.adamw(rate, weight_decay=weight_decay)
     )
+
+
+Slope = Callable[[Params, PRNGKey], tuple[Float[Array, ""], Params]]
+
+
+class _Gathering:
+    """How many batches make a gradient, and whether anything asked."""
+
+    def __init__(self, batches: int):
+        self.batches, self.asked = batches, False
+
+
+_gathering: ContextVar[_Gathering | None] = ContextVar("gathering", default=None)
+
+
+def gradient(loss: Callable[[Params, PRNGKey], Float[Array, ""]]) -> Slope:
+    r"""Value and gradient of a stochastic loss; within `accumulated`, their mean over `k` batches.
+
+    .. math:: \frac1k \sum_{i<k} \nabla \ell(\theta; \mathrm{fold}(\mathrm{key}, i))
+
+    Args:
+        loss: `(params, key) -> scalar`, which picks a batch by its key.
+
+    Returns:
+        `(params, key) -> (value, gradient)`.
+
+    Example:
+        >>> import jax
+        >>> value, slope = gradient(lambda x, key: x**2)(3.0, jax.random.key(0))
+        >>> float(slope)
+        6.0
+    """
+    one, asked = jax.value_and_grad(loss), _gathering.get()
+    if asked is None:
+        return one
+    asked.asked = True
+
+    def many(params: Params, key: PRNGKey) -> tuple[Float[Array, ""], Params]:
+        def add(total, i):
+            return jax.tree.map(jnp.add, total, one(params, jax.random.fold_in(key, i))), None
+
+        shapes = jax.eval_shape(one, params, key)
+        nothing = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
+        total, _ = jax.lax.scan(add, nothing, jnp.arange(asked.batches))
+        return jax.tree.map(lambda x: x / asked.batches, total)
+
+    return many
+
+
+def accumulated(method: Method, batches: int) -> Method:
+    """The same method, each of whose updates follows the mean gradient of several batches.
+
+    A batch as large as all of them together, in the memory of one. Each batch counts the same.
+
+    Args:
+        method: one that learns by `descend`, `train` or `gradient`.
+        batches: to an update, at least 1.
+
+    Returns:
+        A method with the same state; build it once, for it is a cache key.
+
+    Raises:
+        OptionError: `batches` out of range; or, when it is first run, a method that learns in
+            another way.
+
+    Example:
+        >>> import jax, jax.numpy as jnp, jaximpute as ji
+        >>> data = ji.from_nan(jnp.ones((4, 2)).at[0, 1].set(jnp.nan))
+        >>> try:
+        ...     ji.fit(accumulated(ji.baselines.mean(), 2), jax.random.key(0), data, 1)
+        ... except ji.OptionError as error:
+        ...     print(str(error).split(";")[0])
+        this method gathers no gradients over batches
+    """
+    if batches < 1:
+        raise OptionError(f"accumulate is {batches}; expected at least 1")
+    if batches == 1:
+        return method
+
+    def step(key: PRNGKey, state: State, data: Observed) -> tuple[State, Info]:
+        with _gather(batches) as found:
+            after = method.step(key, state, data)
+        if not found.asked:
+            raise OptionError("this method gathers no gradients over batches; raise its batch")
+        return after
+
+    init = method.init
+    if isinstance(init, WarmUp):
+        init = dataclasses.replace(init, method=accumulated(init.method, batches))
+    return method._replace(init=init, step=step)
+
+
+@contextmanager
+def _gather(batches: int) -> Iterator[_Gathering]:
+    found = _Gathering(batches)
+    token = _gathering.set(found)
+    try:
+        yield found
+    finally:
+        _gathering.reset(token)

@@ -9,12 +9,14 @@ Keys are folded by step and not by device, so a run draws the same numbers on an
 ordered differently, so results agree to rounding, and bit for bit on the same mesh.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.experimental import multihost_utils
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from jaxtyping import PyTree
 
@@ -127,12 +129,14 @@ def put(data: Observed, on: Mesh, *, rows: int | None = None) -> Observed:
     """Rows on the mesh, each device with its part; padded with rows of weight 0 to divide evenly.
 
     Args:
-        data: the rows; with several processes, the part of this one, of equal length in all.
-        on: the mesh.
-        rows: of all processes together; by default those of this one times their number.
+        data: the rows; with several processes, the part of this one.
+        on: the mesh; with several processes, of devices of all of them.
+        rows: at least so many of all processes together, by padding; by default as many as divide
+            evenly, all parts being padded to the longest. A state that holds rows restores only
+            where there are as many.
 
     Returns:
-        `Observed` whose arrays are sharded by rows.
+        `Observed` whose arrays are sharded by rows, those of the first process first.
 
     Example:
         >>> import numpy as np, jaximpute as ji
@@ -141,14 +145,105 @@ def put(data: Observed, on: Mesh, *, rows: int | None = None) -> Observed:
     """
     processes = len({device.process_index for device in on.devices.flat})
     here = on.size // processes
-    short = -len(data.values) % here
+    length = max(_longest(len(data.values), processes), -(-(rows or 0) // processes))
+    length += -length % here
+    short = length - len(data.values)
     padded = jax.tree.map(
         lambda x: np.concatenate([x, np.zeros((short, *x.shape[1:]), x.dtype)]), _plain(data)
     )
-    rows = len(padded.values) * processes if rows is None else rows
     sharding = NamedSharding(on, PartitionSpec(AXIS))
     return jax.tree.map(
-        lambda x: jax.make_array_from_process_local_data(sharding, x, (rows, *x.shape[1:])), padded
+        lambda x: jax.make_array_from_process_local_data(
+            sharding, x, (length * processes, *x.shape[1:])
+        ),
+        padded,
+    )
+
+
+def _longest(length: int, processes: int) -> int:
+    if processes == 1:
+        return length
+    return int(multihost_utils.process_allgather(np.asarray(length, np.int32)).max())
+
+
+def local_rows(x: jax.Array | np.ndarray) -> np.ndarray:
+    """The rows of an array that this process holds, in their order: what `put` was given, padded.
+
+    Args:
+        x: `(rows, ...)`, sharded by rows or not at all.
+
+    Returns:
+        All rows, if there is one process or if each holds all.
+
+    Example:
+        >>> import numpy as np, jaximpute as ji
+        >>> local_rows(put(ji.observe(np.ones((2, 1))), mesh(1)).values).tolist()
+        [[1.0], [1.0]]
+    """
+    if isinstance(x, np.ndarray) or x.is_fully_addressable or x.is_fully_replicated:
+        return np.asarray(x)
+    parts = {shard.index[0].start or 0: shard.data for shard in x.addressable_shards}
+    return np.concatenate([np.asarray(parts[start]) for start in sorted(parts)])
+
+
+def gathered(tree: PyTree) -> PyTree:
+    """Arrays that lie on a mesh, as NumPy arrays; whole in every process, which all call this.
+
+    Example:
+        >>> import numpy as np, jaximpute as ji
+        >>> gathered(put(ji.observe(np.ones((2, 1))), mesh(1))).values.tolist()
+        [[1.0], [1.0]]
+    """
+
+    def whole(x: Any) -> np.ndarray:
+        if not isinstance(x, jax.Array) or x.is_fully_addressable or x.is_fully_replicated:
+            return np.asarray(x)
+        return np.asarray(multihost_utils.process_allgather(x, tiled=True))
+
+    return jax.tree.map(whole, tree)
+
+
+@dataclass(frozen=True, eq=False)
+class Pinned:
+    """An `init` whose state is laid out on a mesh.
+
+    Attributes:
+        begin: the method's own `init`.
+        layout: a tree like its state, of shardings.
+    """
+
+    begin: Callable[..., State]
+    layout: PyTree[NamedSharding]
+
+    def __call__(self, key: PRNGKey, data: Observed) -> State:
+        """The state, pinned to the layout."""
+        return jax.tree.map(jax.lax.with_sharding_constraint, self.begin(key, data), self.layout)
+
+
+def outline(method: Method, key: PRNGKey, data: Observed) -> State:
+    """The shapes and types of a method's first state, and where it lies if it is pinned to a mesh.
+
+    Args:
+        method: any method.
+        key: of `init`.
+        data: the rows.
+
+    Returns:
+        A tree like the state, of `jax.ShapeDtypeStruct`. Nothing is computed.
+
+    Example:
+        >>> import jax, numpy as np, jaximpute as ji
+        >>> data = ji.observe(np.ones((2, 3)))
+        >>> outline(ji.baselines.mean(), jax.random.key(0), data).shape
+        (3,)
+    """
+    state = jax.eval_shape(method.init, key, data)
+    if not isinstance(method.init, Pinned):
+        return state
+    return jax.tree.map(
+        lambda x, sharding: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding),
+        state,
+        method.init.layout,
     )
 
 
@@ -157,8 +252,8 @@ def spread(
 ) -> Method:
     """The same method, with its state pinned to a mesh: rows sharded, the rest replicated.
 
-    Its `init` and `step` may be given to `fit`, `steps` and `draw_many` like any other's, together
-    with rows from `put`.
+    It may be given to `fit`, `steps`, `complete` and `draw_many` like any other, together with
+    rows from `put`. Completed rows lie where the rows do.
 
     Args:
         method: any method.
@@ -183,18 +278,33 @@ def spread(
         row_specs(method, data) if specs is None else specs,
         is_leaf=_is_spec,
     )
+    everywhere, by_rows = NamedSharding(on, PartitionSpec()), NamedSharding(on, PartitionSpec(AXIS))
 
     def pinned(state: State) -> State:
         return jax.tree.map(jax.lax.with_sharding_constraint, state, layout)
 
-    def init(key: PRNGKey, data: Observed) -> State:
-        return pinned(method.init(key, data))
-
     def step(key: PRNGKey, state: State, data: Observed) -> tuple[State, Info]:
         state, info = method.step(key, pinned(state), data)
-        return pinned(state), info
+        # every process reads the losses
+        return pinned(state), jax.lax.with_sharding_constraint(info, everywhere)
 
-    return method._replace(init=init, step=step)
+    def in_rows(values: jax.Array) -> jax.Array:
+        uneven = len(values) % on.size
+        return values if uneven else jax.lax.with_sharding_constraint(values, by_rows)
+
+    def fill(state: State, data: Observed) -> jax.Array:
+        return in_rows(method.fill(state, data))  # type: ignore[misc]
+
+    def sample(key: PRNGKey, state: State, data: Observed) -> jax.Array:
+        return in_rows(method.sample(key, state, data))  # type: ignore[misc]
+
+    return Method(
+        Pinned(method.init, layout),
+        step,
+        fill if method.fill else None,
+        sample if method.sample else None,
+        method.tag,
+    )
 
 
 def local_pick(on: Mesh, size: int) -> Draw:

@@ -2,12 +2,13 @@
 
 import importlib
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 from jaximpute._errors import OptionError
 from jaximpute.catalogue import METHODS, Entry
+from jaximpute.wrapping import wrapping
 
 PRESETS = ("fast", "balanced", "best", "paper")
 
@@ -102,6 +103,7 @@ def build(
     preset: str = "balanced",
     times: Any = None,
     options: Mapping[str, Any] | None = None,
+    wrap: tuple[Callable[[Any], Any], ...] = (),
 ) -> Plan:
     """A method by name, with its options, for given data.
 
@@ -112,27 +114,29 @@ def build(
         preset: `fast`, `balanced`, `best` or `paper`; methods without presets ignore it.
         times: `(time,)` positions of a series' steps, in units of its usual step; None if regular.
         options: keyword options; see `options`.
+        wrap: what to do to each of its networks, such as `nets.remat`.
 
     Returns:
         The method and how long to run it. For equal arguments and data of one shape it is the same
         method, whose programs are compiled already.
 
     Raises:
-        OptionError: unknown method, preset or option, or a value the method does not take.
+        OptionError: unknown method, preset or option, a value the method does not take, or nothing
+            to wrap.
     """
     check(name, kind=kind, preset=preset, options=options)
     chosen = dict(options or {})
     given = tuple(sorted(((k, type(v), v) for k, v in chosen.items()), key=lambda item: item[0]))
     steps = None if times is None else memoryview(times).tobytes()
-    signature = (name, kind, preset, data.values.shape, str(data.values.dtype), steps, given)
+    signature = (name, kind, preset, data.values.shape, str(data.values.dtype), steps, given, wrap)
     try:
         found = _built.get(signature)
     except TypeError:  # an option that cannot be a key, such as a list
-        return _build(name, data, kind, preset, times, chosen)
+        return _build(name, data, kind, preset, times, chosen, wrap)
     if found is None:
         if len(_built) >= _MOST_BUILT:
             del _built[next(iter(_built))]
-        found = _built[signature] = _build(name, data, kind, preset, times, chosen)
+        found = _built[signature] = _build(name, data, kind, preset, times, chosen, wrap)
     return found
 
 
@@ -142,16 +146,28 @@ _MOST_BUILT = 64
 
 
 def _build(
-    name: str, data: Any, kind: str, preset: str, times: Any, chosen: dict[str, Any]
+    name: str,
+    data: Any,
+    kind: str,
+    preset: str,
+    times: Any,
+    chosen: dict[str, Any],
+    wrap: tuple[Callable[[Any], Any], ...],
 ) -> Plan:
     found = entry(name, kind)
+    made: list[Any] = []
     if found.recipe is not None:
         chosen = presets(name)[preset] | chosen
-        return _load(found.recipe)(data, kind=kind, times=times, **chosen)
-    factory = _load(found.factory)
-    if "times" in inspect.signature(factory).parameters:
-        chosen["times"] = times
-    return Plan(factory(**chosen))
+        with wrapping(*wrap) as made:
+            plan = _load(found.recipe)(data, kind=kind, times=times, **chosen)
+    else:
+        factory = _load(found.factory)
+        if "times" in inspect.signature(factory).parameters:
+            chosen["times"] = times
+        plan = Plan(factory(**chosen))
+    if wrap and not made:
+        raise OptionError(f"method '{name}' has no network; bfloat16 and remat are for networks")
+    return plan
 
 
 def advice(name: str, preset: str = "balanced", options: Mapping[str, Any] | None = None) -> str:

@@ -13,6 +13,7 @@ from jaximpute._errors import OutOfMemoryError
 from jaximpute.data import series
 from jaximpute.draws import draw_many, estimate
 from jaximpute.hooks.checkpoint import Checkpoints, Keeping
+from jaximpute.parallel import outline
 from jaximpute.registry import Plan
 from jaximpute.types import Hook, Observed, PRNGKey, State
 
@@ -70,14 +71,14 @@ def train(
             return fit(watching)
         described = {
             **(about or {}),
-            "data": fingerprint.digest([data.values, data.weight]),
-            "mask": fingerprint.digest([data.mask]),
+            "data": fingerprint.rows([data.values, data.weight], data.weight),
+            "mask": fingerprint.rows([data.mask], data.weight),
             "key": fingerprint.digest([jax.random.key_data(key)]),
             "steps": plan.steps,
             "chunk": plan.chunk,
         }
         with Checkpoints(keeping, described) as kept:
-            found = kept.latest(jax.eval_shape(plan.method.init, key, data))
+            found = kept.latest(outline(plan.method, key, data))
             if found is None:
                 state = fit([*watching, kept])
             elif kept.replay(watching):

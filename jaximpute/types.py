@@ -86,11 +86,14 @@ class View(NamedTuple):
         fold: `rows -> x`, an average over the rows that cover an entry: of equal weights (the
             adjoint of taking all rows, divided by the number of covering rows), or of weights that
             fade towards the ends of a row.
+        whole: whether the rows are the state's own. `views.every` then takes all of them without a
+            gather, which would bring them together on every device.
     """
 
     size: int
     take: Callable[[jax.Array, jax.Array], jax.Array]
     fold: Callable[[jax.Array], jax.Array]
+    whole: bool = False
 
 
 class Process(NamedTuple):

@@ -5,14 +5,26 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Shaped
 
 from jaximpute.types import View
 
 
 def identity(shape: tuple[int, ...]) -> View:
     """The rows are the state's own rows."""
-    return View(shape[0], lambda x, i: x[i], lambda rows: rows)
+    return View(shape[0], lambda x, i: x[i], lambda rows: rows, whole=True)
+
+
+def every(view: View, x: Shaped[Array, "n *event"]) -> Shaped[Array, "rows *rest"]:
+    """All rows of a view of a state, in their order.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> x = jnp.arange(3.0).reshape(1, 3, 1)
+        >>> every(windows(x.shape, length=2), x)[..., 0].tolist()
+        [[0.0, 1.0], [1.0, 2.0]]
+    """
+    return x if view.whole else view.take(x, jnp.arange(view.size))
 
 
 def windows(shape: tuple[int, ...], length: int, stride: int = 1, apart: bool = False) -> View:
@@ -161,7 +173,7 @@ def row_weight(
 ) -> Float[Array, "rows"]:
     """The weight of each row of a view; 0 for a row none of whose entries is in `where`."""
     spread = jnp.where(where, weight.reshape(-1, *(1,) * (where.ndim - 1)), 0)
-    return view.take(spread, jnp.arange(view.size)).reshape(view.size, -1).max(axis=1)
+    return every(view, spread).reshape(view.size, -1).max(axis=1)
 
 
 def _each_channel(shape: tuple[int, ...], length: int, stride: int) -> View:

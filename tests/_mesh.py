@@ -5,6 +5,7 @@ of each array, how many arrays hold rows, and which collectives move data.
 """
 
 import json
+import math
 import os
 import re
 import sys
@@ -17,16 +18,28 @@ import jax
 import numpy as np
 
 from jaximpute import parallel, registry
-from jaximpute.types import Observed
+from jaximpute.draws import draw_many
+from jaximpute.masking import clamp
+from jaximpute.types import Method, Observed
 from tests.contract.cases import SMALL, awkward
 
-# one update of the network, so that Adam's first moment is the raw gradient over ten
+# one update of the network, so that Adam's first moment is the raw gradient over ten; those that
+# `test_parallel` does not name take long to compile, and are compared by hand
 ONE_UPDATE = {
     "spirit": ("table", {"score_steps": 1, "moves": 1}),
     "miri": ("table", {"sgd_steps": 1}),
     "csdi": ("series", {"sgd_steps": 1, "layers": 1, "heads": 1}),
     "context_query": ("field", {"net": "mlp"}),
     "mice": ("table", {}),
+    "diffusion": ("table", {"score_steps": 1}),
+    "missdiff": ("table", {"updates": 1}),
+    "gain": ("table", {"updates": 1}),
+    "diffputer": ("table", {"updates": 1}),
+    "ambientdiff": ("field", {}),
+    "knewimp": ("table", {"score_steps": 1, "moves": 1}),
+    "sinkhorn": ("table", {"moves": 1}),
+    "tdm": ("table", {"moves": 1}),
+    "psw_i": ("series", {"moves": 1}),
 }
 
 
@@ -49,13 +62,15 @@ def compare(name: str, kind: str, options: dict, on) -> dict:
     step = jax.jit(method.step).lower(k_run, state, rows).compile()
     together, info = step(k_run, state, rows)
     specs = jax.tree.leaves(parallel.row_specs(plan.method, rows), is_leaf=parallel._is_spec)
-    gathers = re.findall(r"= (\S+) all-gather\(.*op_name=\"([^\"]*)\"", step.as_text())
+    gathers = re.findall(r"\[([\d,]*)\]\S* all-gather\(", step.as_text())
     return {
         "difference": difference(alone, together),
         "sharded": sum(parallel.AXIS in spec for spec in specs),
         "devices": max(len(x.sharding.device_set) for x in jax.tree.leaves(together)),
         "finite": bool(np.isfinite(info.loss)),
-        "gathers": gathers,
+        "rows": len(rows.values),
+        # entries of the largest array that is brought together on every device
+        "gathered": max((math.prod(map(int, each.split(","))) for each in gathers), default=0),
     }
 
 
@@ -85,9 +100,34 @@ def pick_in_place(on) -> dict:
     }
 
 
+def draw_in_any_order(on) -> dict:
+    """Draws of numbered rows: on a mesh, in another order, in parts, against all on one device."""
+
+    def sample(key, state, data):
+        return clamp(state + jax.random.normal(key, data.values.shape), data)
+
+    method = Method(lambda key, data: 0.0, lambda *a: a, sample=sample, tag="draws")
+    x = np.arange(48.0, dtype=np.float32).reshape(16, 3)
+    data, key, number = Observed(x, x % 5 > 1, np.ones(16, np.float32)), jax.random.key(1), 7
+
+    def draws(which, placed=lambda part: part):
+        part = placed(jax.tree.map(lambda a: a[which], data))
+        return np.asarray(draw_many(method, key, np.float32(2), part, 3, rows=which + number))
+
+    every, shuffled = np.arange(16), np.random.default_rng(0).permutation(16)
+    alone = draws(every)
+    found = {
+        "sharded": draws(every, lambda part: parallel.put(part, on)) == alone,
+        "permuted": draws(shuffled) == alone[:, shuffled],
+        "in parts": np.concatenate([draws(every[:5]), draws(every[5:])], axis=1) == alone,
+    }
+    distinct = len(np.unique(alone[:, ~np.asarray(data.mask)]))
+    return {name: bool(equal.all()) for name, equal in found.items()} | {"distinct": distinct}
+
+
 def main() -> None:
     on = parallel.mesh(8)
-    found = {"local_pick": pick_in_place(on)}
+    found = {"local_pick": pick_in_place(on), "draws": draw_in_any_order(on)}
     for name in sys.argv[1:]:
         kind, options = ONE_UPDATE[name]
         found[name] = compare(name, kind, options, on)

@@ -45,6 +45,7 @@ FLOORS = {
     "transport": 1,
     "views": 1,
     "warmup": 1,
+    "wrapping": 0,
     "nets": 2,
     "baselines": 3,
     "methods": 3,

@@ -37,6 +37,8 @@ def test_a_step_on_eight_devices_is_a_step_on_one(found, name):
     assert about["difference"] < 2e-5
     assert about["devices"] == 8
     assert about["finite"]
+    # no data; a number for each row, by which batches are picked, may be
+    assert about["gathered"] <= about["rows"]
     if name in ("spirit", "miri", "mice"):  # whose state holds rows
         assert about["sharded"] >= 1
 
@@ -48,6 +50,12 @@ def test_rows_are_padded_and_batches_stay_where_they_lie(found):
     # device d holds rows 3 d to 3 d + 2, and the last three are padding
     assert about["owners"][:14] == [device for device in range(7) for _ in range(2)]
     assert about["collectives"] == []
+
+
+def test_draws_follow_the_number_of_a_row(found):
+    about = found["draws"]
+    assert about.pop("distinct") == 3 * 20  # three draws of each missing entry
+    assert about == {"sharded": True, "permuted": True, "in parts": True}
 
 
 def holding() -> ji.Method:

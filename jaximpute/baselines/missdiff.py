@@ -18,7 +18,7 @@ from jaximpute._errors import OptionError
 from jaximpute.optimise import descend
 from jaximpute.solvers import reverse_sde
 from jaximpute.types import Info, Method, Net, Observed, Params, PRNGKey, Process, View
-from jaximpute.views import identity, row_weight
+from jaximpute.views import every, identity, row_weight
 
 T_END = 1e-3
 
@@ -111,8 +111,7 @@ def missdiff(
 
     def sample(key: PRNGKey, state: MissDiffState, data: Observed) -> jax.Array:
         rows = view(data.values.shape)
-        every = jnp.arange(rows.size)
-        values, mask = rows.take(data.values, every), rows.take(data.mask, every)
+        values, mask = every(rows, data.values), every(rows, data.mask)
         cond = (jnp.full(mask.shape, True),) if on_mask else ()
         k_prior, k_run = jax.random.split(key)
 

@@ -12,6 +12,7 @@ from jaxtyping import Array, Float
 from jaximpute._errors import DataError, OptionError
 from jaximpute.baselines import _entries
 from jaximpute.baselines._plans import relaxed_plan
+from jaximpute.optimise import gradient
 from jaximpute.types import Info, Method, Observed, PRNGKey, Scalar, View
 from jaximpute.views import row_weight
 
@@ -132,7 +133,7 @@ def psw_i(
 
         def move(carry, i):
             x, opt = carry
-            value, slope = jax.value_and_grad(loss)(x, jax.random.fold_in(key, i))
+            value, slope = gradient(loss)(x, jax.random.fold_in(key, i))
             shift, opt = optimiser.update(jnp.where(z.mask, 0, slope), opt)
             return (jnp.where(z.mask, x, x + shift), opt), value
 

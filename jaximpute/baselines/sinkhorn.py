@@ -8,6 +8,7 @@ import optax
 from jaxtyping import Array, Float
 
 from jaximpute.baselines import _entries
+from jaximpute.optimise import gradient
 from jaximpute.transport import sinkhorn_divergence
 from jaximpute.types import Info, Method, Observed, PRNGKey, Scalar
 
@@ -100,8 +101,8 @@ def sinkhorn(
 
         def move(carry, i):
             x, opt = carry
-            value, gradient = jax.value_and_grad(loss)(x, jax.random.fold_in(key, i))
-            shift, opt = optimiser.update(jnp.where(z.mask, 0, gradient), opt)
+            value, slope = gradient(loss)(x, jax.random.fold_in(key, i))
+            shift, opt = optimiser.update(jnp.where(z.mask, 0, slope), opt)
             return (x + shift, opt), value
 
         (x, opt), losses = jax.lax.scan(move, (state.x, state.opt), jnp.arange(moves))

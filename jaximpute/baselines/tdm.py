@@ -10,6 +10,7 @@ from jaxtyping import Array, Float
 from jaximpute.baselines import _entries
 from jaximpute.baselines._plans import sinkhorn_plan
 from jaximpute.metrics import squared_distances
+from jaximpute.optimise import gradient
 from jaximpute.types import Info, Method, Net, Observed, Params, PRNGKey, Scalar
 
 
@@ -114,7 +115,7 @@ def tdm(
         def move(carry, i):
             (x, params), opt = carry
             k = jax.random.fold_in(key, i)
-            value, (slope, slope_net) = jax.value_and_grad(loss)((x, params), k)
+            value, (slope, slope_net) = gradient(loss)((x, params), k)
             slopes = jnp.where(z.mask, 0, slope), slope_net
             (shift, shift_net), opt = optimiser.update(slopes, opt)
             x = x + shift

@@ -13,6 +13,7 @@ from jaximpute.cli.inspect import inspect
 from jaximpute.cli.methods import methods
 from jaximpute.cli.reproduce import reproduce
 from jaximpute.cli.simulate import simulate
+from jaximpute.cli.train import train
 
 app = typer.Typer(
     help="Fill in missing data in tables and time series.",
@@ -23,7 +24,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (impute, fit, apply, forecast, evaluate, simulate, inspect, methods, reproduce):
+for command in (
+    impute,
+    fit,
+    train,
+    apply,
+    forecast,
+    evaluate,
+    simulate,
+    inspect,
+    methods,
+    reproduce,
+):
     app.command()(command)
 
 

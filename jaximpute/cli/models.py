@@ -15,6 +15,7 @@ from jaximpute.data.columns import suggest
 from jaximpute.data.frames import Frame
 from jaximpute.estimators import Imputer
 from jaximpute.hooks import Keeping
+from jaximpute.running import Running
 
 
 class Learned(NamedTuple):
@@ -32,7 +33,11 @@ class Applied(NamedTuple):
 
 
 def learn(
-    sheet: files.Sheet, file: str, run: dict[str, Any], kept: Keeping | None = None
+    sheet: files.Sheet,
+    file: str,
+    run: dict[str, Any],
+    kept: Keeping | None = None,
+    how: Running | None = None,
 ) -> Learned:
     """Fit an imputer to the columns of numbers of a sheet.
 
@@ -41,6 +46,7 @@ def learn(
         file: its name, for messages.
         run: settings of `fit`.
         kept: where checkpoints lie.
+        how: on which devices, and with what arithmetic.
 
     Returns:
         The imputer and its report.
@@ -67,7 +73,7 @@ def learn(
 
     cells = pd.DataFrame(frame.values[:, chosen], columns=[frame.names[i] for i in chosen])
     whole = [frame.names[i] for i in chosen if frame.columns[i].kind == "integer"]
-    imputer._fit(cells, whole, watching, kept)
+    imputer._fit(cells, whole, watching, kept, how)
     holes = cells.isna().sum()
     return Learned(
         imputer,

@@ -30,6 +30,26 @@ DEFAULTS: dict[str, Any] = {
     "force": False,
     "quiet": False,
 }
+TRAINING: dict[str, Any] = {
+    "data": None,
+    "save": None,
+    "method": "auto",
+    "preset": "balanced",
+    "options": {},
+    "seed": 0,
+    "leave": [],
+    "missing": [],
+    "mesh": "all",
+    "accumulate": 1,
+    "bfloat16": False,
+    "remat": False,
+    "report": None,
+    "checkpoint": None,
+    "checkpoint_every": 1,
+    "resume": False,
+    "force": False,
+    "quiet": False,
+}
 _TYPES: dict[str, tuple[type, ...]] = {
     "options": (dict,),
     "seed": (int,),
@@ -39,13 +59,21 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "interval": (float,),
     "max_gap": (int, float, str),
     "missing": (list,),
+    "leave": (list,),
+    "accumulate": (int,),
+    "bfloat16": (bool,),
+    "remat": (bool,),
     "fill_unseen": (bool,),
     "force": (bool,),
     "quiet": (bool,),
 }
 
 
-def resolve(flags: Mapping[str, Any], config: str | None = None) -> dict[str, Any]:
+def resolve(
+    flags: Mapping[str, Any],
+    config: str | None = None,
+    defaults: Mapping[str, Any] = DEFAULTS,
+) -> dict[str, Any]:
     """One value for each setting: from its flag, else the file, else the default.
 
     Args:
@@ -53,6 +81,7 @@ def resolve(flags: Mapping[str, Any], config: str | None = None) -> dict[str, An
             method are merged one by one.
         config: path of a TOML file with the names of the long flags (`max_gap` or `max-gap`); what
             `--set` sets is in its table `[options]`.
+        defaults: of the command; they name its settings.
 
     Returns:
         All settings.
@@ -64,7 +93,7 @@ def resolve(flags: Mapping[str, Any], config: str | None = None) -> dict[str, An
         >>> resolve({"seed": 3, "method": None})["seed"], resolve({"method": "mean"})["method"]
         (3, 'mean')
     """
-    chosen = {**DEFAULTS, **({} if config is None else _load(config))}
+    chosen = {**defaults, **({} if config is None else _load(config, defaults))}
     given = {name: value for name, value in flags.items() if value not in (None, False, [], {})}
     merged = {**chosen["options"], **given.pop("options", {})}
     return {**chosen, **given, "options": merged}
@@ -100,18 +129,18 @@ def parse_value(text: str) -> Any:
     return read["value"] if len(read) == 1 else text
 
 
-def _load(path: str) -> dict[str, Any]:
+def _load(path: str, defaults: Mapping[str, Any]) -> dict[str, Any]:
     try:
         read = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise OptionError(f"cannot read the settings in {path}: {error}") from error
     settings = {name.replace("-", "_"): value for name, value in read.items()}
     for name, value in settings.items():
-        if name not in DEFAULTS:
-            close = get_close_matches(name, DEFAULTS, n=1)
+        if name not in defaults:
+            close = get_close_matches(name, defaults, n=1)
             maybe = f"; did you mean '{close[0]}'?" if close else ";"
             raise OptionError(
-                f"{path} sets '{name}', which is no setting{maybe} valid: {', '.join(DEFAULTS)}"
+                f"{path} sets '{name}', which is no setting{maybe} valid: {', '.join(defaults)}"
             )
         wanted = _TYPES.get(name, (str,))
         if not isinstance(value, wanted) or (isinstance(value, bool) and bool not in wanted):

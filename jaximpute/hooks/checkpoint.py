@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.experimental import multihost_utils
+from jax.sharding import SingleDeviceSharding
 
 from jaximpute._errors import DataError, ImputationWarning, OptionError, OutputError, need_extra
 from jaximpute.fingerprint import differing, versions
@@ -62,7 +64,8 @@ class Checkpoints:
     description of the run: data, mask, configuration and key. It appears whole or not at all, is
     written while the run goes on, and carries a check sum of each array. SIGTERM and Ctrl-C
     within the context let the chunk end, save, and raise `KeyboardInterrupt`; a second one acts at
-    once.
+    once. Several processes share one folder, which all of them reach, and agree between chunks:
+    each writes what it holds, a signal to one stops all, and the first one tells.
 
     Args:
         keeping: where and how often.
@@ -92,6 +95,7 @@ class Checkpoints:
         self._t = self._saved = self._waited = 0
         self._paid = 0.0  # when the last save is no longer more than its share
         self._signal: int | None = None
+        self._stop = False  # as all processes agreed after the last chunk
         self._undo = contextlib.ExitStack()
 
     def __enter__(self) -> "Checkpoints":
@@ -122,17 +126,19 @@ class Checkpoints:
 
         A warm-up (t up to 0) has a state of another kind, and is not kept.
         """
+        due = self._waited + 1 >= self._keeping.every and time.perf_counter() >= self._paid
+        self._stop, due = _any_process(self._signal is not None, due)
         if t <= 0:
-            if self._signal is not None:
+            if self._stop:
                 raise KeyboardInterrupt("in the warm-up, before there was anything to save")
             return False
         columns = {"loss": info.loss, **info.metrics}
         values = {name: np.atleast_1d(np.asarray(value)) for name, value in columns.items()}
         self._chunks.append({k: (str(v.dtype), v.tolist()) for k, v in values.items()})
         self._t, self._waited = t, self._waited + 1
-        if self._signal is not None:
+        if self._stop:
             self.finish(state)
-        elif self._waited >= self._keeping.every and time.perf_counter() >= self._paid:
+        elif due:
             self._save(state)
         return False
 
@@ -144,8 +150,9 @@ class Checkpoints:
             self._manager.wait_until_finished()
         except Exception as error:
             self._failed(error)
-        if self._signal is not None:
-            self._signal = None
+        (stop,) = _any_process(self._stop or self._signal is not None)
+        if stop:
+            self._stop, self._signal = False, None
             raise KeyboardInterrupt(
                 f"{self._t} steps are saved in {self._keeping.folder}; go on from there with "
                 "resume (--resume)"
@@ -170,15 +177,17 @@ class Checkpoints:
         damaged: list[int] = []
         for t in sorted(self._manager.all_steps(), reverse=True):
             about = self._read_about(t)
-            if about is not None:
+            (unread,) = _any_process(about is None)
+            if about is not None and not unread:
                 self._refuse_another(about["run"])
-            leaves = None if about is None else self._read_leaves(t, about["sums"], like)
-            if about is None or leaves is None:
+            leaves = self._read_leaves(t, about["sums"], like) if about and not unread else None
+            (unread,) = _any_process(leaves is None)
+            if about is None or leaves is None or unread:
                 damaged.append(t)
                 continue
             self._mention_versions(about["versions"])
             if damaged:
-                self._keeping.tell(
+                self._tell(
                     f"the checkpoint after {damaged[0]} steps in {self._keeping.folder} is "
                     f"damaged; going on from the one after {t}"
                 )
@@ -228,7 +237,7 @@ class Checkpoints:
 
     def _failed(self, error: Exception) -> None:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        self._keeping.tell(
+        self._tell(
             f"cannot save to {self._keeping.folder} ({first}); the run goes on, and checkpoints "
             "made before stay"
         )
@@ -251,7 +260,15 @@ class Checkpoints:
         leaves = [
             read[f"{i:05d}"] if x.size else np.zeros(x.shape, x.dtype) for i, x in enumerate(wanted)
         ]
-        return leaves if [_sum(leaf) for leaf in leaves] == sums else None
+        whole = all(
+            found == kept or None in (found, kept)
+            for found, kept in zip(map(_sum, leaves), sums, strict=True)
+        )
+        return leaves if whole else None
+
+    def _tell(self, text: str) -> None:
+        if jax.process_index() == 0:
+            self._keeping.tell(text)
 
     def _refuse_another(self, run: dict[str, Any]) -> None:
         texts = differing(run, self._about)
@@ -264,7 +281,7 @@ class Checkpoints:
     def _mention_versions(self, was: dict[str, str]) -> None:
         texts = differing(was, versions())
         if texts:
-            self._keeping.tell(
+            self._tell(
                 f"the checkpoints in {self._keeping.folder} were made elsewhere: "
                 f"{', '.join(texts)}. The run goes on, and may not end bit for bit as it would have"
             )
@@ -325,7 +342,8 @@ def _name(i: int) -> str:
 
 
 def _shape(leaf: Any) -> jax.ShapeDtypeStruct:
-    sharding = getattr(leaf, "sharding", None)
+    # the devices that wrote it may not be there
+    sharding = getattr(leaf, "sharding", None) or SingleDeviceSharding(jax.devices()[0])
     return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
 
 
@@ -336,5 +354,15 @@ def _copy(leaf: jax.Array) -> Any:
 def _sum(leaf: Any) -> int | None:
     """CRC-32; None for an array of which this process holds a part only."""
     if isinstance(leaf, jax.Array) and not leaf.is_fully_addressable:
-        return None
+        if not leaf.is_fully_replicated:
+            return None
+        leaf = leaf.addressable_data(0)
     return zlib.crc32(np.ascontiguousarray(leaf).tobytes())
+
+
+def _any_process(*flags: bool) -> list[bool]:
+    """What holds in any process: the same answer in all of them."""
+    if jax.process_count() == 1:
+        return list(flags)
+    held = np.asarray(multihost_utils.process_allgather(np.array(flags, bool)))
+    return [bool(held.reshape(-1, len(flags))[:, i].any()) for i in range(len(flags))]

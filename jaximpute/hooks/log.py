@@ -6,6 +6,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 
 from jaximpute._errors import OutputError
@@ -18,7 +19,7 @@ def log(to: str | PathLike[str] | list[dict[str, Any]]) -> Hook:
     Args:
         to: a list to append to, or the path of a file to which each step is appended as one line of
             JSON. The file is complete up to the last chunk whenever it is read; numbers that are
-            not finite are null in it.
+            not finite are null in it. Of several processes the first one writes it.
 
     Returns:
         A hook, which never stops the run.
@@ -42,7 +43,7 @@ def log(to: str | PathLike[str] | list[dict[str, Any]]) -> Hook:
         records = [{"t": t - len(rows) + 1 + i, **row} for i, row in enumerate(rows)]
         if isinstance(to, list):
             to.extend(records)
-        else:
+        elif jax.process_index() == 0:
             _append(Path(to), records)
         return False
 

@@ -1,5 +1,6 @@
 """A progress bar on stderr."""
 
+import jax
 import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -14,7 +15,8 @@ def progress(
     """Show a bar, the last loss and the time remaining; silent where stderr is not a terminal.
 
     The line is drawn once a chunk and nothing runs in between, so that a run that stops early or
-    is interrupted leaves no thread and no hidden cursor behind.
+    is interrupted leaves no thread and no hidden cursor behind. Of several processes the first one
+    draws it.
 
     Args:
         total: steps of the whole run.
@@ -44,7 +46,7 @@ def progress(
 
     def hook(t: int, state: State, info: Info) -> bool:
         del state
-        if screen.is_terminal:
+        if screen.is_terminal and jax.process_index() == 0:
             bar.update(task, completed=t + warmup, loss=f"{np.ravel(info.loss)[-1]:.4g}")
             (line,) = screen.render_lines(bar.get_renderable(), pad=False)[:1]
             end = Segment("\n" if t >= total else "\r")

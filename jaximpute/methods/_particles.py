@@ -10,6 +10,7 @@ from jaxtyping import Array, Bool, Float
 
 from jaximpute.masking import clamp, row_mean
 from jaximpute.types import Observed, PRNGKey, Scalar, View
+from jaximpute.views import every
 
 Score = Callable[[jax.Array], jax.Array]
 
@@ -64,7 +65,7 @@ def coordinates(
     """Coordinates fitted to the completed rows; levels that never recur are centred away."""
     if not centre:
         return Coordinates(None)
-    rows = view.take(x, jnp.arange(view.size))
+    rows = every(view, x)
     within = (rows - rows.mean(axis=1, keepdims=True)) ** 2
     spread = jnp.sqrt(jax.vmap(row_mean, in_axes=(1, None))(within.mean(axis=1), weight))
     # a channel that is flat within every row has no scale of its own
@@ -99,21 +100,20 @@ def climb(
         last. The log-density, which a score network does not give, is integrated along the path by
         the trapezium rule. The sign of its term in the paper's J is turned to that of (10).
     """
-    every = jnp.arange(view.size)
-    missing = ~view.take(data.mask, every)
+    missing = ~every(view, data.mask)
     real = jnp.isfinite(particles.log_w)
 
     def move(carry, k):
         (x, log_w, opt), x_last, s_last = carry
         s = jnp.where(missing, score_rows(lambda rows: score(level.into(rows)), x, view), 0)
         squared = squared_norm(s, missing, rule.weight_norm)
-        travelled = level.shrink(view.take(x - x_last, every))
+        travelled = level.shrink(every(view, x - x_last))
         rise = ((s + s_last) / 2 * travelled).reshape(view.size, -1).sum(1)
         w = jnp.exp(log_w)
         t_w = weight_direction(squared, log_w) / rule.temperature
         t_x = view.fold(s * (w * real.sum()).reshape(-1, *(1,) * (s.ndim - 1)))
         if rule.dissipative == "vp":
-            t_x = t_x + view.fold(level.into(view.take(x, every))) / 2
+            t_x = t_x + view.fold(level.into(every(view, x))) / 2
         # optimisers descend, and both directions ascend
         (shift, w_shift), opt = rule.optimiser.update((-t_x, -t_w), opt)
         if rule.weights:
@@ -133,7 +133,14 @@ def score_rows(score: Score, x: jax.Array, view: View, chunk: int = 4096) -> jax
     """The score of every row of a view, in chunks, so that activations stay small."""
     count = view.size
     if count <= chunk:
-        return score(view.take(x, jnp.arange(count)))
+        return score(every(view, x))
+    if view.whole:
+        # rows far apart in each chunk: on a mesh, a part of it lies on every device
+        apart = -(-count // chunk)
+        padding = ((0, -count % apart), *((0, 0),) * (x.ndim - 1))
+        parts = jnp.pad(x, padding).reshape(-1, apart, *x.shape[1:])
+        scores = jax.lax.map(score, jnp.moveaxis(parts, 1, 0))
+        return jnp.moveaxis(scores, 0, 1).reshape(-1, *scores.shape[2:])[:count]
     padded = -(-count // chunk) * chunk
     numbers = jnp.minimum(jnp.arange(padded), count - 1).reshape(-1, chunk)
     scores = jax.lax.map(lambda i: score(view.take(x, i)), numbers)

@@ -18,7 +18,7 @@ from jaximpute import contexts, masking, partitions, processes
 from jaximpute._errors import OptionError
 from jaximpute.contexts import Feed
 from jaximpute.methods._context_sampling import Model, choose, multi_step, single_step
-from jaximpute.optimise import Learner, averaged, ema, learner
+from jaximpute.optimise import Learner, averaged, ema, gradient, learner
 from jaximpute.types import (
     Info,
     Method,
@@ -31,7 +31,7 @@ from jaximpute.types import (
     Split,
     View,
 )
-from jaximpute.views import identity, row_weight
+from jaximpute.views import every, identity, row_weight
 
 BANK = 16  # masks kept from training, for the random masks of Algorithm 4
 
@@ -220,8 +220,8 @@ def context_query(
     def cut(data: Observed) -> Observed:
         if view is identity:
             return data
-        rows, every = view(data.values.shape), jnp.arange(view(data.values.shape).size)
-        values, mask = rows.take(data.values, every), rows.take(data.mask, every)
+        rows = view(data.values.shape)
+        values, mask = every(rows, data.values), every(rows, data.mask)
         return Observed(values, mask, row_weight(rows, data.weight, data.mask))
 
     def init(key: PRNGKey, data: Observed) -> ContextQueryState:
@@ -237,10 +237,11 @@ def context_query(
     def descend(
         state: Learner, key: PRNGKey, data: Observed, weight: jax.Array
     ) -> tuple[Learner, jax.Array]:
-        k_rows, k_loss = jax.random.split(key)
-        i, rows = masking.pick(k_rows, weight, batch), view(data.values.shape)
+        rows = view(data.values.shape)
 
-        def loss(params):
+        def loss(params, k):
+            k_rows, k_loss = jax.random.split(k)
+            i = masking.pick(k_rows, weight, batch)
             x, mask = rows.take(data.values, i), rows.take(data.mask, i)
             return query_loss(
                 net,
@@ -255,8 +256,8 @@ def context_query(
                 objective=objective,
             )
 
-        value, gradient = jax.value_and_grad(loss)(state.params)
-        updates, opt = optimiser.update(gradient, state.opt, state.params)
+        value, slope = gradient(loss)(state.params, key)
+        updates, opt = optimiser.update(slope, state.opt, state.params)
         params = optax.apply_updates(state.params, updates)
         now = (params, jnp.ones_like(state.mass))
         summed, mass = ema((state.total, state.mass), now, decay)

@@ -18,7 +18,7 @@ from jaximpute._errors import OptionError
 from jaximpute.optimise import descend
 from jaximpute.solvers import reverse_sde
 from jaximpute.types import Info, Method, Net, Observed, Params, PRNGKey, Process, State, View
-from jaximpute.views import identity, row_weight
+from jaximpute.views import every, identity, row_weight
 
 T_END = 1e-3
 
@@ -117,8 +117,7 @@ def diffusion(
 
     def sample(key: PRNGKey, state: DiffusionState, data: Observed) -> jax.Array:
         rows = view(data.values.shape)
-        every = jnp.arange(rows.size)
-        values, mask = rows.take(data.values, every), rows.take(data.mask, every)
+        values, mask = every(rows, data.values), every(rows, data.mask)
         k_prior, k_run = jax.random.split(key)
 
         def score(x, t):

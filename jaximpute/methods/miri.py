@@ -18,6 +18,7 @@ from jaximpute.methods import _rectified as rectified
 from jaximpute.methods._averages import average
 from jaximpute.methods._rectified import LAYOUTS, STARTS, Columns
 from jaximpute.odes import EVALUATIONS
+from jaximpute.optimise import gradient
 from jaximpute.types import Info, Method, Net, Observed, Params, PRNGKey, Scalar
 
 
@@ -214,7 +215,7 @@ def miri(
 
         def one(i, carry):
             params, opt, total = carry
-            value, grads = jax.value_and_grad(loss)(params, jax.random.fold_in(k_steps, i))
+            value, grads = gradient(loss)(params, jax.random.fold_in(k_steps, i))
             updates, opt = optimiser.update(grads, opt, params)
             rate = lr * ((1 + jnp.cos(jnp.pi * i / n)) / 2 if schedule == "cosine" else 1.0)
             params = jax.tree.map(lambda p, u: p - (rate * u).astype(p.dtype), params, updates)

@@ -13,6 +13,7 @@ from jaximpute.nets.policy_unet import policy_unet
 from jaximpute.nets.real_nvp import real_nvp
 from jaximpute.nets.spacetime_unet import spacetime_unet
 from jaximpute.nets.velocity import velocity_mlp
+from jaximpute.nets.wrappers import in_bfloat16, remat
 
 __all__ = [
     "adaln_mlp",
@@ -23,9 +24,11 @@ __all__ = [
     "fno",
     "from_linen",
     "from_nnx",
+    "in_bfloat16",
     "mlp",
     "policy_unet",
     "real_nvp",
+    "remat",
     "residual_cnn",
     "spacetime_unet",
     "unet",

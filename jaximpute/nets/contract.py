@@ -8,6 +8,7 @@ import jax
 from flax import nnx
 
 from jaximpute.types import Net
+from jaximpute.wrapping import wrapped
 
 
 def from_nnx(build: Callable[[nnx.Rngs], nnx.Module]) -> Net:
@@ -51,7 +52,7 @@ def from_nnx(build: Callable[[nnx.Rngs], nnx.Module]) -> Net:
         rngs = {"rngs": nnx.Rngs(key)} if _takes_rngs(module) else {}
         return module(x, t, *cond, **rngs)
 
-    return Net(init, apply)
+    return wrapped(Net(init, apply))
 
 
 def _takes_rngs(module: Any) -> bool:
@@ -98,4 +99,4 @@ def from_linen(module: Any) -> Net:
             options["rngs"] = {"dropout": jax.random.fold_in(key, 0)}
         return module.apply({"params": params}, x, t, *cond, **options)
 
-    return Net(init, apply)
+    return wrapped(Net(init, apply))

@@ -121,9 +121,9 @@ class CSDITransformer(nnx.Module):
         h = jnp.stack([jnp.where(mask, values, 0), jnp.where(mask, 0, x)], axis=-1)
         h = jax.nn.silu(self.inside(h))
         # a hundred steps to the unit of t, as in the paper's grids
-        step = jax.nn.silu(self.embed(waves(100 * t, STEP)))
+        step = jax.nn.silu(self.embed(waves(100 * t, STEP).astype(x.dtype)))
         step = jax.nn.silu(self.embed_again(step))
-        time = waves(times.astype(x.dtype), TIME)
+        time = waves(times.astype(t.dtype), TIME).astype(x.dtype)
         feature = self.feature.embedding[...]
         graph, blocks = nnx.split(self.blocks)
         keys = None if rngs is None else jax.random.split(rngs(), self.layers)

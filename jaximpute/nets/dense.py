@@ -44,7 +44,7 @@ class MLP(nnx.Module):
         for k, layer in enumerate(self.layers):
             h = layer(h)
             if k == 0 and self.embed is not None:
-                h = h + self.embed(time_features(t, h.shape[-1]))
+                h = h + self.embed(time_features(t, h.shape[-1]).astype(h.dtype))
             h = activate(h)
         return self.outside(h).reshape(x.shape[0], *self.event)
 

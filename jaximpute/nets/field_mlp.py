@@ -41,7 +41,7 @@ class FieldMLP(nnx.Module):
         self.outside = nnx.Linear(width, size, kernel_init=nnx.initializers.zeros, rngs=rngs)
 
     def __call__(self, x, t, context):
-        c = jax.nn.silu(self.embed(time_features(t, self.width)))
+        c = jax.nn.silu(self.embed(time_features(t, self.width).astype(x.dtype)))
         flat = [part.reshape(x.shape[0], -1) for part in (x, context)]
         h = self.inside(jnp.concatenate(flat, axis=-1))
         for block in self.blocks:

@@ -97,7 +97,7 @@ class FieldUNet(nnx.Module):
     def __call__(self, x, t, context):
         n = x.shape[0]
         t = jnp.broadcast_to(t, (n,))
-        c = jax.nn.silu(self.embed(time_features(t, self.width)))
+        c = jax.nn.silu(self.embed(time_features(t, self.width).astype(x.dtype)))
         h = self.inside(jnp.concatenate([self.planes(x), self.planes(context)], axis=-1))
         h, left = self.down[0](h, c), []
         for widen, block in zip(self.widen, list(self.down)[1:], strict=True):

@@ -23,14 +23,16 @@ class Spectral(nnx.Module):
         self.kernel = nnx.Param(draw / width)
 
     def __call__(self, h):
-        spectrum = jnp.fft.rfftn(h, axes=(1, 2, 3))
+        # there is no transform in half precision
+        wide = jnp.promote_types(h.dtype, jnp.float32)
+        spectrum = jnp.fft.rfftn(h.astype(wide), axes=(1, 2, 3))
         t, y = (np.array(one) for one in self.low)
         kept = spectrum[:, t][:, :, y][:, :, :, : self.last]
-        real, imaginary = self.kernel[...]
+        real, imaginary = self.kernel[...].astype(wide)
         mixed = jnp.einsum("ntyxi,tyxio->ntyxo", kept, jax.lax.complex(real, imaginary))
         onto = np.ix_(np.arange(h.shape[0]), t, y, np.arange(self.last))
         out = jnp.zeros_like(spectrum).at[onto].set(mixed)
-        return jnp.fft.irfftn(out, s=h.shape[1:4], axes=(1, 2, 3))
+        return jnp.fft.irfftn(out, s=h.shape[1:4], axes=(1, 2, 3)).astype(h.dtype)
 
 
 def _signed(modes: int, size: int) -> tuple[int, ...]:
@@ -58,7 +60,7 @@ class FNO(nnx.Module):
     def __call__(self, x, t, context):
         n, places = x.shape[0], self.event[:3]
         t = jnp.broadcast_to(t, (n,))
-        c = jax.nn.silu(self.embed(time_features(t, self.width)))
+        c = jax.nn.silu(self.embed(time_features(t, self.width).astype(x.dtype)))
         grid = jnp.stack(
             jnp.meshgrid(*(jnp.linspace(0, 1, s) for s in places), indexing="ij"), axis=-1
         )

@@ -93,7 +93,9 @@ class ResidualCNN(nnx.Module):
         for block in self.blocks:
             h = block(h)
         # normalisation takes an image's own level away, and the blocks cannot bring it back
-        return self.outside(jnp.concatenate([h, planes, planes * t.reshape(-1, 1, 1, 1)], -1))
+        return self.outside(
+            jnp.concatenate([h, planes, planes * t.astype(x.dtype).reshape(-1, 1, 1, 1)], -1)
+        )
 
 
 class UNet(nnx.Module):

@@ -51,7 +51,7 @@ class AdaLNMLP(nnx.Module):
         self.width = width
 
     def __call__(self, x, t):
-        c = jax.nn.silu(self.embed(time_features(t, self.width)))
+        c = jax.nn.silu(self.embed(time_features(t, self.width).astype(x.dtype)))
         h = self.inside(x.reshape(x.shape[0], -1))
         for block in self.blocks:
             h = block(h, c)

@@ -114,7 +114,7 @@ class PolicyUNet(nnx.Module):
         self.outside = Conv(width, 1, rngs, zero=True)
 
     def __call__(self, x, t):
-        step = self.embed_again(jax.nn.silu(self.embed(waves(100 * t, self.width))))
+        step = self.embed_again(jax.nn.silu(self.embed(waves(100 * t, self.width).astype(x.dtype))))
         step = jax.nn.silu(step)
         h = self.inside(x.reshape(x.shape[0], -1, x.shape[-1], 1))
         passed = [h]

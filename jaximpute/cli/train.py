@@ -1,0 +1,159 @@
+"""`jaximpute train`: `fit` on many devices, in one process or in one on each host."""
+
+from typing import Annotated, Any
+
+import typer
+
+from jaximpute._errors import OptionError
+from jaximpute.cli import manifest, settings
+from jaximpute.cli.common import (
+    Assignments,
+    Debug,
+    Force,
+    Quiet,
+    Resume,
+    keep_compiled,
+    keeping,
+    reported,
+    say,
+)
+
+
+def train(
+    config: Annotated[
+        str,
+        typer.Argument(
+            metavar="TOML",
+            help="Settings: data and save (a file and the model's folder), and those of fit.",
+        ),
+    ],
+    mesh: Annotated[
+        str | None,
+        typer.Option(metavar="data=N", help="Devices over which rows are spread; all by default."),
+    ] = None,
+    coordinator: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="Of process 0; for one process on each host."),
+    ] = None,
+    processes: Annotated[int | None, typer.Option(help="How many there are.")] = None,
+    process: Annotated[int | None, typer.Option(help="The number of this one, from 0.")] = None,
+    distributed: Annotated[
+        bool,
+        typer.Option("--distributed", help="The same, told by SLURM, a TPU pod or Kubernetes."),
+    ] = False,
+    save: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Folder to write the model to.")
+    ] = None,
+    assignments: Assignments = None,
+    seed: Annotated[int | None, typer.Option(help="Of everything random.")] = None,
+    resume: Resume = False,
+    force: Force = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Learn to complete a table, on a mesh of devices; jaximpute apply completes others.
+
+    All processes read the same settings and the same data, and each keeps its part of the rows;
+    the first one writes the model. Checkpoints go to a folder that all of them reach.
+    """
+    with reported(debug):
+        flags = {
+            "mesh": mesh,
+            "save": save,
+            "options": settings.parse_options(assignments or []),
+            "seed": seed,
+            "resume": resume,
+            "force": force,
+            "quiet": quiet,
+        }
+        run = settings.resolve(flags, config, settings.TRAINING)
+        for name in ("data", "save"):
+            if run[name] is None:
+                raise OptionError(f'{config} sets no {name}; add a line {name} = "..."')
+        size = mesh_size(run["mesh"])
+        kept = keeping(run)
+        keep_compiled()
+        join(coordinator, processes, process, distributed)
+        _train(run, size, kept)
+
+
+def _train(run: dict[str, Any], size: int | None, kept: Any) -> None:
+    import jax
+
+    from jaximpute import parallel, saving
+    from jaximpute.cli import models
+    from jaximpute.data import files
+    from jaximpute.running import Running
+
+    on, first = parallel.mesh(size), jax.process_index() == 0
+    quiet = run["quiet"] or not first
+    saving.check(run["save"], force=run["force"])
+    if run["report"] is not None:
+        files.check_output(run["report"], force=run["force"])
+    sheet = files.read_file(run["data"], run["missing"])
+    how = Running(on, run["accumulate"], run["bfloat16"], run["remat"])
+    learned = models.learn(sheet, run["data"], {**run, "quiet": quiet}, kept, how)
+    about = learned.report | {"devices": on.size, "processes": jax.process_count()}
+    if first:
+        learned.imputer.save(run["save"], force=run["force"])
+        for text in about["warnings"]:
+            say(f"warning: {text}")
+        if run["report"] is not None:
+            manifest.write("train", run["data"], run, about)
+    if not quiet:
+        say(
+            f"learned {about['columns']} columns of {about['rows']} rows with "
+            f"'{about['method']}' on {on.size} devices in {about['seconds']:.1f} s: {run['save']}"
+        )
+
+
+def mesh_size(text: str) -> int | None:
+    """The number of devices in `data=8`; None for `all`.
+
+    Raises:
+        OptionError: it is written otherwise.
+
+    Example:
+        >>> mesh_size("data=8"), mesh_size("all")
+        (8, None)
+    """
+    axis, equals, size = text.partition("=")
+    if text == "all":
+        return None
+    if axis.strip() != "data" or not equals or not size.strip().isdecimal() or int(size) < 1:
+        raise OptionError(
+            f"--mesh is '{text}'; expected data=N with N of at least 1, or all: a mesh has the one "
+            "axis data, over which rows are spread"
+        )
+    return int(size)
+
+
+def join(coordinator: str | None, processes: int | None, process: int | None, detect: bool) -> None:
+    """Meet the other processes, before anything touches a device.
+
+    Args:
+        coordinator: the address of process 0.
+        processes: how many there are.
+        process: the number of this one.
+        detect: all three are told by a cluster's launcher.
+
+    Raises:
+        OptionError: some of the three are missing, or no cluster is found.
+    """
+    told = [value is not None for value in (coordinator, processes, process)]
+    if any(told) and not all(told):
+        raise OptionError("--coordinator, --processes and --process go together; give all three")
+    if not any(told) and not detect:
+        return
+    if all(told) and not 0 <= (process or 0) < (processes or 0):
+        raise OptionError(f"--process is {process}; expected 0..{(processes or 0) - 1}")
+    import jax
+
+    try:
+        jax.distributed.initialize(coordinator, processes, process)
+    except (ValueError, RuntimeError) as error:
+        first = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise OptionError(
+            f"the processes did not meet ({first}); by hand they do with --coordinator HOST:PORT "
+            "--processes N --process I"
+        ) from error
