@@ -208,7 +208,7 @@ def _fit(
         until = min(done + plan.chunk, plan.steps) if rotates else plan.steps
         state = loop.fit(
             plan.method,
-            key,
+            jax.random.clone(key),  # one run, in parts: step t takes its own key from it
             data,
             until,
             chunk=plan.chunk,

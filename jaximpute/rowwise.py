@@ -4,7 +4,7 @@ import zlib
 
 import jax
 import numpy as np
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Float, UInt32
 
 from jaximpute.masking import from_nan
 from jaximpute.types import Method, PRNGKey, State
@@ -49,18 +49,22 @@ def complete_rows(
         padding = np.zeros((size - len(some), *rows.shape[1:]), rows.dtype)
         padded = np.concatenate([some, padding])
         codes = np.array([zlib.crc32(row.tobytes()) for row in padded], np.uint32)
-        keys = jax.vmap(jax.random.fold_in, (None, 0))(key, codes)
-        done.append(np.asarray(_sample_each(method, keys, state, padded))[: len(some)])
+        done.append(np.asarray(_sample_each(method, key, codes, state, padded))[: len(some)])
     return np.concatenate(done)
 
 
 @jax.jit(static_argnames="method")
 def _sample_each(
-    method: Method, keys: Key[Array, "n"], state: State, rows: Float[Array, "n *event"]
+    method: Method,
+    key: PRNGKey,
+    codes: UInt32[Array, "n"],
+    state: State,
+    rows: Float[Array, "n *event"],
 ) -> Float[Array, "n *event"]:
     def one(key, row):
         return method.sample(key, state, from_nan(row[None]))[0]  # type: ignore[misc]
 
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(key, codes)
     if rows.shape[0] == 1:  # large ones come alone, and need no second batch axis
         return one(keys[0], rows[0])[None]
     return jax.vmap(one)(keys, rows)

@@ -11,7 +11,7 @@ from jaximpute.data import feeds, moments
 from jaximpute.data.codec import Codec
 from jaximpute.data.sources import Source
 
-_CELLS = 2**20  # read at a time
+_CELLS = 2**18  # read at a time
 
 
 class Scan(NamedTuple):
