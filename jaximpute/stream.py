@@ -30,7 +30,8 @@ from jaximpute.poolwise import Learned
 from jaximpute.report import Curve, Report
 
 _BLOCK_BYTES = 2**25  # of a block as float64, unless its length is given
-CONTEXT = 24  # steps of time beyond a block, on both sides
+_SERIES_BLOCK = 4096
+_CONTEXT = {"field": 24, "series": 512}  # steps of time beyond a block, on both sides
 
 
 def impute_file(
@@ -43,6 +44,7 @@ def impute_file(
     block_rows: int | None = None,
     sample_rows: int = 8192,
     context: int | None = None,
+    time: str | None = None,
     dims: Sequence[str] | None = None,
     fill_unseen: bool = False,
     force: bool = False,
@@ -59,9 +61,10 @@ def impute_file(
 
     What is exact: rows (of tables, or series, images or fields that are one row each) are completed
     on their own, so the result is that of one block, bit for bit, for any `block_rows`. Steps of
-    time (Zarr and NetCDF) are completed in windows of `block_rows + 2 * context` steps, of which
-    the block in the middle is kept. A method that looks no further than `context` steps gives the
-    answer of the whole (`harmonic`, `window_average`); others see no more than the window
+    time (Zarr, NetCDF, Parquet with `time`) are completed in windows of `block_rows + 2 * context`
+    steps, of which the block in the middle is kept. A method that looks no further than `context`
+    steps gives what it would give for the whole, if it learned the same (`harmonic`,
+    `window_average`, `linear` across shorter gaps); others see no more than the window
     (`optimal_interpolation`), and a draw is its own in each window.
 
     Args:
@@ -70,10 +73,12 @@ def impute_file(
         method: a name of an inductive method; `auto` picks one.
         seed: of everything random.
         preset: `fast`, `balanced`, `best` or `paper`.
-        block_rows: rows or steps in memory at a time; of 32 MB by default. Rounded up to whole
-            chunks of a Zarr store.
+        block_rows: rows or steps in memory at a time; by default of 32 MB, for series at most
+            4096. Rounded up to whole chunks of a Zarr store.
         sample_rows: rows, or steps, that are learned from at a time.
-        context: steps of time beyond a block on both sides; 24 by default, at most a block.
+        context: steps of time beyond a block on both sides; by default 24 for fields and
+            512 for series, at most a block.
+        time: of Parquet: the column of time stamps, which makes it a series.
         dims: of Zarr and NetCDF; see `impute`.
         fill_unseen: fill places of a field that are observed at no time, too.
         force: replace an output that exists, and throw away an unfinished run that differs.
@@ -109,7 +114,7 @@ def impute_file(
         if given is not None and given < least:
             raise OptionError(f"{what} is {given}; expected at least {least}")
     files.check_output(output, force=force)
-    opened = sources.open_source(source, dims)
+    opened = sources.open_source(source, dims, time)
     sinks.check_format(opened, output)
     name = poolwise.inductive(method, opened.kind)
     registry.check(name, kind=opened.kind, preset=preset, options=options)
@@ -123,6 +128,7 @@ def impute_file(
         "block_rows": spans.block,
         "sample_rows": sample_rows,
         "context": spans.context,
+        "time": time,
         "dims": None if dims is None else list(dims),
         "fill_unseen": fill_unseen,
         "version": __version__,
@@ -147,7 +153,7 @@ def impute_file(
         with unfinished.writing(output):
             sink = sinks.open_sink(opened, folder, fresh=False)
     went_on_at = len(held["digests"])
-    seen = None if fill_unseen else found.seen
+    seen = found.seen if opened.kind == "field" and not fill_unseen else None
 
     def load(*span: int) -> tuple[np.ndarray, tuple[int, ...]]:
         return opened.read(*span[2:]), span
@@ -199,11 +205,13 @@ class _Spans(NamedTuple):
 def _spans(source: Source, block: int | None, context: int | None) -> _Spans:
     if block is None:
         block = max(1, _BLOCK_BYTES // (8 * int(np.prod(source.event))))
+        if source.kind == "series" and source.along == "time":
+            block = min(block, _SERIES_BLOCK)  # as long as what is learned from
     block = min(source.length, -(-block // source.align) * source.align)
     if source.along == "rows":
         context = 0
     elif context is None:
-        context = min(CONTEXT, block)
+        context = min(_CONTEXT[source.kind], block)
     starts = range(0, source.length, block)
     window = min(source.length, block + 2 * context)
     every = []

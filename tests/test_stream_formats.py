@@ -184,7 +184,35 @@ def test_a_window_gives_what_the_whole_gives_where_the_method_sees_no_further(tm
     assert pool.shape == (2, 10, 4, 5, 2)
 
 
-def test_series_need_their_time(tmp_path):
+def test_a_series_is_filled_across_the_borders_of_blocks(tmp_path):
+    steps, path = 40, tmp_path / "x.parquet"
+    random = np.random.default_rng(0)
+    level = np.where(random.random(steps) < 0.4, np.nan, random.normal(size=steps))
+    level[[0, 12, -1]] = 1.0
+    level[13:16] = np.nan  # over the border of two blocks
+    stamps = np.datetime64("2020-01-01", "s") + 3600 * np.arange(steps)
+    parquet.write_table(arrow.table({"day": stamps, "level": level, "other": level[::-1]}), path)
+    out = tmp_path / "out.parquet"
+    about = stream.impute_file(str(path), str(out), "linear", time="day", block_rows=8, context=5)
+    assert (about["kind"], about["blocks"], about["not_learned"]) == ("series", 5, {})
+    inside = ji.impute(parquet.read_table(path), "linear", time="day")
+    found = parquet.read_table(out)
+    assert found["day"].equals(inside["day"])
+    for name in ("level", "other"):
+        np.testing.assert_allclose(found[name], inside[name], atol=1e-5)
+    # what a block cannot know is refused
+    for table, words in (
+        (found.take(arrow.array(range(steps))[::-1]), "not in order"),
+        (found.take([0, 1, 2, 4, 5]), "rows are absent"),
+    ):
+        parquet.write_table(table, path)
+        with pytest.raises(ji.TimeError, match=words):
+            stream.impute_file(str(path), str(out), time="day", force=True)
+    with pytest.raises(ji.TimeError, match="no column is called 'dai'; did you mean 'day'"):
+        stream.impute_file(str(path), str(out), time="dai", force=True)
+
+
+def test_grids_need_their_dimensions(tmp_path):
     film().mean("lon").drop_vars("area").to_netcdf(tmp_path / "x.nc")
     with pytest.raises(ji.DataError, match="cannot be told"):
         stream.impute_file(str(tmp_path / "x.nc"), str(tmp_path / "y.nc"))

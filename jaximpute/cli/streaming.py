@@ -10,7 +10,7 @@ from jaximpute.cli import manifest
 from jaximpute.cli.common import keep_compiled, say, split_dims
 
 # what needs all rows at once
-_WHOLE = ("draws", "interval", "max_gap", "mask", "plot", "time", "checkpoint")
+_WHOLE = ("draws", "interval", "max_gap", "mask", "plot", "checkpoint")
 
 
 def wanted(file: str, run: dict[str, Any]) -> bool:
@@ -68,6 +68,7 @@ def impute_blocks(file: str, run: dict[str, Any]) -> dict[str, Any]:
         preset=run["preset"],
         block_rows=run["block_rows"],
         **({} if run["sample_rows"] is None else {"sample_rows": run["sample_rows"]}),
+        time=run["time"],
         dims=split_dims(run["dims"]),
         fill_unseen=run["fill_unseen"],
         force=run["force"],

@@ -100,7 +100,8 @@ def codec_of(moments: Moments, counts: Sequence[np.ndarray], columns: Sequence[C
     unlearned: dict[int, str] = {}
     for i, column in enumerate(columns):
         if column.kind in ("time", "other"):
-            unlearned[i] = column.reason
+            if column.reason:
+                unlearned[i] = column.reason
         elif not moments.cells[i]:
             unlearned[i] = "nothing in it is observed"
         elif moments.low[i] == moments.high[i]:

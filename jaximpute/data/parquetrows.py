@@ -1,30 +1,33 @@
-"""Parquet in blocks of rows, and a block of rows with its gaps filled."""
+"""Parquet in blocks of rows, tables or series, and a block of rows with its gaps filled."""
 
 import functools
 from typing import Any
 
 import numpy as np
 
-from jaximpute._errors import DataError
+from jaximpute._errors import DataError, TimeError
 from jaximpute.data.codec import MOST_LEVELS
-from jaximpute.data.columns import Column
+from jaximpute.data.columns import Column, suggest
 from jaximpute.data.files import pyarrow
+from jaximpute.data.series import make_axis, parse_stamps
 from jaximpute.data.sources import Source
 
 _TOO_MANY = f"it holds more than {MOST_LEVELS} different values, too many to learn"
 
 
-def open_parquet(path: str) -> Source:
-    """A Parquet file as rows.
+def open_parquet(path: str, time: str | None = None) -> Source:
+    """A Parquet file as rows, or as steps of time.
 
     Columns of texts and categories are read once, one after the other, for their levels. Reading a
     block decodes the row groups it lies in, whole.
 
     Args:
         path: of the file.
+        time: the column of time stamps of a series.
 
     Raises:
         DataError: it is no Parquet file, or has no rows or columns.
+        TimeError: see `jaximpute.data.sources.open_source`.
         MissingExtraError: pyarrow is not installed.
     """
     arrow, parquet = pyarrow("pyarrow"), pyarrow("pyarrow.parquet")
@@ -37,9 +40,16 @@ def open_parquet(path: str) -> Source:
         raise DataError(f"{path} has {about.num_rows} rows and {len(schema)} columns")
     if len(set(schema.names)) < len(schema):
         raise DataError(f"the columns of {path} have the same names; expected one name for each")
-    columns = tuple(_column(file, field) for field in schema)
+    if time is not None:
+        _check_time(file, path, time)
+    columns = tuple(
+        Column(field.name, "time") if field.name == time else _column(file, field)
+        for field in schema
+    )
     groups = [about.row_group(i).num_rows for i in range(about.num_row_groups)]
     starts = np.concatenate([[0], np.cumsum(groups)])
+
+    event = (len(columns),) if time is None else (1, len(columns))
 
     @functools.lru_cache(maxsize=1)  # blocks in order want the same group again
     def group(i: int) -> Any:
@@ -57,14 +67,14 @@ def open_parquet(path: str) -> Source:
     def read(start: int, stop: int) -> np.ndarray:
         table = rows(start, stop)
         cells = [cells_of(table.column(i), column) for i, column in enumerate(columns)]
-        return np.column_stack(cells)
+        return np.column_stack(cells).reshape(stop - start, *event)
 
     return Source(
         path,
-        "table",
-        "rows",
+        "table" if time is None else "series",
+        "rows" if time is None else "time",
         about.num_rows,
-        (len(columns),),
+        event,
         columns,
         unit=max(groups),
         align=1,
@@ -116,6 +126,23 @@ def filled(table: Any, columns: tuple[Column, ...], fill: np.ndarray, values: np
             both = both.dictionary_encode().cast(field.type)
         table = table.set_column(i, field, both)
     return table
+
+
+def _check_time(file: Any, path: str, time: str) -> None:
+    """Refuse stamps between which a block would have to know what lies in others."""
+    names = file.schema_arrow.names
+    if time not in names:
+        raise TimeError(f"no column is called {time!r}{suggest(time, names)}")
+    stamps = file.read(columns=[time], use_threads=False).column(0)
+    length = len(stamps)
+    axis, _ = make_axis(parse_stamps(stamps.to_pandas(), length, f"column {time!r}"), length)
+    if (axis.order != np.arange(length)).any():
+        raise TimeError(f"the rows of {path} are not in order of {time!r}; sort them first")
+    if axis.positions is not None or axis.length != length:
+        raise TimeError(
+            f"the steps of {time!r} in {path} are irregular, or rows are absent; block by block a "
+            "series needs one row for each step. Put in the absent rows, with nothing observed"
+        )
 
 
 def _column(file: Any, field: Any) -> Column:

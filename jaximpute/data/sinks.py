@@ -101,7 +101,8 @@ def _parquet(source: Source, folder: Path) -> Sink:
     how = {"compression": "none" if pressed == "uncompressed" else pressed}
 
     def write(start: int, stop: int, fill: np.ndarray, values: np.ndarray) -> None:
-        table = filled(rows(start, stop), source.columns, fill, values)
+        flat = (stop - start, len(source.columns))
+        table = filled(rows(start, stop), source.columns, fill.reshape(flat), values.reshape(flat))
         with _part(folder, start, stop).open("wb") as out:
             parquet.write_table(table, out, row_group_size=max(1, stop - start), **how)
             _settle(out)

@@ -25,7 +25,8 @@ class Source(NamedTuple):
         along: what the sequence is made of: `rows`, which have nothing to do with one another, or
             steps of `time`.
         length: how many rows or steps.
-        event: shape of one, its columns last; `(samples, y, x, variables)` for steps of fields.
+        event: shape of one, its columns last; of steps `(samples, y, x, variables)` for fields and
+            `(1, columns)` for series.
         columns: what each column holds.
         unit: how many are best read at once: rows of a Parquet group, steps in a chunk of Zarr.
         align: blocks are written in multiples of so many; 1 = anywhere.
@@ -46,21 +47,24 @@ class Source(NamedTuple):
     native: Any = None
 
 
-def open_source(path: str, dims: Sequence[str] | None = None) -> Source:
+def open_source(path: str, dims: Sequence[str] | None = None, time: str | None = None) -> Source:
     """Open a file that is to be read block by block.
 
     Args:
         path: `.npy` of 2 to 5 axes, which is mapped into memory; `.parquet`; `.zarr`; `.nc`.
         dims: of Zarr and NetCDF: see `jaximpute.data.fields.read_grid`.
+        time: of Parquet: the column of time stamps, in order and with none absent, which makes it
+            a series.
 
     Returns:
         The source. Arrays of `(rows, columns)` and Parquet are tables; of three, four and five axes
         series, images and fields, one a row. Zarr and NetCDF go along their time, or without one
-        along their one further dimension.
+        along their one further dimension; so does Parquet with `time`.
 
     Raises:
         DataError: no such file, of no such format, no rows, or cells that are no numbers.
-        OptionError: `dims` is wrong, or for another format.
+        TimeError: `time` is no column, or its stamps are not in order on a regular grid.
+        OptionError: `dims` is wrong, or `dims` or `time` is for another format.
         MissingExtraError: the format's library is not installed.
 
     Example:
@@ -79,6 +83,8 @@ def open_source(path: str, dims: Sequence[str] | None = None) -> Source:
         )
     if not Path(path).exists():
         raise DataError(f"cannot read {path}: No such file or directory")
+    if time is not None and suffix not in PARQUET:
+        raise OptionError(f"time names a column of a Parquet file, and {path} has none")
     if gridfiles.is_grid_file(path):
         from jaximpute.data.gridblocks import open_grid
 
@@ -88,7 +94,7 @@ def open_source(path: str, dims: Sequence[str] | None = None) -> Source:
     if suffix in PARQUET:
         from jaximpute.data.parquetrows import open_parquet
 
-        return open_parquet(path)
+        return open_parquet(path, time)
     return _open_npy(path)
 
 
