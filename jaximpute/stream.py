@@ -152,7 +152,7 @@ def impute_file(
         found, learned = _restored(opened, held, unfinished.read_arrays(folder), name, settings)
         with unfinished.writing(output):
             sink = sinks.open_sink(opened, folder, fresh=False)
-    went_on_at = len(held["digests"])
+    went_on_at = held["done"]
     seen = found.seen if opened.kind == "field" and not fill_unseen else None
 
     def load(*span: int) -> tuple[np.ndarray, tuple[int, ...]]:
@@ -164,13 +164,14 @@ def impute_file(
             with unfinished.writing(output):
                 sink.write(start, stop, fill, values)
                 held["filled"] = (held["filled"] + fill.reshape(-1, fill.shape[-1]).sum(0)).tolist()
-                held["digests"].append(fingerprint.digest([values]))
+                held["done"] += 1
+                held["result"] = _chained(held["result"], values)
                 unfinished.keep(folder, about, held)
             if watch is not None:
-                watch(len(held["digests"]), len(spans.all))
+                watch(held["done"], len(spans.all))
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
-            f"{len(held['digests'])} of {len(spans.all)} blocks are done; the same command goes on "
+            f"{held['done']} of {len(spans.all)} blocks are done; the same command goes on "
             "from there"
         ) from None
     with unfinished.writing(output):
@@ -287,7 +288,8 @@ def _beginning(found: Scan, learned: Learned, curve: Curve) -> dict[str, Any]:
         "losses": curve.losses,
         "metrics": curve.metrics,
         "filled": np.zeros(len(found.cells), int).tolist(),
-        "digests": [],
+        "done": 0,
+        "result": "",
     }
 
 
@@ -371,10 +373,15 @@ def _describe(
         ],
         "hashes": {
             "data": held["data"],
-            "result": hashlib.sha256("".join(held["digests"]).encode()).hexdigest(),
+            "result": held["result"],
         },
         "versions": fingerprint.versions(),
     }
+
+
+def _chained(before: str, values: np.ndarray) -> str:
+    """The hash of all blocks up to this one."""
+    return hashlib.sha256(f"{before}{fingerprint.digest([values])}".encode()).hexdigest()
 
 
 def _plain(value: Any) -> Any:

@@ -52,15 +52,16 @@ def of_block(values: np.ndarray) -> Moments:
         >>> (both.mean * both.size).tolist(), int(both.cells[0])
         ([4.0], 3)
     """
-    mask = ~np.isnan(values)
-    cells = mask.sum(axis=0)
-    low = np.where(mask, values, np.inf).min(axis=0, initial=np.inf)
-    high = np.where(mask, values, -np.inf).max(axis=0, initial=-np.inf)
+    x = np.ascontiguousarray(values.T)  # sums along a row of memory are several times faster
+    mask = ~np.isnan(x)
+    cells = mask.sum(axis=1)
+    low = np.where(mask, x, np.inf).min(axis=1, initial=np.inf)
+    high = np.where(mask, x, -np.inf).max(axis=1, initial=-np.inf)
     size = np.where(cells > 0, np.maximum(np.abs(low), np.abs(high)), 0.0)
-    unit = np.where(mask, values, 0.0) / np.where(size > 0, size, 1.0)
-    mean = unit.sum(axis=0) / np.maximum(cells, 1)
-    squares = np.where(mask, unit - mean, 0.0)
-    return Moments(cells, mean, (squares**2).sum(axis=0), size, low, high)
+    unit = np.where(mask, x, 0.0) / np.where(size > 0, size, 1.0)[:, None]
+    mean = unit.sum(axis=1) / np.maximum(cells, 1)
+    squares = np.where(mask, unit - mean[:, None], 0.0)
+    return Moments(cells, mean, (squares**2).sum(axis=1), size, low, high)
 
 
 def merged(a: Moments, b: Moments) -> Moments:
