@@ -1,4 +1,4 @@
-"""NetCDF and Zarr through xarray: read whole, written whole or not at all."""
+"""NetCDF and Zarr through xarray: read whole or lazily, written whole or not at all."""
 
 import importlib
 import tempfile
@@ -31,6 +31,20 @@ def read_dataset(path: str) -> Any:
         DataError: no such file, or it cannot be read.
         MissingExtraError: the libraries are not installed.
     """
+    with open_lazily(path) as dataset:
+        try:
+            return dataset.load()
+        except (OSError, ValueError, KeyError) as error:
+            raise DataError(f"{path} cannot be read: {error}") from error
+
+
+def open_lazily(path: str) -> Any:
+    """A file as a `Dataset` whose cells are read when they are asked for, and not kept.
+
+    Raises:
+        DataError: no such file, or it cannot be read.
+        MissingExtraError: the libraries are not installed.
+    """
     library = xarray(zarr=is_zarr(path))
     if not Path(path).exists():
         raise DataError(f"cannot read {path}: No such file or directory")
@@ -38,8 +52,7 @@ def read_dataset(path: str) -> Any:
         ("Zarr", {"engine": "zarr", "consolidated": False}) if is_zarr(path) else ("NetCDF", {})
     )
     try:
-        with library.open_dataset(path, **engine) as dataset:
-            return dataset.load()
+        return library.open_dataset(path, cache=False, **engine)
     except (OSError, ValueError, KeyError) as error:
         raise DataError(f"{path} cannot be read as {store}: {error}") from error
 
