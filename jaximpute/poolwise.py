@@ -31,7 +31,7 @@ class Learned(NamedTuple):
         name: of the method.
         codec: of the columns.
         shape: of what it learned from at a time, in the codec's columns.
-        method: None if there was nothing to learn.
+        method: None if there was nothing to learn, or nothing is missing.
         state: what it learned.
         key: of random completions.
         pools: how many parts of the data it has learned from.
@@ -102,7 +102,7 @@ def learn(
     shape = (*first.shape[:-1], codec.width)
     key_fit, key_complete = jax.random.split(jax.random.key(seed))
     if not codec.width:
-        return Learned(name, codec, shape, None, None, key_complete)
+        return Learned(name, codec, shape, None, None, key_complete, 0)
     _check_seen(first, codec, columns)
     data = observe(_encoded(codec, first))
     plan = registry.build(name, data, kind=kind, preset=preset, options=options)
@@ -144,7 +144,7 @@ def restore(
         DataError: the leaves are not those of this method.
     """
     _, key_complete = jax.random.split(jax.random.key(seed))
-    if not codec.width:
+    if not pools:
         return Learned(name, codec, shape, None, None, key_complete, pools)
     like = observe(np.zeros(shape, np.float32))
     plan = registry.build(name, like, kind=kind, preset=preset, options=options)
@@ -224,9 +224,8 @@ def _fit(
 
 
 def _check_seen(pool: np.ndarray, codec: Codec, columns: Sequence[Column]) -> None:
-    learned = [*codec.numeric, *(block.column for block in codec.levels)]
     seen = ~np.isnan(pool).all(axis=tuple(range(pool.ndim - 1)))
-    names = ", ".join(f"'{columns[i].name}'" for i in learned if not seen[i])
+    names = ", ".join(f"'{columns[i].name}'" for i in codec.columns if not seen[i])
     if names:
         raise DataError(
             f"column {names} is observed so rarely that none of the {len(pool)} rows to learn from "

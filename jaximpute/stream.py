@@ -24,6 +24,7 @@ from jaximpute._errors import OptionError, OutputError
 from jaximpute._version import __version__
 from jaximpute.data import codec as coding
 from jaximpute.data import feeds, files, gridfiles, scanning, sinks, sources
+from jaximpute.data.codec import Codec
 from jaximpute.data.scanning import Scan
 from jaximpute.data.sources import Source
 from jaximpute.poolwise import Learned
@@ -31,7 +32,7 @@ from jaximpute.report import Curve, Report
 
 _BLOCK_BYTES = 2**25  # of a block as float64, unless its length is given
 _SERIES_BLOCK = 4096
-_CONTEXT = {"field": 24, "series": 512}  # steps of time beyond a block, on both sides
+_MARGIN = {"field": 24, "series": 512}  # steps of time beyond a block, on both sides
 
 
 def impute_file(
@@ -43,7 +44,7 @@ def impute_file(
     preset: str = "balanced",
     block_rows: int | None = None,
     sample_rows: int = 8192,
-    context: int | None = None,
+    margin: int | None = None,
     time: str | None = None,
     dims: Sequence[str] | None = None,
     fill_unseen: bool = False,
@@ -61,8 +62,8 @@ def impute_file(
 
     What is exact: rows (of tables, or series, images or fields that are one row each) are completed
     on their own, so the result is that of one block, bit for bit, for any `block_rows`. Steps of
-    time (Zarr, NetCDF, Parquet with `time`) are completed in windows of `block_rows + 2 * context`
-    steps, of which the block in the middle is kept. A method that looks no further than `context`
+    time (Zarr, NetCDF, Parquet with `time`) are completed in windows of `block_rows + 2 * margin`
+    steps, of which the block in the middle is kept. A method that looks no further than `margin`
     steps gives what it would give for the whole, if it learned the same (`harmonic`,
     `window_average`, `linear` across shorter gaps); others see no more than the window
     (`optimal_interpolation`), and a draw is its own in each window.
@@ -76,7 +77,7 @@ def impute_file(
         block_rows: rows or steps in memory at a time; by default of 32 MB, for series at most
             4096. Rounded up to whole chunks of a Zarr store.
         sample_rows: rows, or steps, that are learned from at a time.
-        context: steps of time beyond a block on both sides; by default 24 for fields and
+        margin: steps of time beyond a block on both sides; by default 24 for fields and
             512 for series, at most a block.
         time: of Parquet: the column of time stamps, which makes it a series.
         dims: of Zarr and NetCDF; see `impute`.
@@ -109,7 +110,7 @@ def impute_file(
     for what, given, least in (
         ("block_rows", block_rows, 1),
         ("sample_rows", sample_rows, 1),
-        ("context", context, 0),
+        ("margin", margin, 0),
     ):
         if given is not None and given < least:
             raise OptionError(f"{what} is {given}; expected at least {least}")
@@ -119,7 +120,7 @@ def impute_file(
     name = poolwise.inductive(method, opened.kind)
     registry.check(name, kind=opened.kind, preset=preset, options=options)
     feeds.grain()
-    spans = _spans(opened, block_rows, context)
+    spans = _spans(opened, block_rows, margin)
     about = {
         "source": sources.fingerprint_of(source),
         "method": name,
@@ -127,7 +128,7 @@ def impute_file(
         "seed": int(seed),
         "block_rows": spans.block,
         "sample_rows": sample_rows,
-        "context": spans.context,
+        "margin": spans.margin,
         "time": time,
         "dims": None if dims is None else list(dims),
         "fill_unseen": fill_unseen,
@@ -193,36 +194,36 @@ class _Spans(NamedTuple):
     Attributes:
         all: `(start, stop, first, last)`: a block, and the window it is completed in.
         block: their length.
-        context: steps beyond.
+        margin: steps beyond.
         window: length of the windows.
     """
 
     all: list[tuple[int, int, int, int]]
     block: int
-    context: int
+    margin: int
     window: int
 
 
-def _spans(source: Source, block: int | None, context: int | None) -> _Spans:
+def _spans(source: Source, block: int | None, margin: int | None) -> _Spans:
     if block is None:
         block = max(1, _BLOCK_BYTES // (8 * int(np.prod(source.event))))
         if source.kind == "series" and source.along == "time":
             block = min(block, _SERIES_BLOCK)  # as long as what is learned from
     block = min(source.length, -(-block // source.align) * source.align)
     if source.along == "rows":
-        context = 0
-    elif context is None:
-        context = min(_CONTEXT[source.kind], block)
+        margin = 0
+    elif margin is None:
+        margin = min(_MARGIN[source.kind], block)
     starts = range(0, source.length, block)
-    window = min(source.length, block + 2 * context)
+    window = min(source.length, block + 2 * margin)
     every = []
     for start in starts:
         stop = min(start + block, source.length)
         # windows of one length: at the ends of the file they reach further on the other side
-        first = min(max(start - context, 0), source.length - window) if context else start
-        last = first + window if context else stop
+        first = min(max(start - margin, 0), source.length - window) if margin else start
+        last = first + window if margin else stop
         every.append((start, stop, first, last))
-    return _Spans(every, block, context, window)
+    return _Spans(every, block, margin, window)
 
 
 def _complete(
@@ -260,10 +261,14 @@ def _learn(
         bar = [hooks.progress(plan.steps, label=name)] if progress else []
         return [curve.record, *plan.hooks, *bar]
 
-    rows = min(sample_rows, source.length)
+    cells = source.length * int(np.prod(source.event[:-1]))
+    codec = found.codec
+    if (found.cells[codec.columns] == cells).all():  # nothing is missing that could be filled
+        parts = (getattr(codec, part)[:0] for part in ("numeric", "centre", "scale", "whole"))
+        codec = Codec(*parts, (), codec.constants, codec.unlearned)
     return poolwise.learn(
-        feeds.pools(source, rows, settings["seed"], spans.window),
-        found.codec,
+        feeds.pools(source, min(sample_rows, source.length), settings["seed"], spans.window),
+        codec,
         source.columns,
         name,
         source.kind,

@@ -127,7 +127,7 @@ def read(path: Path, **keywords) -> "xarray.Dataset":
 def test_fields_are_filled_region_by_region(tmp_path, suffix):
     path, out, again = (tmp_path / f"{name}{suffix}" for name in ("x", "out", "again"))
     write(film(), path)
-    about = stream.impute_file(str(path), str(out), "window_average", block_rows=6, context=1)
+    about = stream.impute_file(str(path), str(out), "window_average", block_rows=6, margin=1)
     assert (about["blocks"], about["kind"]) == (4, "field")
     given, found = read(path), read(out)
     with pytest.warns(ji.ImputationWarning, match="as land is"):
@@ -155,9 +155,9 @@ def test_fields_are_filled_region_by_region(tmp_path, suffix):
 
     with pytest.raises(Stop):
         stream.impute_file(
-            str(path), str(again), "window_average", block_rows=6, context=1, watch=watch
+            str(path), str(again), "window_average", block_rows=6, margin=1, watch=watch
         )
-    rest = stream.impute_file(str(path), str(again), "window_average", block_rows=6, context=1)
+    rest = stream.impute_file(str(path), str(again), "window_average", block_rows=6, margin=1)
     assert rest["went_on_at"] == 2
     assert rest["hashes"] == about["hashes"]
     assert read(again).identical(found)
@@ -193,7 +193,7 @@ def test_a_series_is_filled_across_the_borders_of_blocks(tmp_path):
     stamps = np.datetime64("2020-01-01", "s") + 3600 * np.arange(steps)
     parquet.write_table(arrow.table({"day": stamps, "level": level, "other": level[::-1]}), path)
     out = tmp_path / "out.parquet"
-    about = stream.impute_file(str(path), str(out), "linear", time="day", block_rows=8, context=5)
+    about = stream.impute_file(str(path), str(out), "linear", time="day", block_rows=8, margin=5)
     assert (about["kind"], about["blocks"], about["not_learned"]) == ("series", 5, {})
     inside = ji.impute(parquet.read_table(path), "linear", time="day")
     found = parquet.read_table(out)
