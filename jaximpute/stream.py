@@ -264,8 +264,10 @@ def _learn(
     cells = source.length * int(np.prod(source.event[:-1]))
     codec = found.codec
     if (found.cells[codec.columns] == cells).all():  # nothing is missing that could be filled
-        parts = (getattr(codec, part)[:0] for part in ("numeric", "centre", "scale", "whole"))
-        codec = Codec(*parts, (), codec.constants, codec.unlearned)
+        none = np.zeros(0)
+        codec = Codec(
+            none.astype(int), none, none, none.astype(bool), (), codec.constants, codec.unlearned
+        )
     return poolwise.learn(
         feeds.pools(source, min(sample_rows, source.length), settings["seed"], spans.window),
         codec,
