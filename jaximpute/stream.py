@@ -14,12 +14,12 @@ import shutil
 import time as clock
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
 
-from jaximpute import fingerprint, hooks, poolwise, registry, report, unfinished
+from jaximpute import described, fingerprint, hooks, poolwise, registry, unfinished
 from jaximpute._errors import OptionError, OutputError
 from jaximpute._version import __version__
 from jaximpute.data import codec as coding
@@ -27,12 +27,9 @@ from jaximpute.data import feeds, files, gridfiles, scanning, sinks, sources
 from jaximpute.data.codec import Codec
 from jaximpute.data.scanning import Scan
 from jaximpute.data.sources import Source
+from jaximpute.data.spans import Spans, spans_of
 from jaximpute.poolwise import Learned
 from jaximpute.report import Curve, Report
-
-_BLOCK_BYTES = 2**25  # of a block as float64, unless its length is given
-_SERIES_BLOCK = 4096
-_MARGIN = {"field": 24, "series": 512}  # steps of time beyond a block, on both sides
 
 
 def impute_file(
@@ -120,7 +117,7 @@ def impute_file(
     name = poolwise.inductive(method, opened.kind)
     registry.check(name, kind=opened.kind, preset=preset, options=options)
     feeds.grain()
-    spans = _spans(opened, block_rows, margin)
+    spans = spans_of(opened, block_rows, margin)
     about = {
         "source": sources.fingerprint_of(source),
         "method": name,
@@ -133,7 +130,7 @@ def impute_file(
         "dims": None if dims is None else list(dims),
         "fill_unseen": fill_unseen,
         "version": __version__,
-        **{f"option {key}": _plain(value) for key, value in options.items()},
+        **{f"option {key}": described.plain(value) for key, value in options.items()},
     }
     settings: dict[str, Any] = {"preset": preset, "options": options, "seed": int(seed)}
     held = unfinished.find(output, about, force=force)
@@ -177,8 +174,8 @@ def impute_file(
         ) from None
     with unfinished.writing(output):
         unfinished.finish(sink.finish(), output, folder)
-    described = _describe(opened, found, held, settings, name)
-    return described | {
+    told = described.describe(opened, found, held, settings, name)
+    return told | {
         "blocks": len(spans.all),
         "block_rows": spans.block,
         "sample_rows": sample_rows,
@@ -186,44 +183,6 @@ def impute_file(
         "went_on_at": went_on_at,
         "seconds": round(clock.perf_counter() - started, 3),
     }
-
-
-class _Spans(NamedTuple):
-    """The blocks.
-
-    Attributes:
-        all: `(start, stop, first, last)`: a block, and the window it is completed in.
-        block: their length.
-        margin: steps beyond.
-        window: length of the windows.
-    """
-
-    all: list[tuple[int, int, int, int]]
-    block: int
-    margin: int
-    window: int
-
-
-def _spans(source: Source, block: int | None, margin: int | None) -> _Spans:
-    if block is None:
-        block = max(1, _BLOCK_BYTES // (8 * int(np.prod(source.event))))
-        if source.kind == "series" and source.along == "time":
-            block = min(block, _SERIES_BLOCK)  # as long as what is learned from
-    block = min(source.length, -(-block // source.align) * source.align)
-    if source.along == "rows":
-        margin = 0
-    elif margin is None:
-        margin = min(_MARGIN[source.kind], block)
-    starts = range(0, source.length, block)
-    window = min(source.length, block + 2 * margin)
-    every = []
-    for start in starts:
-        stop = min(start + block, source.length)
-        # windows of one length: at the ends of the file they reach further on the other side
-        first = min(max(start - margin, 0), source.length - window) if margin else start
-        last = first + window if margin else stop
-        every.append((start, stop, first, last))
-    return _Spans(every, block, margin, window)
 
 
 def _complete(
@@ -251,7 +210,7 @@ def _learn(
     source: Source,
     found: Scan,
     name: str,
-    spans: _Spans,
+    spans: Spans,
     sample_rows: int,
     settings: Mapping[str, Any],
     curve: Curve,
@@ -330,66 +289,6 @@ def _check_room(source: Source, output: str) -> None:
         )
 
 
-def _describe(
-    source: Source,
-    found: Scan,
-    held: Mapping[str, Any],
-    settings: Mapping[str, Any],
-    name: str,
-) -> Report:
-    rows = source.length * int(np.prod(source.event[:-1]))
-    names = [column.name for column in source.columns]
-    missing = {names[i]: int(rows - n) for i, n in enumerate(found.cells) if n < rows}
-    filled = dict(zip(names, held["filled"], strict=True))
-    reasons = {names[i]: reason for i, reason in found.codec.unlearned.items()}
-    unseen = "observed at no time, as land is; fill_unseen=True (--fill-unseen) fills them too"
-    about: Report = {
-        "kind": source.kind,
-        "rows": rows,
-        "columns": len(names),
-        "missing": missing,
-        "filled": sum(filled.values()),
-        "left_empty": {
-            column: {"cells": n - filled[column], "reason": reasons.get(column, unseen)}
-            for column, n in missing.items()
-            if n > filled[column]
-        },
-        "not_learned": reasons,
-        "time": None,
-    }
-    notes = list(source.native.uneven.values() if gridfiles.is_grid_file(source.path) else ())
-    size = 8 * source.align * int(np.prod(source.event))
-    if size > 4 * _BLOCK_BYTES:
-        notes.append(
-            f"the chunks of {source.path} hold {source.align} steps, and so do blocks, of "
-            f"{size / 1e6:.0f} MB; shorter chunks take less memory"
-        )
-    return {
-        "method": name,
-        "options": {key: _plain(value) for key, value in settings["options"].items()},
-        "preset": settings["preset"],
-        "seed": settings["seed"],
-        "tag": registry.entry(name, source.kind).tag,
-        **about,
-        "losses": held["losses"],
-        "metrics": held["metrics"],
-        "warnings": [
-            *notes,
-            *report.empty_warnings(about),
-            *report.worse_warning(name, held["metrics"]),
-        ],
-        "hashes": {
-            "data": held["data"],
-            "result": held["result"],
-        },
-        "versions": fingerprint.versions(),
-    }
-
-
 def _chained(before: str, values: np.ndarray) -> str:
     """The hash of all blocks up to this one."""
     return hashlib.sha256(f"{before}{fingerprint.digest([values])}".encode()).hexdigest()
-
-
-def _plain(value: Any) -> Any:
-    return value if isinstance(value, bool | int | float | str | None) else str(value)

@@ -8,6 +8,7 @@ import pytest
 import jaximpute as ji
 from jaximpute import poolwise, stream
 from jaximpute.data import feeds, sources
+from jaximpute.data.spans import spans_of
 
 arrow = pytest.importorskip("pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")
@@ -167,7 +168,7 @@ def test_a_window_gives_what_the_whole_gives_where_the_method_sees_no_further(tm
     write(film(), tmp_path / "x.zarr")
     source = sources.open_source(str(tmp_path / "x.zarr"))
     assert (source.along, source.length, source.align) == ("time", 24, 6)
-    spans = stream._spans(source, 1, 2)
+    spans = spans_of(source, 1, 2)
     assert (spans.block, spans.window) == (6, 10)  # whole chunks of both variables
     assert [(first, last) for *_, first, last in spans.all] == [
         (0, 10),
