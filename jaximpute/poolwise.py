@@ -156,7 +156,7 @@ def restore(
     return Learned(name, codec, shape, plan.method, state, key_complete, pools)
 
 
-def complete(learned: Learned, values: np.ndarray) -> np.ndarray:
+def complete(learned: Learned, values: np.ndarray, most: int = MOST_ROWS) -> np.ndarray:
     """Complete rows, each on its own: the answer does not depend on which others are given.
 
     Every compiled call has one shape, so that not even the rounding depends on how many there are.
@@ -164,6 +164,7 @@ def complete(learned: Learned, values: np.ndarray) -> np.ndarray:
     Args:
         learned: what `learn` returned.
         values: `(n, *event)` float64 cells, NaN where missing.
+        most: rows in a compiled call, if they are small; fewer are padded to as many.
 
     Returns:
         `(n, *event)`, in which cells of columns that are not learned stay missing.
@@ -172,7 +173,7 @@ def complete(learned: Learned, values: np.ndarray) -> np.ndarray:
     matrix = _encoded(learned.codec, values)
     holed = np.flatnonzero(np.isnan(matrix).any(axis=tuple(range(1, matrix.ndim))))
     if learned.method is not None and holed.size:
-        batch = max(1, min(MOST_ROWS, _CELLS // int(np.prod(matrix.shape[1:]))))
+        batch = max(1, min(most, _CELLS // int(np.prod(matrix.shape[1:]))))
         with threadpool_limits(1, user_api="blas"):
             done = complete_rows(learned.method, learned.key, learned.state, matrix[holed], batch)
         report.refuse_divergence(done, f"'{learned.name}'", "Take another method or seed")

@@ -195,7 +195,8 @@ def _complete(
 ) -> tuple[np.ndarray, np.ndarray]:
     """A block's completed cells, and which of them are new."""
     if source.along == "time":
-        completed = poolwise.complete(learned, feeds.windows_of(window))
+        windows = feeds.windows_of(window)  # as many in every block
+        completed = poolwise.complete(learned, windows, len(windows))
         completed = feeds.windows_of(completed)[begin : begin + length]
     else:
         completed = poolwise.complete(learned, window)
