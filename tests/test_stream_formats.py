@@ -185,6 +185,23 @@ def test_a_window_gives_what_the_whole_gives_where_the_method_sees_no_further(tm
     assert pool.shape == (2, 10, 4, 5, 2)
 
 
+@pytest.mark.parametrize("dims", [("n", "y", "x"), ("member", "time", "y", "x")])
+def test_images_and_ensembles_are_filled_in_place(tmp_path, dims):
+    shape = {"n": 7, "member": 3, "time": 8, "y": 2, "x": 3}
+    random, path = np.random.default_rng(0), tmp_path / "x.zarr"
+    x = random.normal(size=[shape[dim] for dim in dims])
+    x[random.random(x.shape) < 0.3] = np.nan
+    xarray.Dataset({"v": (dims, x)}).to_zarr(path, consolidated=False)
+    with pytest.raises(ji.OutputError, match="exists"):
+        stream.impute_file(str(path), str(path), "mean")
+    about = stream.impute_file(str(path), str(path), "mean", block_rows=2, force=True)
+    assert about["kind"] == ("image" if "n" in dims else "field")
+    found = read(path)["v"].to_numpy()
+    assert np.isfinite(found).all()
+    np.testing.assert_array_equal(found[~np.isnan(x)], x[~np.isnan(x)])
+    assert [one.name for one in tmp_path.iterdir()] == ["x.zarr"]
+
+
 def test_a_series_is_filled_across_the_borders_of_blocks(tmp_path):
     steps, path = 40, tmp_path / "x.parquet"
     random = np.random.default_rng(0)
