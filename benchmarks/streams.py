@@ -1,7 +1,7 @@
 """What it costs to complete a file block by block: time, memory, and against all at once.
 
     python -m benchmarks.streams --megabytes 50
-    python -m benchmarks.streams --megabytes 2000 --inside 0
+    python -m benchmarks.streams --megabytes 20000 --inside 0 --cap-mb 2000 --folder /large
 
 Makes a table of correlated columns as .npy (float32, a tenth of the rows with holes), completes it
 in a process of its own, and with `--inside 1` once more from memory (one block). Each row of
@@ -109,11 +109,16 @@ def main(given: Sequence[str] | None = None) -> int:
     parser.add_argument("--block-rows", type=int, default=2**14)
     parser.add_argument("--sample-rows", type=int, default=8192)
     parser.add_argument("--inside", type=int, default=1, help="1: compare with one block")
+    parser.add_argument("--cap-mb", type=int, help="of the process's own memory (RLIMIT_DATA)")
     parser.add_argument("--folder", type=Path, help="where to make the file; a temporary one")
     parser.add_argument("--out", type=Path, default=OUT)
     parser.add_argument("--one", nargs=2, type=Path, metavar=("FROM", "TO"), help="for itself")
     options = parser.parse_args(given)
     if options.one:
+        if options.cap_mb:
+            import resource  # not on Windows
+
+            resource.setrlimit(resource.RLIMIT_DATA, (options.cap_mb * 10**6,) * 2)
         row = one(*options.one, options.method, options.block_rows, options.sample_rows)
         print(json.dumps(row))
         return 0
@@ -124,10 +129,12 @@ def main(given: Sequence[str] | None = None) -> int:
         def call(output: Path, block: int) -> dict:
             arguments = ["--one", str(source), str(output), "--block-rows", str(block)]
             more = ["--method", options.method, "--sample-rows", str(options.sample_rows)]
-            command = [sys.executable, "-m", "benchmarks.streams", *arguments, *more]
+            capped = ["--cap-mb", str(options.cap_mb)] if options.cap_mb and output == parts else []
+            command = [sys.executable, "-m", "benchmarks.streams", *arguments, *more, *capped]
             return _jobs.call(command)
 
         row = call(parts, options.block_rows)
+        row |= {"cap_mb": options.cap_mb}
         if options.inside:
             inside = call(whole, rows)
             row |= {

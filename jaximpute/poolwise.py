@@ -31,7 +31,7 @@ class Learned(NamedTuple):
         name: of the method.
         codec: of the columns.
         shape: of what it learned from at a time, in the codec's columns.
-        method: None if there was nothing to learn.
+        method: None if there was nothing to learn, or nothing is missing.
         state: what it learned.
         key: of random completions.
         pools: how many parts of the data it has learned from.
@@ -102,7 +102,7 @@ def learn(
     shape = (*first.shape[:-1], codec.width)
     key_fit, key_complete = jax.random.split(jax.random.key(seed))
     if not codec.width:
-        return Learned(name, codec, shape, None, None, key_complete)
+        return Learned(name, codec, shape, None, None, key_complete, 0)
     _check_seen(first, codec, columns)
     data = observe(_encoded(codec, first))
     plan = registry.build(name, data, kind=kind, preset=preset, options=options)
@@ -144,7 +144,7 @@ def restore(
         DataError: the leaves are not those of this method.
     """
     _, key_complete = jax.random.split(jax.random.key(seed))
-    if not codec.width:
+    if not pools:
         return Learned(name, codec, shape, None, None, key_complete, pools)
     like = observe(np.zeros(shape, np.float32))
     plan = registry.build(name, like, kind=kind, preset=preset, options=options)
@@ -156,7 +156,7 @@ def restore(
     return Learned(name, codec, shape, plan.method, state, key_complete, pools)
 
 
-def complete(learned: Learned, values: np.ndarray) -> np.ndarray:
+def complete(learned: Learned, values: np.ndarray, most: int = MOST_ROWS) -> np.ndarray:
     """Complete rows, each on its own: the answer does not depend on which others are given.
 
     Every compiled call has one shape, so that not even the rounding depends on how many there are.
@@ -164,6 +164,7 @@ def complete(learned: Learned, values: np.ndarray) -> np.ndarray:
     Args:
         learned: what `learn` returned.
         values: `(n, *event)` float64 cells, NaN where missing.
+        most: rows in a compiled call, if they are small; fewer are padded to as many.
 
     Returns:
         `(n, *event)`, in which cells of columns that are not learned stay missing.
@@ -172,7 +173,7 @@ def complete(learned: Learned, values: np.ndarray) -> np.ndarray:
     matrix = _encoded(learned.codec, values)
     holed = np.flatnonzero(np.isnan(matrix).any(axis=tuple(range(1, matrix.ndim))))
     if learned.method is not None and holed.size:
-        batch = max(1, min(MOST_ROWS, _CELLS // int(np.prod(matrix.shape[1:]))))
+        batch = max(1, min(most, _CELLS // int(np.prod(matrix.shape[1:]))))
         with threadpool_limits(1, user_api="blas"):
             done = complete_rows(learned.method, learned.key, learned.state, matrix[holed], batch)
         report.refuse_divergence(done, f"'{learned.name}'", "Take another method or seed")
@@ -224,9 +225,8 @@ def _fit(
 
 
 def _check_seen(pool: np.ndarray, codec: Codec, columns: Sequence[Column]) -> None:
-    learned = [*codec.numeric, *(block.column for block in codec.levels)]
     seen = ~np.isnan(pool).all(axis=tuple(range(pool.ndim - 1)))
-    names = ", ".join(f"'{columns[i].name}'" for i in learned if not seen[i])
+    names = ", ".join(f"'{columns[i].name}'" for i in codec.columns if not seen[i])
     if names:
         raise DataError(
             f"column {names} is observed so rarely that none of the {len(pool)} rows to learn from "

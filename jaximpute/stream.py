@@ -14,24 +14,22 @@ import shutil
 import time as clock
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
 
-from jaximpute import fingerprint, hooks, poolwise, registry, report, unfinished
+from jaximpute import described, fingerprint, hooks, poolwise, registry, unfinished
 from jaximpute._errors import OptionError, OutputError
 from jaximpute._version import __version__
 from jaximpute.data import codec as coding
 from jaximpute.data import feeds, files, gridfiles, scanning, sinks, sources
+from jaximpute.data.codec import Codec
 from jaximpute.data.scanning import Scan
 from jaximpute.data.sources import Source
+from jaximpute.data.spans import Spans, spans_of
 from jaximpute.poolwise import Learned
 from jaximpute.report import Curve, Report
-
-_BLOCK_BYTES = 2**25  # of a block as float64, unless its length is given
-_SERIES_BLOCK = 4096
-_CONTEXT = {"field": 24, "series": 512}  # steps of time beyond a block, on both sides
 
 
 def impute_file(
@@ -43,7 +41,7 @@ def impute_file(
     preset: str = "balanced",
     block_rows: int | None = None,
     sample_rows: int = 8192,
-    context: int | None = None,
+    margin: int | None = None,
     time: str | None = None,
     dims: Sequence[str] | None = None,
     fill_unseen: bool = False,
@@ -61,8 +59,8 @@ def impute_file(
 
     What is exact: rows (of tables, or series, images or fields that are one row each) are completed
     on their own, so the result is that of one block, bit for bit, for any `block_rows`. Steps of
-    time (Zarr, NetCDF, Parquet with `time`) are completed in windows of `block_rows + 2 * context`
-    steps, of which the block in the middle is kept. A method that looks no further than `context`
+    time (Zarr, NetCDF, Parquet with `time`) are completed in windows of `block_rows + 2 * margin`
+    steps, of which the block in the middle is kept. A method that looks no further than `margin`
     steps gives what it would give for the whole, if it learned the same (`harmonic`,
     `window_average`, `linear` across shorter gaps); others see no more than the window
     (`optimal_interpolation`), and a draw is its own in each window.
@@ -76,7 +74,7 @@ def impute_file(
         block_rows: rows or steps in memory at a time; by default of 32 MB, for series at most
             4096. Rounded up to whole chunks of a Zarr store.
         sample_rows: rows, or steps, that are learned from at a time.
-        context: steps of time beyond a block on both sides; by default 24 for fields and
+        margin: steps of time beyond a block on both sides; by default 24 for fields and
             512 for series, at most a block.
         time: of Parquet: the column of time stamps, which makes it a series.
         dims: of Zarr and NetCDF; see `impute`.
@@ -109,7 +107,7 @@ def impute_file(
     for what, given, least in (
         ("block_rows", block_rows, 1),
         ("sample_rows", sample_rows, 1),
-        ("context", context, 0),
+        ("margin", margin, 0),
     ):
         if given is not None and given < least:
             raise OptionError(f"{what} is {given}; expected at least {least}")
@@ -119,7 +117,7 @@ def impute_file(
     name = poolwise.inductive(method, opened.kind)
     registry.check(name, kind=opened.kind, preset=preset, options=options)
     feeds.grain()
-    spans = _spans(opened, block_rows, context)
+    spans = spans_of(opened, block_rows, margin)
     about = {
         "source": sources.fingerprint_of(source),
         "method": name,
@@ -127,12 +125,12 @@ def impute_file(
         "seed": int(seed),
         "block_rows": spans.block,
         "sample_rows": sample_rows,
-        "context": spans.context,
+        "margin": spans.margin,
         "time": time,
         "dims": None if dims is None else list(dims),
         "fill_unseen": fill_unseen,
         "version": __version__,
-        **{f"option {key}": _plain(value) for key, value in options.items()},
+        **{f"option {key}": described.plain(value) for key, value in options.items()},
     }
     settings: dict[str, Any] = {"preset": preset, "options": options, "seed": int(seed)}
     held = unfinished.find(output, about, force=force)
@@ -176,8 +174,8 @@ def impute_file(
         ) from None
     with unfinished.writing(output):
         unfinished.finish(sink.finish(), output, folder)
-    described = _describe(opened, found, held, settings, name)
-    return described | {
+    told = described.describe(opened, found, held, settings, name)
+    return told | {
         "blocks": len(spans.all),
         "block_rows": spans.block,
         "sample_rows": sample_rows,
@@ -185,44 +183,6 @@ def impute_file(
         "went_on_at": went_on_at,
         "seconds": round(clock.perf_counter() - started, 3),
     }
-
-
-class _Spans(NamedTuple):
-    """The blocks.
-
-    Attributes:
-        all: `(start, stop, first, last)`: a block, and the window it is completed in.
-        block: their length.
-        context: steps beyond.
-        window: length of the windows.
-    """
-
-    all: list[tuple[int, int, int, int]]
-    block: int
-    context: int
-    window: int
-
-
-def _spans(source: Source, block: int | None, context: int | None) -> _Spans:
-    if block is None:
-        block = max(1, _BLOCK_BYTES // (8 * int(np.prod(source.event))))
-        if source.kind == "series" and source.along == "time":
-            block = min(block, _SERIES_BLOCK)  # as long as what is learned from
-    block = min(source.length, -(-block // source.align) * source.align)
-    if source.along == "rows":
-        context = 0
-    elif context is None:
-        context = min(_CONTEXT[source.kind], block)
-    starts = range(0, source.length, block)
-    window = min(source.length, block + 2 * context)
-    every = []
-    for start in starts:
-        stop = min(start + block, source.length)
-        # windows of one length: at the ends of the file they reach further on the other side
-        first = min(max(start - context, 0), source.length - window) if context else start
-        last = first + window if context else stop
-        every.append((start, stop, first, last))
-    return _Spans(every, block, context, window)
 
 
 def _complete(
@@ -235,7 +195,8 @@ def _complete(
 ) -> tuple[np.ndarray, np.ndarray]:
     """A block's completed cells, and which of them are new."""
     if source.along == "time":
-        completed = poolwise.complete(learned, feeds.windows_of(window))
+        windows = feeds.windows_of(window)  # as many in every block
+        completed = poolwise.complete(learned, windows, len(windows))
         completed = feeds.windows_of(completed)[begin : begin + length]
     else:
         completed = poolwise.complete(learned, window)
@@ -250,7 +211,7 @@ def _learn(
     source: Source,
     found: Scan,
     name: str,
-    spans: _Spans,
+    spans: Spans,
     sample_rows: int,
     settings: Mapping[str, Any],
     curve: Curve,
@@ -260,10 +221,16 @@ def _learn(
         bar = [hooks.progress(plan.steps, label=name)] if progress else []
         return [curve.record, *plan.hooks, *bar]
 
-    rows = min(sample_rows, source.length)
+    cells = source.length * int(np.prod(source.event[:-1]))
+    codec = found.codec
+    if (found.cells[codec.columns] == cells).all():  # nothing is missing that could be filled
+        none = np.zeros(0)
+        codec = Codec(
+            none.astype(int), none, none, none.astype(bool), (), codec.constants, codec.unlearned
+        )
     return poolwise.learn(
-        feeds.pools(source, rows, settings["seed"], spans.window),
-        found.codec,
+        feeds.pools(source, min(sample_rows, source.length), settings["seed"], spans.window),
+        codec,
         source.columns,
         name,
         source.kind,
@@ -323,66 +290,6 @@ def _check_room(source: Source, output: str) -> None:
         )
 
 
-def _describe(
-    source: Source,
-    found: Scan,
-    held: Mapping[str, Any],
-    settings: Mapping[str, Any],
-    name: str,
-) -> Report:
-    rows = source.length * int(np.prod(source.event[:-1]))
-    names = [column.name for column in source.columns]
-    missing = {names[i]: int(rows - n) for i, n in enumerate(found.cells) if n < rows}
-    filled = dict(zip(names, held["filled"], strict=True))
-    reasons = {names[i]: reason for i, reason in found.codec.unlearned.items()}
-    unseen = "observed at no time, as land is; fill_unseen=True (--fill-unseen) fills them too"
-    about: Report = {
-        "kind": source.kind,
-        "rows": rows,
-        "columns": len(names),
-        "missing": missing,
-        "filled": sum(filled.values()),
-        "left_empty": {
-            column: {"cells": n - filled[column], "reason": reasons.get(column, unseen)}
-            for column, n in missing.items()
-            if n > filled[column]
-        },
-        "not_learned": reasons,
-        "time": None,
-    }
-    notes = list(source.native.uneven.values() if gridfiles.is_grid_file(source.path) else ())
-    size = 8 * source.align * int(np.prod(source.event))
-    if size > 4 * _BLOCK_BYTES:
-        notes.append(
-            f"the chunks of {source.path} hold {source.align} steps, and so do blocks, of "
-            f"{size / 1e6:.0f} MB; shorter chunks take less memory"
-        )
-    return {
-        "method": name,
-        "options": {key: _plain(value) for key, value in settings["options"].items()},
-        "preset": settings["preset"],
-        "seed": settings["seed"],
-        "tag": registry.entry(name, source.kind).tag,
-        **about,
-        "losses": held["losses"],
-        "metrics": held["metrics"],
-        "warnings": [
-            *notes,
-            *report.empty_warnings(about),
-            *report.worse_warning(name, held["metrics"]),
-        ],
-        "hashes": {
-            "data": held["data"],
-            "result": held["result"],
-        },
-        "versions": fingerprint.versions(),
-    }
-
-
 def _chained(before: str, values: np.ndarray) -> str:
     """The hash of all blocks up to this one."""
     return hashlib.sha256(f"{before}{fingerprint.digest([values])}".encode()).hexdigest()
-
-
-def _plain(value: Any) -> Any:
-    return value if isinstance(value, bool | int | float | str | None) else str(value)

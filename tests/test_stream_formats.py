@@ -8,6 +8,7 @@ import pytest
 import jaximpute as ji
 from jaximpute import poolwise, stream
 from jaximpute.data import feeds, sources
+from jaximpute.data.spans import spans_of
 
 arrow = pytest.importorskip("pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")
@@ -127,7 +128,7 @@ def read(path: Path, **keywords) -> "xarray.Dataset":
 def test_fields_are_filled_region_by_region(tmp_path, suffix):
     path, out, again = (tmp_path / f"{name}{suffix}" for name in ("x", "out", "again"))
     write(film(), path)
-    about = stream.impute_file(str(path), str(out), "window_average", block_rows=6, context=1)
+    about = stream.impute_file(str(path), str(out), "window_average", block_rows=6, margin=1)
     assert (about["blocks"], about["kind"]) == (4, "field")
     given, found = read(path), read(out)
     with pytest.warns(ji.ImputationWarning, match="as land is"):
@@ -155,9 +156,9 @@ def test_fields_are_filled_region_by_region(tmp_path, suffix):
 
     with pytest.raises(Stop):
         stream.impute_file(
-            str(path), str(again), "window_average", block_rows=6, context=1, watch=watch
+            str(path), str(again), "window_average", block_rows=6, margin=1, watch=watch
         )
-    rest = stream.impute_file(str(path), str(again), "window_average", block_rows=6, context=1)
+    rest = stream.impute_file(str(path), str(again), "window_average", block_rows=6, margin=1)
     assert rest["went_on_at"] == 2
     assert rest["hashes"] == about["hashes"]
     assert read(again).identical(found)
@@ -167,7 +168,7 @@ def test_a_window_gives_what_the_whole_gives_where_the_method_sees_no_further(tm
     write(film(), tmp_path / "x.zarr")
     source = sources.open_source(str(tmp_path / "x.zarr"))
     assert (source.along, source.length, source.align) == ("time", 24, 6)
-    spans = stream._spans(source, 1, 2)
+    spans = spans_of(source, 1, 2)
     assert (spans.block, spans.window) == (6, 10)  # whole chunks of both variables
     assert [(first, last) for *_, first, last in spans.all] == [
         (0, 10),
@@ -184,6 +185,23 @@ def test_a_window_gives_what_the_whole_gives_where_the_method_sees_no_further(tm
     assert pool.shape == (2, 10, 4, 5, 2)
 
 
+@pytest.mark.parametrize("dims", [("n", "y", "x"), ("member", "time", "y", "x")])
+def test_images_and_ensembles_are_filled_in_place(tmp_path, dims):
+    shape = {"n": 7, "member": 3, "time": 8, "y": 2, "x": 3}
+    random, path = np.random.default_rng(0), tmp_path / "x.zarr"
+    x = random.normal(size=[shape[dim] for dim in dims])
+    x[random.random(x.shape) < 0.3] = np.nan
+    xarray.Dataset({"v": (dims, x)}).to_zarr(path, consolidated=False)
+    with pytest.raises(ji.OutputError, match="exists"):
+        stream.impute_file(str(path), str(path), "mean")
+    about = stream.impute_file(str(path), str(path), "mean", block_rows=2, force=True)
+    assert about["kind"] == ("image" if "n" in dims else "field")
+    found = read(path)["v"].to_numpy()
+    assert np.isfinite(found).all()
+    np.testing.assert_array_equal(found[~np.isnan(x)], x[~np.isnan(x)])
+    assert [one.name for one in tmp_path.iterdir()] == ["x.zarr"]
+
+
 def test_a_series_is_filled_across_the_borders_of_blocks(tmp_path):
     steps, path = 40, tmp_path / "x.parquet"
     random = np.random.default_rng(0)
@@ -193,7 +211,7 @@ def test_a_series_is_filled_across_the_borders_of_blocks(tmp_path):
     stamps = np.datetime64("2020-01-01", "s") + 3600 * np.arange(steps)
     parquet.write_table(arrow.table({"day": stamps, "level": level, "other": level[::-1]}), path)
     out = tmp_path / "out.parquet"
-    about = stream.impute_file(str(path), str(out), "linear", time="day", block_rows=8, context=5)
+    about = stream.impute_file(str(path), str(out), "linear", time="day", block_rows=8, margin=5)
     assert (about["kind"], about["blocks"], about["not_learned"]) == ("series", 5, {})
     inside = ji.impute(parquet.read_table(path), "linear", time="day")
     found = parquet.read_table(out)

@@ -53,6 +53,11 @@ class Codec(NamedTuple):
         """Columns of the matrix."""
         return len(self.numeric) + sum(len(block.codes) for block in self.levels)
 
+    @property
+    def columns(self) -> list[int]:
+        """The numbers of the columns that are learned."""
+        return [*map(int, self.numeric), *(block.column for block in self.levels)]
+
 
 def learn(frame: Frame) -> Codec:
     r"""Learn the coding of a frame's columns from their observed cells.

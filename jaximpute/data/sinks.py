@@ -74,11 +74,11 @@ def _npy(source: Source, whole: Path, fresh: bool) -> Sink:
     if fresh:
         about = {"descr": np.lib.format.dtype_to_descr(array.dtype), "shape": array.shape}
         with whole.open("wb") as out:
-            np.lib.format.write_array_header_2_0(out, {**about, "fortran_order": False})
+            np.lib.format.write_array_header_1_0(out, {**about, "fortran_order": False})
     # by writes and not through a memory map, in which a full disk would kill the process
     with whole.open("rb") as file:
         np.lib.format.read_magic(file)
-        np.lib.format.read_array_header_2_0(file)
+        np.lib.format.read_array_header_1_0(file)
         begin = file.tell()
     row = array.dtype.itemsize * int(np.prod(array.shape[1:]))
 

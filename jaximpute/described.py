@@ -1,0 +1,86 @@
+"""The report of a file that was completed block by block."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from jaximpute import fingerprint, registry, report
+from jaximpute.data import gridfiles
+from jaximpute.data.scanning import Scan
+from jaximpute.data.sources import Source
+from jaximpute.data.spans import BLOCK_BYTES
+from jaximpute.report import Report
+
+
+def describe(
+    source: Source,
+    found: Scan,
+    held: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    name: str,
+) -> Report:
+    """What a run has to say.
+
+    Args:
+        source: what was completed.
+        found: in it.
+        held: what the run kept of itself.
+        settings: `preset`, `options` and `seed`.
+        name: of the method.
+
+    Returns:
+        Plain values for JSON.
+    """
+    rows = source.length * int(np.prod(source.event[:-1]))
+    names = [column.name for column in source.columns]
+    missing = {names[i]: int(rows - n) for i, n in enumerate(found.cells) if n < rows}
+    filled = dict(zip(names, held["filled"], strict=True))
+    reasons = {names[i]: reason for i, reason in found.codec.unlearned.items()}
+    unseen = "observed at no time, as land is; fill_unseen=True (--fill-unseen) fills them too"
+    about: Report = {
+        "kind": source.kind,
+        "rows": rows,
+        "columns": len(names),
+        "missing": missing,
+        "filled": sum(filled.values()),
+        "left_empty": {
+            column: {"cells": n - filled[column], "reason": reasons.get(column, unseen)}
+            for column, n in missing.items()
+            if n > filled[column]
+        },
+        "not_learned": reasons,
+        "time": None,
+    }
+    notes = list(source.native.uneven.values() if gridfiles.is_grid_file(source.path) else ())
+    size = 8 * source.align * int(np.prod(source.event))
+    if size > 4 * BLOCK_BYTES:
+        notes.append(
+            f"the chunks of {source.path} hold {source.align} steps, and so do blocks, of "
+            f"{size / 1e6:.0f} MB; shorter chunks take less memory"
+        )
+    return {
+        "method": name,
+        "options": {key: plain(value) for key, value in settings["options"].items()},
+        "preset": settings["preset"],
+        "seed": settings["seed"],
+        "tag": registry.entry(name, source.kind).tag,
+        **about,
+        "losses": held["losses"],
+        "metrics": held["metrics"],
+        "warnings": [
+            *notes,
+            *report.empty_warnings(about),
+            *report.worse_warning(name, held["metrics"]),
+        ],
+        "hashes": {
+            "data": held["data"],
+            "result": held["result"],
+        },
+        "versions": fingerprint.versions(),
+    }
+
+
+def plain(value: Any) -> Any:
+    """A value of an option for JSON."""
+    return value if isinstance(value, bool | int | float | str | None) else str(value)
