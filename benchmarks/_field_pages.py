@@ -20,7 +20,7 @@ least possible error that is, which is known exactly here. *K10* is the mean ove
 standard deviation over seeds; without it there was one. CPU-seconds are of training (of everything,
 for classical methods), on a machine that others use: upper bounds.
 """
-SETTINGS = ["partition", "net", "steps", "at_delta"]
+SETTINGS = ["partition", "net", "shifts", "steps", "at_delta"]
 FEEDS = {"K10": "K10", "every": "every", "M": "all"}
 KINDS = {"blocks": "of 9 blocks observed", "pixels": "of the places observed"}
 
@@ -29,7 +29,7 @@ def read(path: Path) -> list[dict]:
     """The rows of a file; of two measurements of the same thing, the later one."""
     if not path.exists():
         return []
-    rows = [json.loads(line) for line in path.read_text().splitlines() if line.strip()]
+    rows = [{"shifts": 0} | json.loads(one) for one in path.read_text().splitlines() if one.strip()]
     return list(
         {tuple(row[key] for key in (*SETTINGS, "masks", "seed")): row for row in rows}.values()
     )
@@ -46,15 +46,23 @@ def page(rows: Sequence[dict]) -> str:
             f"field makes {own['field_mean'].mean():.3f}.\n"
         )
         lines = []
-        for (name, net, steps, at_delta), same in own.groupby(SETTINGS, sort=False):
+        for (name, net, shifts, steps, at_delta), same in own.groupby(SETTINGS, sort=False):
             errors = pd.DataFrame(list(same["mse"])).rename(columns={"-": "M"})
-            trained = ["", "", ""] if net == "none" else [net, str(steps), f"{at_delta:g}"]
+            trained = (
+                ["", "", "", ""]
+                if net == "none"
+                else [net, _shifts(shifts), str(steps), f"{at_delta:g}"]
+            )
             cells = [_cell(errors[feed], best) if feed in errors else "" for feed in FEEDS]
             line = [f"`{name}`", *trained, *cells, f"{same['cpu_seconds'].mean():.0f}"]
             lines.append((errors.mean().min(), line))
-        heads = ["method", "network", "steps", "at delta", *FEEDS.values(), "CPU-s"]
+        heads = ["method", "network", "shifts", "steps", "at delta", *FEEDS.values(), "CPU-s"]
         parts.append(_pages.table(heads, [line for _, line in sorted(lines, key=lambda a: a[0])]))
     return "\n".join(parts)
+
+
+def _shifts(stride: int) -> str:
+    return f"by {stride}" if stride else ""
 
 
 def _cell(errors: pd.Series, best: float) -> str:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from benchmarks import _problems
 from jaximpute import __version__, registry
 
@@ -56,23 +58,33 @@ def settings(job: Job) -> dict[str, Any]:
     return values
 
 
-def about_data(job: Job) -> Row:
-    """What a job works on, and what it calls."""
+def about_series(job: Job) -> Row:
+    """The part of a row that is known before the measurement, of a series."""
+    return about(job, _problems.label(job.data), _problems.series(job.data), settings(job))
+
+
+def about(job: Job, label: str, values: np.ndarray, options: dict[str, Any]) -> Row:
+    """The part of a row that is known before the measurement.
+
+    Args:
+        job: the job.
+        label: what the rows call its data.
+        values: its data.
+        options: every option with its value; see `settings`.
+    """
     return {
-        "data": _problems.label(job.data),
-        "data_sha": _problems.fingerprint(_problems.series(job.data)),
+        "data": label,
+        "data_sha": _problems.fingerprint(values),
         "ratio": job.ratio,
         "seed": job.seed,
+        "pattern": job.pattern,
         "method": job.method,
         "preset": job.preset,
         "options": job.options,
         "split": job.split,
+        "settings": options,
+        "version": __version__,
     }
-
-
-def describe(job: Job) -> Row:
-    """The part of a row that is known before the measurement."""
-    return {**about_data(job), "settings": settings(job), "version": __version__}
 
 
 def name(method: str, preset: str = "balanced") -> str:
@@ -107,9 +119,13 @@ def append(path: Path, row: Row) -> None:
         file.write(json.dumps(row, default=str) + "\n")
 
 
-def measure(job: Job) -> Row:
-    """The job's measurements, from a fresh process."""
-    return call([sys.executable, "-m", "benchmarks._worker"], json.dumps(job._asdict()))
+def worker(module: str) -> Callable[[Job], Row]:
+    """A job's measurements by a module of this folder, in a fresh process."""
+
+    def measure(job: Job) -> Row:
+        return call([sys.executable, "-m", f"benchmarks.{module}"], json.dumps(job._asdict()))
+
+    return measure
 
 
 def call(command: Sequence[str], given: str = "") -> Row:
@@ -137,8 +153,8 @@ def run(
     out: Path,
     *,
     again: bool = False,
-    how: Callable[[Job], Row] = measure,
-    about: Callable[[Job], Row] = describe,
+    how: Callable[[Job], Row] | None = None,
+    known: Callable[[Job], Row] = about_series,
 ) -> int:
     """Measure the jobs that have no row yet, one at a time, and write each as it is done.
 
@@ -146,14 +162,15 @@ def run(
         jobs: what to measure.
         out: the file of rows.
         again: measure also what has a row.
-        how: the measurement.
-        about: the part of a row that is known beforehand.
+        how: the measurement; by default of a series.
+        known: the part of a row that is known beforehand.
 
     Returns:
         The number of jobs that failed.
     """
     done = {identity(row) for row in read(out)} if not again else set()
-    rows = [(job, about(job)) for job in jobs]
+    how = how or worker("_worker")
+    rows = [(job, known(job)) for job in jobs]
     todo = [(job, row) for job, row in rows if identity(row) not in done]
     print(f"{len(rows) - len(todo)} rows present, {len(todo)} to measure, into {out}", flush=True)
     failed = 0

@@ -66,7 +66,7 @@ def sensitivity(rows: pd.DataFrame) -> str:
     parts = [
         "## How sensitive SPIRIT is\n\nThe paper's Figure 3: one setting is changed, the others "
         "stay at their defaults. MAE / MSE on hidden entries, and CPU-seconds. The default is "
-        "marked with a star.\n"
+        "marked with a star. Scored by the last iterate, with nothing held out.\n"
     ]
     for (data, preset, ratio), own in rows.groupby(["data", "preset", "ratio"]):
         parts.append(f"### {data}, p = {ratio:g}, preset {preset}\n")

@@ -5,42 +5,28 @@ python -m benchmarks.document
 
 import argparse
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-
-import pandas as pd
 
 from benchmarks import (
     _bridge_pages,
     _field_pages,
     _image_pages,
     _jobs,
-    _pages,
+    _series_pages,
     _summary,
     _table_pages,
-    quoted,
 )
 
 PAGES = _jobs.ROOT / "docs" / "results"
 README = _jobs.ROOT / "README.md"
 MARKS = ("<!-- results -->", "<!-- /results -->")
-SHORT = ("linear", "moving_average", "soft_impute", "gaussian", "saits", "spirit:paper", "spirit")
-TITLES = {"etth1": "ETTh1", "ettm1": "ETTm1", "exchange": "Exchange rate"}
-
-INTRODUCTION = """# Results on series
-
-Generated from the rows in `benchmarks/results/` by `python -m benchmarks.document`; do not edit.
-
-Each series is taken whole. Every entry is hidden with the stated probability, independently, by a
-fixed seed for each series, ratio and repeat, so that all methods fill the same holes. Columns are
-standardised by their observed entries, and errors are over hidden entries in these units. *W1* is
-the Wasserstein distance of order 1 between hidden values and their completions, averaged over
-columns: a method that smooths too much can have a small MAE and a large W1. CPU-seconds are of one
-imputation, compilation included, in a process of its own; MB is that process's peak, libraries
-included. ± is the standard deviation over masks; without it there was one mask. **Bold** is the
-best of a column. A name without a preset (`spirit`) means the default settings, the same on every
-series. `diffusion` is scored by the median of 20 draws.
-"""
+# how the rows of a file are read, and written as a page of the same name
+WRITERS: dict[str, tuple[Callable, Callable]] = {
+    "tables": (_jobs.read, _table_pages.page),
+    "bridge": (_jobs.lines, _bridge_pages.page),
+    "fields": (_field_pages.read, _field_pages.page),
+}
 
 
 def main(given: Sequence[str] | None = None) -> int:
@@ -52,197 +38,27 @@ def main(given: Sequence[str] | None = None) -> int:
     parser.add_argument("--readme", type=Path, default=README)
     options = parser.parse_args(given)
     options.pages.mkdir(parents=True, exist_ok=True)
-    tables = _jobs.read(options.results / "tables.jsonl")
-    if tables:
-        (options.pages / "tables.md").write_text(_table_pages.page(tables))
-        print("wrote tables.md")
-    bridges = _jobs.lines(options.results / "bridge.jsonl")
-    if bridges:
-        (options.pages / "bridge.md").write_text(_bridge_pages.page(bridges))
-        print("wrote bridge.md")
-    films = _field_pages.read(options.results / "fields.jsonl")
-    if films:
-        (options.pages / "fields.md").write_text(_field_pages.page(films))
-        print("wrote fields.md")
-    images = _jobs.read(options.results / "images.jsonl")
-    if images:
+
+    def write(name: str, text: str) -> None:
+        (options.pages / f"{name}.md").write_text(text)
+        print(f"wrote {name}.md")
+
+    for name, (read, page) in WRITERS.items():
+        if found := read(options.results / f"{name}.jsonl"):
+            write(name, page(found))
+    if images := _jobs.read(options.results / "images.jsonl"):
         picture = options.pages.parent / "img" / "images.png"
         # without the images the picture that is there stays
         shown = _image_pages.draw(images, picture) or picture.exists()
-        text = _image_pages.page(images, "../img/images.png" if shown else None)
-        (options.pages / "images.md").write_text(text)
-        print("wrote images.md")
+        write("images", _image_pages.page(images, "../img/images.png" if shown else None))
     rows = _summary.frame(_jobs.read(options.results / "series.jsonl"))
     if rows.empty:
         print(f"no rows in {options.results / 'series.jsonl'}; run benchmarks.series first")
         return 1
-    (options.pages / "series.md").write_text(series_page(rows, options.results))
-    options.readme.write_text(between(options.readme.read_text(), short(rows)))
-    print(f"wrote series.md and the table in {options.readme.name}")
+    write("series", _series_pages.page(rows, options.results))
+    options.readme.write_text(between(options.readme.read_text(), _series_pages.short(rows)))
+    print(f"wrote the table in {options.readme.name}")
     return 0
-
-
-def series_page(rows: pd.DataFrame, results: Path) -> str:
-    """The page on series: each of them, then what was measured of SPIRIT itself."""
-    parts = [INTRODUCTION, *(one_series(rows, data) for data in order(rows["data"]))]
-    for write, file in (
-        (_pages.ablation, "ablation.jsonl"),
-        (_pages.sensitivity, "sensitivity.jsonl"),
-        (_pages.scaling, "scaling.jsonl"),
-    ):
-        found = _summary.frame(_jobs.read(results / file))
-        if not found.empty:
-            parts.append(write(found))
-    return "\n".join(parts)
-
-
-def one_series(rows: pd.DataFrame, data: str) -> str:
-    """The section of one series: what wins, the means, each ratio, and the published numbers."""
-    own = rows[rows["data"] == data]
-    means, ratios = _summary.overall(own), sorted(own["ratio"].unique())
-    span = f"{ratios[0]:g}" if len(ratios) == 1 else f"{ratios[0]:g} to {ratios[-1]:g}"
-    parts = [
-        f"## {title(data)}\n",
-        "\n\n".join(verdict(own, means)) + "\n",
-        f"Means over {len(ratios)} missing ratios ({span}).\n"
-        if len(ratios) > 1
-        else f"Missing ratio {span}.\n",
-        means_table(means),
-    ]
-    if len(ratios) > 1:
-        parts += ["### Each ratio\n\nMAE / MSE.\n", ratio_table(own, list(means.index))]
-    curve = _summary.progress(own, "spirit")
-    if len(curve):
-        parts += [
-            "### SPIRIT, pass by pass\n\nMeans over the runs above: score-matching loss, error on "
-            "the entries it holds out (the best so far is kept), and the change of the energy.\n",
-            _pages.table(
-                ["pass", "loss", "error", "best error", "energy change"],
-                [
-                    [str(step), *(f"{value:.4f}" for value in line)]
-                    for step, line in curve.T.items()
-                ],
-            ),
-        ]
-    if data in quoted.TABLE_1:
-        parts += [
-            "### As published\n\nQuoted from Table 1 of Chen et al. (2026), not run here: means "
-            "over the ratios 0.1 to 0.6, on other holes of the same kind.\n",
-            _pages.table(
-                ["method (quoted)", "MAE", "MSE"],
-                [
-                    [name, f"{mae:.3f}", f"{mse:.3f}"]
-                    for name, (mae, mse) in sorted(
-                        quoted.TABLE_1[data].items(), key=lambda item: item[1]
-                    )
-                ],
-            ),
-        ]
-    return "\n".join(parts)
-
-
-def verdict(rows: pd.DataFrame, means: pd.DataFrame) -> list[str]:
-    """Which method wins, and where SPIRIT stands beside its start and the others."""
-    complete = means[means["complete"]]
-    best, best_mse = complete.index[0], complete["mse"].idxmin()
-    second = [f"{name} ({mae:.4f})" for name, mae in complete["mae"].iloc[1:2].items()]
-    texts = [
-        f"The lowest MAE is that of **{best}** ({complete.loc[best, 'mae']:.4f})"
-        f"{', ahead of ' if second else ''}{''.join(second)}; "
-        f"the lowest MSE is that of **{best_mse}** ({complete.loc[best_mse, 'mse']:.4f})."
-    ]
-    if "spirit" not in means.index:
-        return texts
-    start = rows.loc[rows["label"] == "spirit", "settings"].iloc[0]["start"]
-    beside = _summary.compare(rows, "spirit", start)
-    held = _summary.starts(rows, "spirit")
-    if beside is not None:
-        better = "beats" if beside.change < 0 else "does not beat"
-        texts.append(
-            f"SPIRIT {better} its own start ({start}): its MAE is {percent(beside.change)} on the "
-            f"hidden entries, and lower in {beside.wins} of {beside.runs} runs."
-        )
-    if held is not None:
-        texts.append(
-            f"On the observed entries it holds out, its error ended {percent(held.change)} than "
-            f"its start's, and below it in {held.wins} of {held.runs} runs."
-        )
-    others = [name for name in ("gaussian", "linear", "saits") if name != start]
-    compared = [(name, _summary.compare(rows, "spirit", name)) for name in others]
-    listed = [f"{percent(pair.change)} than {name}'s" for name, pair in compared if pair]
-    if listed:
-        texts.append(f"Its MAE is {', '.join(listed)}, on the same holes.")
-    return texts
-
-
-def means_table(means: pd.DataFrame) -> str:
-    best = means[means["complete"]]
-    lines = []
-    for label, line in means.iterrows():
-        cells = [
-            mark(
-                spread(line[error], line[f"{error}_std"]),
-                line["complete"] and line[error] <= best[error].min(),
-            )
-            for error in _summary.ERRORS
-        ]
-        partly = "" if line["complete"] else f" ({line['ratios']} of the ratios)"
-        lines.append(
-            [f"{label}{partly}", *cells, f"{line['cpu_seconds']:.1f}", f"{line['peak_mb']:.0f}"]
-        )
-    return _pages.table(["method", "MAE", "MSE", "W1", "CPU-s", "MB"], lines)
-
-
-def ratio_table(rows: pd.DataFrame, labels: Iterable[str]) -> str:
-    errors = _summary.by_ratio(rows)
-    ratios = sorted(rows["ratio"].unique())
-    least = errors.groupby("ratio").min()
-    lines = []
-    for label in labels:
-        line = [label]
-        for ratio in ratios:
-            if (label, ratio) not in errors.index:
-                line.append("")
-                continue
-            found = errors.loc[(label, ratio)]
-            line.append(
-                " / ".join(
-                    mark(f"{found[e]:.4f}", found[e] <= least.loc[ratio, e]) for e in ("mae", "mse")
-                )
-            )
-        lines.append(line)
-    return _pages.table(["method", *(f"p = {ratio:g}" for ratio in ratios)], lines)
-
-
-def short(rows: pd.DataFrame) -> str:
-    """The README's table: a few methods, every series, and what SPIRIT's authors print."""
-    names = order(rows["data"])
-    means = {data: _summary.overall(rows[rows["data"] == data]) for data in names}
-    whole = {data: found[found["complete"]] for data, found in means.items()}
-    picked = [label for label in SHORT if any(label in found.index for found in whole.values())]
-    picked = picked or list(whole[names[0]].index)
-    lines = []
-    for label in picked:
-        line = [label]
-        for found in whole.values():
-            if label not in found.index:
-                line += ["", ""]
-                continue
-            shown = found.loc[[name for name in picked if name in found.index]]
-            errors = (
-                mark(f"{found.loc[label, e]:.4f}", found.loc[label, e] <= shown[e].min())
-                for e in ("mae", "mse")
-            )
-            line += [" / ".join(errors), f"{found.loc[label, 'cpu_seconds']:.0f}"]
-        lines.append(line)
-    published = [quoted.TABLE_1.get(data, {}).get("SPIRIT") for data in names]
-    if any(published):
-        line = ["SPIRIT as published (quoted)"]
-        for pair in published:
-            line += [f"{pair[0]:.3f} / {pair[1]:.3f}" if pair else "", ""]
-        lines.append(line)
-    heads = [head for data in names for head in (f"{title(data)} MAE / MSE", "CPU-s")]
-    return _pages.table(["method", *heads], lines)
 
 
 def between(text: str, inside: str) -> str:
@@ -256,28 +72,6 @@ def between(text: str, inside: str) -> str:
     if not opening or not closing:
         raise ValueError(f"the text has no {MARKS[0]} ... {MARKS[1]} to write between")
     return f"{before}{opening}\n{inside}{closing}{after}"
-
-
-def order(data: Iterable[str]) -> list[str]:
-    """Names of series: those of the paper first."""
-    present = set(data)
-    return [name for name in TITLES if name in present] + sorted(present - set(TITLES))
-
-
-def title(data: str) -> str:
-    return TITLES.get(data, data)
-
-
-def percent(change: float) -> str:
-    return f"{abs(change):.1%} {'lower' if change < 0 else 'higher'}"
-
-
-def spread(mean: float, deviation: float) -> str:
-    return f"{mean:.4f}" if pd.isna(deviation) else f"{mean:.4f} ± {deviation:.4f}"
-
-
-def mark(cell: str, best: bool) -> str:
-    return f"**{cell}**" if best else cell
 
 
 if __name__ == "__main__":

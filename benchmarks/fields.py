@@ -79,19 +79,39 @@ def problem(masks: str, seed: int) -> tuple[Observed, np.ndarray, Observed, floa
     return holed(train), x[test], holed(test), _fields.best_error(basis, mask[test])
 
 
-def measure(name: str, masks: str, net: str, steps: int, at_delta: float, seed: int) -> dict:
+class Learned(NamedTuple):
+    """A network, and how it is trained."""
+
+    net: Any
+    batch: int
+    lr: float
+    together: int = 50  # optimiser steps in one compiled loop
+
+
+def networks() -> dict[str, Learned]:
+    """The networks that are compared."""
+    return {
+        "mlp": Learned(ji.nets.field_mlp(SHAPE), 64, 2e-3),
+        "unet": Learned(ji.nets.field_unet(SHAPE), 32, 3e-3, 1),
+        "eof": Learned(ji.nets.field_eof(SHAPE), 16, 1e-2),
+    }
+
+
+def measure(
+    name: str, masks: str, net: str, steps: int, at_delta: float, shifts: int, seed: int
+) -> dict:
     """One row: a network trained under a partition, and its errors."""
     train, truth, test, best = problem(masks, seed)
-    arm, mlp = arms()[name], net == "mlp"
+    arm, learned = arms()[name], networks()[net]
     options = {
-        "batch": 64 if mlp else 32,
-        "lr": 2e-3 if mlp else 3e-3,
-        "sgd_steps": 50 if mlp else 1,
+        "batch": learned.batch,
+        "lr": learned.lr,
+        "sgd_steps": learned.together,
         "total": steps,
         "decay": 0.995,
         "at_delta": at_delta,
     }
-    built = ji.nets.field_mlp(SHAPE) if mlp else ji.nets.field_unet(SHAPE)
+    built = ji.nets.shifted(learned.net, shifts, averaged=3) if shifts else learned.net
     make = lambda feed: ji.methods.context_query(built, arm.split, feeds=(feed,), **options)  # noqa: E731
     started = time.process_time()
     trainer = make(contexts.observed)
@@ -102,6 +122,7 @@ def measure(name: str, masks: str, net: str, steps: int, at_delta: float, seed: 
         out = np.asarray(ji.complete(make(how), jax.random.key(seed + 1), state, test))
         errors[feed] = float(((out - truth)[missing] ** 2).mean())
     row = {"masks": masks, "partition": name, "net": net, "steps": steps, "at_delta": at_delta}
+    row |= {"shifts": shifts} if shifts else {}
     row |= {"seed": seed, "mse": errors, "best": best, "cpu_seconds": round(cpu, 1)}
     return row | {"field_mean": float((truth[missing] ** 2).mean()), "version": ji.__version__}
 
@@ -129,7 +150,13 @@ def main(given: Sequence[str] | None = None) -> int:
     parser.add_argument("--masks", nargs="+", default=["blocks:5"], help="blocks:5, pixels:0.3 ...")
     parser.add_argument("--partitions", nargs="+", choices=list(arms()), default=list(arms()))
     parser.add_argument("--classical", nargs="*", choices=CLASSICAL, default=CLASSICAL)
-    parser.add_argument("--net", choices=["mlp", "unet"], default="mlp")
+    parser.add_argument("--net", choices=["mlp", "unet", "eof"], default="mlp")
+    parser.add_argument(
+        "--shifts",
+        type=int,
+        default=0,
+        help="stride of random shifts in training, for these fields are periodic; 0 = none",
+    )
     parser.add_argument("--steps", type=int, default=1500, help="optimiser steps")
     parser.add_argument("--at-delta", type=float, default=0.9, help="share of t at delta")
     parser.add_argument("--seeds", type=int, default=1)
@@ -145,7 +172,8 @@ def main(given: Sequence[str] | None = None) -> int:
                 if name in options.classical:
                     row = measure_classical(name, masks, seed)
                 else:
-                    row = measure(name, masks, options.net, options.steps, options.at_delta, seed)
+                    how = (options.net, options.steps, options.at_delta, options.shifts)
+                    row = measure(name, masks, *how, seed)
                 with options.out.open("a") as file:
                     file.write(json.dumps(row) + "\n")
                 errors = ", ".join(f"{feed} {error:.3f}" for feed, error in row["mse"].items())

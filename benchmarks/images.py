@@ -10,13 +10,12 @@ are found in the folder that `JAXIMPUTE_DATA` names; `waves` need none. Rows tha
 already are skipped, so a run can be stopped and started again.
 """
 
-import json
 import sys
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks import _image_worker, _images, _jobs, _problems
-from jaximpute import __version__, registry
+from benchmarks import _image_worker, _images, _jobs
+from jaximpute import registry
 
 QUICK_DATA = "cifar10:200x16"
 QUICK = ("mean", "harmonic", "biharmonic", "neighbour_ridge", "miri:fast", "missdiff:fast")
@@ -55,31 +54,13 @@ def main(given: Sequence[str] | None = None) -> int:
         for seed in range(options.seeds)
         for method, _, preset in named
     ]
-    how = _image_worker.measure if options.quick else measure
-    return _jobs.run(jobs, out, again=options.again, how=how, about=describe)
+    how = _image_worker.measure if options.quick else _jobs.worker("_image_worker")
+    return _jobs.run(jobs, out, again=options.again, how=how, known=about)
 
 
-def describe(job: _jobs.Job) -> _jobs.Row:
+def about(job: _jobs.Job) -> _jobs.Row:
     """The part of a row that is known before the measurement."""
-    return {
-        "data": job.data,
-        "data_sha": _problems.fingerprint(_images.images(job.data)),
-        "ratio": job.ratio,
-        "seed": job.seed,
-        "pattern": job.pattern,
-        "method": job.method,
-        "preset": job.preset,
-        "options": job.options,
-        "split": False,
-        "settings": _jobs.settings(job),
-        "version": __version__,
-    }
-
-
-def measure(job: _jobs.Job) -> _jobs.Row:
-    """The job's measurements, from a fresh process."""
-    given = json.dumps(job._asdict())
-    return _jobs.call([sys.executable, "-m", "benchmarks._image_worker"], given)
+    return _jobs.about(job, job.data, _images.images(job.data), _jobs.settings(job))
 
 
 if __name__ == "__main__":

@@ -54,16 +54,15 @@ def main(given: Sequence[str] | None = None) -> int:
         for ratio in options.ratios
     ]
     how = partial(measure, python=options.python)
-    return _jobs.run(jobs, options.out, again=options.again, how=how, about=describe)
+    return _jobs.run(jobs, options.out, again=options.again, how=how, known=about)
 
 
-def describe(job: _jobs.Job) -> _jobs.Row:
+def about(job: _jobs.Job) -> _jobs.Row:
     """The part of a row that is known before the measurement; the version is the script's own."""
-    return {
-        **_jobs.about_data(job),
-        "settings": SETTINGS | job.options,
-        "version": hashlib.sha256(SCRIPT.read_bytes()).hexdigest()[:12],
-    }
+    version = hashlib.sha256(SCRIPT.read_bytes()).hexdigest()[:12]
+    series = _problems.series(job.data)
+    row = _jobs.about(job, _problems.label(job.data), series, SETTINGS | job.options)
+    return row | {"version": version}
 
 
 def measure(job: _jobs.Job, python: str) -> _jobs.Row:

@@ -9,13 +9,12 @@ Rows that are present already are skipped, so a run can be stopped and started a
 (`--methods hyperimpute`) needs scikit-learn < 1.6 and pandas < 3.
 """
 
-import json
 import sys
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks import _jobs, _outside, _problems, _tables
-from jaximpute import __version__, registry
+from benchmarks import _jobs, _outside, _tables
+from jaximpute import registry
 
 QUICK = ("mean", "knn", "gaussian", "sklearn_ridge", "miri:fast")
 OUTSIDE = ("sklearn_ridge", "sklearn_ridge_draws", "sklearn_trees")
@@ -45,7 +44,8 @@ def main(given: Sequence[str] | None = None) -> int:
         for method, _, preset in named
         if method != "exact" or data.startswith("toy")
     ]
-    return _jobs.run(jobs, options.out, again=options.again, how=measure, about=describe)
+    how = _jobs.worker("_table_worker")
+    return _jobs.run(jobs, options.out, again=options.again, how=how, known=about)
 
 
 def every_method() -> list[str]:
@@ -53,29 +53,11 @@ def every_method() -> list[str]:
     return [*registry.names("table"), *OUTSIDE, "exact"]
 
 
-def describe(job: _jobs.Job) -> _jobs.Row:
+def about(job: _jobs.Job) -> _jobs.Row:
     """The part of a row that is known before the measurement."""
     outside = job.method == "exact" or job.method in _outside.PEERS
     settings: dict[str, Any] = {} if outside else _jobs.settings(job)
-    return {
-        "data": job.data,
-        "data_sha": _problems.fingerprint(_tables.table(job.data)),
-        "ratio": job.ratio,
-        "seed": job.seed,
-        "pattern": job.pattern,
-        "method": job.method,
-        "preset": job.preset,
-        "options": job.options,
-        "split": False,
-        "settings": settings,
-        "version": __version__,
-    }
-
-
-def measure(job: _jobs.Job) -> _jobs.Row:
-    """The job's measurements, from a fresh process."""
-    given = json.dumps(job._asdict())
-    return _jobs.call([sys.executable, "-m", "benchmarks._table_worker"], given)
+    return _jobs.about(job, job.data, _tables.table(job.data), settings)
 
 
 if __name__ == "__main__":

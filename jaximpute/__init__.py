@@ -60,6 +60,7 @@ _MODULES = (
     "processes",
     "registry",
     "solvers",
+    "stream",
     "transport",
     "views",
 )

@@ -238,7 +238,7 @@ METHODS: dict[str, Entry] = {
     ),
     "context_query": Entry(
         "context-query diffusion (Zhou et al., 2026): fields learned from incomplete samples",
-        ("field",),
+        ("field", "image"),
         "mean",
         True,
         "jaximpute.methods.context_query:context_query",

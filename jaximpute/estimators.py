@@ -1,7 +1,6 @@
 """`Imputer`: methods that complete rows to come, as a scikit-learn transformer."""
 
 import warnings
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, no_type_check
 
@@ -9,7 +8,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
-from jaxtyping import Array, Float, Key
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.impute import MissingIndicator
 from sklearn.utils import check_random_state
@@ -22,13 +20,12 @@ from jaximpute.data import codec as coding
 from jaximpute.data.frames import read
 from jaximpute.draws import no_draws
 from jaximpute.hooks import Keeping
-from jaximpute.masking import from_nan, observe
+from jaximpute.masking import observe
 from jaximpute.parallel import gathered
+from jaximpute.rowwise import complete_rows
 from jaximpute.running import Running, adapt, described, place, wrappers
 from jaximpute.training import train
 from jaximpute.types import Hook, Method, Net, State
-
-_MOST_ROWS = 256  # completed in one compiled call
 
 
 class Imputer(TransformerMixin, BaseEstimator):
@@ -287,7 +284,7 @@ class Imputer(TransformerMixin, BaseEstimator):
         if rows.size and self._method is not None:
             _, key = _keys(self.seed_)
             key = jax.random.fold_in(key, number) if number else key
-            matrix[rows] = _sample(self._method, key, self.state_, matrix[rows])
+            matrix[rows] = complete_rows(self._method, key, self.state_, matrix[rows])
         filled = coding.decode(self.codec_, matrix, values).astype(X.dtype)
         return np.where(np.isnan(X), filled, X)
 
@@ -340,26 +337,3 @@ def _inductive(method: str) -> str:
 def _keys(seed: int) -> tuple[jax.Array, jax.Array]:
     key_fit, key_rows = jax.random.split(jax.random.key(seed))
     return key_fit, key_rows
-
-
-def _sample(method: Method, key: jax.Array, state: State, matrix: np.ndarray) -> np.ndarray:
-    """Complete rows, in batches padded to powers of two so that few shapes are compiled."""
-    done = []
-    for start in range(0, len(matrix), _MOST_ROWS):
-        rows = matrix[start : start + _MOST_ROWS]
-        padding = np.zeros((2 ** int(np.ceil(np.log2(len(rows)))) - len(rows), rows.shape[1]))
-        padded = np.concatenate([rows, padding.astype(rows.dtype)])
-        codes = np.array([zlib.crc32(row.tobytes()) for row in padded], np.uint32)
-        keys = jax.vmap(jax.random.fold_in, (None, 0))(key, codes)
-        done.append(np.asarray(_sample_each(method, keys, state, padded))[: len(rows)])
-    return np.concatenate(done)
-
-
-@jax.jit(static_argnames="method")
-def _sample_each(
-    method: Method, keys: Key[Array, "n"], state: State, rows: Float[Array, "n d"]
-) -> Float[Array, "n d"]:
-    def one(key, row):
-        return method.sample(key, state, from_nan(row[None]))[0]  # type: ignore[misc]
-
-    return jax.vmap(one)(keys, rows)

@@ -1,8 +1,6 @@
 """A fitted `Imputer` on disk: a folder of JSON and NumPy arrays, which needs no pickle to read."""
 
 import json
-import shutil
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +9,7 @@ import numpy as np
 
 from jaximpute._errors import DataError, OptionError, OutputError
 from jaximpute._version import __version__
+from jaximpute.data import folders
 from jaximpute.data.codec import Codec, Levels
 
 if TYPE_CHECKING:
@@ -45,23 +44,13 @@ def save(imputer: "Imputer", path: str | Path, *, force: bool = False) -> None:
         OptionError: a setting that JSON cannot hold, such as a `RandomState`.
         OutputError: the folder exists, or cannot be written.
     """
-    target = Path(path)
-    check(target, force=force)
+    check(Path(path), force=force)
     about, arrays = _describe(imputer)
-    try:
-        beside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-        try:
-            (beside / _ABOUT).write_text(json.dumps(about, indent=2), encoding="utf-8")
-            with (beside / _ARRAYS).open("wb") as file:
-                np.savez(file, allow_pickle=False, **arrays)
-            beside.chmod(0o755)
-            if target.exists():
-                shutil.rmtree(target)
-            beside.rename(target)
-        finally:
-            shutil.rmtree(beside, ignore_errors=True)
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
+    with folders.replacing(path) as folder:
+        folder.mkdir()
+        (folder / _ABOUT).write_text(json.dumps(about, indent=2), encoding="utf-8")
+        with (folder / _ARRAYS).open("wb") as file:
+            np.savez(file, allow_pickle=False, **arrays)
 
 
 def load(path: str | Path) -> "Imputer":

@@ -31,7 +31,7 @@ def main() -> int:
     # with the examples in the docstrings, which carry no mark
     # two at a time; what shares a compiled program stays together
     pytest = ["pytest", "-n", "2", "--dist", "loadgroup"]
-    tests = [*pytest, "--doctest-modules", "jaximpute", "tests"]
+    tests = [*pytest, "--durations=30", "--doctest-modules", "jaximpute", "tests"]
     steps = [*lint, [*pytest, "-m", "fast"]] if options.fast else [*lint, docs, tests]
     return max([run(step) for step in steps])
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks import _jobs, _pages, _problems, _summary, document, series
+from benchmarks import _jobs, _pages, _problems, _series_pages, _summary, document, series
 from jaximpute import DataError, MissingExtraError, OptionError
 from jaximpute.data import datasets
 
@@ -90,7 +90,7 @@ def test_a_method_that_fails_leaves_no_row(tmp_path, capsys):
 
     jobs = [_jobs.Job("waves", 0.1, 0, "mean")]
     out = tmp_path / "rows.jsonl"
-    assert _jobs.run(jobs, out, how=explode, about=lambda job: row("mean", 0)) == 1
+    assert _jobs.run(jobs, out, how=explode, known=lambda job: row("mean", 0)) == 1
     assert "no memory" in capsys.readouterr().err
     assert not out.exists()
 
@@ -145,7 +145,7 @@ def test_the_verdict_is_computed_from_the_rows():
     rows = [row("spirit", seed, p, 0.3 + p, curves=curves) for seed in (0, 1) for p in (0.1, 0.2)]
     rows += [row("gaussian", seed, p, 0.2 + p) for seed in (0, 1) for p in (0.1, 0.2)]
     rows += [row("mean", 0, 0.1, 0.01)]  # one ratio only: may not win
-    text = document.one_series(_summary.frame(rows), "etth1")
+    text = _series_pages.one_series(_summary.frame(rows), "etth1")
     assert "lowest MAE is that of **gaussian** (0.3500), ahead of spirit (0.4500)" in text
     assert "does not beat its own start (gaussian): its MAE is 28.6% higher" in text
     assert "50.0% lower than its start's, and below it in 4 of 4 runs" in text

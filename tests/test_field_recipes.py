@@ -47,9 +47,16 @@ def test_partitions_feeds_and_networks_by_name():
         build("context_query", partition=partition)
     for feed in ("drawn", "every", "observed", "matched", "auto"):
         build("context_query", feed=feed, partition="block")
-    for net in ("mlp", "unet", "fno", "spacetime"):
-        build("context_query_draws", net=net)
-    for wrong in ({"partition": "half"}, {"feed": "none"}, {"net": "gru"}):
+    for net in ("mlp", "unet", "fno", "spacetime", "eof"):
+        build("context_query_draws", net=net, shifts=2)
+    with pytest.raises(OptionError, match="edges do not meet"):
+        build("context_query", LARGE, shifts=1, tile=(8, 16, 16))
+    for wrong in (
+        {"net": "eof", "objective": "noise"},
+        {"partition": "half"},
+        {"feed": "none"},
+        {"net": "gru"},
+    ):
         with pytest.raises(OptionError, match="expected"):
             build("context_query", **wrong)
     with pytest.raises(OptionError, match="expected at least 1"):

@@ -76,7 +76,7 @@ def test_rows_become_a_page_and_a_picture(tmp_path):
     rows = []
     for method in ("mean", "neighbour_ridge"):
         job = _jobs.Job(WAVES, 0.4, 0, method, pattern="pixel")
-        rows.append({**images.describe(job), **_image_worker.measure(job)})
+        rows.append({**images.about(job), **_image_worker.measure(job)})
     mean, ridge = rows
     assert ridge["psnr_missing"] > mean["psnr_missing"] + 5
     assert ridge["ssim"] > mean["ssim"]

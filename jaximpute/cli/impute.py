@@ -6,7 +6,7 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from jaximpute._errors import OptionError
-from jaximpute.cli import manifest, settings
+from jaximpute.cli import manifest, settings, streaming
 from jaximpute.cli.common import (
     Assignments,
     Checkpoint,
@@ -96,6 +96,18 @@ def impute(
     checkpoint: Checkpoint = None,
     resume: Resume = False,
     checkpoint_every: Every = None,
+    block_rows: Annotated[
+        int | None,
+        typer.Option(
+            help="Rows (steps of time of Zarr and NetCDF) in memory at a time: complete .npy, "
+            "Parquet, Zarr or NetCDF block by block. The default where a file takes more than half "
+            "of the memory. The same command goes on after a crash."
+        ),
+    ] = None,
+    sample_rows: Annotated[
+        int | None,
+        typer.Option(help="Block by block: rows that are learned from at a time; 8192 by default."),
+    ] = None,
     missing: Missing = None,
     config: Config = None,
     force: Force = False,
@@ -125,6 +137,8 @@ def impute(
             "checkpoint": checkpoint,
             "resume": resume,
             "checkpoint_every": checkpoint_every,
+            "block_rows": block_rows,
+            "sample_rows": sample_rows,
             "missing": missing,
             "force": force,
             "quiet": quiet,
@@ -132,6 +146,8 @@ def impute(
         run = settings.resolve(flags, config)
         if dry_run:
             _plan(file, run)
+        elif streaming.wanted(file, run):
+            _tell(file, {**run, "report": None}, streaming.impute_blocks(file, run))
         else:
             _impute(file, run)
 

@@ -1,6 +1,7 @@
 """Columns of any kind as one standardised float matrix, and back."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -92,7 +93,7 @@ def learn(frame: Frame) -> Codec:
             numeric.append(i)
         else:
             codes, counts = np.unique(observed, return_counts=True)
-            if reason := _too_many(len(codes), len(observed)):
+            if reason := too_many(len(codes), len(observed)):
                 unlearned[i] = reason
             else:
                 share = counts / counts.sum()
@@ -140,6 +141,38 @@ def decode(codec: Codec, matrix: np.ndarray, values: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(values), guess, values)
 
 
+def to_plain(codec: Codec) -> dict[str, Any]:
+    """A codec as values for JSON, in which floats keep every bit."""
+    return {
+        "numeric": codec.numeric.tolist(),
+        "centre": codec.centre.tolist(),
+        "scale": codec.scale.tolist(),
+        "whole": codec.whole.tolist(),
+        "levels": [
+            [block.column, block.codes.tolist(), block.share.tolist(), block.scale]
+            for block in codec.levels
+        ],
+        "constants": [[column, value] for column, value in codec.constants.items()],
+        "unlearned": [[column, reason] for column, reason in codec.unlearned.items()],
+    }
+
+
+def from_plain(plain: Mapping[str, Any]) -> Codec:
+    """The inverse of `to_plain`."""
+    return Codec(
+        np.array(plain["numeric"], int),
+        np.array(plain["centre"], float),
+        np.array(plain["scale"], float),
+        np.array(plain["whole"], bool),
+        tuple(
+            Levels(column, np.array(codes, float), np.array(share, float), scale)
+            for column, codes, share, scale in plain["levels"]
+        ),
+        dict(plain["constants"]),
+        dict(plain["unlearned"]),
+    )
+
+
 def _moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation over observed cells, safe from overflow and underflow."""
     if not values.shape[1]:
@@ -153,7 +186,8 @@ def _moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return centre * size, np.maximum(scale, np.finfo(float).tiny)
 
 
-def _too_many(levels: int, cells: int) -> str:
+def too_many(levels: int, cells: int) -> str:
+    """Why a column of so many levels is not learned; empty if it is."""
     if levels > MOST_LEVELS or (levels > FEW_LEVELS and 2 * levels > cells):
         return f"it holds {levels} different values in {cells} cells, too many to learn"
     return ""

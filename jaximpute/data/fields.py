@@ -67,10 +67,7 @@ def read_grid(
         OptionError: `dims` names a dimension that is not there, or not two or three of them.
         DataError: dimensions that cannot be told, or no variable of numbers.
     """
-    whole = [str(dim) for dim in data.dims]
-    chosen = _infer(data) if dims is None else _check_dims(tuple(dims), whole)
-    names, arrays = _variables(data, chosen)
-    rest = tuple(dim for dim in arrays[0].dims if dim not in chosen)
+    names, arrays, chosen, rest = layout(data, dims)
     order = (*rest, *chosen)
     cells = [np.asarray(a.transpose(*order).values, np.float64) for a in arrays]
     values = np.stack(cells, axis=-1)
@@ -85,9 +82,31 @@ def read_grid(
         )
         for name, a in zip(names or (None,), arrays, strict=True)
     )
-    uneven = _uneven(data, chosen)
+    uneven = uneven_steps(data, chosen)
     grid = Grid(names, order, shape, tuple(uneven.values()), tuple(uneven))
     return values.reshape(-1, len(arrays)), columns, grid
+
+
+def layout(
+    data: Any, dims: Sequence[str] | None = None
+) -> tuple[tuple[Any, ...] | None, list[Any], tuple[Any, ...], tuple[Any, ...]]:
+    """Which variables are filled, and along which dimensions; reads no cell.
+
+    Args:
+        data: a `DataArray` or `Dataset`.
+        dims: see `read_grid`.
+
+    Returns:
+        The names of the variables (None for a `DataArray`), the variables, the dimensions of time,
+        rows and columns (or of rows and columns), and all others.
+
+    Raises:
+        OptionError, DataError: see `read_grid`.
+    """
+    whole = [str(dim) for dim in data.dims]
+    chosen = _infer(data) if dims is None else _check_dims(tuple(dims), whole)
+    names, arrays = _variables(data, chosen)
+    return names, arrays, chosen, tuple(dim for dim in arrays[0].dims if dim not in chosen)
 
 
 def write_grid(data: Any, grid: Grid, values: np.ndarray, fill: np.ndarray) -> Any:
@@ -323,7 +342,7 @@ def check_learning(
     ]
 
 
-def _uneven(data: Any, dims: tuple[Any, ...]) -> dict[str, str]:
+def uneven_steps(data: Any, dims: tuple[Any, ...]) -> dict[str, str]:
     """The dimensions whose steps differ, and what to say of it."""
     notes = {}
     for dim in dims:

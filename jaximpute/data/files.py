@@ -92,7 +92,7 @@ def punch(sheet: Sheet, holes: np.ndarray) -> Sheet:
         ]
         missing = (np.array(sheet.text.missing) | holes).tolist()
         return Sheet(sheet.table.mask(holes), sheet.text._replace(rows=rows, missing=missing))
-    compute = _pyarrow("pyarrow.compute")
+    compute = pyarrow("pyarrow.compute")
     table = sheet.table
     for i, field in enumerate(table.schema):
         kept = compute.if_else(~holes[:, i], table.column(i), None)
@@ -135,10 +135,10 @@ def write_file(sheet: Sheet, path: str, *, force: bool = False) -> None:
             stacks.write_stack(file, sheet.table, suffix)
         return
     if suffix in _PARQUET:
-        pyarrow, parquet = _pyarrow("pyarrow"), _pyarrow("pyarrow.parquet")
+        arrow, parquet = pyarrow("pyarrow"), pyarrow("pyarrow.parquet")
         table = sheet.table
         if isinstance(table, pd.DataFrame):
-            table = pyarrow.Table.from_pandas(table, preserve_index=False)
+            table = arrow.Table.from_pandas(table, preserve_index=False)
         with replacing(path, force=force) as file:
             parquet.write_table(table, file)
         return
@@ -230,17 +230,22 @@ def _suffix(path: str, wrong: type[DataError] | type[OutputError]) -> str:
 
 
 def _read_parquet(data: bytes, source: str) -> Any:
-    pyarrow, parquet = _pyarrow("pyarrow"), _pyarrow("pyarrow.parquet")
+    arrow, parquet = pyarrow("pyarrow"), pyarrow("pyarrow.parquet")
     try:
-        table = parquet.read_table(pyarrow.BufferReader(data))
-    except pyarrow.ArrowException as error:
+        table = parquet.read_table(arrow.BufferReader(data))
+    except arrow.ArrowException as error:
         raise DataError(f"{source} is no Parquet file: {error}") from error
     if not table.num_rows or not table.num_columns:
         raise DataError(f"{source} has {table.num_rows} rows and {table.num_columns} columns")
     return table
 
 
-def _pyarrow(module: str) -> Any:
+def pyarrow(module: str) -> Any:
+    """A module of pyarrow.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
     try:
         return importlib.import_module(module)
     except ImportError as error:

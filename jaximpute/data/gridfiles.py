@@ -1,13 +1,12 @@
-"""NetCDF and Zarr through xarray: read whole, written whole or not at all."""
+"""NetCDF and Zarr through xarray: read whole or lazily, written whole or not at all."""
 
 import importlib
-import os
-import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from jaximpute._errors import DataError, OutputError, need_extra
+from jaximpute.data import folders
 
 NETCDF, ZARR = (".nc", ".nc4"), (".zarr",)
 SUFFIXES = (*NETCDF, *ZARR)
@@ -32,6 +31,20 @@ def read_dataset(path: str) -> Any:
         DataError: no such file, or it cannot be read.
         MissingExtraError: the libraries are not installed.
     """
+    with open_lazily(path) as dataset:
+        try:
+            return dataset.load()
+        except (OSError, ValueError, KeyError) as error:
+            raise DataError(f"{path} cannot be read: {error}") from error
+
+
+def open_lazily(path: str) -> Any:
+    """A file as a `Dataset` whose cells are read when they are asked for, and not kept.
+
+    Raises:
+        DataError: no such file, or it cannot be read.
+        MissingExtraError: the libraries are not installed.
+    """
     library = xarray(zarr=is_zarr(path))
     if not Path(path).exists():
         raise DataError(f"cannot read {path}: No such file or directory")
@@ -39,8 +52,7 @@ def read_dataset(path: str) -> Any:
         ("Zarr", {"engine": "zarr", "consolidated": False}) if is_zarr(path) else ("NetCDF", {})
     )
     try:
-        with library.open_dataset(path, **engine) as dataset:
-            return dataset.load()
+        return library.open_dataset(path, cache=False, **engine)
     except (OSError, ValueError, KeyError) as error:
         raise DataError(f"{path} cannot be read as {store}: {error}") from error
 
@@ -67,28 +79,9 @@ def write_zarr(dataset: Any, path: str, *, force: bool = False) -> None:
     """
     check_zarr(path, force=force)
     xarray(zarr=True)
-    target = Path(path).resolve()
-    beside = target.with_name(f".{target.name}.{os.getpid()}.part")
-    old = target.with_name(f".{target.name}.{os.getpid()}.old")
-    try:
-        try:
-            # the third version of the format has no consolidated metadata
-            _without_codecs(dataset).to_zarr(beside, mode="w", consolidated=False)
-            if target.exists():
-                target.rename(old)
-            try:
-                beside.rename(target)
-            except OSError:
-                if old.exists():
-                    old.rename(target)
-                raise
-        finally:
-            for folder in (beside, old):
-                shutil.rmtree(folder, ignore_errors=True)
-    except OSError as error:
-        raise OutputError(
-            f"cannot write {path}: {error.strerror or error}; what was there before is untouched"
-        ) from error
+    with folders.replacing(path) as beside:
+        # the third version of the format has no consolidated metadata
+        _without_codecs(dataset).to_zarr(beside, mode="w", consolidated=False)
 
 
 def check_zarr(path: str, *, force: bool = False) -> None:

@@ -9,6 +9,7 @@ from jaxtyping import Array, Bool, Float
 
 from jaximpute import masking
 from jaximpute.contexts import Feed
+from jaximpute.methods._guidance import Guidance, nearer, pulled
 from jaximpute.types import Net, Observed, Params, PRNGKey, Process, Scalar, Split
 
 LARGEST_NOISE = 5.0  # to which the noises of Algorithm 4 are clipped, as in the authors' code
@@ -140,6 +141,7 @@ def multi_step(
     delta: Scalar,
     power: Scalar = 1.0,
     members: int = 10,
+    guidance: Guidance | None = None,
 ) -> Float[Array, "n *event"]:
     r"""Draws by a deterministic diffusion under a mixture of two estimates (Algorithm 4).
 
@@ -164,25 +166,30 @@ def multi_step(
         delta: where time ends.
         power: of the weight of the imputation expectation.
         members: answers averaged for the last denoising.
+        guidance: what pulls the estimates; none in the paper.
     """
+    guidance = Guidance() if guidance is None else guidance
     k_steps, k_last = jax.random.split(key)
     times = jnp.linspace(1.0, jnp.asarray(delta, jnp.float32), steps + 1)
 
     def one(x, now):
         s, t, i = now
         (alpha, sigma), (alpha_t, sigma_t) = model.process.marginal(s), model.process.marginal(t)
-        weight = imputation_weight(s, power)
-        estimate = (1 - weight) * answer(
-            model, x, s, mask_like(jax.random.fold_in(k_steps, i))
-        ) + weight * imputed
-        target = masking.clamp(estimate, data)
+        weight, shown = imputation_weight(s, power), mask_like(jax.random.fold_in(k_steps, i))
+
+        def estimated(x):
+            return (1 - weight) * answer(model, x, s, shown) + weight * imputed
+
+        estimate, pull = pulled(guidance, estimated, x, data)
+        target = masking.clamp(nearer(guidance, estimate, data), data)
         noise = jnp.clip((x - alpha * target) / sigma, -LARGEST_NOISE, LARGEST_NOISE)
         ratio = alpha_t / alpha
-        return (ratio * x + (sigma_t - sigma * ratio) * noise).astype(x.dtype), None
+        return (ratio * x + (sigma_t - sigma * ratio) * noise + pull).astype(x.dtype), None
 
     x, _ = jax.lax.scan(one, x, (times[:-1], times[1:], jnp.arange(steps)))
 
     def member(total, i):
         return total + answer(model, x, delta, mask_like(jax.random.fold_in(k_last, i))), None
 
-    return jax.lax.scan(member, jnp.zeros_like(x), jnp.arange(members))[0] / members
+    mean = jax.lax.scan(member, jnp.zeros_like(x), jnp.arange(members))[0] / members
+    return nearer(guidance, mean, data)

@@ -18,6 +18,7 @@ from jaximpute import contexts, masking, partitions, processes
 from jaximpute._errors import OptionError
 from jaximpute.contexts import Feed
 from jaximpute.methods._context_sampling import Model, choose, multi_step, single_step
+from jaximpute.methods._guidance import Guidance
 from jaximpute.optimise import Learner, averaged, ema, gradient, learner
 from jaximpute.types import (
     Info,
@@ -122,6 +123,9 @@ def context_query(
     steps: int = 0,
     power: Scalar = 1.0,
     members: int = 10,
+    guidance: Callable[[jax.Array], jax.Array] | None = None,
+    guidance_strength: Scalar = 1.0,
+    observation_strength: Scalar = 0.0,
     sampler_net: Net | None = None,
     view: Callable[[tuple[int, ...]], View] = identity,
 ) -> Method:
@@ -185,6 +189,12 @@ def context_query(
         steps: steps of Algorithm 4; 0 = a single step.
         power: of the weight of the single-step estimate in Algorithm 4, positive.
         members: answers averaged at the end of Algorithm 4.
+        guidance: `sample -> scalar`, an equation's squared residual, for Algorithm 4. It sees one
+            row of the view, in the units of the data given (standardised, through `impute`).
+        guidance_strength: length of a step along its gradient; for a quadratic, below two over its
+            largest curvature.
+        observation_strength: length of a step of the state along the gradient, through the network,
+            of the mean squared error at observed entries; 0 = none.
         sampler_net: a network with the same parameters, for loops: that of Algorithm 4, and that
             over more rows than `rows`.
         view: `shape -> View`, the rows that the network and the split see, for instance
@@ -212,6 +222,8 @@ def context_query(
     _check(positive | {"power": power, "members": members}, delta, at_delta, decay, objective)
     if steps < 0:
         raise OptionError(f"steps is {steps}; expected 0 for a single step, or a number of steps")
+    if guidance is not None and steps == 0:
+        raise OptionError("guidance is for Algorithm 4; expected steps of at least 1 with it")
     process = processes.vp() if process is None else process
     feeds = tuple(feeds) or (contexts.drawn(split),)
     hide = partitions.block((6, 6)) if hide is None else hide
@@ -324,6 +336,7 @@ def context_query(
             delta=delta,
             power=power,
             members=members,
+            guidance=Guidance(guidance, guidance_strength, observation_strength),
         )
         return masking.clamp(whole.fold(drawn), data)
 

@@ -4,6 +4,7 @@ from jaximpute.nets.contract import from_linen, from_nnx
 from jaximpute.nets.csdi_transformer import csdi_transformer
 from jaximpute.nets.dense import mlp
 from jaximpute.nets.energy import energy_mlp
+from jaximpute.nets.field_eof import field_eof
 from jaximpute.nets.field_mlp import field_mlp
 from jaximpute.nets.field_unet import field_unet
 from jaximpute.nets.fno import fno
@@ -11,6 +12,7 @@ from jaximpute.nets.images import residual_cnn, unet
 from jaximpute.nets.mlp import adaln_mlp
 from jaximpute.nets.policy_unet import policy_unet
 from jaximpute.nets.real_nvp import real_nvp
+from jaximpute.nets.shifted import shifted
 from jaximpute.nets.spacetime_unet import spacetime_unet
 from jaximpute.nets.velocity import velocity_mlp
 from jaximpute.nets.wrappers import in_bfloat16, remat
@@ -19,6 +21,7 @@ __all__ = [
     "adaln_mlp",
     "csdi_transformer",
     "energy_mlp",
+    "field_eof",
     "field_mlp",
     "field_unet",
     "fno",
@@ -30,6 +33,7 @@ __all__ = [
     "real_nvp",
     "remat",
     "residual_cnn",
+    "shifted",
     "spacetime_unet",
     "unet",
     "velocity_mlp",

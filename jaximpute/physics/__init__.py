@@ -5,6 +5,13 @@ leading axis of frames. Everything is a pure function of arrays, and sample `i` 
 depends on its key and on `i` alone: see `initial.many`.
 """
 
-from jaximpute.physics import advection, bayes, initial, navier_stokes, shallow_water
+from jaximpute.physics import (
+    advection,
+    bayes,
+    divergence,
+    initial,
+    navier_stokes,
+    shallow_water,
+)
 
-__all__ = ["advection", "bayes", "initial", "navier_stokes", "shallow_water"]
+__all__ = ["advection", "bayes", "divergence", "initial", "navier_stokes", "shallow_water"]

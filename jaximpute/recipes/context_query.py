@@ -64,6 +64,7 @@ def context_query(
     decay: float = 0.995,
     steps: int = 0,
     tile: Any = TILE,
+    shifts: int = 0,
     **options: Any,
 ) -> registry.Plan:
     """Context-query diffusion for given data.
@@ -84,9 +85,10 @@ def context_query(
             (as dense as in training), or `auto`, the better of `observed` and the partition's own
             contexts on entries hidden once more.
         contexts_drawn: number of contexts that are averaged.
-        net: `mlp`, `unet`, `fno`, `spacetime`, or `auto`: an MLP for 64 fields or more of up to
-            2048 entries, a U-Net for others.
-        width: of the network; None = by its kind.
+        net: `mlp`, `unet`, `fno`, `spacetime`, `eof` (learned modes, linear in what is shown: see
+            `nets.field_eof`), or `auto`: an MLP for 64 fields or more of up to 2048 entries, a
+            U-Net for others.
+        width: of the network, or how many modes; None = by its kind.
         width_factor: multiplies that default.
         sgd_total: optimiser steps in all.
         batch: samples in a batch; None = by the network.
@@ -97,6 +99,9 @@ def context_query(
         tile: the largest `(time, y, x)` that the network sees at once. A larger field is cut into
             overlapping tiles, each a sample to learn from, whose answers are blended. What lies
             further off than a tile is not seen. None or 0 = never cut.
+        shifts: for domains that are periodic and everywhere alike: train on random circular shifts
+            along y and x by multiples of this, and average the answers to 3 x 3 of them; see
+            `nets.shifted`. 0 = none, as befits any other data.
         options: of the factory.
 
     Returns:
@@ -104,33 +109,40 @@ def context_query(
         step at a time, since XLA runs convolutions in loops an order of magnitude slower there.
 
     Raises:
-        OptionError: no such partition, feed or network, or a tile of no such size.
+        OptionError: no such partition, feed or network, or a tile of no such size; shifts of
+            fields that are cut into tiles, whose edges do not meet; `eof` that is to match noise.
     """
     del kind, times
     shape = data.values.shape
     view = cut(shape, tile)
+    if shifts and view is not identity:
+        raise OptionError(
+            f"shifts is {shifts}, but fields of {shape[1:-1]} are cut into tiles of {tile}, whose "
+            "edges do not meet; expected shifts=0, or tile=None"
+        )
     event, samples = shape[1:], shape[0]
     if view is not identity:
         event, samples = (*_sizes(shape, tile), shape[-1]), view(shape).size
     if net == "auto":
         net = "mlp" if math.prod(event) <= _SMALL and samples >= _MANY else "unet"
-    looped = net == "mlp" or jax.default_backend() != "cpu"
+    looped = net in ("mlp", "eof") or jax.default_backend() != "cpu"
     together = min(_TOGETHER, sgd_total) if looped else 1
     asked = query if query is not None else ("all" if steps else "rest")
     split = make_split(partition, ratio, asked, tuple(grid), shared)
+    make = partial(_net, net, event, width, width_factor, shifts, options)
     method = make_context_query(
-        _net(net, event, width, width_factor),
+        make(),
         split,
         feeds=_feeds(feed, partition, split, tuple(grid), contexts_drawn),
-        lr=lr if lr is not None else {"mlp": 2e-3, "unet": 3e-3}.get(net, 1e-3),
-        batch=batch or {"mlp": 64, "unet": 32}.get(net, 8),
+        lr=lr if lr is not None else {"mlp": 2e-3, "unet": 3e-3, "eof": 1e-2}.get(net, 1e-3),
+        batch=batch or {"mlp": 64, "unet": 32, "eof": 16}.get(net, 8),
         total=sgd_total,
         sgd_steps=together,
         scan=looped,
         at_delta=at_delta if steps == 0 else min(at_delta, 0.25),
         decay=decay,
         steps=steps,
-        sampler_net=_net(net, event, width, width_factor, loops=True) if net == "unet" else None,
+        sampler_net=make(loops=True) if net == "unet" else None,
         view=view,
         **options,
     )
@@ -222,14 +234,27 @@ def _feeds(
 
 
 def _net(
-    net: str, event: tuple[int, ...], width: int | None, factor: float, loops: bool = False
+    net: str,
+    event: tuple[int, ...],
+    width: int | None,
+    factor: float,
+    shifts: int,
+    options: dict[str, Any],
+    loops: bool = False,
 ) -> Net:
-    defaults = {"mlp": 256, "unet": 24, "fno": 32, "spacetime": 32}
+    defaults = {"mlp": 256, "unet": 24, "fno": 32, "spacetime": 32, "eof": 128}
     if net not in defaults:
         raise OptionError(f"net is '{net}'; expected auto or one of {', '.join(defaults)}")
+    if net == "eof" and options.get("objective") == "noise":
+        raise OptionError("net='eof' answers with fields; expected objective='data'")
     wide = width or 8 * round(defaults[net] * factor / 8)
-    if net == "unet":
-        return nets.field_unet(event, width=wide, loops=loops)
-    if net == "mlp":
-        return nets.field_mlp(event, width=wide)
-    return (nets.fno if net == "fno" else nets.spacetime_unet)(event, width=wide)
+    edges = "periodic" if shifts else "zero"
+    makers: dict[str, Callable[[], Net]] = {
+        "mlp": lambda: nets.field_mlp(event, width=wide),
+        "unet": lambda: nets.field_unet(event, width=wide, padding=edges, loops=loops),
+        "fno": lambda: nets.fno(event, width=wide),
+        "spacetime": lambda: nets.spacetime_unet(event, width=wide),
+        "eof": lambda: nets.field_eof(event, modes=wide, process=options.get("process")),
+    }
+    made = makers[net]()
+    return nets.shifted(made, shifts, averaged=3) if shifts else made

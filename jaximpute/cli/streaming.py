@@ -1,0 +1,95 @@
+"""`jaximpute impute` block by block, for files larger than memory."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from jaximpute._errors import OptionError
+from jaximpute.cli import manifest
+from jaximpute.cli.common import keep_compiled, say, split_dims
+
+# what needs all rows at once
+_WHOLE = ("draws", "interval", "max_gap", "mask", "plot", "checkpoint")
+
+
+def wanted(file: str, run: dict[str, Any]) -> bool:
+    """Whether a file is to be completed block by block: if asked, or if it is too large.
+
+    A file is too large if it takes more than half of the machine's memory.
+
+    Args:
+        file: its path.
+        run: settings of `impute`.
+
+    Raises:
+        OptionError: it is asked for together with what needs all rows at once.
+    """
+    clash = [f"--{name.replace('_', '-')}" for name in _WHOLE if run[name] not in (None, False)]
+    if run["block_rows"] is not None:
+        if clash:
+            raise OptionError(f"{', '.join(clash)} needs all rows at once; leave out --block-rows")
+        return True
+    if clash or not _is_large(file):
+        return False
+    say(f"note: {file} takes more than half of the memory, and is completed block by block")
+    return True
+
+
+def impute_blocks(file: str, run: dict[str, Any]) -> dict[str, Any]:
+    """Complete a file block by block, and tell how far it came.
+
+    Args:
+        file: its path.
+        run: settings of `impute`.
+
+    Returns:
+        The report.
+    """
+    from jaximpute import stream
+    from jaximpute.data import files
+
+    if run["report"] is not None:
+        files.check_output(run["report"], force=run["force"])
+    keep_compiled()
+    told = [0]
+
+    def watch(done: int, blocks: int) -> None:
+        tenth = 10 * done // blocks
+        if tenth > told[0] and sys.stderr.isatty() and done < blocks:
+            told[0] = tenth
+            say(f"{done} of {blocks} blocks done")
+
+    report = stream.impute_file(
+        file,
+        run["output"],
+        run["method"],
+        seed=run["seed"],
+        preset=run["preset"],
+        block_rows=run["block_rows"],
+        **({} if run["sample_rows"] is None else {"sample_rows": run["sample_rows"]}),
+        time=run["time"],
+        dims=split_dims(run["dims"]),
+        fill_unseen=run["fill_unseen"],
+        force=run["force"],
+        progress=not run["quiet"],
+        watch=None if run["quiet"] else watch,
+        **run["options"],
+    )
+    if run["report"] is not None:
+        manifest.write("impute --block-rows", file, run, report)
+    if report["went_on_at"] and not run["quiet"]:
+        say(f"went on after {report['went_on_at']} of {report['blocks']} blocks")
+    return report
+
+
+def _is_large(file: str) -> bool:
+    from jaximpute.data import sources
+
+    if Path(file).suffix.lower() not in sources.SUFFIXES or not Path(file).exists():
+        return False
+    try:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # Windows does not tell
+        return False
+    return sources.size_of(file) > memory / 2

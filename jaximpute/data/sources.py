@@ -1,0 +1,158 @@
+"""Files larger than memory: rows, or steps of time, read block by block."""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from jaximpute._errors import DataError, OptionError
+from jaximpute.data import gridfiles
+from jaximpute.data.columns import Column
+from jaximpute.types import Kind
+
+PARQUET = (".parquet", ".pq")
+SUFFIXES = (".npy", *PARQUET, *gridfiles.SUFFIXES)
+
+
+class Source(NamedTuple):
+    """A file as a sequence along one axis; opening it reads no more than a header.
+
+    Attributes:
+        path: of the file.
+        kind: of the data: `table`, `series`, `image` or `field`.
+        along: what the sequence is made of: `rows`, which have nothing to do with one another, or
+            steps of `time`.
+        length: how many rows or steps.
+        event: shape of one, its columns last; of steps `(samples, y, x, variables)` for fields and
+            `(1, columns)` for series.
+        columns: what each column holds.
+        unit: how many are best read at once: rows of a Parquet group, steps in a chunk of Zarr.
+        align: blocks are written in multiples of so many; 1 = anywhere.
+        read: `(start, stop) -> (stop - start, *event)` float64, NaN where missing; booleans and
+            texts as codes of their column's levels.
+        native: what a writer needs besides, such as the open dataset.
+    """
+
+    path: str
+    kind: Kind
+    along: Literal["rows", "time"]
+    length: int
+    event: tuple[int, ...]
+    columns: tuple[Column, ...]
+    unit: int
+    align: int
+    read: Callable[[int, int], np.ndarray]
+    native: Any = None
+
+
+def open_source(path: str, dims: Sequence[str] | None = None, time: str | None = None) -> Source:
+    """Open a file that is to be read block by block.
+
+    Args:
+        path: `.npy` of 2 to 5 axes, which is mapped into memory; `.parquet`; `.zarr`; `.nc`.
+        dims: of Zarr and NetCDF: see `jaximpute.data.fields.read_grid`.
+        time: of Parquet: the column of time stamps, in order and with none absent, which makes it
+            a series.
+
+    Returns:
+        The source. Arrays of `(rows, columns)` and Parquet are tables; of three, four and five axes
+        series, images and fields, one a row. Zarr and NetCDF go along their time, or without one
+        along their one further dimension; so does Parquet with `time`.
+
+    Raises:
+        DataError: no such file, of no such format, no rows, or cells that are no numbers.
+        TimeError: `time` is no column, or its stamps are not in order on a regular grid.
+        OptionError: `dims` is wrong, or `dims` or `time` is for another format.
+        MissingExtraError: the format's library is not installed.
+
+    Example:
+        >>> import tempfile, numpy as np
+        >>> path = tempfile.mkdtemp() + "/x.npy"
+        >>> np.save(path, np.array([[1, 2], [3, np.nan], [5, 6]]))
+        >>> source = open_source(path)
+        >>> source.length, source.read(1, 3).tolist()
+        (3, [[3.0, nan], [5.0, 6.0]])
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in SUFFIXES:
+        raise DataError(
+            f"{path} cannot be read block by block; expected one of {', '.join(SUFFIXES)}. "
+            "Convert CSV to Parquet, for instance"
+        )
+    if not Path(path).exists():
+        raise DataError(f"cannot read {path}: No such file or directory")
+    if time is not None and suffix not in PARQUET:
+        raise OptionError(f"time names a column of a Parquet file, and {path} has none")
+    if gridfiles.is_grid_file(path):
+        from jaximpute.data.gridblocks import open_grid
+
+        return open_grid(path, dims)
+    if dims is not None:
+        raise OptionError(f"dims names the dimensions of Zarr and NetCDF files, not of {path}")
+    if suffix in PARQUET:
+        from jaximpute.data.parquetrows import open_parquet
+
+        return open_parquet(path, time)
+    return _open_npy(path)
+
+
+def size_of(path: str) -> int:
+    """Bytes of a file, or of all files in a folder."""
+    return sum(entry.stat().st_size for entry in _files(path))
+
+
+def fingerprint_of(path: str) -> dict[str, int]:
+    """What changes when a file does, without reading it: its size, and when it was written.
+
+    Args:
+        path: a file, or a folder such as a Zarr store.
+
+    Returns:
+        `bytes`, `files`, and `written`, the newest time in nanoseconds.
+    """
+    stats = [entry.stat() for entry in _files(path)]
+    return {
+        "bytes": sum(stat.st_size for stat in stats),
+        "files": len(stats),
+        "written": max((stat.st_mtime_ns for stat in stats), default=0),
+    }
+
+
+def _files(path: str) -> list[Path]:
+    if not Path(path).is_dir():
+        return [Path(path)]
+    return [Path(folder) / name for folder, _, names in os.walk(path) for name in names]
+
+
+def _open_npy(path: str) -> Source:
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} is no array that NumPy can read: {error}") from error
+    kinds: dict[int, Kind] = {2: "table", 3: "series", 4: "image", 5: "field"}
+    if array.ndim not in kinds or 0 in array.shape:
+        raise DataError(
+            f"the array in {path} has shape {array.shape}; expected (rows, columns), "
+            "(n, time, channels), (n, y, x, channels) or (n, time, y, x, channels), all at least 1"
+        )
+    if array.dtype.kind not in "biuf":
+        raise DataError(f"{path} holds {array.dtype}; expected numbers")
+
+    def read(start: int, stop: int) -> np.ndarray:
+        return np.asarray(array[start:stop], np.float64)
+
+    kind = "number" if array.dtype.kind == "f" else "integer"
+    return Source(
+        path,
+        kinds[array.ndim],
+        "rows",
+        len(array),
+        array.shape[1:],
+        tuple(Column(str(i), kind) for i in range(array.shape[-1])),  # type: ignore[arg-type]
+        unit=max(1, min(len(array), 2**17 // int(np.prod(array.shape[1:])))),
+        align=1,
+        read=read,
+        native=array,
+    )

@@ -1,0 +1,234 @@
+"""Methods learned from part of the data, or from one part after the other, and applied to all."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import PartitionSpec
+from threadpoolctl import threadpool_limits
+
+from jaximpute import loop, parallel, registry, report
+from jaximpute._errors import DataError, OptionError
+from jaximpute.api import choose
+from jaximpute.data import codec as coding
+from jaximpute.data.codec import Codec
+from jaximpute.data.columns import Column
+from jaximpute.masking import from_nan, observe
+from jaximpute.registry import Plan
+from jaximpute.rowwise import MOST_ROWS, complete_rows
+from jaximpute.training import explained
+from jaximpute.types import Hook, Info, Kind, Method, Observed, State
+
+_CELLS = 2**16  # of the rows that are completed together
+
+
+class Learned(NamedTuple):
+    """A method that was learned, and how its columns are coded.
+
+    Attributes:
+        name: of the method.
+        codec: of the columns.
+        shape: of what it learned from at a time, in the codec's columns.
+        method: None if there was nothing to learn.
+        state: what it learned.
+        key: of random completions.
+        pools: how many parts of the data it has learned from.
+    """
+
+    name: str
+    codec: Codec
+    shape: tuple[int, ...]
+    method: Method | None
+    state: State
+    key: jax.Array
+    pools: int = 1
+
+
+def inductive(name: str, kind: Kind) -> str:
+    """The name of a method that completes rows it was not given; `auto` picks one.
+
+    Raises:
+        OptionError: no such method, or one that completes only the rows it learns from; the message
+            names those that can.
+    """
+    name = choose(kind, inductive=True) if name == "auto" else name
+    if not registry.entry(name, kind).inductive:
+        able = [other for other in registry.names(kind) if registry.entry(other).inductive]
+        raise OptionError(
+            f"method '{name}' only completes the rows it learns from, which would all have to be "
+            f"in memory; block by block a {kind} is completed by: {', '.join(able)}"
+        )
+    return name
+
+
+def learn(
+    pools: Iterator[np.ndarray],
+    codec: Codec,
+    columns: Sequence[Column],
+    name: str,
+    kind: Kind,
+    *,
+    preset: str = "balanced",
+    options: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    watching: Callable[[Plan], Sequence[Hook]] = lambda plan: plan.hooks,
+) -> Learned:
+    """Learn from pools of rows, each in memory only while it is learned from.
+
+    A method whose state holds no row (networks trained by batches) is given the next pool after
+    every chunk of steps; one that learns at once, or keeps the rows it has seen, the first only.
+
+    Args:
+        pools: parts of the data of one shape, `(rows, *event)`, NaN where missing.
+        codec: of the columns of all data.
+        columns: what they hold.
+        name: of an inductive method.
+        kind: of the data.
+        preset: of the method.
+        options: of the method.
+        seed: of everything random.
+        watching: hooks for a plan.
+
+    Returns:
+        What was learned.
+
+    Raises:
+        DataError: a column is observed, but in no row of the first pool.
+        DivergenceError: see `loop.fit`.
+    """
+    first = next(pools)
+    shape = (*first.shape[:-1], codec.width)
+    key_fit, key_complete = jax.random.split(jax.random.key(seed))
+    if not codec.width:
+        return Learned(name, codec, shape, None, None, key_complete)
+    _check_seen(first, codec, columns)
+    data = observe(_encoded(codec, first))
+    plan = registry.build(name, data, kind=kind, preset=preset, options=options)
+
+    def later() -> Iterator[Observed]:
+        for pool in pools:
+            yield from_nan(jnp.asarray(_encoded(codec, pool)))
+
+    advice = registry.advice(name, preset, options)
+    words = {"label": f"'{name}'", "advice": advice}
+    with threadpool_limits(1, user_api="blas"), explained(data, {"method": name}):
+        rotates = plan.steps > plan.chunk and not keeps_rows(plan.method, data)
+        state, number = _fit(plan, key_fit, data, later(), rotates, watching(plan), words)
+    return Learned(name, codec, shape, plan.method, state, key_complete, number)
+
+
+def keeps_rows(method: Method, data: Observed) -> bool:
+    """Whether a method's state holds the rows it was given, so that they cannot be exchanged."""
+    specs = parallel.row_specs(method, data)
+    is_spec = lambda leaf: isinstance(leaf, PartitionSpec)  # noqa: E731
+    return any(spec != PartitionSpec() for spec in jax.tree.leaves(specs, is_leaf=is_spec))
+
+
+def restore(
+    name: str,
+    codec: Codec,
+    shape: tuple[int, ...],
+    leaves: Sequence[np.ndarray],
+    kind: Kind,
+    *,
+    preset: str,
+    options: Mapping[str, Any],
+    seed: int,
+    pools: int,
+) -> Learned:
+    """What `learn` returned, from the leaves of its state.
+
+    Raises:
+        DataError: the leaves are not those of this method.
+    """
+    _, key_complete = jax.random.split(jax.random.key(seed))
+    if not codec.width:
+        return Learned(name, codec, shape, None, None, key_complete, pools)
+    like = observe(np.zeros(shape, np.float32))
+    plan = registry.build(name, like, kind=kind, preset=preset, options=options)
+    wanted = jax.eval_shape(plan.method.init, jax.random.key(0), like)
+    described = [(leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(wanted)]
+    if described != [(leaf.shape, leaf.dtype) for leaf in leaves]:
+        raise DataError(f"what was learned does not fit the '{name}' of this version; begin again")
+    state = jax.tree.unflatten(jax.tree.structure(wanted), [jnp.asarray(leaf) for leaf in leaves])
+    return Learned(name, codec, shape, plan.method, state, key_complete, pools)
+
+
+def complete(learned: Learned, values: np.ndarray) -> np.ndarray:
+    """Complete rows, each on its own: the answer does not depend on which others are given.
+
+    Every compiled call has one shape, so that not even the rounding depends on how many there are.
+
+    Args:
+        learned: what `learn` returned.
+        values: `(n, *event)` float64 cells, NaN where missing.
+
+    Returns:
+        `(n, *event)`, in which cells of columns that are not learned stay missing.
+    """
+    flat = values.reshape(-1, values.shape[-1])
+    matrix = _encoded(learned.codec, values)
+    holed = np.flatnonzero(np.isnan(matrix).any(axis=tuple(range(1, matrix.ndim))))
+    if learned.method is not None and holed.size:
+        batch = max(1, min(MOST_ROWS, _CELLS // int(np.prod(matrix.shape[1:]))))
+        with threadpool_limits(1, user_api="blas"):
+            done = complete_rows(learned.method, learned.key, learned.state, matrix[holed], batch)
+        report.refuse_divergence(done, f"'{learned.name}'", "Take another method or seed")
+        matrix[holed] = done
+    decoded = coding.decode(learned.codec, matrix.reshape(len(flat), -1), flat)
+    return decoded.reshape(values.shape)
+
+
+def _encoded(codec: Codec, values: np.ndarray) -> np.ndarray:
+    matrix = coding.encode(codec, values.reshape(-1, values.shape[-1]))
+    return matrix.reshape(*values.shape[:-1], codec.width)
+
+
+def _fit(
+    plan: Plan,
+    key: jax.Array,
+    data: Observed,
+    later: Iterator[Observed],
+    rotates: bool,
+    hooks: Sequence[Hook],
+    words: Mapping[str, Any],
+) -> tuple[State, int]:
+    """The last state, and from how many pools."""
+    stopped = []
+
+    def watch(t: int, state: State, info: Info) -> bool:
+        stops = [hook(t, state, info) for hook in hooks]  # every hook is called
+        stopped.append(any(stops))
+        return stopped[-1]
+
+    state, done, number = None, 0, 0
+    while True:
+        until = min(done + plan.chunk, plan.steps) if rotates else plan.steps
+        state = loop.fit(
+            plan.method,
+            jax.random.clone(key),  # one run, in parts: step t takes its own key from it
+            data,
+            until,
+            chunk=plan.chunk,
+            hooks=[watch],
+            state=state,
+            start=done,
+            **words,
+        )
+        done, number = until, number + 1
+        if done >= plan.steps or (stopped and stopped[-1]):
+            return state, number
+        data = next(later)
+
+
+def _check_seen(pool: np.ndarray, codec: Codec, columns: Sequence[Column]) -> None:
+    learned = [*codec.numeric, *(block.column for block in codec.levels)]
+    seen = ~np.isnan(pool).all(axis=tuple(range(pool.ndim - 1)))
+    names = ", ".join(f"'{columns[i].name}'" for i in learned if not seen[i])
+    if names:
+        raise DataError(
+            f"column {names} is observed so rarely that none of the {len(pool)} rows to learn from "
+            "shows it; raise sample_rows (--sample-rows), or leave it out"
+        )
