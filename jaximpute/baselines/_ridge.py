@@ -1,5 +1,6 @@
 """Ridge regression whose two precisions maximise the evidence."""
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -62,19 +63,20 @@ def fit(
     y = jnp.where(used, y - level, 0)
     weighted = weight[:, None] * x
     # a device's fast products keep three digits, and these feed a factorisation
-    gram = jnp.matmul(weighted.T, x, precision="highest")
+    exact = partial(jnp.matmul, precision="highest")
+    gram = exact(weighted.T, x)
     values, vectors = _eigh(gram)
     values = jnp.maximum(values, 0)
-    along = vectors.T @ (weighted.T @ y)
+    along = exact(vectors.T, exact(weighted.T, y))
 
     def slopes(alpha, lam):
-        return vectors @ (along / (values + lam / alpha))
+        return exact(vectors, along / (values + lam / alpha))
 
     def update(_, precisions):
         alpha, lam = precisions
         coef = slopes(alpha, lam)
         gamma = (alpha * values / (lam + alpha * values)).sum()
-        error = (weight * (y - x @ coef) ** 2).sum()
+        error = (weight * (y - exact(x, coef)) ** 2).sum()
         lam = (gamma + 2 * _LEAST) / ((coef**2).sum() + 2 * _LEAST)
         return jnp.maximum(rows - gamma, 0) / (error + 2 * _LEAST) + _LEAST, lam
 

@@ -183,7 +183,7 @@ def spectrum_costs(
     frequency = np.arange(time // 2 + 1)
     # a real window's other coefficients are the conjugates of these
     twice = np.where((frequency == 0) | (2 * frequency == time), 1.0, 2.0)
-    return jnp.einsum("nmkc,k->nm", apart, jnp.asarray(twice, x.dtype))
+    return jnp.einsum("nmkc,k->nm", apart, jnp.asarray(twice, x.dtype), precision="highest")
 
 
 def _spectrum(x: Float[Array, "n time channels"]) -> Float[Array, "n k channels 2"]:

@@ -109,8 +109,10 @@ def test_vmap_over_keys(case, request):
     one = loop.fit(plan.method, key, data, 1, chunk=1)
     second = jax.tree.map(lambda leaf: leaf[1], _numbers(many))
     # where a gradient is only rounding, Adam steps its full length either way: no entry by itself
-    difference = jax.tree.map(lambda a, b: a - b, second, _numbers(one))
-    assert _norm(difference) <= 5e-3 * _norm(second)
+    difference = jax.tree.map(lambda a, b: jnp.where(a == b, 0, a - b), second, _numbers(one))
+    # infinities are meant, as for the weight of a padding row
+    size = _norm([np.where(np.isinf(leaf), 0, leaf) for leaf in second])
+    assert _norm(difference) <= 5e-3 * size
 
 
 def test_many_draws_differ_where_nothing_is_observed(case):
