@@ -19,8 +19,16 @@ least possible error that is, which is known exactly here. *K10* is the mean ove
 *every* over each that leaves one observed block out, *all* is fed all that is observed. ± is the
 standard deviation over seeds; without it there was one. CPU-seconds are of training (of everything,
 for classical methods), on a machine that others use: upper bounds.
+
+*Shifts* are random circular shifts in training, by multiples of the number, and an average over
+3 x 3 of them in the end (`shifts`, off by default): they use that these fields are periodic and
+everywhere alike, which other rows have to find out. `eof` is the network of learned modes
+(`nets.field_eof`): the best answer for Gaussian fields such as these is one of its own, and others
+can only come near it. `block` asks for the block left out of the context, `algorithm_6` for a block
+drawn independently, as printed.
 """
 SETTINGS = ["partition", "net", "shifts", "steps", "at_delta"]
+BUT_STEPS = [one for one in SETTINGS if one != "steps"]
 FEEDS = {"K10": "K10", "every": "every", "M": "all"}
 KINDS = {"blocks": "of 9 blocks observed", "pixels": "of the places observed"}
 
@@ -48,17 +56,34 @@ def page(rows: Sequence[dict]) -> str:
         lines = []
         for (name, net, shifts, steps, at_delta), same in own.groupby(SETTINGS, sort=False):
             errors = pd.DataFrame(list(same["mse"])).rename(columns={"-": "M"})
-            trained = (
-                ["", "", "", ""]
-                if net == "none"
-                else [net, _shifts(shifts), str(steps), f"{at_delta:g}"]
-            )
+            how = [net, _shifts(shifts), str(steps), f"{at_delta:g}"]
+            trained = [""] * len(how) if net == "none" else how
             cells = [_cell(errors[feed], best) if feed in errors else "" for feed in FEEDS]
             line = [f"`{name}`", *trained, *cells, f"{same['cpu_seconds'].mean():.0f}"]
             lines.append((errors.mean().min(), line))
         heads = ["method", "network", "shifts", "steps", "at delta", *FEEDS.values(), "CPU-s"]
         parts.append(_pages.table(heads, [line for _, line in sorted(lines, key=lambda a: a[0])]))
+        parts.append(_budgets(own))
     return "\n".join(parts)
+
+
+def _budgets(own: pd.DataFrame) -> str:
+    """How the error falls with training, for networks trained for several lengths."""
+    lines = []
+    for (name, net, shifts, at_delta), same in own.groupby(BUT_STEPS, sort=False):
+        lengths = list(same.groupby("steps"))
+        if len(lengths) < 2:
+            continue
+        cells = []
+        for steps, rows in lengths:
+            least = pd.DataFrame(list(rows["mse"])).mean().min() / rows["best"].mean()
+            cells.append(f"{least:.2f} ({steps} steps, {rows['cpu_seconds'].mean():.0f} s)")
+        how = [f"`{name}`", str(net), _shifts(shifts), f"{at_delta:g}"]
+        lines.append([*how, ", ".join(cells)])
+    if not lines:
+        return ""
+    heads = ["method", "network", "shifts", "at delta", "times the least error (training)"]
+    return "By length of training, under the best way to feed:\n\n" + _pages.table(heads, lines)
 
 
 def _shifts(stride: int) -> str:
