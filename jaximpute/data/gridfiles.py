@@ -52,9 +52,14 @@ def open_lazily(path: str) -> Any:
         ("Zarr", {"engine": "zarr", "consolidated": False}) if is_zarr(path) else ("NetCDF", {})
     )
     try:
-        return library.open_dataset(path, cache=False, **engine)
+        dataset = library.open_dataset(path, cache=False, **engine)
     except (OSError, ValueError, KeyError) as error:
         raise DataError(f"{path} cannot be read as {store}: {error}") from error
+    if not is_zarr(path):
+        return dataset
+    # a store lists its variables in an order that varies, and methods see them in that order
+    names = sorted(dataset.data_vars, key=str)
+    return dataset.drop_vars(names).assign({name: dataset[name] for name in names})
 
 
 def netcdf(dataset: Any) -> bytes:

@@ -168,3 +168,17 @@ def test_what_is_no_store_is_not_touched(tmp_path):
         files.check_output(str(tmp_path / "no" / "a.zarr"))
     assert not many.is_folder(str(other))
     assert many.is_folder(str(tmp_path))
+
+
+def test_variables_of_a_store_are_read_in_one_order(tmp_path):
+    shape = ("time", "y")
+    names = ["b", "a", "d", "c"]
+    before = xr.Dataset(
+        {name: (shape, np.full((2, 3), float(i))) for i, name in enumerate(names)},
+        coords={"place": ("y", [3.0, 1.0, 2.0]), "alone": 7},
+        attrs={"title": "four"},
+    )
+    before.to_zarr(tmp_path / "four.zarr", consolidated=False)
+    read = gridfiles.read_dataset(str(tmp_path / "four.zarr"))
+    assert list(read.data_vars) == sorted(names)
+    xr.testing.assert_identical(read, before)
