@@ -40,6 +40,7 @@ ONE_UPDATE = {
     "sinkhorn": ("table", {"moves": 1}),
     "tdm": ("table", {"moves": 1}),
     "psw_i": ("series", {"moves": 1}),
+    "csbi": ("series", {"sgd_steps": 1, "warmup": 1}),
 }
 
 
