@@ -266,19 +266,14 @@ def fill(
         plan = registry.build(
             name, data, kind=frame.kind, preset=preset, times=times, options=options
         )
-        about = {
-            "method": name,
-            "preset": preset,
-            "seed": int(seed),
-            "times": None if times is None else fingerprint.digest([times]),
-            **{f"option {key}": _plain(value) for key, value in options.items()},
-        }
+        about = fingerprint.run(name, preset, seed, options)
+        about["times"] = None if times is None else fingerprint.digest([times])
         if np.isnan(matrix).any():
             watching: list[Hook] = [curve.record, *plan.hooks]
             if progress:
                 warmup = warm_steps(plan.method)
                 watching.append(hooks.progress(plan.steps, label=name, warmup=warmup))
-            words = {"label": f"'{name}'", "advice": registry.advice(name, preset, options)}
+            words = registry.words(name, preset, options)
             completed = [
                 one.reshape(matrix.shape) if axis is None else series.take(axis, one)
                 for one in training.completions(
@@ -307,7 +302,7 @@ def fill(
         {
             "method": name,
             **({"chosen_by": scores} if scores else {}),
-            "options": {key: _plain(value) for key, value in options.items()},
+            "options": {key: fingerprint.plain(value) for key, value in options.items()},
             "preset": preset,
             "seed": int(seed),
             "tag": tag,
@@ -354,10 +349,6 @@ def _left_empty(
     if frame.grid is None or (never_impute is None and not fields.is_gridded(frame.native)):
         return np.zeros(frame.values.shape, bool), ""
     return fields.never(frame.grid, frame.mask, never_impute)
-
-
-def _plain(value: Any) -> Any:
-    return value if isinstance(value, bool | int | float | str | None) else str(value)
 
 
 def _impute(

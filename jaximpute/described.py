@@ -61,7 +61,7 @@ def describe(
         )
     return {
         "method": name,
-        "options": {key: plain(value) for key, value in settings["options"].items()},
+        "options": {key: fingerprint.plain(value) for key, value in settings["options"].items()},
         "preset": settings["preset"],
         "seed": settings["seed"],
         "tag": registry.entry(name, source.kind).tag,
@@ -79,8 +79,3 @@ def describe(
         },
         "versions": fingerprint.versions(),
     }
-
-
-def plain(value: Any) -> Any:
-    """A value of an option for JSON."""
-    return value if isinstance(value, bool | int | float | str | None) else str(value)

@@ -13,7 +13,7 @@ from sklearn.impute import MissingIndicator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
-from jaximpute import registry, saving
+from jaximpute import fingerprint, registry, saving
 from jaximpute._errors import ImputationWarning, OptionError
 from jaximpute.api import choose
 from jaximpute.data import codec as coding
@@ -137,11 +137,9 @@ class Imputer(TransformerMixin, BaseEstimator):
             self._method = self._plan().method
             plan = adapt(how, self._plan(wrappers(how)), data)
             key, _ = _keys(self.seed_)
-            about = {"method": self.method_, "preset": self.preset, "seed": self.seed_}
-            about |= {f"option {k}": v for k, v in (self.options or {}).items()}
+            about = fingerprint.run(self.method_, self.preset, self.seed_, self.options)
             about |= described(how)
-            advice = registry.advice(self.method_, self.preset, self.options)
-            words = {"label": f"'{self.method_}'", "advice": advice}
+            words = registry.words(self.method_, self.preset, self.options)
             state = train(plan, key, data, watching(plan), keeping, about, words)
             self.state_ = jax.tree.map(jnp.asarray, gathered(state)) if how.mesh else state
         return self

@@ -2,7 +2,7 @@
 
 import hashlib
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from typing import Any
 
@@ -76,6 +76,24 @@ def rows(arrays: Iterable[Any], weight: Any) -> str:
 def _numbered(weight: jax.Array) -> jax.Array:
     """The number of each row among those of positive weight, where the row lies."""
     return jax.jit(lambda w: jnp.cumsum(w > 0), out_shardings=weight.sharding)(weight)
+
+
+def run(
+    method: str, preset: str, seed: int, options: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """What names a run: what must be equal for one to be another's continuation.
+
+    Example:
+        >>> run("spirit", "fast", 0, {"eta": 0.1})
+        {'method': 'spirit', 'preset': 'fast', 'seed': 0, 'option eta': 0.1}
+    """
+    named = {f"option {name}": plain(value) for name, value in (options or {}).items()}
+    return {"method": method, "preset": preset, "seed": int(seed), **named}
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON holds it: itself, or its text."""
+    return value if isinstance(value, bool | int | float | str | None) else str(value)
 
 
 def versions() -> dict[str, str]:

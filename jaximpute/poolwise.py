@@ -111,8 +111,7 @@ def learn(
         for pool in pools:
             yield from_nan(jnp.asarray(_encoded(codec, pool)))
 
-    advice = registry.advice(name, preset, options)
-    words = {"label": f"'{name}'", "advice": advice}
+    words = registry.words(name, preset, options)
     with threadpool_limits(1, user_api="blas"), explained(data, {"method": name}):
         rotates = plan.steps > plan.chunk and not keeps_rows(plan.method, data)
         state, number = _fit(plan, key_fit, data, later(), rotates, watching(plan), words)

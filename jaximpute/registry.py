@@ -170,8 +170,12 @@ def _build(
     return plan
 
 
-def advice(name: str, preset: str = "balanced", options: Mapping[str, Any] | None = None) -> str:
-    """What to change where a method diverged: the options that hold it back, and their values.
+def words(
+    name: str, preset: str = "balanced", options: Mapping[str, Any] | None = None
+) -> dict[str, str]:
+    """How `loop.fit` speaks of a method: `label`, and `advice` for one that diverged.
+
+    The advice names the options that would hold it back, and their values.
 
     Args:
         name: see `build`, as for all arguments.
@@ -179,7 +183,11 @@ def advice(name: str, preset: str = "balanced", options: Mapping[str, Any] | Non
         options: of the method.
 
     Returns:
-        A sentence, without its full stop.
+        The two arguments of `loop.fit`.
+
+    Example:
+        >>> words("mean")
+        {'label': "'mean'", 'advice': 'Take another preset or another method'}
     """
     values = {key: parameter.default for key, parameter in _options(name).items()}
     values |= presets(name)[preset] | dict(options or {})
@@ -189,7 +197,7 @@ def advice(name: str, preset: str = "balanced", options: Mapping[str, Any] | Non
     )
     lower = f"Lower {' or '.join(rates + clips)}, or take" if rates else "Take"
     fewer = "fewer steps, " if "steps" in values else ""
-    return f"{lower} {fewer}another preset or another method"
+    return {"label": f"'{name}'", "advice": f"{lower} {fewer}another preset or another method"}
 
 
 _options = options  # `build` has an argument of the same name

@@ -120,9 +120,7 @@ def impute_file(
     spans = spans_of(opened, block_rows, margin)
     about = {
         "source": sources.fingerprint_of(source),
-        "method": name,
-        "preset": preset,
-        "seed": int(seed),
+        **fingerprint.run(name, preset, seed, options),
         "block_rows": spans.block,
         "sample_rows": sample_rows,
         "margin": spans.margin,
@@ -130,7 +128,6 @@ def impute_file(
         "dims": None if dims is None else list(dims),
         "fill_unseen": fill_unseen,
         "version": __version__,
-        **{f"option {key}": described.plain(value) for key, value in options.items()},
     }
     settings: dict[str, Any] = {"preset": preset, "options": options, "seed": int(seed)}
     held = unfinished.find(output, about, force=force)

@@ -288,10 +288,10 @@ def test_divergence_is_an_error(registered):
 
 
 def test_advice_names_the_rates_with_the_values_they_have():
-    text = registry.advice("csbi", "fast", {"lr": 0.5})
+    text = registry.words("csbi", "fast", {"lr": 0.5})["advice"]
     assert "Lower lr (now 0.5) or warmup_lr (now 0.002) or lr_forward (now 0.0001)" in text
     assert "fewer steps" in text
-    assert registry.advice("mean") == "Take another preset or another method"
+    assert registry.words("mean")["advice"] == "Take another preset or another method"
 
 
 def test_irregular_times_reach_the_method(registered, monkeypatch):
