@@ -17,8 +17,8 @@ from 4000 incomplete fields and complete 256 others; classical methods learn a c
 at most. Numbers are mean squared errors over missing entries, and in brackets how many times the
 least possible error of their masks that is, known exactly here. *K10* is the mean over ten
 contexts, *every* over each that leaves one observed block out, *all* is fed all that is observed.
-± is the standard deviation over seeds; without it there was one. CPU-seconds are of training (of everything,
-for classical methods), on a machine that others use: upper bounds.
+± is the standard deviation over seeds; without it there was one. CPU-seconds are of training
+(of everything, for classical methods), on a machine that others use: upper bounds.
 
 *Shifts* are random circular shifts in training, by multiples of the number, and an average over
 3 x 3 of them in the end (`shifts`, off by default): they use that these fields are periodic and
