@@ -1,7 +1,8 @@
 """Files written block by block: whole at the end, and safe to go on with after a crash.
 
-A sink works in a folder of its own. A block may be written twice, with the same cells; what is
-written is on the disk before the call returns.
+A sink works in a folder of its own. A block may be written twice, with the same cells. What is
+written survives the death of the process; of the machine, too, but for Zarr, whose chunks the
+system brings to the disk when it likes.
 """
 
 import os
