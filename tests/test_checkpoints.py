@@ -109,6 +109,9 @@ def test_leftovers_are_cleaned_and_a_lone_damaged_one_is_an_error(tmp_path):
     (tmp_path / "2" / "about" / "metadata").write_text("{")
     with pytest.raises(ji.DataError, match="are damaged"):
         resumed(tmp_path)
+    patience = time.monotonic() + 60  # they are removed in a thread, which nobody waits for
+    while (tmp_path / "6.orbax-checkpoint-tmp").exists() and time.monotonic() < patience:
+        time.sleep(0.05)
     assert [path.name for path in tmp_path.iterdir()] == ["2"]
 
 
