@@ -214,6 +214,7 @@ def full(descriptor):
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 def interrupt(descriptor):
     signal.raise_signal(signal.SIGINT)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where a shell put us behind
 os.fsync = {"full": full, "interrupt": interrupt}[sys.argv.pop(1)]
 main()
 """
