@@ -15,7 +15,7 @@ if __name__ == "__main__":
     # one device each: more of them starve one another's collectives of threads
     os.environ["JAX_PLATFORMS"] = "cpu"
     os.environ["XLA_FLAGS"] = (
-        "--xla_force_host_platform_device_count=1 --xla_backend_optimization_level=0"
+        os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=1"
     )
 
 import jax

@@ -3,11 +3,19 @@
 import os
 from pathlib import Path
 
+import jaxlib
+
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 # factorisations of small matrices: threads that spin for one another only slow them down
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-# most of the time in these tests is compilation, of programs that run for milliseconds
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+# most of the time in these tests is compilation, of programs that run for milliseconds: the older
+# emitters take a third of it (a later jax may not know them, and ends at an unknown flag)
+os.environ.setdefault(
+    "XLA_FLAGS",
+    "--xla_backend_optimization_level=0"
+    + " --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
+    * jaxlib.__version__.startswith("0.10."),
+)
 # no test writes to the user's cache
 os.environ["JAXIMPUTE_NO_CACHE"] = "1"
 

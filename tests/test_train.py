@@ -43,7 +43,7 @@ def config(tmp_path) -> Path:
 
 # whose state holds rows: padded, sharded and gathered
 def test_two_devices_learn_what_one_learns(config):
-    two = "--xla_force_host_platform_device_count=2 --xla_backend_optimization_level=0"
+    two = f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count=2"
     report = config.with_name("report.json")
     config.write_text(f'report = "{report}"\n' + config.read_text())
     done = subprocess.run(
