@@ -10,27 +10,15 @@ import numpy as np
 
 from jaximpute import fingerprint, hooks, registry, report, training
 from jaximpute._errors import ImputationWarning, OptionError
+from jaximpute.automatic import choose
 from jaximpute.data import codec as coding
 from jaximpute.data import fields, series
 from jaximpute.data.frames import Container, Frame, read, write
 from jaximpute.draws import no_draws
-from jaximpute.masking import observe
+from jaximpute.layout import lay_out, take_back
 from jaximpute.report import Curve, Report
-from jaximpute.types import Hook, Kind
+from jaximpute.types import Hook
 from jaximpute.warmup import warm_steps
-
-_PREFERRED = {
-    "table": ("spirit", "gaussian", "mean"),
-    "series": ("spirit", "linear", "mean"),
-    "image": ("harmonic", "mean"),
-    "field": ("optimal_interpolation", "mean"),
-}
-_DRAWING = {
-    "table": ("mice", "diffusion"),
-    "series": ("csdi", "diffusion"),
-    "image": ("miri",),
-    "field": ("context_query_draws",),
-}
 
 
 class Result(NamedTuple):
@@ -175,23 +163,6 @@ def impute_with_report(
     return result
 
 
-def choose(kind: Kind, inductive: bool = False, draws: bool = False) -> str:
-    """The method that `auto` means for a kind of data.
-
-    Args:
-        kind: of the data.
-        inductive: whether it has to complete rows to come.
-        draws: whether it has to draw at random.
-
-    Returns:
-        Its name.
-    """
-    usable = [
-        name for name in registry.names(kind) if registry.entry(name).inductive or not inductive
-    ]
-    return next(name for name in (_DRAWING if draws else _PREFERRED)[kind] if name in usable)
-
-
 def fill(
     frame: Frame,
     method: str = "auto",
@@ -246,57 +217,46 @@ def fill(
     tag = registry.entry(name, frame.kind).tag
     if draws and tag != "draws":
         raise OptionError(no_draws(tag, frame.kind))
-    axis: series.Axis | None = None
-    notes: list[str] = []
-    if frame.kind == "series":
-        axis, notes = series.make_axis(frame.stamps, frame.shape[1])
-    elif frame.grid is not None:
-        notes = list(frame.grid.notes)
-    kept, why = _left_empty(frame, axis, max_gap, never_impute)
+    laid = lay_out(frame)
+    kept, why = _left_empty(frame, laid.axis, max_gap, never_impute)
+    notes = list(laid.notes)
     if frame.grid is not None and "partition" in registry.options(name):
         notes += fields.check_learning(frame.grid, frame.mask, kept, name, options)
 
-    codec = coding.learn(frame)
-    matrix = coding.encode(codec, frame.values)
-    matrices = [matrix] * draws
+    matrices = [laid.matrix] * (1 + draws)
     curve = Curve([], {})
-    if codec.width:
-        data = observe(arrange(frame, axis, matrix))
-        times = None if axis is None else axis.positions
+    if laid.data is not None:
         plan = registry.build(
-            name, data, kind=frame.kind, preset=preset, times=times, options=options
+            name, laid.data, kind=frame.kind, preset=preset, times=laid.times, options=options
         )
         about = fingerprint.run(name, preset, seed, options)
-        about["times"] = None if times is None else fingerprint.digest([times])
-        if np.isnan(matrix).any():
+        about["times"] = None if laid.times is None else fingerprint.digest([laid.times])
+        if np.isnan(laid.matrix).any():
             watching: list[Hook] = [curve.record, *plan.hooks]
             if progress:
                 warmup = warm_steps(plan.method)
                 watching.append(hooks.progress(plan.steps, label=name, warmup=warmup))
             words = registry.words(name, preset, options)
-            completed = [
-                one.reshape(matrix.shape) if axis is None else series.take(axis, one)
-                for one in training.completions(
-                    plan,
-                    seed,
-                    data,
-                    watching,
-                    draws=draws,
-                    last=last,
-                    keeping=keeping,
-                    about=about,
-                    words=words,
-                )
-            ]
-            for one in completed:
+            completed = training.completions(
+                plan,
+                seed,
+                laid.data,
+                watching,
+                draws=draws,
+                last=last,
+                keeping=keeping,
+                about=about,
+                words=words,
+            )
+            matrices = [take_back(laid, one) for one in completed]
+            for one in matrices:
                 report.refuse_divergence(one, **words)
-            matrix, matrices = completed[0], completed[1:]
-    decoded = [coding.decode(codec, one, frame.values) for one in (matrix, *matrices)]
+    decoded = [coding.decode(laid.codec, one, frame.values) for one in matrices]
     for one in decoded:
         one[kept & ~frame.mask] = np.nan
     values = decoded[0]
 
-    data_report = report.describe(frame, codec, axis, values, why)
+    data_report = report.describe(frame, laid.codec, laid.axis, values, why)
     return Filled(
         values,
         {
@@ -323,13 +283,6 @@ def fill(
         },
         np.stack(decoded[1:]) if draws else np.empty((0, *values.shape)),
     )
-
-
-def arrange(frame: Frame, axis: series.Axis | None, matrix: np.ndarray) -> np.ndarray:
-    """Cells as a method takes them: rows, series, images or fields."""
-    if axis is not None:
-        return series.place(axis, matrix, frame.shape[0])
-    return matrix.reshape(*frame.shape[:-1], matrix.shape[-1])
 
 
 def _left_empty(

@@ -15,7 +15,7 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, v
 
 from jaximpute import fingerprint, registry, saving
 from jaximpute._errors import ImputationWarning, OptionError
-from jaximpute.api import choose
+from jaximpute.automatic import inductive
 from jaximpute.data import codec as coding
 from jaximpute.data.frames import read
 from jaximpute.draws import no_draws
@@ -23,7 +23,7 @@ from jaximpute.hooks import Keeping
 from jaximpute.masking import observe
 from jaximpute.parallel import gathered
 from jaximpute.rowwise import complete_rows
-from jaximpute.running import Running, adapt, described, place, wrappers
+from jaximpute.running import Running, adapt, lasting, place, wrappers
 from jaximpute.training import train
 from jaximpute.types import Hook, Method, Net, State
 
@@ -117,7 +117,7 @@ class Imputer(TransformerMixin, BaseEstimator):
     ) -> "Imputer":
         """`fit`, with columns named that hold whole numbers, hooks, checkpoints, and devices."""
         X = self._validate(X, reset=True)
-        self.method_ = _inductive(self.method)
+        self.method_ = inductive(self.method, "table", "use impute()")
         self.seed_ = int(check_random_state(self.random_state).randint(2**31 - 1))
         frame = read(X)
         codec = coding.learn(frame)
@@ -138,7 +138,7 @@ class Imputer(TransformerMixin, BaseEstimator):
             plan = adapt(how, self._plan(wrappers(how)), data)
             key, _ = _keys(self.seed_)
             about = fingerprint.run(self.method_, self.preset, self.seed_, self.options)
-            about |= described(how)
+            about |= lasting(how)
             words = registry.words(self.method_, self.preset, self.options)
             state = train(plan, key, data, watching(plan), keeping, about, words)
             self.state_ = jax.tree.map(jnp.asarray, gathered(state)) if how.mesh else state
@@ -319,17 +319,6 @@ class Imputer(TransformerMixin, BaseEstimator):
             ImputationWarning,
             stacklevel=4,  # over `_fit` and `fit`
         )
-
-
-def _inductive(method: str) -> str:
-    name = choose("table", inductive=True) if method == "auto" else method
-    if not registry.entry(name, "table").inductive:
-        able = [other for other in registry.names("table") if registry.entry(other).inductive]
-        raise OptionError(
-            f"method '{name}' only completes the rows it was fitted on; use impute(), or one that "
-            f"completes new rows: {', '.join(able)}"
-        )
-    return name
 
 
 def _keys(seed: int) -> tuple[jax.Array, jax.Array]:

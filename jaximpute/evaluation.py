@@ -14,6 +14,7 @@ from rich.table import Table
 
 from jaximpute import _memory, api, registry
 from jaximpute._errors import JaximputeError, OptionError
+from jaximpute.automatic import choose
 from jaximpute.data import codec as coding
 from jaximpute.data import holes
 from jaximpute.data.frames import Container, Frame, read
@@ -211,7 +212,7 @@ def _runs(methods: Methods, kind: Kind, options: Mapping[str, Mapping[str, Any]]
         raise OptionError(f"options for '{min(unknown)}', which is not among {', '.join(methods)}")
     runs = {}
     for label, (given, own) in methods.items():
-        name = api.choose(kind) if given == "auto" else given
+        name = choose(kind) if given == "auto" else given
         completes = "new rows" if registry.entry(name).inductive else "given rows"
         runs[label] = Run(name, {**own, **options.get(label, {})}, completes)
     return runs

@@ -8,6 +8,7 @@ import pandas as pd
 
 from jaximpute import api, registry
 from jaximpute._errors import DataError, OptionError, TimeError
+from jaximpute.automatic import choose
 from jaximpute.data import series
 from jaximpute.data.frames import read
 from jaximpute.multiple import check_level, interval
@@ -99,7 +100,7 @@ def forecast(
     window = min(context + horizon, len(steps))
     if window <= horizon:
         raise DataError(f"the series has {len(data)} rows; there is nothing to forecast from")
-    name = api.choose("series", draws=True) if method == "auto" else method
+    name = choose("series", draws=True) if method == "auto" else method
     known = registry.options(name)
     own: dict[str, Any] = {
         "window": window,

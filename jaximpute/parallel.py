@@ -94,6 +94,16 @@ def row_specs(method: Method, data: Observed) -> PyTree[PartitionSpec]:
     return jax.tree.map(spec, shapes(n), shapes(n + 1))
 
 
+def layouts(specs: PyTree[PartitionSpec]) -> list[PartitionSpec]:
+    """The specs of all leaves in order: to JAX a spec is a tuple, and would be taken apart.
+
+    Example:
+        >>> len(layouts([PartitionSpec("data"), PartitionSpec()]))
+        2
+    """
+    return jax.tree.leaves(specs, is_leaf=_is_spec)
+
+
 def fsdp(
     specs: PyTree[PartitionSpec], state: State, on: Mesh, *, least: int = 2**16
 ) -> PyTree[PartitionSpec]:

@@ -7,14 +7,13 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import PartitionSpec
 
-from jaximpute import api, loop, registry
-from jaximpute.data import codec as coding
-from jaximpute.data import frames, series
+from jaximpute import loop, registry
+from jaximpute.automatic import choose
+from jaximpute.data import frames
 from jaximpute.data.frames import Container, Frame
-from jaximpute.masking import observe
-from jaximpute.parallel import AXIS, row_specs
+from jaximpute.layout import lay_out
+from jaximpute.parallel import AXIS, layouts, row_specs
 from jaximpute.training import explained
 from jaximpute.types import Observed
 
@@ -113,17 +112,15 @@ def measure(
     Returns:
         The cost.
     """
-    name = api.choose(frame.kind, draws=draws > 0) if method == "auto" else method
+    name = choose(frame.kind, draws=draws > 0) if method == "auto" else method
     registry.check(name, kind=frame.kind, preset=preset, options=options)
-    axis = series.make_axis(frame.stamps, frame.shape[1])[0] if frame.kind == "series" else None
-    codec = coding.learn(frame)
-    matrix = coding.encode(codec, frame.values)
-    missing = int((~frame.mask).sum())
-    if not codec.width:
-        return Cost(name, len(matrix), (0,), missing, 0, 0.0, 0, 0.0, 0.0, 0.0, 0.0, None)
-    data = observe(api.arrange(frame, axis, matrix))
-    times = None if axis is None else axis.positions
-    built = registry.build(name, data, kind=frame.kind, preset=preset, times=times, options=options)
+    laid, missing = lay_out(frame), int((~frame.mask).sum())
+    data = laid.data
+    if data is None:
+        return Cost(name, len(laid.matrix), (0,), missing, 0, 0.0, 0, 0.0, 0.0, 0.0, 0.0, None)
+    built = registry.build(
+        name, data, kind=frame.kind, preset=preset, times=laid.times, options=options
+    )
     with explained(data, {"method": name}):
         return _measure(name, built, data, missing, draws)
 
@@ -145,7 +142,7 @@ def _measure(name: str, built: registry.Plan, data: Observed, missing: int, draw
     many = draws or (_DRAWS if drawing else 1)
     completion = _timed(jax.jit(lambda k, s, d: loop._complete(method, k, s, d)), key, state, data)
     parts.append((completion, float(many)))
-    specs = jax.tree.leaves(row_specs(method, data), is_leaf=_is_spec)
+    specs = layouts(row_specs(method, data))
     leaves = jax.tree.leaves(state)
     fixed = sum(x.size for x, s in zip(leaves, specs, strict=True) if AXIS not in s)
     compiling = sum(part.compiling for part, _ in parts)
@@ -163,10 +160,6 @@ def _measure(name: str, built: registry.Plan, data: Observed, missing: int, draw
         peak_mb=max(part.peak for part, _ in parts),
         flops=None if step is None else step.flops,
     )
-
-
-def _is_spec(x: Any) -> bool:
-    return isinstance(x, PartitionSpec)
 
 
 class _Part(NamedTuple):

@@ -6,12 +6,10 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import PartitionSpec
 from threadpoolctl import threadpool_limits
 
 from jaximpute import loop, parallel, registry, report
-from jaximpute._errors import DataError, OptionError
-from jaximpute.api import choose
+from jaximpute._errors import DataError
 from jaximpute.data import codec as coding
 from jaximpute.data.codec import Codec
 from jaximpute.data.columns import Column
@@ -44,23 +42,6 @@ class Learned(NamedTuple):
     state: State
     key: jax.Array
     pools: int = 1
-
-
-def inductive(name: str, kind: Kind) -> str:
-    """The name of a method that completes rows it was not given; `auto` picks one.
-
-    Raises:
-        OptionError: no such method, or one that completes only the rows it learns from; the message
-            names those that can.
-    """
-    name = choose(kind, inductive=True) if name == "auto" else name
-    if not registry.entry(name, kind).inductive:
-        able = [other for other in registry.names(kind) if registry.entry(other).inductive]
-        raise OptionError(
-            f"method '{name}' only completes the rows it learns from, which would all have to be "
-            f"in memory; block by block a {kind} is completed by: {', '.join(able)}"
-        )
-    return name
 
 
 def learn(
@@ -120,9 +101,8 @@ def learn(
 
 def keeps_rows(method: Method, data: Observed) -> bool:
     """Whether a method's state holds the rows it was given, so that they cannot be exchanged."""
-    specs = parallel.row_specs(method, data)
-    is_spec = lambda leaf: isinstance(leaf, PartitionSpec)  # noqa: E731
-    return any(spec != PartitionSpec() for spec in jax.tree.leaves(specs, is_leaf=is_spec))
+    specs = parallel.layouts(parallel.row_specs(method, data))
+    return any(parallel.AXIS in spec for spec in specs)
 
 
 def restore(

@@ -78,7 +78,7 @@ def check(
 
     Args:
         name: see `build`, as for all arguments.
-        kind: `table` or `series`.
+        kind: `table`, `series`, `image` or `field`.
         preset: of the method.
         options: of the method.
 
@@ -110,7 +110,7 @@ def build(
     Args:
         name: a name of the registry.
         data: the `Observed` it will run on; recipes size networks and windows by it.
-        kind: `table` or `series`.
+        kind: `table`, `series`, `image` or `field`.
         preset: `fast`, `balanced`, `best` or `paper`; methods without presets ignore it.
         times: `(time,)` positions of a series' steps, in units of its usual step; None if regular.
         options: keyword options; see `options`.

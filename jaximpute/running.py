@@ -48,11 +48,11 @@ def wrappers(how: Running) -> tuple[Callable[[Net], Net], ...]:
     return tuple(wrapper for wrapper, wanted in chosen.items() if wanted)
 
 
-def described(how: Running) -> dict[str, Any]:
+def lasting(how: Running) -> dict[str, Any]:
     """What one run must share with another to go on from its checkpoints; the mesh may change.
 
     Example:
-        >>> described(Running(remat=True)), described(Running())
+        >>> lasting(Running(remat=True)), lasting(Running())
         ({'run remat': True}, {})
     """
     usual = Running()._asdict()

@@ -22,6 +22,7 @@ import numpy as np
 from jaximpute import described, fingerprint, hooks, poolwise, registry, unfinished
 from jaximpute._errors import OptionError, OutputError
 from jaximpute._version import __version__
+from jaximpute.automatic import inductive
 from jaximpute.data import codec as coding
 from jaximpute.data import feeds, files, gridfiles, scanning, sinks, sources
 from jaximpute.data.codec import Codec
@@ -114,7 +115,8 @@ def impute_file(
     files.check_output(output, force=force)
     opened = sources.open_source(source, dims, time)
     sinks.check_format(opened, output)
-    name = poolwise.inductive(method, opened.kind)
+    instead = "read the file whole, without block_rows (--block-rows)"
+    name = inductive(method, opened.kind, instead)
     registry.check(name, kind=opened.kind, preset=preset, options=options)
     feeds.grain()
     spans = spans_of(opened, block_rows, margin)

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 import jaximpute as ji
 from jaximpute import ImputationWarning, OptionError, TimeError, registry
-from jaximpute.api import choose, fill, impute_with_report
+from jaximpute.api import fill, impute_with_report
+from jaximpute.automatic import choose
 from jaximpute.baselines import mean
 from jaximpute.data.frames import read
 from jaximpute.types import Info

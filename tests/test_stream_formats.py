@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import jaximpute as ji
-from jaximpute import poolwise, stream
+from jaximpute import stream
+from jaximpute.automatic import inductive
 from jaximpute.data import feeds, sources
 from jaximpute.data.spans import spans_of
 
@@ -235,4 +236,4 @@ def test_grids_need_their_dimensions(tmp_path):
     with pytest.raises(ji.DataError, match="cannot be told"):
         stream.impute_file(str(tmp_path / "x.nc"), str(tmp_path / "y.nc"))
     with pytest.raises(ji.OptionError, match="takes series data"):
-        poolwise.inductive("csdi", "table")
+        inductive("csdi", "table", "read it whole")

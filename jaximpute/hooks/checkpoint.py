@@ -258,7 +258,7 @@ class Checkpoints:
         except Exception:
             return None
         leaves = [
-            read[f"{i:05d}"] if x.size else np.zeros(x.shape, x.dtype) for i, x in enumerate(wanted)
+            read[_name(i)] if x.size else np.zeros(x.shape, x.dtype) for i, x in enumerate(wanted)
         ]
         whole = all(
             found == kept or None in (found, kept)

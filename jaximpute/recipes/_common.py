@@ -22,6 +22,11 @@ def rows(data: Observed, kind: str, window: int, stride: int) -> tuple[tuple[int
     return (length, 1 if apart else shape[2]), view
 
 
+def channels_for(width: int | None) -> int | None:
+    """Channels of an image network from the hidden width of an MLP: an eighth, in whole eights."""
+    return None if width is None else max(8, width // 64 * 8)
+
+
 def width_for(event: tuple[int, ...]) -> int:
     """A hidden width for rows of a shape: wide rows need what the paper has, narrow ones less."""
     return min(256, max(64, 32 * math.ceil(1.5 * math.prod(event) / 32)))

@@ -8,6 +8,7 @@ from jaximpute._errors import OptionError
 from jaximpute.methods._averages import average
 from jaximpute.methods.miri import miri as make_miri
 from jaximpute.nets import residual_cnn, unet, velocity_mlp
+from jaximpute.recipes._common import channels_for
 from jaximpute.types import Net, Observed
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -163,7 +164,7 @@ def _net(
         return velocity_mlp(event, cond=cond, width=width or narrow, layers=layers or 3)
     if kind != "image":
         raise OptionError(f"net is '{name}', and this is a {kind}; images have convolutions")
-    channels = None if width is None else max(8, width // 64 * 8)
+    channels = channels_for(width)
     if name == "cnn":
         blocks = layers or 4
         return residual_cnn(event, cond=cond, width=channels or 64, blocks=blocks, averages=True)

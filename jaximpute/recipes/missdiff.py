@@ -6,7 +6,7 @@ from jaximpute import registry
 from jaximpute.baselines.missdiff import missdiff as make_missdiff
 from jaximpute.nets import mlp, residual_cnn
 from jaximpute.processes import vp
-from jaximpute.recipes._common import rows, width_for
+from jaximpute.recipes._common import channels_for, rows, width_for
 from jaximpute.types import Observed
 from jaximpute.views import identity
 
@@ -38,7 +38,8 @@ def missdiff(
         times: not used.
         steps: of 200 updates each, by default.
         window: steps in a window of a series.
-        width: of the hidden layers, even; None = by the size of a row, 128 to 256.
+        width: of the hidden layers, even; None = by the size of a row, 128 to 256. A network of
+            images has an eighth as many channels.
             The CNN for images has an eighth as many channels, rounded down to a multiple of 8; None
             = 32.
         layers: how many there are, or residual blocks of the CNN.
@@ -51,7 +52,7 @@ def missdiff(
     del times
     if kind == "image":
         view = identity
-        channels = 32 if width is None else max(8, width // 64 * 8)
+        channels = channels_for(width) or 32
         net = residual_cnn(data.values.shape[1:], cond=int(on_mask), width=channels, blocks=layers)
         options = {"batch": 32} | options
     else:

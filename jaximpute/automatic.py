@@ -1,0 +1,64 @@
+"""What `auto` means, before any data has been looked at."""
+
+from jaximpute import registry
+from jaximpute._errors import OptionError
+from jaximpute.types import Kind
+
+_PREFERRED = {
+    "table": ("spirit", "gaussian", "mean"),
+    "series": ("spirit", "linear", "mean"),
+    "image": ("harmonic", "mean"),
+    "field": ("optimal_interpolation", "mean"),
+}
+_DRAWING = {
+    "table": ("mice", "diffusion"),
+    "series": ("csdi", "diffusion"),
+    "image": ("miri",),
+    "field": ("context_query_draws",),
+}
+
+
+def choose(kind: Kind, inductive: bool = False, draws: bool = False) -> str:
+    """The method that `auto` means for a kind of data.
+
+    Args:
+        kind: of the data.
+        inductive: whether it has to complete rows to come.
+        draws: whether it has to draw at random.
+
+    Returns:
+        Its name.
+    """
+    usable = [
+        name for name in registry.names(kind) if registry.entry(name).inductive or not inductive
+    ]
+    return next(name for name in (_DRAWING if draws else _PREFERRED)[kind] if name in usable)
+
+
+def inductive(name: str, kind: Kind, instead: str) -> str:
+    """The name of a method that completes rows it was not given; `auto` picks one.
+
+    Args:
+        name: a name, or `auto`.
+        kind: of the data.
+        instead: what else to do with a method that does not, for the message.
+
+    Returns:
+        Its name.
+
+    Raises:
+        OptionError: no such method, or one that completes only the rows it learns from; the message
+            names those that can.
+
+    Example:
+        >>> inductive("auto", "table", "use impute()")
+        'spirit'
+    """
+    name = choose(kind, inductive=True) if name == "auto" else name
+    if not registry.entry(name, kind).inductive:
+        able = [other for other in registry.names(kind) if registry.entry(other).inductive]
+        raise OptionError(
+            f"method '{name}' only completes the rows it learns from; {instead}, or a method that "
+            f"completes other rows of a {kind}: {', '.join(able)}"
+        )
+    return name

@@ -1,0 +1,86 @@
+"""A frame as methods take it: its learnable columns coded, its rows along the axes of its kind."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from jaximpute.data import codec as coding
+from jaximpute.data import series
+from jaximpute.data.codec import Codec
+from jaximpute.data.frames import Frame
+from jaximpute.masking import observe
+from jaximpute.types import Observed
+
+
+class Layout(NamedTuple):
+    """A frame laid out.
+
+    Attributes:
+        codec: of its columns.
+        matrix: `(rows, codec.width)` coded cells, NaN where missing.
+        axis: of time; None unless it is a series.
+        data: the same cells as rows, series, images or fields; None if no column can be learned.
+        notes: on the times or the grid, for the user.
+    """
+
+    codec: Codec
+    matrix: np.ndarray
+    axis: series.Axis | None
+    data: Observed | None
+    notes: tuple[str, ...]
+
+    @property
+    def times(self) -> np.ndarray | None:
+        """Positions of a series' steps, in units of its usual step; None if regular."""
+        return None if self.axis is None else self.axis.positions
+
+
+def lay_out(frame: Frame) -> Layout:
+    """Code the columns of a frame and place its rows.
+
+    Args:
+        frame: what `data.frames.read` returned.
+
+    Returns:
+        The layout.
+
+    Raises:
+        TimeError: the time axis cannot be used.
+
+    Example:
+        >>> import numpy as np
+        >>> from jaximpute.data.frames import read
+        >>> laid = lay_out(read(np.arange(30.0).reshape(5, 3, 2)))  # five series
+        >>> laid.matrix.shape, laid.data.values.shape
+        ((15, 2), (5, 3, 2))
+    """
+    axis: series.Axis | None = None
+    notes: list[str] = []
+    if frame.kind == "series":
+        axis, notes = series.make_axis(frame.stamps, frame.shape[1])
+    elif frame.grid is not None:
+        notes = list(frame.grid.notes)
+    codec = coding.learn(frame)
+    matrix = coding.encode(codec, frame.values)
+    if not codec.width:
+        return Layout(codec, matrix, axis, None, tuple(notes))
+    if axis is None:
+        placed = matrix.reshape(*frame.shape[:-1], codec.width)
+    else:
+        placed = series.place(axis, matrix, frame.shape[0])
+    return Layout(codec, matrix, axis, observe(placed), tuple(notes))
+
+
+def take_back(laid: Layout, completed: np.ndarray) -> np.ndarray:
+    """The completed cells of `laid.data` as a matrix, in the order of the frame's rows.
+
+    Args:
+        laid: from `lay_out`.
+        completed: shaped like `laid.data.values`.
+
+    Returns:
+        `(rows, codec.width)`.
+    """
+    if laid.axis is None:
+        return completed.reshape(laid.matrix.shape)
+    return series.take(laid.axis, completed)
