@@ -8,7 +8,6 @@ import jaximpute as ji
 from jaximpute import DataError, Imputer
 from tests.contract.cases import SMALL
 
-pytestmark = pytest.mark.fast
 METHODS = ("mean", "knn", "ice", "mice", "miri", "sinkhorn")
 
 

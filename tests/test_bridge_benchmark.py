@@ -7,8 +7,6 @@ import pytest
 from benchmarks import _bridge_pages, _exchange, _waves, bridge
 from jaximpute.odes import exponential
 
-pytestmark = pytest.mark.fast
-
 
 def test_draws_from_the_truths_law_are_calibrated_and_points_have_no_intervals():
     rng = np.random.default_rng(0)

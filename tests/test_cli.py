@@ -157,7 +157,6 @@ def test_errors_have_a_code_and_a_text(text, arguments, code, message):
     assert done.stdout == ""
 
 
-@pytest.mark.fast
 @pytest.mark.parametrize("kept", ["out.csv", "p.png", "r.json"])
 def test_nothing_is_replaced_unless_forced(path, kept, monkeypatch):
     (path.parent / kept).write_text("precious")
@@ -274,7 +273,6 @@ def test_gaps_are_runs_of_missing_cells():
     assert [tuple(column) for column in count_holes(read(x))] == [(3, 2, 2), (0, 0, 0)]
 
 
-@pytest.mark.fast
 def test_evaluate_prints_writes_and_guards(tmp_path):
     t = np.arange(60)
     table = pd.DataFrame({"t": t, "x": np.sin(t / 5).round(4)})

@@ -80,7 +80,6 @@ def gaussian(key, n=600, d=3, shift=0.0):
     return jnp.where(mask, x, x + shift), mask
 
 
-@pytest.mark.fast
 def test_dependence_equals_its_definition_and_tells_dependence():
     x, mask = gaussian(jax.random.key(0), n=40)
     n = len(x)
@@ -122,7 +121,6 @@ def test_estimates_find_what_is_there_and_nothing_else(how):
     assert found > (0.75 if how == "mine" else 0.4) * exact
 
 
-@pytest.mark.fast
 def test_a_look_leaves_padding_out():
     x, mask = gaussian(jax.random.key(0), n=50)
     weight = jnp.ones(50).at[40:].set(0.0)

@@ -140,7 +140,6 @@ def test_a_random_row_does_not_depend_on_its_company(drawing_registered):
     assert len(np.unique(first_column)) == len(first_column)
 
 
-@pytest.mark.fast
 @pytest.mark.parametrize("method", QUICK)
 def test_fit_once_transform_later(method):
     x, new = holes(), holes(seed=1, rows=9)

@@ -77,7 +77,6 @@ def test_cells_left_empty_are_no_score():
         evaluation.score(frame, hidden, np.where(hidden, np.nan, frame.values))
 
 
-@pytest.mark.fast
 @pytest.mark.parametrize("pattern", holes.PATTERNS)
 def test_only_observed_cells_are_hidden_about_as_many_as_asked(key, pattern):
     x = wave(2000)
@@ -144,7 +143,6 @@ def test_what_cannot_be_hidden_is_said(key, data, pattern, keep, message):
         holes.hide(key, read(data), 0.5, pattern, keep=keep)
 
 
-@pytest.mark.fast
 def test_the_ranking_is_that_of_the_true_errors():
     truth = wave()
     missing = np.random.default_rng(3).random(truth.shape) < 0.2
@@ -192,7 +190,6 @@ def test_a_method_that_fails_is_a_row_and_comes_last():
     assert np.isnan(overall(scores)["lines"])
 
 
-@pytest.mark.fast
 def test_options_go_to_their_method_and_mixed_tables_are_scored():
     rng = np.random.default_rng(0)
     table = pd.DataFrame(rng.normal(size=(600, 2)), columns=["x", "y"])
@@ -217,7 +214,6 @@ def test_numbers_and_names_are_checked_first(wrong):
         evaluate(wave(20), **{"methods": "mean", "verbose": False, **wrong})
 
 
-@pytest.mark.fast
 def test_the_table_is_printed_best_first(capsys):
     evaluate(wave(100), {"flat": ("mean", {}), "lines": ("linear", {})}, time=np.arange(100))
     printed = capsys.readouterr().out
@@ -234,7 +230,6 @@ def test_memory_is_seen_as_the_system_sees_it():
     del array
 
 
-@pytest.mark.fast
 def test_all_means_every_method_that_takes_the_kind(monkeypatch):
     entries = {name: ji.registry.METHODS[name] for name in ("mean", "linear", "knn")}
     monkeypatch.setattr(ji.registry, "METHODS", entries)

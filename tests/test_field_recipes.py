@@ -63,7 +63,6 @@ def test_partitions_feeds_and_networks_by_name():
         build("context_query_draws", steps=0)
 
 
-@pytest.mark.fast
 def test_large_fields_are_cut_into_tiles():
     shape = (1, 12, 20, 70, 2)
     large = Observed(jnp.zeros(shape), jnp.ones(shape, bool), jnp.ones(1))
@@ -88,7 +87,6 @@ def test_a_network_that_learns_each_place_apart_wants_many_fields():
     assert build("context_query", few, sgd_total=100).steps == 100
 
 
-@pytest.mark.fast
 def test_tiles_of_land_are_passed_over_and_seams_are_blended(key):
     # a network that answers what lies in the tile: with land on the left, only tiles of sea
     x = jnp.broadcast_to(jnp.arange(12.0).reshape(1, 1, 1, 12, 1), (1, 1, 2, 12, 1))

@@ -7,7 +7,6 @@ from scipy.ndimage import gaussian_filter
 from benchmarks import _image_pages, _image_scores, _image_worker, _images, _jobs, images
 from jaximpute import OptionError
 
-pytestmark = pytest.mark.fast
 WAVES = "waves:12x16"
 
 

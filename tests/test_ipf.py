@@ -66,7 +66,6 @@ def test_divergences_fall_like_one_over_k():
     assert float(fit.first[-1]) < 0.05 * float(fit.first[1])
 
 
-@pytest.mark.fast
 def test_the_error_sets_a_floor_that_does_not_grow():
     cost, mu, nu = toy(1.0)
     floors = []

@@ -12,7 +12,6 @@ def rows(seed, n, d=3):
     return jnp.asarray(np.random.default_rng(seed).normal(size=(n, d)) + 5, jnp.float32)
 
 
-@pytest.mark.fast
 def test_sums_and_gradients_are_those_of_a_loop():
     given = rows(0, 4), rows(1, 6), rows(2, 6, 2)
     x, y, values = (np.asarray(a) for a in given)

@@ -49,7 +49,6 @@ def crps_twin(truth, draws, fair):
     return np.abs(draws - truth).mean() - pairs / 2
 
 
-@pytest.mark.fast
 @pytest.mark.parametrize("fair", [True, False])
 def test_crps_is_the_double_sum(scored, fair):
     truth, _, where = scored
@@ -159,7 +158,6 @@ def test_energy_distance_is_scipys_squared_in_one_dimension(samples):
     np.testing.assert_allclose(got, stats.energy_distance(x[:, 0], y[:, 0]) ** 2, rtol=1e-3)
 
 
-@pytest.mark.fast
 @pytest.mark.parametrize("unbiased", [True, False])
 def test_energy_distance_and_mmd_are_their_double_sums(samples, unbiased):
     x, y = samples
@@ -203,7 +201,6 @@ def test_distances_of_equal_samples_vanish(samples):
     assert metrics.mmd(same, same) == 0  # no median distance to divide by
 
 
-@pytest.mark.fast
 @pytest.mark.parametrize("sizes", [(12, 12), (12, 7), (5, 30)])
 def test_sliced_wasserstein_is_scipys_in_one_dimension(key, sizes):
     rng = np.random.default_rng(5)

@@ -28,7 +28,6 @@ def runs(gone):
     return (end - begin)[inner]
 
 
-@pytest.mark.fast
 @pytest.mark.parametrize(
     "simulate",
     [
@@ -43,7 +42,6 @@ def test_every_column_loses_its_share(simulate):
     np.testing.assert_allclose(hidden(simulate, x).mean(0), 0.3, atol=0.03)
 
 
-@pytest.mark.fast
 @pytest.mark.parametrize("together", [False, True])
 @pytest.mark.parametrize(("law", "length"), [("geometric", 6), ("fixed", 5)])
 def test_block_hits_its_rate_at_every_time(law, length, together):
@@ -125,7 +123,6 @@ def test_mnar_quantile_keeps_its_rate_under_ties():
     assert abs(gone[:1000].mean() - gone[1000:].mean()) < 0.06  # by chance, not by position
 
 
-@pytest.mark.fast
 def test_own_rows_are_borrowed_whole():
     patterns = jnp.array([[True, True, True], [True, False, False], [False, True, True]])
     own = patterns[jax.random.randint(jax.random.key(5), (600,), 0, 3)]

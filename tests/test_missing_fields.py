@@ -17,7 +17,6 @@ ALL = {
 }
 
 
-@pytest.mark.fast
 @pytest.mark.parametrize("name", ALL)
 def test_masks_stand_still_and_fit_fields_and_images(name):
     mask = np.asarray(jax.jit(ALL[name])(jax.random.key(0), FIELD))
@@ -31,7 +30,6 @@ def test_masks_stand_still_and_fit_fields_and_images(name):
         ALL[name](jax.random.key(0), FIELD[0, 0])
 
 
-@pytest.mark.fast
 def test_pixels_and_swaths_hide_their_share():
     images = jnp.zeros((300, 24, 24, 1))
     for k, simulate in enumerate((missing.pixels(0.3), missing.swath(0.3))):
@@ -42,7 +40,6 @@ def test_pixels_and_swaths_hide_their_share():
     assert min(agree) > 0.75
 
 
-@pytest.mark.fast
 @pytest.mark.parametrize(("size", "edges"), [(64, (21, 42)), (32, (10, 20)), (12, (4, 8))])
 def test_blocks_are_thirds_with_the_remainder_last(size, edges, key):
     mask = np.asarray(missing.blocks(4)(key, jnp.zeros((20, size, size, 1))))[..., 0]

@@ -26,7 +26,6 @@ def swing(x, t):
     return jnp.cos(3 * t) * x[::-1] - t * x
 
 
-@pytest.mark.fast
 @pytest.mark.parametrize("solver", ["euler", "heun"])
 @pytest.mark.parametrize(("t0", "t1"), [(0.0, 1.0), (1.0, 0.25)])
 def test_it_equals_a_plain_loop(solver, t0, t1):
@@ -53,7 +52,6 @@ def test_the_order_of_convergence(solver, order, steps):
     np.testing.assert_allclose(np.log2(error(steps) / error(2 * steps)), order, atol=0.15)
 
 
-@pytest.mark.fast
 @pytest.mark.parametrize("project", [None, lambda t, x: x])
 def test_tsit5_is_exact_to_rounding_with_few_steps(project):
     """Forwards and back, with and without a projection (which must not disturb its stages)."""
@@ -66,7 +64,6 @@ def test_tsit5_is_exact_to_rounding_with_few_steps(project):
     np.testing.assert_allclose(back, x, rtol=1e-5)
 
 
-@pytest.mark.fast
 def test_a_projection_that_moves_the_state_is_felt_by_every_solver():
     """dx/dt = x, halved after each of 4 steps: the next step must start from the halved state."""
     for solver, tolerance in {"euler": 0.5, "heun": 0.05, "tsit5": 1e-5}.items():
@@ -93,7 +90,6 @@ def test_the_number_of_steps_and_their_times_are_exact():
     np.testing.assert_allclose(sorted(times), np.arange(1, 701) / 700, rtol=1e-6)
 
 
-@pytest.mark.fast
 def test_it_runs_under_vmap_and_keeps_the_type():
     x = jnp.arange(6.0).reshape(3, 2)
     each = jax.vmap(lambda row: integrate(swing, row, steps=3))(x)

@@ -34,7 +34,6 @@ def block_masks(n=126, size=9, seen=5, key=3):
     return grid[:, None, :, :, None]
 
 
-@pytest.mark.fast
 @pytest.mark.parametrize("name", list(MAKERS))
 def test_both_parts_lie_in_the_mask(name, key):
     mask = jax.random.uniform(jax.random.key(1), SHAPE) < 0.7
@@ -47,7 +46,6 @@ def test_both_parts_lie_in_the_mask(name, key):
     assert context[2:].any()
 
 
-@pytest.mark.fast
 def test_images_take_the_same_partitions(key):
     mask = jnp.full((5, 9, 10, 3), True)
     for i, name in enumerate(("pixel", "block", "rows", "swath")):
@@ -69,7 +67,6 @@ def test_pixels_are_shared_over_frames_and_independent_of_the_query(key):
     assert (apart[:, 0] != apart[:, 1]).any()
 
 
-@pytest.mark.fast
 def test_a_share_can_be_drawn_for_each_sample(key):
     context, query = partitions.pixel((0.2, 1.0), "rest")(key, jnp.full((400, 1, 20, 20, 1), True))
     share = np.asarray(context.mean(axis=(1, 2, 3, 4)))
@@ -78,7 +75,6 @@ def test_a_share_can_be_drawn_for_each_sample(key):
     assert (context ^ query).all()
 
 
-@pytest.mark.fast
 def test_blocks_leave_one_out_or_follow_algorithm_6(key):
     mask = block_masks()
     context, query = partitions.block()(key, mask)
@@ -96,7 +92,6 @@ def test_blocks_leave_one_out_or_follow_algorithm_6(key):
     assert sizes == {100, 120, 144}
 
 
-@pytest.mark.fast
 def test_rows_with_little_observed(key):
     mask = jnp.zeros((3, 1, 6, 6, 1), bool).at[1, 0, 0, 0].set(True).at[2, 0, :2].set(True)
     context, query = partitions.block()(key, mask)
@@ -105,7 +100,6 @@ def test_rows_with_little_observed(key):
     assert context[2].any()
 
 
-@pytest.mark.fast
 def test_own_holes_come_from_the_bank(key):
     bank = block_masks(4, key=5)
     context, query = partitions.own(bank)(key, jnp.full((50, 1, 9, 9, 1), True))
@@ -129,7 +123,6 @@ def test_the_audit_gives_the_known_probabilities(key):
     assert abs(probability.mean() - 0.04) < 0.012
 
 
-@pytest.mark.fast
 def test_the_audit_names_what_cannot_be_learned(key):
     masks = block_masks()
     with pytest.raises(DataError, match=r"81 of 81 places .*\(0, 0, 0, 0\).*hides whole holes"):
@@ -142,7 +135,6 @@ def test_the_audit_names_what_cannot_be_learned(key):
     assert exposure_audit(partitions.block(), never, key=key, radius=0, where=sea).minimum > 0
 
 
-@pytest.mark.fast
 def test_the_audit_sees_the_wrong_partition_through_its_radius(key):
     masks = block_masks()
     wrong = partitions.pixel(0.7, "rest")
@@ -152,7 +144,6 @@ def test_the_audit_sees_the_wrong_partition_through_its_radius(key):
     assert exposure_audit(partitions.block(), masks, key=key, radius=2).minimum > 0.02
 
 
-@pytest.mark.fast
 def test_every_block_is_left_out_once(key):
     mask = block_masks(6).at[0].set(False)
     kept, weight = contexts.every_block()(key, mask, jnp.ones(()))
@@ -166,7 +157,6 @@ def test_every_block_is_left_out_once(key):
     np.testing.assert_array_equal(left_out[:, 1:].sum(axis=0), mask[1:])
 
 
-@pytest.mark.fast
 def test_matched_contexts_keep_the_density_of_training(key):
     mask = jax.random.uniform(key, (20, 1, 30, 30, 1)) < 0.6
     kept, _ = contexts.matched(3)(jax.random.key(1), mask, jnp.asarray(0.4))

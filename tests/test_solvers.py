@@ -65,7 +65,6 @@ def test_replacement_conditions_on_what_is_observed(process):
     assert 0.6 * rho * 1.5 < float(x[:, 1].mean()) < 1.1 * rho * 1.5
 
 
-@pytest.mark.fast
 def test_projections_see_falling_times_and_fresh_keys():
     process, steps = vp(), 4
 
@@ -125,7 +124,6 @@ def test_the_corrector_leaves_its_density_alone_and_repairs_another():
         np.testing.assert_allclose(x.std(), 1.0, atol=2 * tol)
 
 
-@pytest.mark.fast
 def test_corrections_come_before_projections():
     x = euler_maruyama(
         lambda x, t: jnp.zeros_like(x),

@@ -16,7 +16,6 @@ def holes(share=0.6):
     return mask.at[0].set(False).at[1].set(False).at[1, 2, 1].set(True)
 
 
-@pytest.mark.fast
 @pytest.mark.parametrize("name", NAMES)
 def test_a_split_parts_the_observed_entries(name, key):
     mask = holes()
@@ -52,7 +51,6 @@ def test_historical_asks_for_what_another_row_lacks(key):
         pytest.fail("the second row's holes were never lent to the first")
 
 
-@pytest.mark.fast
 def test_blocks_are_one_stretch_in_each_channel(key):
     _, query = splits.block(3, 5)(key, jnp.full((50, 12, 2), True))
     edges = jnp.abs(jnp.diff(jnp.pad(query, ((0, 0), (1, 1), (0, 0))).astype(int), axis=1))

@@ -6,8 +6,6 @@ import pytest
 from benchmarks import _jobs, _table_pages, _tables, tables
 from jaximpute import OptionError
 
-pytestmark = pytest.mark.fast
-
 
 @pytest.mark.parametrize("pattern", _tables.PATTERNS)
 def test_holes_are_the_same_for_the_same_seed(pattern):

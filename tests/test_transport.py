@@ -72,7 +72,6 @@ PROBLEMS = {
 }
 
 
-@pytest.mark.fast
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_coupling_value_and_gradient_are_those_of_the_twin(name):
     solve, rho, options = PROBLEMS[name]
@@ -103,7 +102,6 @@ def test_coupling_value_and_gradient_are_those_of_the_twin(name):
             )
 
 
-@pytest.mark.fast
 def test_semi_relaxed_is_optimal_by_its_dual():
     x, y = points(2, 6), points(3, 7) * 1.5
     gaps = []
@@ -250,7 +248,6 @@ def test_figure_1_transport_feeds_outliers_and_crosses_modes_and_spt_does_neithe
     np.testing.assert_allclose(spt.coupling.sum(1), 1 / 40, rtol=1e-3)
 
 
-@pytest.mark.fast
 def test_sinkhorn_divergence_of_a_shift_is_its_squared_length():
     x, shift = jnp.asarray(points(16, 10)), jnp.array([0.6, -0.8])
 

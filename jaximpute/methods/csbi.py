@@ -107,7 +107,7 @@ def csbi(
         >>> data = ji.from_nan(x.at[:, 3].set(jnp.nan))
         >>> method = ji.methods.csbi(
         ...     ji.nets.csdi_transformer((10, 1), width=8, layers=1, heads=2),
-        ...     ji.nets.policy_unet(width=4, levels=2, blocks=1),
+        ...     ji.nets.policy_unet(width=4, levels=1, blocks=1),
         ...     ji.processes.ve(0.01, 5.0),
         ...     warmup=5,
         ...     sgd_steps=2,

@@ -120,7 +120,6 @@ def test_times_follow_the_windows():
     np.testing.assert_allclose(found, [[0, 1, 3], [0, 1, 5], [0, 2, 3]])
 
 
-@pytest.mark.fast
 def test_only_rows_with_something_observed_are_learned_from():
     data = masking.from_nan(jnp.array([[1.0, 2.0], [jnp.nan, jnp.nan], [3.0, 4.0]]))
     draw = conditional.batches(data, identity, random(), 50)

@@ -36,7 +36,6 @@ def test_both_losses_equal_numpy():
     np.testing.assert_allclose(generator_loss(guess, made, x, mask, 10.0), wanted[1], rtol=1e-5)
 
 
-@pytest.mark.fast
 def test_losses_are_safe_at_the_ends():
     guess, mask = jnp.array([[200.0, -200.0]]), jnp.array([[False, False]])
     for loss in (
@@ -57,7 +56,6 @@ class _Constant:
         )
 
 
-@pytest.mark.fast
 def test_each_player_moves_its_own_way():
     x = jnp.asarray(RNG.random((50, 2)), jnp.float32)
     mask = jnp.stack([jnp.arange(50) > 9, jnp.arange(50) > 39], axis=1)

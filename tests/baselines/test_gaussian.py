@@ -38,7 +38,6 @@ def _numpy_em(x, ridge, passes):
     return mean, cov
 
 
-@pytest.mark.fast
 def test_a_pass_of_em_equals_numpy():
     x = punch(_rows(40), 0.3)
     x = (x - np.nanmean(x, 0)) / np.nanstd(x, 0)
@@ -50,7 +49,6 @@ def test_a_pass_of_em_equals_numpy():
         np.testing.assert_allclose(got, expected, atol=1e-4)
 
 
-@pytest.mark.fast
 def test_rows_come_near_the_true_conditional_mean():
     full = _rows(600)
     x = punch(full, 0.3)
@@ -64,7 +62,6 @@ def test_rows_come_near_the_true_conditional_mean():
     assert np.sqrt(np.mean((got - full)[missing] ** 2)) < 0.15
 
 
-@pytest.mark.fast
 def test_one_row_at_a_time_is_the_same(key):
     x = punch(_rows(), 0.3)
     method = ji.baselines.gaussian(passes=4)

@@ -53,7 +53,6 @@ SCIPY = {
 }
 
 
-@pytest.mark.fast
 @BOTH_CLOCKS
 @pytest.mark.parametrize("name", SCIPY)
 def test_equals_scipy(name, times):

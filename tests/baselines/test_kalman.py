@@ -43,7 +43,6 @@ def _series():
 TIMES = np.cumsum(np.random.default_rng(6).uniform(0.2, 3.0, 30))
 
 
-@pytest.mark.fast
 @pytest.mark.parametrize("times", [None, TIMES], ids=["regular", "irregular"])
 @pytest.mark.parametrize("ratio", [0.0, 0.5])
 def test_levels_equal_the_dense_conditional(times, ratio):

@@ -16,7 +16,6 @@ def _table(n=60):
     return x
 
 
-@pytest.mark.fast
 @pytest.mark.parametrize("weights", ["uniform", "distance"])
 @pytest.mark.parametrize("k", [1, 4, 100])
 def test_equals_scikit_learn(weights, k):

@@ -42,7 +42,6 @@ def test_the_ridge_equals_scikit_learns(unused):
     np.testing.assert_allclose(covariance, wanted.sigma_, atol=1e-4)
 
 
-@pytest.mark.fast
 def test_ice_equals_scikit_learn_on_old_rows_and_new():
     x, new = punch(_rows(120), 0.3), punch(_rows(40, seed=3), 0.4, seed=2)
     mean, scale = np.nanmean(x, 0), np.nanstd(x, 0)
@@ -87,7 +86,6 @@ def test_draws_have_the_conditional_spread():
     np.testing.assert_allclose(left.var(), COV[0, 0] - gain @ COV[1:, 0], rtol=0.12)
 
 
-@pytest.mark.fast
 def test_draws_differ_in_their_regressions_too():
     x = _rows(12, d=2)  # few rows: the slopes are uncertain
     x[0, 1] = np.nan
@@ -97,7 +95,6 @@ def test_draws_differ_in_their_regressions_too():
     assert (np.asarray(state.rules.coef)[:, [0, 1], [0, 1]] == 0).all()
 
 
-@pytest.mark.fast
 @pytest.mark.parametrize("name", ["ice", "mice"])
 def test_collinear_and_constant_columns_stay_in_range(name):
     x = _rows(60, d=2)
@@ -111,7 +108,6 @@ def test_collinear_and_constant_columns_stay_in_range(name):
         assert (np.asarray(got) <= np.nanmax(x, 0) + 1e-5).all()
 
 
-@pytest.mark.fast
 def test_the_recipe_of_ice_stops_when_nothing_moves():
     data = ji.from_nan(jnp.asarray(punch(_rows(200), 0.2), jnp.float32))
     plan = ji.registry.build("ice", data, kind="table")

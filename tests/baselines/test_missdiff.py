@@ -29,7 +29,6 @@ def _rows(n=4000):
     return x, mask
 
 
-@pytest.mark.fast
 @pytest.mark.parametrize("on_mask", [False, True])
 def test_the_loss_does_not_see_what_is_not_observed(on_mask):
     net = ji.nets.mlp((2,), conds=int(on_mask), widths=(8, 8))
@@ -47,7 +46,6 @@ def test_the_loss_does_not_see_what_is_not_observed(on_mask):
     assert loss(spoilt) == loss(x)
 
 
-@pytest.mark.fast
 def test_the_loss_of_the_known_noise_is_its_variance():
     x, mask = _rows(20000)
     # zero-filled gaps are not scored, and the columns are independent: they do no harm
@@ -72,7 +70,6 @@ def test_draws_under_the_known_noise_have_its_moments():
     np.testing.assert_allclose(got[:500, 0].std(), 0.5, rtol=0.12)
 
 
-@pytest.mark.fast
 def test_images_are_rows_like_any_other():
     mask = jax.random.uniform(jax.random.key(0), (6, 4, 4, 1)) < 0.7
     data = ji.Observed(jnp.where(mask, 0.5, 0.0), mask, jnp.ones(6))

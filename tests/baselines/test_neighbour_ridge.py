@@ -9,8 +9,6 @@ from _run import complete
 from jaximpute import OptionError, masking
 from jaximpute.baselines import neighbour_ridge
 
-pytestmark = pytest.mark.fast
-
 
 def test_planes_are_continued_and_channels_tell_of_one_another():
     y, x = np.mgrid[:9, :8]

@@ -224,7 +224,6 @@ def test_a_file_without_units_goes_through_the_command_line(tmp_path):
         assert np.isfinite(after.sst).all()
 
 
-@pytest.mark.fast
 def test_the_command_line_refuses_what_it_cannot_write(tmp_path):
     source = tmp_path / "sst.nc"
     _sea().to_netcdf(source, engine="h5netcdf")

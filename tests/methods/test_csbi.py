@@ -23,7 +23,6 @@ def process(request):
     return PROCESSES[request.param]
 
 
-@pytest.mark.fast
 @pytest.mark.parametrize("probe", ["rademacher", "gaussian"])
 def test_the_divergence_of_a_linear_field_is_its_trace(probe):
     """With z = A x the terms sum to |Ax|^2 / 2 + z' b + g tr A, over the entries scored."""

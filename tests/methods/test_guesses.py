@@ -10,7 +10,6 @@ from jaximpute.methods import _rectified as rectified
 from jaximpute.types import Observed
 
 
-@pytest.mark.fast
 @pytest.mark.parametrize("start", ["normal", "uniform", "columns"])
 def test_guesses_look_like_the_observed_columns(start):
     k_x, k_m = jax.random.split(jax.random.key(0))
@@ -31,7 +30,6 @@ def test_guesses_look_like_the_observed_columns(start):
             assert set(np.asarray(real)) <= set(np.asarray(x[:, j]))
 
 
-@pytest.mark.fast
 def test_guesses_for_pixels_are_like_their_neighbours():
     x = jnp.zeros((2, 8, 8, 1)).at[:, :, 4:].set(10.0)  # dark on the left, bright on the right
     mask = jax.random.uniform(jax.random.key(0), x.shape) < 0.6

@@ -46,7 +46,6 @@ def exact_net(rho: float) -> Net:
     return Net(lambda key, x, t, cond: {"unused": jnp.zeros(1)}, apply)
 
 
-@pytest.mark.fast
 @pytest.mark.parametrize(("solver", "steps"), [("heun", 20), ("tsit5", 6)])
 def test_the_exact_velocity_draws_from_the_exact_conditional(solver, steps):
     rho = 0.8
@@ -67,7 +66,6 @@ def test_the_exact_velocity_draws_from_the_exact_conditional(solver, steps):
     np.testing.assert_array_equal(x[data.mask], data.values[data.mask])
 
 
-@pytest.mark.fast
 def test_the_exact_velocity_has_the_least_loss():
     """The loss of a shrunken or shifted field is larger, and 0 if nothing counts."""
     rho, net = 0.8, exact_net(0.8)
@@ -85,7 +83,6 @@ def test_the_exact_velocity_has_the_least_loss():
     assert loss(1.0, 0.0, jnp.zeros_like(data.mask)) == 0
 
 
-@pytest.mark.fast
 def test_the_loss_equals_a_plain_loop():
     net = velocity_mlp((3,), width=8, layers=1)
     k0, k1, k2, k3, k_time = jax.random.split(jax.random.key(0), 5)
@@ -178,7 +175,6 @@ def test_replayed_rows_have_the_fitted_distribution(fitted):
     assert distance(drawn, fresh + jnp.array([[3.0, 0.0]])) < max(2 * floor, 0.01)
 
 
-@pytest.mark.fast
 def test_the_mean_of_draws_is_their_mean_and_has_less_error(fitted):
     x, data, method, state = fitted
     mean = miri_mean(
@@ -250,7 +246,6 @@ def test_a_chain_replays_every_round_it_kept():
     assert np.abs(before - state.x).max() > 1e-4
 
 
-@pytest.mark.fast
 def test_completions_stay_in_the_observed_range_unless_told_otherwise():
     _, data = table(jax.random.key(0), n=50)
 
@@ -268,7 +263,6 @@ def test_completions_stay_in_the_observed_range_unless_told_otherwise():
     assert (extreme(False) > seen + 10).all()
 
 
-@pytest.mark.fast
 def test_the_number_of_learning_steps_is_not_in_the_program():
     _, data = table(jax.random.key(0), n=12)
     texts = []
@@ -294,7 +288,6 @@ def test_more_steps_are_taken_and_lower_the_loss():
     assert losses[1000] < 0.8 * losses[2]
 
 
-@pytest.mark.fast
 def test_a_table_without_holes_and_one_without_values():
     x, data = table(jax.random.key(0), n=6)
     for mask in (jnp.ones_like(data.mask), data.mask.at[:, 1].set(False)):
@@ -332,7 +325,6 @@ def test_means_of_nothing():
         miri_mean(net, restart=False, keep=False)
 
 
-@pytest.mark.fast
 def test_recipes():
     data = masking.observe(np.zeros((120, 2)))
     paper = registry.build("miri", data, kind="table", preset="paper")

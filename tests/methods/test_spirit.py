@@ -38,7 +38,6 @@ def climb(rule, data, moves, score=gaussian_score):
     )  # fmt: skip
 
 
-@pytest.mark.fast
 def test_particles_reach_the_conditional_mean():
     _, data = gaussian_rows()
     moved, _ = climb(PLAIN, data, 1000)
@@ -50,7 +49,6 @@ def test_particles_reach_the_conditional_mean():
         np.testing.assert_array_equal(row[o], values[o])
 
 
-@pytest.mark.fast
 def test_energy_change_equals_the_closed_form():
     _, data = gaussian_rows()
 
@@ -96,7 +94,6 @@ def test_the_norm_over_missing_entries_is_their_mean_or_their_sum():
     np.testing.assert_allclose(particles.squared_norm(score, missing, "mean"), [2.5, 16.0, 0.0])
 
 
-@pytest.mark.fast
 @pytest.mark.parametrize("dissipative", ["ve", "vp"])
 def test_the_dissipative_term_spreads_the_particles(dissipative):
     """Langevin noise keeps a spread: VE at half the conditional variance, VP wider by its drift."""
@@ -119,7 +116,6 @@ def test_scores_in_chunks_equal_scores_in_one_piece():
     np.testing.assert_array_equal(whole, particles.score_rows(jnp.sin, x, view, chunk=8))
 
 
-@pytest.mark.fast
 def test_centred_coordinates_ignore_levels_and_scales():
     key_x, key_level = jax.random.split(jax.random.key(2))
     x = jax.random.normal(key_x, (1, 50, 2))
@@ -186,7 +182,6 @@ def test_options_out_of_range_are_named(option, value):
         ji.methods.spirit(net, ji.baselines.mean(), **{option: value})
 
 
-@pytest.mark.fast
 def test_options_may_be_traced():
     """A sweep over the step size is a vmap over the factory."""
     _, data = gaussian_rows(16)

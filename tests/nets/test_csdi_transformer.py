@@ -27,7 +27,6 @@ def some_params(net, *given):
     return jax.tree.unflatten(tree, moved)
 
 
-@pytest.mark.fast
 @pytest.mark.parametrize(("event", "size"), [((50, 8), 413_633), ((36, 36), 414_081)])
 def test_parameter_counts_are_the_published_ones(event, size):
     net = csdi_transformer(event)

@@ -9,7 +9,6 @@ from jaximpute.nets import residual_cnn, unet
 from jaximpute.nets.images import _by_library, _by_shifts, convolve
 
 
-@pytest.mark.fast
 def test_shifted_products_are_a_convolution():
     k_x, k_w = jax.random.split(jax.random.key(0))
     x, w = jax.random.normal(k_x, (2, 5, 4, 3)), jax.random.normal(k_w, (3, 3, 3, 2))

@@ -10,7 +10,6 @@ from jaximpute.nets import policy_unet
 from jaximpute.nets.policy_unet import Conv
 
 
-@pytest.mark.fast
 def test_the_parameter_count_is_the_published_one():
     net = policy_unet()
     x = jnp.ones((1, 36, 36))

@@ -10,7 +10,6 @@ from jaximpute.nets import real_nvp
 from jaximpute.nets.real_nvp import RealNVP
 
 
-@pytest.mark.fast
 @pytest.mark.parametrize("d", [2, 5])
 def test_the_transformation_can_be_undone(d):
     flow = RealNVP(d, 3, 2 * d, 2.0, nnx.Rngs(0))
@@ -20,7 +19,6 @@ def test_the_transformation_can_be_undone(d):
     np.testing.assert_allclose(flow.inverse(y), x, atol=2e-4)
 
 
-@pytest.mark.fast
 def test_log_stretches_stay_within_the_clamp():
     flow = RealNVP(4, 2, 8, 1.5, nnx.Rngs(0))
     x = 1000 * jax.random.normal(jax.random.key(1), (50, 2))
@@ -30,7 +28,6 @@ def test_log_stretches_stay_within_the_clamp():
         assert jnp.abs(stretch).max() > 1.2  # and come near it
 
 
-@pytest.mark.fast
 def test_the_log_determinant_is_the_sum_of_the_stretches():
     flow = RealNVP(3, 1, 6, 2.0, nnx.Rngs(0))
     x = jax.random.normal(jax.random.key(2), (3,))

@@ -42,7 +42,6 @@ def _brute_force(waves, x, mask, noise):
     return gain @ y, np.diag(cov - gain @ cov[o]), log_density
 
 
-@pytest.mark.fast
 @pytest.mark.parametrize("noise", [0.3, 0.02])
 def test_known_parameters_equal_brute_force(waves, noise):
     x, mask = _draw(waves[0], seed=0)
@@ -76,7 +75,6 @@ def test_a_mixture_equals_brute_force(waves):
     np.testing.assert_allclose(found.weights[0], prior, atol=1e-4)  # nothing observed
 
 
-@pytest.mark.fast
 def test_the_error_it_promises_is_the_error_it_makes():
     """Shallow water, three variables, through the simulator itself rather than its waves."""
     water = shallow_water.Water()

@@ -21,14 +21,12 @@ def flows():
     return jnp.stack([velocity(initial.field(jax.random.key(i), waves)) for i in range(3)])
 
 
-@pytest.mark.fast
 def test_a_flow_without_divergence_is_left_alone(flows):
     assert np.abs(divergence(flows, SIDE)).max() < 1e-4
     for seen in (jnp.zeros(flows.shape, bool), jnp.ones(flows.shape, bool)):
         np.testing.assert_allclose(project(flows, seen), flows, atol=2e-6)
 
 
-@pytest.mark.fast
 def test_where_nothing_is_observed_the_gradient_part_goes(flows):
     y, x = np.meshgrid(*(2 * np.pi * np.arange(n) / n for n in (16, 12)), indexing="ij")
     # the gradient of sin(x + 2 y), whose divergence is -5 sin(x + 2 y)

@@ -9,7 +9,6 @@ import jaximpute as ji
 from jaximpute.physics import initial, shallow_water
 
 
-@pytest.mark.fast
 def test_sample_i_is_the_same_in_any_request():
     def simulate(key):
         k_field, k_water = jax.random.split(key)
@@ -54,7 +53,6 @@ def test_fields_are_of_unit_variance_and_inside_their_band():
         initial.band((8, 8), low=1.1, high=1.2)
 
 
-@pytest.mark.fast
 def test_the_peaked_spectrum_peaks_where_it_is_asked_to():
     amplitude = np.asarray(initial.peaked((64, 64), 6.0))
     # energy per shell of crests: k^2 less than that of the vorticity, and k more waves in a shell

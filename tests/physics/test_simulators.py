@@ -27,7 +27,6 @@ def sea(water):
     return jax.jit(shallow_water.spectral, static_argnums=2)(first, water, 40)
 
 
-@pytest.mark.fast
 def test_shallow_water_keeps_mass_energy_and_potential_vorticity(sea, water):
     mass = np.asarray(sea[..., 2].mean((1, 2)))
     energy = np.asarray(shallow_water.energy(sea, water))
@@ -175,7 +174,6 @@ def test_kolmogorov_flow_from_rest_follows_the_force():
     assert abs(u[2, 0, 1]) < 1e-6
 
 
-@pytest.mark.fast
 def test_velocity_has_its_vorticity_and_no_divergence(whirl):
     u = navier_stokes.velocity(whirl)
     ky, kx = (jnp.asarray(k) for k in initial.wavenumbers((32, 32), (2 * np.pi, 2 * np.pi)))
