@@ -204,7 +204,6 @@ def test_debug_lets_errors_through(path, monkeypatch):
     assert isinstance(done.exception, ZeroDivisionError)
 
 
-@pytest.mark.fast
 def test_a_full_disk_and_an_interrupt_while_writing_keep_what_was_there(path):
     code = """
 import errno, os, signal, sys
@@ -345,7 +344,6 @@ print(jax.config.values["jax_compilation_cache_dir"])
 """
 
 
-@pytest.mark.fast
 def test_programs_are_kept_in_the_users_cache_unless_told_otherwise(tmp_path):
     mine, theirs = tmp_path / "mine", tmp_path / "theirs"
     shell(CACHED, JAXIMPUTE_NO_CACHE="", XDG_CACHE_HOME=str(mine))

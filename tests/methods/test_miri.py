@@ -190,7 +190,6 @@ def test_the_mean_of_draws_is_their_mean_and_has_less_error(fitted):
     assert mean.tag == "mean"
 
 
-@pytest.mark.fast
 def test_an_estimate_is_the_one_draw_that_was_made(fitted):
     _, data, method, state = fitted
     np.testing.assert_array_equal(estimate(method, jax.random.key(0), state, data), state.x)
