@@ -314,7 +314,7 @@ def _plan(file: str, run: dict[str, Any]) -> None:
         "parameters": f"{cost.parameters} ({cost.state_mb:.3g} MB of state)",
         "steps": f"{cost.steps} of {cost.step_seconds:.3g} s, at most",
         "seconds": f"{cost.seconds:.3g}, {cost.compile_seconds:.3g} of them to compile",
-        "memory": f"{cost.peak_mb:.3g} MB in the largest program",
+        "memory": f"{cost.peak_mb:.3g} MB, {cost.program_mb:.3g} of them in the largest program",
     }
     for name, value in lines.items():
         typer.echo(f"{name + ':':15}{value}")
