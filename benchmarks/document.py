@@ -13,6 +13,7 @@ from benchmarks import (
     _field_pages,
     _image_pages,
     _jobs,
+    _scale_pages,
     _series_pages,
     _summary,
     _table_pages,
@@ -26,6 +27,7 @@ WRITERS: dict[str, tuple[Callable, Callable]] = {
     "tables": (_jobs.read, _table_pages.page),
     "bridge": (_jobs.lines, _bridge_pages.page),
     "fields": (_field_pages.read, _field_pages.page),
+    "scale": (_scale_pages.read, _scale_pages.page),
 }
 
 

@@ -1,18 +1,15 @@
-"""What size costs: rows, hooks, checkpoints and kills.
+"""What size costs: rows, hooks and checkpoints.
 
     python -m benchmarks.scale rows --rows 1000 10000 100000 1000000
     python -m benchmarks.scale overhead
-    python -m benchmarks.scale kills --kills 30
 
 Each measurement is a line in results/scale.jsonl. Rows are measured in processes of their own, the
-compilation included and, with the prediction of `plan`, apart. The table is correlated noise: its
-errors mean nothing.
+compilation included, and without it. The table is correlated noise: its errors mean nothing.
+Predictions are measured by benchmarks.plans, kills by benchmarks.kills.
 """
 
 import argparse
 import json
-import random
-import subprocess
 import sys
 import tempfile
 import time
@@ -62,8 +59,7 @@ def one_size(method: str, rows: int) -> dict:
     return row | {
         "running_seconds": running,
         "microseconds_per_row": 1e6 * running / rows,
-        "planned_seconds": cost.seconds,
-        "planned_mb": cost.peak_mb,
+        "program_mb": cost.program_mb,
     }
 
 
@@ -108,48 +104,14 @@ def overhead(repeats: int) -> list[dict]:
     ]
 
 
-def kills(number: int, seed: int) -> dict:
-    """A run that is killed at random moments until it may end; is the end the same?"""
-    moments = random.Random(seed)
-    with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder)
-        command = [sys.executable, "-m", "tests._killed"]
-        out, whole = place / "out.npy", place / "whole.npy"
-        arguments = [*command, str(place / "kept"), str(out), "400"]
-        killed = inside = 0
-        while killed < number:
-            with subprocess.Popen(arguments, cwd=_jobs.ROOT) as process:
-                _wait_for_a_checkpoint(place / "kept", process)
-                time.sleep(moments.expovariate(5.0))
-                process.kill()
-            if out.exists():
-                break
-            killed += 1
-            inside += any("tmp" in path.name for path in (place / "kept").iterdir())
-        subprocess.run(arguments, cwd=_jobs.ROOT, check=True)
-        subprocess.run(
-            [*command, str(place / "other"), str(whole), "400"], cwd=_jobs.ROOT, check=True
-        )
-        same = np.load(out).tobytes() == np.load(whole).tobytes()
-    return {"what": "kills", "kills": killed, "inside_a_save": inside, "identical": same}
-
-
-def _wait_for_a_checkpoint(folder: Path, process: subprocess.Popen) -> None:
-    before = {path.name for path in folder.glob("*")}
-    while process.poll() is None and not {path.name for path in folder.glob("*")} - before:
-        time.sleep(0.005)
-
-
 def main(given: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=("rows", "overhead", "kills", "one"))
+    parser.add_argument("what", choices=("rows", "overhead", "one"))
     parser.add_argument("--rows", nargs="+", type=int, default=[1_000, 10_000, 100_000, 1_000_000])
     parser.add_argument("--methods", nargs="+", default=["mean", "spirit"], choices=METHODS)
-    parser.add_argument("--kills", type=int, default=30)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=OUT)
     options = parser.parse_args(given)
     if options.what == "one":  # for `rows`
@@ -162,10 +124,8 @@ def main(given: Sequence[str] | None = None) -> int:
             for method in options.methods
             for rows in options.rows
         )
-    elif options.what == "overhead":
-        found = iter(overhead(options.repeats))
     else:
-        found = iter([kills(options.kills, options.seed)])
+        found = iter(overhead(options.repeats))
     for row in found:
         _jobs.append(options.out, row)
         print(json.dumps(row), flush=True)

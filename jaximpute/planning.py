@@ -1,23 +1,28 @@
-"""`plan`: what a run will cost, before it is run."""
+"""`plan`: what a run will cost, before it is run to its end."""
 
 import time as clock
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from threadpoolctl import threadpool_limits
 
-from jaximpute import loop, registry
+from jaximpute import _memory, fingerprint, loop, registry, report
 from jaximpute.automatic import choose
+from jaximpute.data import codec as coding
 from jaximpute.data import frames
 from jaximpute.data.frames import Container, Frame
-from jaximpute.layout import lay_out
+from jaximpute.draws import _draw_many
+from jaximpute.layout import lay_out, take_back
 from jaximpute.parallel import AXIS, layouts, row_specs
 from jaximpute.training import explained
 from jaximpute.types import Observed
+from jaximpute.warmup import WarmUp
 
 _DRAWS = 20  # behind one completion of a method that only draws, see `draws.estimate`
+_QUICK = 1.0  # seconds
 
 
 class Cost(NamedTuple):
@@ -36,7 +41,11 @@ class Cost(NamedTuple):
         seconds: of the whole, compilation included, at most.
         compile_seconds: of these, for tracing and compilation; almost none when programs are kept
             from an earlier run of the same shape.
-        peak_mb: memory of the largest compiled program: arguments, results and temporaries.
+        cpu_seconds: of the whole, of all threads; does not grow with what else the machine does.
+        peak_mb: by how much the process grows, compiler included, above what it holds before. Where
+            the system does not tell, and where that is more, `program_mb`.
+        program_mb: memory of the largest compiled program: arguments, results and temporaries. What
+            an accelerator has to hold.
         flops: of one step as the compiler counts them, loops once; None where it does not say.
     """
 
@@ -50,7 +59,9 @@ class Cost(NamedTuple):
     step_seconds: float
     seconds: float
     compile_seconds: float
+    cpu_seconds: float
     peak_mb: float
+    program_mb: float
     flops: float | None
 
 
@@ -63,10 +74,14 @@ def plan(
     dims: Sequence[str] | None = None,
     **options: Any,
 ) -> Cost:
-    """What `impute` would cost: one step is compiled and timed, and the rest is multiplication.
+    r"""What `impute` would cost: the run is made with one chunk of its steps, and multiplied.
 
-    The prediction is `compile + start + steps * step + completion`, each measured once on this
-    machine, on this data.
+    With :math:`m` chunks of steps and :math:`d` draws, all measured on this machine and this data,
+
+    .. math:: T = T_\mathrm{all\ around} + m\, T_\mathrm{chunk} + d\, T_\mathrm{completion}
+
+    where the first part holds loading, coding, compilation and decoding. Memory is what the
+    process grew by meanwhile, and what more draws take.
 
     Args:
         data: see `impute`, as for all arguments.
@@ -112,71 +127,140 @@ def measure(
     Returns:
         The cost.
     """
+    begun, grown = _now(), _memory.watch()
     name = choose(frame.kind, draws=draws > 0) if method == "auto" else method
     registry.check(name, kind=frame.kind, preset=preset, options=options)
     laid, missing = lay_out(frame), int((~frame.mask).sum())
     data = laid.data
-    if data is None:
-        return Cost(name, len(laid.matrix), (0,), missing, 0, 0.0, 0, 0.0, 0.0, 0.0, 0.0, None)
+    if data is None or not np.isnan(laid.matrix).any():
+        return Cost(name, len(laid.matrix), (0,), missing, 0, 0.0, 0, *(0.0,) * 6, None)
     built = registry.build(
         name, data, kind=frame.kind, preset=preset, times=laid.times, options=options
     )
-    with explained(data, {"method": name}):
-        return _measure(name, built, data, missing, draws)
-
-
-def _measure(name: str, built: registry.Plan, data: Observed, missing: int, draws: int) -> Cost:
-    method, key = built.method, jax.random.key(0)
-    start = _timed(jax.jit(method.init), key, data)
-    parts, steps, chunk = [(start, 1.0)], built.steps, max(1, min(built.chunk, built.steps))
-    state, step = start.result, None
-    if steps:
-
-        def advance(key, state, data):
-            return loop.steps(method, key, state, data, 0, chunk)
-
-        step = _timed(jax.jit(advance), key, state, data)
-        parts.append((step, steps / chunk))
-        state = step.result[0]
-    drawing = method.tag == "draws" and method.fill is None
-    many = draws or (_DRAWS if drawing else 1)
-    completion = _timed(jax.jit(lambda k, s, d: loop._complete(method, k, s, d)), key, state, data)
-    parts.append((completion, float(many)))
-    specs = layouts(row_specs(method, data))
-    leaves = jax.tree.leaves(state)
-    fixed = sum(x.size for x, s in zip(leaves, specs, strict=True) if AXIS not in s)
-    compiling = sum(part.compiling for part, _ in parts)
+    with explained(data, {"method": name}), threadpool_limits(1, user_api="blas"):
+        trial = _measure(built, data, draws)
+    values = coding.decode(laid.codec, take_back(laid, trial.completed), frame.values)
+    report.describe(frame, laid.codec, laid.axis, values)
+    fingerprint.digest([frame.values])
+    fingerprint.digest([values])
+    parts, many = trial.parts, trial.parts[-1].times
+    spent = _now() - begun - trial.aside + sum(part.more for part in parts)
+    program, more = max(part.peak for part in parts), 2 * (many - 1) * data.values.nbytes / 1e6
+    peak = grown() + more
+    step = trial.step
     return Cost(
         method=name,
         rows=int((np.asarray(data.weight) > 0).sum()),
         event=data.values.shape[1:],
         missing=missing,
-        parameters=int(fixed),
-        state_mb=sum(x.nbytes for x in leaves) / 1e6,
-        steps=steps,
-        step_seconds=0.0 if step is None else step.running / chunk,
-        seconds=compiling + sum(part.running * times for part, times in parts),
-        compile_seconds=compiling,
-        peak_mb=max(part.peak for part, _ in parts),
+        parameters=trial.parameters,
+        state_mb=trial.state_mb,
+        steps=built.steps,
+        step_seconds=0.0 if step is None else float(step.running[0]) / trial.chunk,
+        seconds=float(spent[0]),
+        compile_seconds=float(sum(part.programs * part.compiling[0] for part in parts)),
+        cpu_seconds=float(spent[1]),
+        peak_mb=program if np.isnan(peak) else max(program, peak),
+        program_mb=program,
         flops=None if step is None else step.flops,
     )
 
 
 class _Part(NamedTuple):
+    """A compiled program, run once; how often a run runs it, and compiles one like it."""
+
     result: Any
-    compiling: float
-    running: float
+    compiling: np.ndarray
+    running: np.ndarray
     peak: float
     flops: float | None
+    times: float = 1.0
+    programs: int = 1
+
+    @property
+    def more(self) -> np.ndarray:
+        return (self.times - 1) * self.running + (self.programs - 1) * self.compiling
 
 
-def _timed(program: Callable[..., Any], *arguments: Any) -> _Part:
-    """Compile a jitted function, run it once, and say what both took."""
-    begun = clock.perf_counter()
-    compiled = program.lower(*arguments).compile()  # type: ignore[attr-defined]
-    ready = clock.perf_counter()
-    result = jax.block_until_ready(compiled(*arguments))
-    ended = clock.perf_counter()
+class _Trial(NamedTuple):
+    """A run of one chunk, and `aside`, the seconds that only planning takes."""
+
+    completed: np.ndarray
+    parts: list[_Part]
+    step: _Part | None
+    chunk: int
+    parameters: int
+    state_mb: float
+    aside: np.ndarray
+
+
+def _measure(built: registry.Plan, data: Observed, draws: int) -> _Trial:
+    """What `training.completions` does, by the same programs."""
+    method, steps = built.method, built.steps
+    key, _ = jax.random.split(jax.random.key(0))
+    parts: list[_Part] = []
+    aside = np.zeros(2)
+
+    def run(program: Any, static: dict[str, Any], often: Any = (1.0, 1), **arguments: Any) -> Any:
+        nonlocal aside
+        part, again = _timed(program, static, arguments)
+        aside = aside + again
+        parts.append(part._replace(result=None, times=often[0], programs=often[1]))
+        return part.result
+
+    def chunk_of(method: Any, state: Any, total: int, length: int) -> Any:
+        static = {"method": method, "length": length, "draw": None}
+        often = (total / length, 1 + (total % length > 0))  # a remainder is a program of its own
+        return run(loop._advance, static, often, key=key, state=state, data=data, start=0)[0]
+
+    if isinstance(method.init, WarmUp):
+        warm = method.init
+        state = run(loop._initialise, {"init": warm.method.init}, key=key, data=data)[0]
+        if warm.steps:
+            state = chunk_of(warm.method, state, warm.steps, 1)
+        state = run(loop._looked_at, {"finish": warm.finish}, state=state)[0]
+    else:
+        state = run(loop._initialise, {"init": method.init}, key=key, data=data)[0]
+    step, chunk = None, max(1, min(built.chunk, steps))
+    if steps:
+        state = chunk_of(method, state, steps, chunk)
+        step = parts[-1]
+    if draws or (method.tag == "draws" and method.fill is None):
+        keys, many = jax.random.split(key, 1), draws or _DRAWS
+        static = {"method": method, "batch": 1}
+        completed = run(_draw_many, static, (float(many), 1), keys=keys, state=state, data=data)[0]
+    else:
+        completed = run(loop._complete, {"method": method}, key=key, state=state, data=data)
+    begun = _now()
+    specs = layouts(row_specs(method, data))
+    leaves = jax.tree.leaves(state)
+    fixed = sum(x.size for x, s in zip(leaves, specs, strict=True) if AXIS not in s)
+    size = sum(x.nbytes for x in leaves) / 1e6
+    aside = aside + (_now() - begun)
+    return _Trial(np.asarray(completed), parts, step, chunk, int(fixed), size, aside)
+
+
+def _now() -> np.ndarray:
+    """Seconds by the clock, and of all threads of the process."""
+    return np.array([clock.perf_counter(), clock.process_time()])
+
+
+def _timed(
+    program: Any, static: dict[str, Any], arguments: dict[str, Any]
+) -> tuple[_Part, np.ndarray]:
+    """Compile a jitted function and run it; and the seconds of runs that a run does not need.
+
+    What is quick is run a second time: the first touches its memory first.
+    """
+    begun = _now()
+    compiled = program.lower(**static, **arguments).compile()
+    ready = _now()
+    result = jax.block_until_ready(compiled(**arguments))
+    ended = _now()
+    running, again = ended - ready, np.zeros(2)
+    if running[0] < _QUICK:
+        jax.block_until_ready(compiled(**arguments))
+        running = again = _now() - ended
     memory, cost = compiled.memory_analysis(), compiled.cost_analysis()
     used = (
         memory.argument_size_in_bytes
@@ -187,4 +271,4 @@ def _timed(program: Callable[..., Any], *arguments: Any) -> _Part:
         else jnp.nan
     )
     flops = (cost or {}).get("flops")
-    return _Part(result, ready - begun, ended - ready, used / 1e6, flops)
+    return _Part(result, ready - begun, running, used / 1e6, flops), again

@@ -35,7 +35,7 @@ from jaximpute.report import Curve, Report
 
 def impute_file(
     source: str,
-    output: str,
+    output: str | None,
     method: str = "auto",
     *,
     seed: int = 0,
@@ -68,7 +68,8 @@ def impute_file(
 
     Args:
         source: `.npy`, `.parquet`, `.zarr` or `.nc`; see `jaximpute.data.sources.open_source`.
-        output: where the result is to appear, in the same format.
+        output: where the result is to appear, in the same format; None writes nothing, and all
+            there is is the report with its hashes.
         method: a name of an inductive method; `auto` picks one.
         seed: of everything random.
         preset: `fast`, `balanced`, `best` or `paper`.
@@ -112,9 +113,11 @@ def impute_file(
     ):
         if given is not None and given < least:
             raise OptionError(f"{what} is {given}; expected at least {least}")
-    files.check_output(output, force=force)
+    if output is not None:
+        files.check_output(output, force=force)
     opened = sources.open_source(source, dims, time)
-    sinks.check_format(opened, output)
+    if output is not None:
+        sinks.check_format(opened, output)
     instead = "read the file whole, without block_rows (--block-rows)"
     name = inductive(method, opened.kind, instead)
     registry.check(name, kind=opened.kind, preset=preset, options=options)
@@ -132,19 +135,22 @@ def impute_file(
         "version": __version__,
     }
     settings: dict[str, Any] = {"preset": preset, "options": options, "seed": int(seed)}
-    held = unfinished.find(output, about, force=force)
+    held = None if output is None else unfinished.find(output, about, force=force)
+    folder, sink = Path(), sinks.NOWHERE
     if held is None:
-        _check_room(opened, output)
+        if output is not None:
+            _check_room(opened, output)
         found = scanning.scan(opened)
         curve, bar = Curve([], {}), progress and found.codec.width > 0
         learned = _learn(opened, found, name, spans, sample_rows, settings, curve, bar)
-        folder = unfinished.begin(output)
-        with unfinished.writing(output):
-            unfinished.keep_arrays(folder, _arrays(found, learned))
-            sink = sinks.open_sink(opened, folder, fresh=True)
-            held = _beginning(found, learned, curve)
-            unfinished.keep(folder, about, held)
-    else:
+        held = _beginning(found, learned, curve)
+        if output is not None:
+            folder = unfinished.begin(output)
+            with unfinished.writing(output):
+                unfinished.keep_arrays(folder, _arrays(found, learned))
+                sink = sinks.open_sink(opened, folder, fresh=True)
+                unfinished.keep(folder, about, held)
+    elif output is not None:
         folder = unfinished.folder_of(output)
         found, learned = _restored(opened, held, unfinished.read_arrays(folder), name, settings)
         with unfinished.writing(output):
@@ -158,21 +164,25 @@ def impute_file(
     try:
         for window, (start, stop, first, _) in feeds.in_order(load, spans.all[went_on_at:]):
             values, fill = _complete(opened, learned, window, start - first, stop - start, seen)
-            with unfinished.writing(output):
-                sink.write(start, stop, fill, values)
-                held["filled"] = (held["filled"] + fill.reshape(-1, fill.shape[-1]).sum(0)).tolist()
-                held["done"] += 1
-                held["result"] = _chained(held["result"], values)
-                unfinished.keep(folder, about, held)
+            held["filled"] = (held["filled"] + fill.reshape(-1, fill.shape[-1]).sum(0)).tolist()
+            held["done"] += 1
+            held["result"] = _chained(held["result"], values)
+            if output is not None:
+                with unfinished.writing(output):
+                    sink.write(start, stop, fill, values)
+                    unfinished.keep(folder, about, held)
             if watch is not None:
                 watch(held["done"], len(spans.all))
     except KeyboardInterrupt:
+        if output is None:
+            raise
         raise KeyboardInterrupt(
             f"{held['done']} of {len(spans.all)} blocks are done; the same command goes on "
             "from there"
         ) from None
-    with unfinished.writing(output):
-        unfinished.finish(sink.finish(), output, folder)
+    if output is not None:
+        with unfinished.writing(output):
+            unfinished.finish(sink.finish(), output, folder)
     told = described.describe(opened, found, held, settings, name)
     return told | {
         "blocks": len(spans.all),

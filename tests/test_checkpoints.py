@@ -11,6 +11,7 @@ import pytest
 
 import jaximpute as ji
 from jaximpute import hooks
+from jaximpute.hooks import checkpoint
 from tests._killed import STEPS, rows, run, walk
 
 pytest.importorskip("orbax.checkpoint")
@@ -142,6 +143,27 @@ def test_a_signal_saves_after_the_chunk(tmp_path, whole, number):
     assert told == ["stopping after this chunk, to save it; once more stops at once"]
     assert signal.getsignal(number) is before
     np.testing.assert_array_equal(resumed(tmp_path)["x"], whole["x"])
+
+
+def test_saves_take_no_more_than_their_share(tmp_path, monkeypatch):
+    now = np.zeros(2)
+    copied = checkpoint._copy
+    monkeypatch.setattr(checkpoint, "_clocks", now.copy)
+
+    def working(t, state, info):
+        now[:] += [2.0, 1.0]
+        return False
+
+    def copy(leaf):  # the state has two
+        now[:] += [0.01, 0.1]
+        return copied(leaf)
+
+    monkeypatch.setattr(checkpoint, "_copy", copy)
+    run(hooks.Keeping(str(tmp_path), most=99), watching=[working], method=METHOD)
+    # of 20 CPU-seconds a twentieth: the first save at once, and always one left for the last
+    saved = sorted(int(path.name) for path in tmp_path.iterdir())
+    assert saved == [2, 24, 32, STEPS]
+    assert len(saved) * 0.2 <= 0.05 * now[1]
 
 
 @pytest.mark.parametrize("bad", [{"every": 0}, {"most": 0}, {"share": 0.0}])

@@ -333,9 +333,6 @@ def test_the_command_line_goes_block_by_block(path, monkeypatch):
     about = json.loads(told.read_text())
     assert (about["blocks"], about["method"]) == (4, "mean")
     np.testing.assert_array_equal(np.load(out), run(path, "b.npy"))
-    done = call("reproduce", told)
-    assert done.exit_code == 3
-    assert "is of 'impute --block-rows'" in done.stderr
     done = call(*asked, "--force", "--draws", "3")
     assert done.exit_code == 2
     assert "--draws needs all rows at once" in done.stderr

@@ -235,7 +235,7 @@ def _tell(file: str, run: dict[str, Any], report: dict[str, Any]) -> None:
 
 
 def read_sheet(file: str, run: dict[str, Any]) -> Any:
-    """A file as `impute` sees it: under its mask, if it has one.
+    """A file, or a folder of images, as `impute` sees it: under its mask, if it has one.
 
     Args:
         file: its path.
@@ -246,9 +246,12 @@ def read_sheet(file: str, run: dict[str, Any]) -> Any:
     """
     import numpy as np
 
-    from jaximpute.data import files, pictures
+    from jaximpute.data import files, gridfiles, pictures
 
-    sheet, mask = files.read_file(file, run["missing"]), run["mask"]
+    mask = run["mask"]
+    if Path(file).is_dir() and not gridfiles.is_grid_file(file):
+        return files.Sheet(pictures.with_holes(pictures.read_pictures(file), file, mask), None)
+    sheet = files.read_file(file, run["missing"])
     if mask is None:
         return sheet
     if not isinstance(sheet.table, np.ndarray):
@@ -311,7 +314,7 @@ def _plan(file: str, run: dict[str, Any]) -> None:
         "parameters": f"{cost.parameters} ({cost.state_mb:.3g} MB of state)",
         "steps": f"{cost.steps} of {cost.step_seconds:.3g} s, at most",
         "seconds": f"{cost.seconds:.3g}, {cost.compile_seconds:.3g} of them to compile",
-        "memory": f"{cost.peak_mb:.3g} MB in the largest program",
+        "memory": f"{cost.peak_mb:.3g} MB, {cost.program_mb:.3g} of them in the largest program",
     }
     for name, value in lines.items():
         typer.echo(f"{name + ':':15}{value}")

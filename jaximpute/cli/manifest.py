@@ -7,6 +7,14 @@ from typing import Any
 from jaximpute._errors import DataError
 
 FORMAT = 1
+_PARTS = {
+    "command": str,
+    "input": str,
+    "method": str,
+    "settings": dict,
+    "hashes": dict,
+    "versions": dict,
+}
 
 
 def write(command: str, file: str, run: dict[str, Any], report: dict[str, Any]) -> None:
@@ -45,13 +53,18 @@ def read(path: str) -> dict[str, Any]:
         about = json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}") from error
-    except ValueError as error:
+    except ValueError as error:  # no JSON, or no text
         raise DataError(f"{path} is no manifest: {error}") from error
-    if not isinstance(about, dict) or not {"command", "settings", "hashes"} <= about.keys():
+    if not isinstance(about, dict) or any(
+        not isinstance(about.get(name), kind) for name, kind in _PARTS.items()
+    ):
         raise DataError(f"{path} is no manifest; --report writes one")
-    if about.get("format") != FORMAT:
+    found = about.get("format")
+    if found != FORMAT:
+        newer = isinstance(found, int) and found > FORMAT
         raise DataError(
-            f"{path} is in format {about.get('format')}, and this version reads format {FORMAT}"
+            f"{path} is in format {found}, and this version reads format {FORMAT}"
+            + ("; a newer jaximpute has written it, and repeats it" if newer else "")
         )
     return about
 

@@ -1,12 +1,30 @@
 """`jaximpute reproduce`: do what a manifest tells again, and say whether the same comes out."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from jaximpute._errors import DataError
-from jaximpute.cli import manifest
-from jaximpute.cli.common import GATE, Debug, Quiet, keep_compiled, reported, say
+from jaximpute.cli import manifest, settings
+from jaximpute.cli.common import GATE, Debug, Quiet, keep_compiled, reported, say, split_dims
+
+_APPLY: dict[str, Any] = {
+    "model": None,
+    "output": "-",
+    "report": None,
+    "missing": [],
+    "force": False,
+}
+# every setting of a command, and what it is where a manifest does not tell
+_KNOWN: dict[str, dict[str, Any]] = {
+    "impute": settings.DEFAULTS,
+    "impute --block-rows": settings.DEFAULTS,
+    "fit": settings.TRAINING,
+    "train": settings.TRAINING,
+    "apply": {**_APPLY, "quiet": False},
+}
+_WHERE = ("devices", "processes")
 
 
 def reproduce(
@@ -25,19 +43,76 @@ def reproduce(
     """
     with reported(debug):
         about = manifest.read(path)
+        run = _settings(about, path) | {"quiet": quiet}
         name = about["input"] if file is None else file
         if name == "-":
             raise DataError("the data came from stdin; name their file with --input")
-        report = _repeat(about, name, {**about["settings"], "quiet": quiet})
-        if report["hashes"] == about["hashes"]:
+        if not Path(name).exists():
+            raise DataError(
+                f"{name}, which {path} was made of, is not there; name the data with --input"
+            )
+        keep_compiled()
+        again = _repeat(about, name, run)
+        _refuse_others(about, again, name, run)
+        if again["hashes"] == about["hashes"]:
             say(f"identical: '{about['method']}' on {name} gives the same result, bit for bit")
             return
-        from jaximpute import fingerprint
-
-        changed = fingerprint.differing(about["versions"], report["versions"])
-        why = f"; what differs: {', '.join(changed)}" if changed else ", with the same versions"
-        say(f"not identical: '{about['method']}' on {name} gives another result{why}")
+        say(
+            f"not identical: '{about['method']}' on {name} gives another result"
+            f"{'; '.join(['', *explained(about, again)])}"
+        )
         raise typer.Exit(GATE)
+
+
+def explained(was: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """What may be behind two results, and where they part.
+
+    Args:
+        was: the manifest.
+        now: the report of the run that repeated it.
+
+    Returns:
+        Words, one text for each.
+
+    Example:
+        >>> was = {"versions": {"jax": "1"}, "losses": [3.0, 2.0], "filled": 7}
+        >>> explained(was, {"versions": {"jax": "1"}, "losses": [3.0, 2.5], "filled": 7})
+        ['the versions are the same', 'losses part at step 2 of 2 (was 2.0, is 2.5)']
+    """
+    from jaximpute import fingerprint
+
+    before, after = (
+        {**each["versions"], **{name: each[name] for name in _WHERE if name in each}}
+        for each in (was, now)
+    )
+    changed = fingerprint.differing(before, after)
+    words = [f"what differs: {', '.join(changed)}" if changed else "the versions are the same"]
+    old, new = was.get("losses") or [], now.get("losses") or []
+    part = next((t for t, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), None)
+    if part is not None:
+        words.append(
+            f"losses part at step {part + 1} of {len(old)} (was {old[part]}, is {new[part]})"
+        )
+    elif len(old) != len(new):
+        words.append(f"it took {len(old)} steps, and takes {len(new)}")
+    elif old:
+        words.append("the losses of all steps are the same")
+    if was.get("filled") != now.get("filled"):
+        words.append(f"{was.get('filled')} cells were filled, and {now.get('filled')} are")
+    return words
+
+
+def _settings(about: dict[str, Any], path: str) -> dict[str, Any]:
+    known = _KNOWN.get(about["command"])
+    if known is None:
+        raise DataError(f"the manifest is of '{about['command']}', which is not repeated")
+    strange = sorted(about["settings"].keys() - known.keys())
+    if strange:
+        raise DataError(
+            f"{path} sets {', '.join(strange)}, which this version does not know; it was written "
+            f"by jaximpute {about['versions'].get('jaximpute')}: repeat it with that one"
+        )
+    return {**known, **about["settings"]}
 
 
 def _repeat(about: dict[str, Any], file: str, run: dict[str, Any]) -> dict[str, Any]:
@@ -45,18 +120,67 @@ def _repeat(about: dict[str, Any], file: str, run: dict[str, Any]) -> dict[str, 
     from jaximpute.cli.impute import fill, read_sheet
     from jaximpute.data import files
 
-    if about["command"] not in ("impute", "fit", "apply"):
-        raise DataError(f"the manifest is of '{about['command']}', which is not repeated")
-    keep_compiled()
-    if about["command"] == "impute":
-        found = fill(read_sheet(file, run), run).filled.report
-    elif about["command"] == "fit":
-        found = models.learn(files.read_file(file, run["missing"]), file, run).report
-    else:
-        sheet = files.read_file(file, run["missing"])
-        found = models.complete(sheet, file, run["model"]).report
+    command = about["command"]
+    if command == "impute":
+        return fill(read_sheet(file, run), run).filled.report
+    if command == "impute --block-rows":
+        return _stream(about, file, run)
+    sheet = files.read_file(file, run["missing"])
+    if command == "apply":
+        return models.complete(sheet, file, run["model"]).report
+    return models.learn(sheet, file, run, None, _running(about, run)).report | _here(about)
+
+
+def _stream(about: dict[str, Any], file: str, run: dict[str, Any]) -> dict[str, Any]:
+    from jaximpute import stream
+
+    return stream.impute_file(
+        file,
+        None,
+        run["method"],
+        seed=run["seed"],
+        preset=run["preset"],
+        # as they were found, where nobody set them: hashes are of blocks
+        block_rows=about["block_rows"],
+        sample_rows=about["sample_rows"],
+        time=run["time"],
+        dims=split_dims(run["dims"]),
+        fill_unseen=run["fill_unseen"],
+        progress=not run["quiet"],
+        **run["options"],
+    )
+
+
+def _running(about: dict[str, Any], run: dict[str, Any]) -> Any:
+    """On as many devices as then, or on those there are."""
+    if about["command"] != "train":
+        return None
+    import jax
+
+    from jaximpute import parallel
+    from jaximpute.running import Running
+
+    on = parallel.mesh(min(int(about.get("devices", 1)), jax.device_count()))
+    return Running(on, run["accumulate"], run["bfloat16"], run["remat"])
+
+
+def _here(about: dict[str, Any]) -> dict[str, int]:
+    if about["command"] != "train":
+        return {}
+    import jax
+
+    return {"devices": min(int(about.get("devices", 1)), jax.device_count()), "processes": 1}
+
+
+def _refuse_others(
+    about: dict[str, Any], again: dict[str, Any], file: str, run: dict[str, Any]
+) -> None:
+    """Another result of other data is no news."""
     for what in ("data", "model"):
-        if found["hashes"].get(what) != about["hashes"].get(what):
-            where = file if what == "data" else run["model"]
-            raise DataError(f"{where} is not what it was when the manifest was written")
-    return found
+        if again["hashes"].get(what) != about["hashes"].get(what):
+            mask = run.get("mask")
+            data = file if mask is None else f"{file}, or its mask {mask},"
+            raise DataError(
+                f"{data if what == 'data' else run['model']} is not what it was when the manifest "
+                "was written"
+            )

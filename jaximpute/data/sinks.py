@@ -34,6 +34,9 @@ class Sink(NamedTuple):
     finish: Callable[[], Path]
 
 
+NOWHERE = Sink(lambda start, stop, fill, values: None, Path)  # of a run that writes nothing
+
+
 def check_format(source: Source, output: str) -> None:
     """Refuse an output of another format than the source's.
 

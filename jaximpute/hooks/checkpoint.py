@@ -35,8 +35,10 @@ class Keeping(NamedTuple):
         resume: go on from the newest one, if there is any; False refuses a folder that holds some.
         every: chunks between two of them, at least.
         most: how many are kept.
-        share: of the run's time that it may wait for saves; a save that is due waits until it is
-            paid for. Makes nothing but the times of saving depend on the clock.
+        share: of the run's seconds that it may wait for saves, and of its CPU-seconds that saves
+            may take, threads that write included; a save that is due waits until it and the last
+            one are paid for. 1 = never waits. Makes nothing but the times of saving depend on the
+            clock.
         force: delete those of another run, instead of refusing.
         tell: is given warnings.
     """
@@ -93,7 +95,8 @@ class Checkpoints:
         self._folder = Path(keeping.folder).resolve()
         self._chunks: list[dict[str, tuple[str, list[float]]]] = []
         self._t = self._saved = self._waited = 0
-        self._paid = 0.0  # when the last save is no longer more than its share
+        self._begun, self._spent = _clocks(), np.zeros(2)
+        self._cost: np.ndarray | None = None  # of a save, by both clocks; None before the first
         self._signal: int | None = None
         self._stop = False  # as all processes agreed after the last chunk
         self._undo = contextlib.ExitStack()
@@ -126,7 +129,7 @@ class Checkpoints:
 
         A warm-up (t up to 0) has a state of another kind, and is not kept.
         """
-        due = self._waited + 1 >= self._keeping.every and time.perf_counter() >= self._paid
+        due = self._waited + 1 >= self._keeping.every and self._is_paid()
         self._stop, due = _any_process(self._signal is not None, due)
         if t <= 0:
             if self._stop:
@@ -212,8 +215,17 @@ class Checkpoints:
             stops = [hook(t, None, info) for hook in hooks]
         return any(stops)
 
+    def _is_paid(self) -> bool:
+        """Whether saves take no more than their share, this one and the last one counted."""
+        if self._cost is None or self._keeping.share == 1:
+            return True
+        seconds, cpu = _clocks() - self._begun
+        # a run on an accelerator spends little: a tenth of the clock counts as spent
+        gone = np.array([seconds, max(cpu, seconds / 10)])
+        return bool((self._spent + 2 * self._cost <= self._keeping.share * gone).all())
+
     def _save(self, state: State) -> None:
-        started = time.perf_counter()
+        started = _clocks()
         # copies: the buffers of the state are reused by the next chunk
         leaves = [_copy(leaf) for leaf in jax.tree.leaves(state)]
         about = {
@@ -230,10 +242,16 @@ class Checkpoints:
                     state=args.StandardSave(_named(leaves)), about=args.JsonSave(about)
                 ),
             )
+            blocked = _clocks() - started
+            if self._cost is None:  # the first is waited for, to see what its threads take
+                self._manager.wait_until_finished()
         except Exception as error:
+            blocked = _clocks() - started
             self._failed(error)
-        self._saved, self._waited, ended = self._t, 0, time.perf_counter()
-        self._paid = ended + (ended - started) * (1 / self._keeping.share - 1)
+        cpu = (_clocks() - started)[1] if self._cost is None else self._cost[1]
+        self._cost = np.array([blocked[0], cpu])
+        self._spent = self._spent + self._cost
+        self._saved, self._waited = self._t, 0
 
     def _failed(self, error: Exception) -> None:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -319,6 +337,11 @@ class Checkpoints:
         finally:
             for each, handler in before.items():
                 signal.signal(each, handler)
+
+
+def _clocks() -> np.ndarray:
+    """Seconds, and CPU-seconds of all threads."""
+    return np.array([time.perf_counter(), time.process_time()])
 
 
 def _orbax() -> Any:

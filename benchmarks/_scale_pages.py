@@ -1,0 +1,172 @@
+"""The page on size: rows, predictions, overhead, kills, and files in blocks."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks import _jobs
+from benchmarks._pages import table
+
+Row = dict[str, Any]
+
+INTRODUCTION = """# Size, and what surrounds a run
+
+Generated from the rows in `benchmarks/results/` by `python -m benchmarks.document`; do not edit.
+
+Measured on two processor cores that other work shared: CPU-seconds are of all threads of the
+process, seconds by the clock are upper bounds. Data are correlated noise.
+"""
+# what makes two rows measurements of the same thing
+KEYS = {
+    "rows": ("method", "rows"),
+    "plans": ("method", "shape", "options", "preset"),
+    "overhead": ("of", "steps"),
+    "kills": ("of",),
+    "streams": ("method", "rows", "block_rows", "sample_rows", "cap_mb"),
+}
+ASIDE = 0.3  # how far a prediction may be off
+
+
+def read(path: Path) -> list[Row]:
+    """Rows of `scale.jsonl` and of `streams.jsonl` beside it; of equal ones the last."""
+    rows = [*_jobs.lines(path), *_jobs.lines(path.with_name("streams.jsonl"))]
+    kept: dict[str, Row] = {}
+    for row in rows:
+        own = {"of": "run", **row}
+        kept[json.dumps([row["what"], *(own.get(key) for key in KEYS[row["what"]])])] = own
+    return list(kept.values())
+
+
+def page(rows: Sequence[Row]) -> str:
+    """The whole page."""
+    sections: dict[str, Callable[[list[Row]], str]] = {
+        "rows": _rows,
+        "plans": _plans,
+        "overhead": _overhead,
+        "kills": _kills,
+        "streams": _streams,
+    }
+    parts = [INTRODUCTION]
+    for what, section in sections.items():
+        if own := [row for row in rows if row["what"] == what]:
+            parts.append(section(own))
+    return "\n".join(parts)
+
+
+def _rows(rows: list[Row]) -> str:
+    lines = [
+        [
+            row["method"],
+            f"{row['rows']:,}",
+            f"{row['cpu_seconds']:.1f}",
+            f"{row['microseconds_per_row']:.1f}",
+            f"{row['peak_mb']:.0f}",
+        ]
+        for row in sorted(rows, key=lambda row: (row["method"], row["rows"]))
+    ]
+    return (
+        "## Rows\n\nA table of 8 columns. CPU-seconds are of the whole, compilation included; "
+        "microseconds are by the clock, once compiled; memory is what the process grew by. Work on "
+        "networks is the same for any number of rows.\n\n"
+        + table(["method", "rows", "CPU-s", "µs a row", "MB"], lines)
+    )
+
+
+def _plans(rows: list[Row]) -> str:
+    lines = []
+    for row in rows:
+        cells = [_against(row, name) for name in ("cpu_seconds", "seconds", "peak_mb")]
+        short = "" if row["steps_done"] >= row["steps"] else f" ({row['steps_done']} taken)"
+        shape = " x ".join(map(str, row["shape"]))
+        lines.append([row["method"], shape, f"{row['steps']}{short}", *cells])
+    within = [
+        sum(abs(_ratio(row, name) - 1) <= ASIDE for row in rows)
+        for name in ("cpu_seconds", "seconds", "peak_mb")
+    ]
+    return (
+        "## Cost before compute\n\nWhat `jaximpute.plan` predicts in one process, against what the "
+        "run takes in another, neither with programs compiled before. Each cell: predicted, "
+        f"measured, and in brackets how far off. Of {len(rows)} configurations CPU-seconds are "
+        f"within {ASIDE:.0%} in {within[0]}, seconds in {within[1]} (which differ with what else "
+        f"the machine does meanwhile), memory in {within[2]}.\n\n"
+        + table(["method", "data", "steps", "CPU-s", "seconds", "MB"], lines)
+    )
+
+
+def _against(row: Row, name: str) -> str:
+    planned, found = _planned(row, name), row[name]
+    return f"{planned:.3g} / {found:.3g} ({_ratio(row, name) - 1:+.0%})"
+
+
+def _ratio(row: Row, name: str) -> float:
+    return _planned(row, name) / row[name]
+
+
+def _planned(row: Row, name: str) -> float:
+    return row["planned_mb" if name == "peak_mb" else f"planned_{name}"]
+
+
+def _overhead(rows: list[Row]) -> str:
+    parts = [
+        "## Overhead of hooks and checkpoints\n\nThe same compiled steps of SPIRIT on 2,000 rows, "
+        "alternately alone, with the curve of losses and a progress bar, and with checkpoints of "
+        "the default share besides. CPU-seconds of all threads, those that write included; the "
+        "least of several runs.\n"
+    ]
+    lines = [
+        [row["of"], str(row["steps"]), f"{row['cpu_seconds']:.2f}", f"{row['over_alone']:+.1%}"]
+        for row in rows
+    ]
+    return "\n".join([*parts, table(["run", "steps", "CPU-s", "over alone"], lines)])
+
+
+def _kills(rows: list[Row]) -> str:
+    words = {"run": "checkpoints by Orbax", "stream": "a file in blocks"}
+    lines = [
+        [
+            words[row["of"]],
+            str(row["kills"]),
+            str(row["inside_a_save"]),
+            "yes" if row["identical"] else "**no**",
+        ]
+        for row in rows
+    ]
+    return (
+        "## Kills\n\nSIGKILL at random moments after each sign of progress, and the same command "
+        "again, until the run ends. Then state, completion or file are compared with those of a "
+        "run in one piece, bit for bit.\n\n"
+        + table(["what", "kills", "inside a save", "identical"], lines)
+    )
+
+
+def _streams(rows: list[Row]) -> str:
+    lines = []
+    for row in rows:
+        where = f"{row['method']}, {_size(row['megabytes'])}"
+        if "inside_seconds" in row:
+            costs = ("inside_seconds", "inside_cpu_seconds", "inside_anonymous_mb")
+            lines.append(_stream(f"{where}, in one block", row["rows"], 1, *map(row.get, costs)))
+        costs = ("seconds", "cpu_seconds", "peak_anonymous_mb")
+        cap = f", own memory held to {row['cap_mb']:,} MB" if row.get("cap_mb") else ""
+        lines.append(_stream(where + cap, row["rows"], row["blocks"], *map(row.get, costs)))
+    compared = [row["identical"] for row in rows if "identical" in row]
+    same = "bit for bit" if all(compared) else "**not bit for bit**"
+    return (
+        "## Files in blocks\n\nA table of 16 columns of float32 as `.npy`, holes in a tenth of the "
+        "rows. Own memory is the most that belonged to no file, libraries and compiler included. "
+        + (
+            f"Where both were run, the result in blocks is that of one block, {same}. "
+            * bool(compared)
+        )
+        + "\n\n"
+        + table(["file", "rows", "blocks", "seconds", "CPU-s", "own memory"], lines)
+    )
+
+
+def _stream(name: str, rows: int, blocks: int, wall: Any, cpu: Any, memory: Any) -> list[str]:
+    return [name, f"{rows:,}", f"{blocks:,}", f"{wall:.0f}", f"{cpu:.0f}", f"{memory:.0f} MB"]
+
+
+def _size(megabytes: float) -> str:
+    return f"{megabytes / 1e3:.3g} GB" if megabytes >= 1e3 else f"{megabytes:.0f} MB"

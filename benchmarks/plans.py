@@ -1,0 +1,135 @@
+"""Does `jaximpute.plan` tell what a run will take? Twelve configurations, predicted and measured.
+
+    python -m benchmarks.plans            # all, some minutes
+    python -m benchmarks.plans --quick    # three small ones, in seconds
+
+Each configuration is planned in one process and run in another, neither with compiled programs of
+an earlier one. A row of results/scale.jsonl says what was predicted and what came: seconds by the
+clock (which is the machine's load, too), CPU-seconds of all threads, and by how many MB the process
+grew. The data are correlated noise: errors mean nothing.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from benchmarks import _jobs
+
+OUT = _jobs.RESULTS / "scale.jsonl"
+
+
+class Setup(NamedTuple):
+    """What is run: data of one shape, and a method."""
+
+    method: str
+    shape: tuple[int, ...]
+    options: dict[str, Any] = {}  # noqa: RUF012  (never changed in place)
+    preset: str = "balanced"
+
+
+SMALL = {"width": 64, "batch": 256}
+# of all kinds of data, cheap and learned, one completion and the median of twenty draws
+SETUPS = (
+    Setup("mean", (2_000_000, 8)),
+    Setup("gaussian", (20_000, 8)),
+    Setup("knn", (6_000, 8)),
+    Setup("mice", (2_000, 6), {"steps": 8}),
+    Setup("spirit", (10_000, 8), {**SMALL, "start": "mean", "steps": 4, "score_steps": 100}),
+    Setup("miri_mean", (10_000, 8), {**SMALL, "steps": 3, "sgd_steps": 100, "draws": 10}),
+    Setup("diffusion", (4_000, 8), {**SMALL, "start": "mean", "steps": 5}, "fast"),
+    Setup("gain", (5_000, 8), {"steps": 20}),
+    Setup("kalman", (1, 4_000, 4)),
+    Setup("csdi", (1, 1_000, 4), {"steps": 3, "sgd_steps": 50, "draw_steps": 8, "width": 16}),
+    Setup("harmonic", (8, 128, 128, 1)),
+    Setup("context_query", (32, 16, 16, 1), {"sgd_total": 300}, "fast"),
+)
+QUICK = (
+    Setup("mean", (1_000, 4)),
+    Setup("gain", (500, 4), {"steps": 3}),
+    Setup("linear", (200, 2)),
+)
+
+
+def data(shape: tuple[int, ...]) -> np.ndarray:
+    """Correlated cells, smooth along the axes within a row; a fifth is missing."""
+    random = np.random.default_rng(0)
+    x = random.normal(size=(*shape[:-1], 3)) @ random.normal(size=(3, shape[-1]))
+    for axis in range(1, len(shape) - 1):
+        x = (x + np.roll(x, 1, axis) + np.roll(x, -1, axis)) / 3
+    return np.where(random.random(shape) < 0.2, np.nan, x)
+
+
+def plan(setup: Setup) -> dict[str, Any]:
+    """What is predicted; in this process."""
+    from jaximpute import planning
+    from jaximpute.data import frames
+
+    frame = frames.read(data(setup.shape))
+    begun = time.process_time()
+    cost = planning.measure(frame, setup.method, preset=setup.preset, options=setup.options)
+    return {
+        "planned_seconds": cost.seconds,
+        "planned_cpu_seconds": cost.cpu_seconds,
+        "planned_mb": cost.peak_mb,
+        "program_mb": cost.program_mb,
+        "steps": cost.steps,
+        "planning_cpu_seconds": time.process_time() - begun,
+    }
+
+
+def run(setup: Setup) -> dict[str, Any]:
+    """What it takes; in this process."""
+    from jaximpute import _memory, api
+    from jaximpute.data import frames
+
+    frame = frames.read(data(setup.shape))
+    grown, cpu, wall = _memory.watch(), time.process_time(), time.perf_counter()
+    filled = api.fill(frame, setup.method, preset=setup.preset, options=setup.options)
+    return {
+        "seconds": time.perf_counter() - wall,
+        "cpu_seconds": time.process_time() - cpu,
+        "peak_mb": grown(),
+        "steps_done": len(filled.report["losses"]),
+    }
+
+
+def main(given: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help="three small ones")
+    parser.add_argument("--methods", nargs="+", help="only these")
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--one", nargs=2, help="for itself: plan or run, and a number")
+    options = parser.parse_args(given)
+    setups = QUICK if options.quick else SETUPS
+    if options.one:
+        what, number = options.one
+        print(json.dumps({"plan": plan, "run": run}[what](setups[int(number)])))
+        return 0
+    out = options.out or (_jobs.RESULTS / "quick" / OUT.name if options.quick else OUT)
+    command = [sys.executable, "-m", "benchmarks.plans", *(["--quick"] if options.quick else [])]
+    for number, setup in enumerate(setups):
+        if options.methods and setup.method not in options.methods:
+            continue
+        row: dict[str, Any] = {"what": "plans", **setup._asdict()}
+        for what in ("plan", "run"):
+            row |= _jobs.call([*command, "--one", what, str(number)])
+        _jobs.append(out, row)
+        print(
+            f"{setup.method}: planned {row['planned_seconds']:.1f} s, "
+            f"{row['planned_cpu_seconds']:.1f} CPU-s, {row['planned_mb']:.0f} MB; took "
+            f"{row['seconds']:.1f} s, {row['cpu_seconds']:.1f} CPU-s, {row['peak_mb']:.0f} MB",
+            flush=True,
+        )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

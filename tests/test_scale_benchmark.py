@@ -1,0 +1,57 @@
+"""The page on size: the latest of equal rows, predictions against runs, and files in blocks."""
+
+import json
+
+import pytest
+
+from benchmarks import _scale_pages, kills, plans
+
+pytestmark = pytest.mark.fast
+
+
+def planned(method, **parts):
+    about = {"what": "plans", "method": method, "shape": [5, 2], "options": {}, "preset": "fast"}
+    ran = {"seconds": 4.0, "cpu_seconds": 2.0, "peak_mb": 100.0, "steps": 3, "steps_done": 3}
+    said = {"planned_seconds": 5.0, "planned_cpu_seconds": 2.1, "planned_mb": 20.0}
+    return {**about, **ran, **said, **parts}
+
+
+def test_the_page_counts_predictions_that_are_near(tmp_path):
+    rows = [
+        planned("mean", planned_cpu_seconds=9.0),  # measured again below
+        planned("mean"),
+        planned("knn", planned_cpu_seconds=2.7, steps_done=2),
+        {"what": "kills", "kills": 8, "inside_a_save": 5, "identical": True},
+        {"what": "kills", "of": "run", "kills": 30, "inside_a_save": 9, "identical": True},
+        {"what": "overhead", "of": "hooks", "steps": 9, "cpu_seconds": 2.0, "over_alone": 0.04},
+    ]
+    (tmp_path / "scale.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    stream = {"what": "streams", "method": "gaussian", "rows": 10, "blocks": 2, "block_rows": 5}
+    costs = {"seconds": 3.0, "cpu_seconds": 1.0, "peak_anonymous_mb": 300.0, "megabytes": 2000.0}
+    whole = {"inside_seconds": 4.0, "inside_cpu_seconds": 2.0, "inside_anonymous_mb": 900.0}
+    streams = [{**stream, **costs}, {**stream, **costs, **whole, "rows": 5, "identical": False}]
+    (tmp_path / "streams.jsonl").write_text("".join(json.dumps(row) + "\n" for row in streams))
+    text = _scale_pages.page(_scale_pages.read(tmp_path / "scale.jsonl"))
+    assert "| mean | 5 x 2 | 3 | 2.1 / 2 (+5%) | 5 / 4 (+25%) | 20 / 100 (-80%) |" in text
+    assert "| knn | 5 x 2 | 3 (2 taken) | 2.7 / 2 (+35%) |" in text
+    assert "Of 2 configurations CPU-seconds are within 30% in 1, seconds in 2" in text
+    assert "memory in 0" in text
+    assert "| checkpoints by Orbax | 30 | 9 | yes |" in text
+    assert "| 8 |" not in text
+    assert "| hooks | 9 | 2.00 | +4.0% |" in text
+    assert "| gaussian, 2 GB, in one block | 5 | 1 | 4 | 2 | 900 MB |" in text
+    assert "is that of one block, **not bit for bit**" in text
+
+
+def test_configurations_are_twelve_and_of_their_shapes():
+    assert len(plans.SETUPS) == 12
+    for setup in plans.QUICK:
+        assert plans.data(setup.shape).shape == setup.shape
+
+
+def test_progress_of_what_was_killed(tmp_path):
+    assert kills.saved(tmp_path) == kills.done(tmp_path) == 0
+    (tmp_path / "kept" / "14").mkdir(parents=True)
+    (tmp_path / "kept" / "16.orbax-checkpoint-tmp").mkdir()
+    assert kills.saved(tmp_path) == 14
+    assert any(tmp_path.glob(kills.KINDS["run"][2]))
