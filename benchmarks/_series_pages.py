@@ -102,7 +102,14 @@ def verdict(rows: pd.DataFrame, means: pd.DataFrame) -> list[str]:
     start = rows.loc[rows["label"] == "spirit", "settings"].iloc[0]["start"]
     beside = _summary.compare(rows, "spirit", start)
     held = _summary.starts(rows, "spirit")
-    if beside is not None and abs(beside.change) < SAME:
+    if beside is not None and held is not None and not held.wins:
+        texts.append(
+            f"SPIRIT returned its start ({start}) in all {held.runs} runs: no pass was better on "
+            "the entries it holds out. Their MAE differs all the same, for the start is fitted "
+            f"under a key of its own: it is {percent(beside.change)} than {start}'s, which says "
+            f"how much {start} depends on its key."
+        )
+    elif beside is not None and abs(beside.change) < SAME:
         texts.append(
             f"SPIRIT ends where it starts ({start}): their MAE differs by less than {SAME:.1%}. It "
             "returns its start, fitted under a key of its own, unless a pass is surely better on "
@@ -114,7 +121,7 @@ def verdict(rows: pd.DataFrame, means: pd.DataFrame) -> list[str]:
             f"SPIRIT {better} its own start ({start}): its MAE is {percent(beside.change)} on the "
             f"hidden entries, and lower in {beside.wins} of {beside.runs} runs."
         )
-    if held is not None:
+    if held is not None and held.wins:
         texts.append(
             f"On the observed entries it holds out, its error ended {percent(held.change)} than "
             f"its start's, and below it in {held.wins} of {held.runs} runs."

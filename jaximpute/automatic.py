@@ -58,7 +58,7 @@ def inductive(name: str, kind: Kind, instead: str) -> str:
     if not registry.entry(name, kind).inductive:
         able = [other for other in registry.names(kind) if registry.entry(other).inductive]
         raise OptionError(
-            f"method '{name}' only completes the rows it learns from; {instead}, or a method that "
-            f"completes other rows of a {kind}: {', '.join(able)}"
+            f"method '{name}' only completes the rows it learns from. Either {instead}, or take a "
+            f"method that completes other rows of a {kind}: {', '.join(able)}"
         )
     return name
