@@ -101,9 +101,10 @@ def _train(run: dict[str, Any], size: int | None, kept: Any) -> None:
         if run["report"] is not None:
             manifest.write("train", run["data"], run, about)
     if not quiet:
+        where = f"{on.size} device{'s' if on.size > 1 else ''}"
         say(
             f"learned {about['columns']} columns of {about['rows']} rows with "
-            f"'{about['method']}' on {on.size} devices in {about['seconds']:.1f} s: {run['save']}"
+            f"'{about['method']}' on {where} in {about['seconds']:.1f} s: {run['save']}"
         )
 
 
