@@ -153,8 +153,8 @@ def _streams(rows: list[Row]) -> str:
     compared = [row["identical"] for row in rows if "identical" in row]
     same = "bit for bit" if all(compared) else "**not bit for bit**"
     words = (
-        "A table of 16 columns of float32 as `.npy`, holes in a tenth of the rows. Own memory is the "
-        "most that belonged to no file, libraries and compiler included."
+        "A table of 16 columns of float32 as `.npy`, holes in a tenth of the rows. Own memory is "
+        "the most that belonged to no file, libraries and compiler included."
     )
     if compared:
         words += f" Where both were run, the result in blocks is that of one block, {same}."
