@@ -152,16 +152,14 @@ def _streams(rows: list[Row]) -> str:
         lines.append(_stream(where + cap, row["rows"], row["blocks"], *map(row.get, costs)))
     compared = [row["identical"] for row in rows if "identical" in row]
     same = "bit for bit" if all(compared) else "**not bit for bit**"
-    return (
-        "## Files in blocks\n\nA table of 16 columns of float32 as `.npy`, holes in a tenth of the "
-        "rows. Own memory is the most that belonged to no file, libraries and compiler included. "
-        + (
-            f"Where both were run, the result in blocks is that of one block, {same}. "
-            * bool(compared)
-        )
-        + "\n\n"
-        + table(["file", "rows", "blocks", "seconds", "CPU-s", "own memory"], lines)
+    words = (
+        "A table of 16 columns of float32 as `.npy`, holes in a tenth of the rows. Own memory is "
+        "the most that belonged to no file, libraries and compiler included."
     )
+    if compared:
+        words += f" Where both were run, the result in blocks is that of one block, {same}."
+    heads = ["file", "rows", "blocks", "seconds", "CPU-s", "own memory"]
+    return f"## Files in blocks\n\n{words}\n\n{table(heads, lines)}"
 
 
 def _stream(name: str, rows: int, blocks: int, wall: Any, cpu: Any, memory: Any) -> list[str]:

@@ -63,7 +63,7 @@ def one_size(method: str, rows: int) -> dict:
     }
 
 
-def overhead(repeats: int) -> list[dict]:
+def overhead(repeats: int, steps: int) -> list[dict]:
     """The same compiled steps alone, with hooks, and with checkpoints too, in CPU-seconds."""
     import jax
 
@@ -71,7 +71,7 @@ def overhead(repeats: int) -> list[dict]:
     from jaximpute.masking import observe
 
     data = observe(table(2_000).astype(np.float32))
-    options = METHODS["spirit"] | {"steps": 60}
+    options = METHODS["spirit"] | {"steps": steps}
     plan = registry.build("spirit", data, kind="table", options=options)
     plan = plan._replace(hooks=())  # no early end
     key = jax.random.key(0)
@@ -112,6 +112,7 @@ def main(given: Sequence[str] | None = None) -> int:
     parser.add_argument("--rows", nargs="+", type=int, default=[1_000, 10_000, 100_000, 1_000_000])
     parser.add_argument("--methods", nargs="+", default=["mean", "spirit"], choices=METHODS)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--steps", type=int, default=60, help="of a run whose overhead is measured")
     parser.add_argument("--out", type=Path, default=OUT)
     options = parser.parse_args(given)
     if options.what == "one":  # for `rows`
@@ -125,7 +126,7 @@ def main(given: Sequence[str] | None = None) -> int:
             for rows in options.rows
         )
     else:
-        found = iter(overhead(options.repeats))
+        found = iter(overhead(options.repeats, options.steps))
     for row in found:
         _jobs.append(options.out, row)
         print(json.dumps(row), flush=True)

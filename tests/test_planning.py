@@ -6,6 +6,8 @@ import pytest
 
 import jaximpute as ji
 from jaximpute import loop, planning, registry
+from jaximpute.masking import clamp
+from jaximpute.warmup import WarmUp
 from tests.test_cli import call
 
 
@@ -29,6 +31,27 @@ def test_a_plan_counts_and_multiplies():
     assert cost.peak_mb > cost.state_mb
     assert cost.flops > 0
     assert cost.seconds > cost.compile_seconds + 7 * cost.step_seconds > 0
+
+
+def test_a_plan_takes_one_step_of_a_warm_up_and_one_of_many_draws():
+    def step(key, state, data):
+        return state + 1, ji.Info(jax.numpy.float32(0.0), {})
+
+    def sample(key, state, data):
+        return clamp(state + jax.random.normal(key, data.values.shape), data)
+
+    def init(key, data):
+        return jax.numpy.float32(0.0)
+
+    first = ji.Method(init, step)
+    method = ji.Method(WarmUp(first, 900, lambda s: s), step, sample=sample, tag="draws")
+    data = ji.observe(rows())
+    trial = planning._measure(registry.Plan(method, 7, chunk=2), data, 0)
+    # start, warm-up, its end, chunks of steps and a remainder, twenty draws
+    assert [part.times for part in trial.parts] == [1, 900, 1, 3.5, 20]
+    assert [part.programs for part in trial.parts] == [1, 1, 1, 2, 1]
+    assert np.isfinite(trial.completed).all()
+    assert planning._measure(registry.Plan(method), data, 3).parts[-1].times == 3
 
 
 def test_a_plan_of_nothing_to_learn():
