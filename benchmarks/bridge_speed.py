@@ -36,7 +36,7 @@ from jaximpute.methods import _bridge as bridges
 from jaximpute.methods import csbi0, csbi_warmup
 from jaximpute.methods._bridge import Bridge
 from jaximpute.nets import csdi_transformer
-from jaximpute.types import Observed
+from jaximpute.types import Net, Observed
 
 OUT = _jobs.RESULTS / "speed.jsonl"
 ONE_THREAD = "--xla_cpu_multi_thread_eigen=false"
@@ -44,7 +44,7 @@ WHATS = ("training", "backward", "sampling", "draws")
 # at least, or at most
 TARGETS = {"training": 1.3, "backward": 2.0, "sampling": 1.2, "draws": 15.0}
 # rows, steps, features; the network of the papers
-FULL = {"shape": (16, 36, 36), "net": {"width": 64, "layers": 4, "heads": 8}, "steps": 4}
+FULL = {"shape": (16, 36, 36), "net": {"width": 64, "layers": 4, "heads": 8}, "steps": 3}
 QUICK = {"shape": (4, 12, 12), "net": {"width": 16, "layers": 2, "heads": 2}, "steps": 4}
 # the default network of the recipes, on their windows
 DRAWN = {"shape": (8, 24, 8), "net": {"width": 32, "layers": 2, "heads": 4}}
@@ -89,12 +89,20 @@ def rows_of(shape: tuple[int, ...]) -> Observed:
     return Observed(jnp.where(mask, x, 0), mask, jnp.ones(n))
 
 
-def moved(params: Any, key: jax.Array) -> Any:
-    """Weights a little off their start, where the network answers 0."""
-    leaves, tree = jax.tree.flatten(params)
-    keys = jax.random.split(key, len(leaves))
-    parts = zip(leaves, keys, strict=True)
-    return jax.tree.unflatten(tree, [p + 0.02 * jax.random.normal(k, p.shape) for p, k in parts])
+def moved(net: Net, *given: Any) -> Any:
+    """Weights a little off the network's start, where it answers 0."""
+
+    @jax.jit
+    def make(key):
+        k_start, k_off = jax.random.split(key)
+        leaves, tree = jax.tree.flatten(net.init(k_start, *given))
+        keys = jax.random.split(k_off, len(leaves))
+        pairs = zip(leaves, keys, strict=True)
+        return jax.tree.unflatten(
+            tree, [p + 0.02 * jax.random.normal(k, p.shape) for p, k in pairs]
+        )
+
+    return make(jax.random.key(1))
 
 
 def training(sizes: dict[str, Any], repeats: int, python: str) -> Iterator[dict[str, Any]]:
@@ -104,7 +112,7 @@ def training(sizes: dict[str, Any], repeats: int, python: str) -> Iterator[dict[
     x, t = data.values, jnp.linspace(0.1, 0.9, n)
     times = jnp.broadcast_to(jnp.arange(float(length)), (n, length))
     cond = (data.values, data.mask, times)
-    params = moved(net.init(jax.random.key(1), x, t, cond), jax.random.key(2))
+    params = moved(net, x, t, cond)
     optimiser = optimise.adamw(1e-3)
 
     def train(state):
@@ -120,7 +128,7 @@ def training(sizes: dict[str, Any], repeats: int, python: str) -> Iterator[dict[
     given |= {"x": x, "t": t, "values": data.values, "mask": data.mask, "times": times}
     with tempfile.TemporaryDirectory() as folder:
         file = str(Path(folder) / "given.npz")
-        answer = net.apply(params, x, t, cond)
+        answer = jax.jit(net.apply)(params, x, t, cond)
         np.savez(file, **given, answer=answer, sizes=np.array(list(sizes["net"].values())))
         command = [python, str(Path(__file__).with_name("_torch_csdi.py")), file]
         with subprocess.Popen(
@@ -162,7 +170,7 @@ def backward(sizes: dict[str, Any], repeats: int) -> Iterator[dict[str, Any]]:
     data, key = rows_of(sizes["shape"]), jax.random.key(0)
     match = csbi_warmup(net, None, process, batch=n, sgd_steps=steps, total=10)
     bridge = csbi0(net, process, batch=n, cache=n, sgd_steps=steps, sde_steps=10, warmup=0)
-    state = match.init(key, data)
+    state = jax.jit(match.init)(key, data)
     (one, first, _), (other, second, _) = (
         clock(method.step, key, state, data, per=steps) for method in (bridge, match)
     )
@@ -175,7 +183,7 @@ def sampling(sizes: dict[str, Any], repeats: int, steps: int = 20) -> Iterator[d
     net, process, data = csdi_transformer(event, **sizes["net"]), processes.ve(), rows_of(shape)
     times = jnp.broadcast_to(jnp.arange(float(event[0])), shape[:2])
     cond, at = (data.values, data.mask, times), jnp.ones(shape[0])
-    params = moved(net.init(jax.random.key(1), data.values, at, cond), jax.random.key(2))
+    params = moved(net, data.values, at, cond)
     policy = bridges.backward_policy(net, process, True)
     bridge, key = Bridge(process, steps), jax.random.key(3)
     start = process.prior(jax.random.key(4), shape)

@@ -42,9 +42,9 @@ def test_loops_written_by_hand_draw_what_the_solvers_draw(sampler):
     bridge, x = Bridge(process, 60), process.prior(jax.random.key(0), (4000, 1))
 
     def z(x, t):
-        alpha, sigma = (bridges.like(part, x) for part in process.marginal(jnp.atleast_1d(t)))
-        g = bridges.like(jnp.atleast_1d(process.diffusion(t)), x)
-        return -g * x / ((alpha * s) ** 2 + sigma**2)
+        t = bridges.like(jnp.broadcast_to(t, x.shape[:1]), x)
+        alpha, sigma = process.marginal(t)
+        return -process.diffusion(t) * x / ((alpha * s) ** 2 + sigma**2)
 
     ours = bridges.draw_rows(
         bridge, z, lambda x, t: 0 * x, jax.random.key(1), x, sampler=sampler, snr=0.0
