@@ -6,6 +6,7 @@ from typing import Any
 from benchmarks import _pages
 
 Row = dict[str, Any]
+WHATS = ("training", "backward", "sampling", "draws")
 
 INTRODUCTION = """## Speed
 
@@ -44,6 +45,8 @@ def section(rows: Sequence[Row]) -> list[str]:
         about["steps"] = str(trained["sizes"]["steps"])
     heads = ["", "size", "seconds", "ratio", "wanted", ""]
     parts = [INTRODUCTION.format(**about), _pages.table(heads, [_line(row) for row in found])]
+    if missing := [what for what in WHATS if what not in {row["what"] for row in found}]:
+        parts.append(f"Not measured at full size yet: {', '.join(f'`{w}`' for w in missing)}.\n")
     drawn = [row for row in found if "first_ratio" in row]
     if drawn:
         first = ", ".join(f"{row['first_ratio']:.1f}" for row in drawn)

@@ -40,7 +40,6 @@ from jaximpute.types import Net, Observed
 
 OUT = _jobs.RESULTS / "speed.jsonl"
 ONE_THREAD = "--xla_cpu_multi_thread_eigen=false"
-WHATS = ("training", "backward", "sampling", "draws")
 # at least, or at most
 TARGETS = {"training": 1.3, "backward": 2.0, "sampling": 1.2, "draws": 15.0}
 # rows, steps, features; the network of the papers
@@ -294,7 +293,7 @@ def main(given: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--whats", nargs="+", choices=WHATS, default=list(WHATS))
+    parser.add_argument("--whats", nargs="+", choices=TARGETS, default=list(TARGETS))
     parser.add_argument("--torch-python", default=sys.executable, help="a Python with PyTorch")
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--quick", action="store_true", help="small networks; means little")

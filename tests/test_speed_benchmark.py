@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from benchmarks import _bridge_pages, _torch_csdi, bridge_speed
+from benchmarks import _bridge_pages, _speed_pages, _torch_csdi, bridge_speed
 from jaximpute import processes
 from jaximpute.methods import _bridge as bridges
 from jaximpute.methods._bridge import Bridge
@@ -102,4 +102,6 @@ def test_the_page_says_what_was_met_and_what_was_missed(tmp_path):
     assert "1.50 (1.00 to 2.00) | ≥ 1.3 | met |" in text
     assert "2.40 (1.00 to 2.00) | ≤ 2 | **missed** |" in text
     assert text.count("16 x 36 x 36") == 3
+    assert "yet: `draws`." in text
+    assert set(_speed_pages.WHATS) == set(bridge_speed.TARGETS)
     assert _bridge_pages.read(tmp_path / "bridge.jsonl") == []
