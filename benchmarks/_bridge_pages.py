@@ -1,9 +1,10 @@
-"""The page on conditional diffusions: imputation of waves, few-step draws, forecasts."""
+"""The page on conditional diffusions: imputation of waves, few-step draws, forecasts, speed."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-from benchmarks import _pages, quoted
+from benchmarks import _jobs, _pages, _speed_pages, quoted
 
 Row = dict[str, Any]
 
@@ -24,6 +25,12 @@ PHASES = {
 }
 
 
+def read(path: Path) -> list[Row]:
+    """The rows of a file, and those on speed beside it."""
+    speed = _jobs.lines(path.with_name("speed.jsonl"))
+    return _jobs.lines(path) + [{"table": "speed", **row} for row in speed]
+
+
 def latest(rows: Sequence[Row]) -> list[Row]:
     """Of rows that measure the same thing, the last."""
     keys = ("table", "phases", "method", "sampler", "evaluations", "windows", "quick", "seed")
@@ -31,8 +38,9 @@ def latest(rows: Sequence[Row]) -> list[Row]:
 
 
 def page(rows: Sequence[Row]) -> str:
-    """The whole page, from rows of `benchmarks.bridge`."""
-    found, parts = latest(rows), [INTRODUCTION]
+    """The whole page, from rows of `benchmarks.bridge` and `benchmarks.bridge_speed`."""
+    speed = [row for row in rows if row["table"] == "speed"]
+    found, parts = latest([row for row in rows if row["table"] != "speed"]), [INTRODUCTION]
     for phases, words in PHASES.items():
         own = [row for row in found if row.get("phases") == phases]
         for quick in (False, True):
@@ -41,7 +49,7 @@ def page(rows: Sequence[Row]) -> str:
         parts += _exchange(
             [r for r in found if r["table"] == "exchange" and r["windows"] == number]
         )
-    return "\n".join(parts)
+    return "\n".join([*parts, *_speed_pages.section(speed)])
 
 
 def _waves(rows: Sequence[Row], words: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 One-by-one convolutions are linear maps here, the side information is projected before it is spread
 over the window (the projection of a concatenation is a sum of projections), and the blocks are
-stacked and scanned, so that compilation does not grow with their number.
+stacked and scanned, a few at a time, so that compilation does not grow with their number.
 """
 
 import math
@@ -17,6 +17,7 @@ from jaximpute.nets.contract import from_nnx
 from jaximpute.types import Net
 
 TIME, FEATURE, STEP = 128, 16, 128
+UNROLLED = 4  # blocks in one turn of the scan: as many as the papers have
 
 
 def waves(position: Float[Array, "*shape"], width: int, longest: float = 1e4):
@@ -134,7 +135,9 @@ class CSDITransformer(nnx.Module):
             h, skip = nnx.merge(graph, weights)(h, step, time, feature, shown, key)
             return (h, total + skip), None
 
-        (_, total), _ = jax.lax.scan(through, (h, jnp.zeros_like(h)), (blocks, keys))
+        start, some = (h, jnp.zeros_like(h)), min(self.layers, UNROLLED)
+        # what a scan keeps for its backward pass is copied into stacks and out again
+        (_, total), _ = jax.lax.scan(through, start, (blocks, keys), unroll=some)
         h = jax.nn.silu(self.head(total / math.sqrt(self.layers)))
         return self.out(h)[..., 0].reshape(shape)
 
