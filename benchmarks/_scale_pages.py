@@ -21,7 +21,7 @@ process, seconds by the clock are upper bounds. Data are correlated noise.
 KEYS = {
     "rows": ("method", "rows"),
     "plans": ("method", "shape", "options", "preset"),
-    "overhead": ("of", "steps"),
+    "overhead": ("of",),
     "kills": ("of",),
     "streams": ("method", "rows", "block_rows", "sample_rows", "cap_mb"),
 }
