@@ -55,7 +55,9 @@ def section(rows: Sequence[Row]) -> list[str]:
 
 
 def _line(row: Row) -> list[str]:
-    shape = " x ".join(str(size) for size in row["sizes"]["shape"])
+    rows, *event = row["sizes"]["shape"]
+    # of one window alone
+    shape = " x ".join(str(n) for n in (1 if row["what"] == "draws" else rows, *event))
     low, high = row["spread"]
     # how much faster is wanted at least, all else at most
     least = row["what"] == "training"
