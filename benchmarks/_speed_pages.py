@@ -16,9 +16,9 @@ its quartiles. PyTorch's twin is the same function of the same parameters ({torc
 `nn.TransformerEncoderLayer` and linear maps as CSDI's code is, and trains in a loop; ours trains
 in one program of {steps} steps.
 """
-DRAWS = """A hundred draws take a hundred times the arithmetic of one, and on one thread that is
-what they cost once the program is compiled. In a fresh process, compilation included, they cost
-{first} times a single draw.
+DRAWS = """A hundred draws take a hundred times the arithmetic of one, and on one thread they cost
+nearly that once the program is compiled. Compilation included, as in a first call, they cost
+{first} times a single draw (the rows above, in their order).
 """
 
 
