@@ -16,9 +16,9 @@ its quartiles. PyTorch's twin is the same function of the same parameters ({torc
 `nn.TransformerEncoderLayer` and linear maps as CSDI's code is, and trains in a loop; ours trains
 in one program of {steps} steps.
 """
-DRAWS = """A hundred draws take a hundred times the arithmetic of one, and on one thread that is
-what they cost once the program is compiled. In a fresh process, compilation included, they cost
-{first} times a single draw.
+DRAWS = """A hundred draws take a hundred times the arithmetic of one, and on one thread they cost
+nearly that once the program is compiled. Compilation included, as in a first call, they cost
+{first} times a single draw (the rows above, in their order).
 """
 
 
@@ -55,7 +55,9 @@ def section(rows: Sequence[Row]) -> list[str]:
 
 
 def _line(row: Row) -> list[str]:
-    shape = " x ".join(str(size) for size in row["sizes"]["shape"])
+    rows, *event = row["sizes"]["shape"]
+    # of one window alone
+    shape = " x ".join(str(n) for n in (1 if row["what"] == "draws" else rows, *event))
     low, high = row["spread"]
     # how much faster is wanted at least, all else at most
     least = row["what"] == "training"
