@@ -139,6 +139,7 @@ def measure(
     )
     with explained(data, {"method": name}), threadpool_limits(1, user_api="blas"):
         trial = _measure(built, data, draws)
+    # what a run does besides, for the time it takes
     values = coding.decode(laid.codec, take_back(laid, trial.completed), frame.values)
     report.describe(frame, laid.codec, laid.axis, values)
     fingerprint.digest([frame.values])
