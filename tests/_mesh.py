@@ -10,10 +10,11 @@ import os
 import re
 import sys
 
-# beside the flags of the process that starts this one
-os.environ["XLA_FLAGS"] = (
-    os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
-)
+if __name__ == "__main__":  # not where the tests are collected, which import this
+    # beside the flags of the process that starts this one
+    os.environ["XLA_FLAGS"] = (
+        os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
+    )
 
 import jax
 import numpy as np
