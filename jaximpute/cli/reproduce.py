@@ -7,7 +7,7 @@ import typer
 
 from jaximpute._errors import DataError
 from jaximpute.cli import manifest, settings
-from jaximpute.cli.common import GATE, Debug, Quiet, keep_compiled, reported, say, split_dims
+from jaximpute.cli.common import GATE, Debug, Quiet, keep_compiled, reported, say
 
 _APPLY: dict[str, Any] = {
     "model": None,
@@ -128,33 +128,24 @@ def _repeat(about: dict[str, Any], file: str, run: dict[str, Any]) -> dict[str, 
     sheet = files.read_file(file, run["missing"])
     if command == "apply":
         return models.complete(sheet, file, run["model"]).report
-    return models.learn(sheet, file, run, None, _running(about, run)).report | _here(about)
+    if command == "fit":
+        return models.learn(sheet, file, run).report
+    how = _running(about, run)
+    report = models.learn(sheet, file, run, None, how).report
+    return report | {"devices": how.mesh.size, "processes": 1}
 
 
 def _stream(about: dict[str, Any], file: str, run: dict[str, Any]) -> dict[str, Any]:
     from jaximpute import stream
+    from jaximpute.cli import streaming
 
-    return stream.impute_file(
-        file,
-        None,
-        run["method"],
-        seed=run["seed"],
-        preset=run["preset"],
-        # as they were found, where nobody set them: hashes are of blocks
-        block_rows=about["block_rows"],
-        sample_rows=about["sample_rows"],
-        time=run["time"],
-        dims=split_dims(run["dims"]),
-        fill_unseen=run["fill_unseen"],
-        progress=not run["quiet"],
-        **run["options"],
-    )
+    # as they were found, where nobody set them: hashes are of blocks
+    sizes = {name: about[name] for name in ("block_rows", "sample_rows")}
+    return stream.impute_file(file, None, **streaming.arguments(run | sizes))
 
 
 def _running(about: dict[str, Any], run: dict[str, Any]) -> Any:
     """On as many devices as then, or on those there are."""
-    if about["command"] != "train":
-        return None
     import jax
 
     from jaximpute import parallel
@@ -162,14 +153,6 @@ def _running(about: dict[str, Any], run: dict[str, Any]) -> Any:
 
     on = parallel.mesh(min(int(about.get("devices", 1)), jax.device_count()))
     return Running(on, run["accumulate"], run["bfloat16"], run["remat"])
-
-
-def _here(about: dict[str, Any]) -> dict[str, int]:
-    if about["command"] != "train":
-        return {}
-    import jax
-
-    return {"devices": min(int(about.get("devices", 1)), jax.device_count()), "processes": 1}
 
 
 def _refuse_others(

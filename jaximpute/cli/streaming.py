@@ -63,24 +63,31 @@ def impute_blocks(file: str, run: dict[str, Any]) -> dict[str, Any]:
     report = stream.impute_file(
         file,
         run["output"],
-        run["method"],
-        seed=run["seed"],
-        preset=run["preset"],
-        block_rows=run["block_rows"],
-        **({} if run["sample_rows"] is None else {"sample_rows": run["sample_rows"]}),
-        time=run["time"],
-        dims=split_dims(run["dims"]),
-        fill_unseen=run["fill_unseen"],
         force=run["force"],
-        progress=not run["quiet"],
         watch=None if run["quiet"] else watch,
-        **run["options"],
+        **arguments(run),
     )
     if run["report"] is not None:
         manifest.write("impute --block-rows", file, run, report)
     if report["went_on_at"] and not run["quiet"]:
         say(f"went on after {report['went_on_at']} of {report['blocks']} blocks")
     return report
+
+
+def arguments(run: dict[str, Any]) -> dict[str, Any]:
+    """What `stream.impute_file` is told by settings, where it writes and how it goes on apart."""
+    return {
+        "method": run["method"],
+        "seed": run["seed"],
+        "preset": run["preset"],
+        "block_rows": run["block_rows"],
+        **({} if run["sample_rows"] is None else {"sample_rows": run["sample_rows"]}),
+        "time": run["time"],
+        "dims": split_dims(run["dims"]),
+        "fill_unseen": run["fill_unseen"],
+        "progress": not run["quiet"],
+        **run["options"],
+    }
 
 
 def _is_large(file: str) -> bool:
