@@ -53,40 +53,68 @@ def fit(
         The fit. Without rows its slopes are 0.
 
     Source: MacKay, "Bayesian interpolation", Neural Computation 4 (1992); the same iteration as
-    scikit-learn's `BayesianRidge`, through the Gram matrix instead of the inputs.
+    scikit-learn's `BayesianRidge`, which decomposes the inputs in double precision.
     """
     rows = weight.sum()
     total = jnp.maximum(rows, jnp.finfo(x.dtype).tiny)
     centre, level = (weight[:, None] * x).sum(0) / total, (weight * y).sum() / total
-    used = weight > 0
-    x = jnp.where(used[:, None], x - centre[None], 0)
-    y = jnp.where(used, y - level, 0)
-    weighted = weight[:, None] * x
-    # a device's fast products keep three digits, and these feed a factorisation
-    exact = partial(jnp.matmul, precision="highest")
-    gram = exact(weighted.T, x)
-    values, vectors = _eigh(gram)
-    values = jnp.maximum(values, 0)
-    along = exact(vectors.T, exact(weighted.T, y))
+    used, root = weight > 0, jnp.sqrt(weight)
+    x = jnp.where(used[:, None], root[:, None] * (x - centre[None]), 0)
+    y = jnp.where(used, root * (y - level), 0)
+    sizes, vectors, along, rest = _decompose(x, y)
+    values = sizes**2
 
-    def slopes(alpha, lam):
-        return exact(vectors, along / (values + lam / alpha))
+    def slopes(alpha, lam):  # along the eigenvectors
+        return sizes * along / (values + lam / alpha)
 
     def update(_, precisions):
         alpha, lam = precisions
-        coef = slopes(alpha, lam)
+        slope = slopes(alpha, lam)
         gamma = (alpha * values / (lam + alpha * values)).sum()
-        error = (weight * (y - exact(x, coef)) ** 2).sum()
-        lam = (gamma + 2 * _LEAST) / ((coef**2).sum() + 2 * _LEAST)
+        error = rest + ((along - sizes * slope) ** 2).sum()
+        lam = (gamma + 2 * _LEAST) / ((slope**2).sum() + 2 * _LEAST)
         return jnp.maximum(rows - gamma, 0) / (error + 2 * _LEAST) + _LEAST, lam
 
-    start = 1 / jnp.maximum((weight * y**2).sum() / total, _LEAST), jnp.ones((), x.dtype)
+    start = 1 / jnp.maximum((y**2).sum() / total, _LEAST), jnp.ones((), x.dtype)
     alpha, lam = jax.lax.fori_loop(0, updates, update, start)
     spread = 1 / jnp.sqrt(alpha * values + lam)
-    return Ridge(slopes(alpha, lam), vectors, spread, centre, level, 1 / jnp.sqrt(alpha), rows)
+    coef = _exact(vectors, slopes(alpha, lam))
+    return Ridge(coef, vectors, spread, centre, level, 1 / jnp.sqrt(alpha), rows)
+
+
+def _decompose(x: Float[Array, "n d"], y: Float[Array, "n"]) -> tuple[jax.Array, ...]:
+    """`x = U diag(sizes) V'`: `sizes`, `V`, `U'y`, and the square of what `U` leaves of `y`.
+
+    A Gram matrix squares the condition: in single precision, columns that differ by less than a
+    thousandth are one column to it, and their slopes are noise. So the rows are turned and scaled
+    by a first Gram matrix, and decomposed by a second, of what is then nearly orthonormal; unlike
+    by a QR factorisation, rows on many devices stay where they are.
+    """
+    epsilon = x.shape[1] * jnp.finfo(x.dtype).eps
+    first, turn = _eigh(_exact(x.T, x))
+    scale = jnp.sqrt(jnp.maximum(first, jnp.maximum(epsilon * first[-1], jnp.finfo(x.dtype).tiny)))
+    z = _exact(x, turn) / scale[None]
+    second, again = _eigh(_exact(z.T, z))
+    known = second > epsilon
+    second = jnp.sqrt(jnp.where(known, second, 0))
+    inverse = jnp.where(known, 1 / jnp.where(known, second, 1), 0)
+    left, sizes, right = _svd(_exact(second[:, None] * again.T * scale[None], turn.T))
+    u = _exact(z, again * inverse[None])
+    part = _exact(u.T, y)
+    rest = ((y - _exact(u, part)) ** 2).sum()
+    return sizes, right.T, _exact(left.T, part), rest
+
+
+# a device's fast products keep three digits, and these feed a factorisation
+_exact = partial(jnp.matmul, precision="highest")
 
 
 # batched factorisations can block one another on CPU: see `gaussians`
 @jax.custom_batching.sequential_vmap
 def _eigh(matrix):
     return tuple(jnp.linalg.eigh(matrix))
+
+
+@jax.custom_batching.sequential_vmap
+def _svd(matrix):
+    return tuple(jnp.linalg.svd(matrix))

@@ -198,9 +198,11 @@ def _expected(ridge: _ridge.Ridge) -> Rules:
 def _drawn(key: PRNGKey, ridge: _ridge.Ridge, j: Int[Array, ""]) -> Rules:
     """A regression from the posterior of its slopes and level."""
     k_slopes, k_level = jax.random.split(key)
-    away = ridge.spread * jax.random.normal(k_slopes, ridge.coef.shape, ridge.coef.dtype)
+    noise = jax.random.normal(k_slopes, ridge.coef.shape, ridge.coef.dtype)
+    # by the symmetric root: the same draw whichever signs the eigenvectors came with
+    away = ridge.vectors @ (ridge.spread * (ridge.vectors.T @ noise))
     # the posterior of the slope of the column itself is the prior, for it was left out
-    coef = (ridge.coef + ridge.vectors @ away).at[j].set(0)
+    coef = (ridge.coef + away).at[j].set(0)
     shift = jax.random.normal(k_level, (), coef.dtype) * ridge.noise
     level = ridge.level + shift / jnp.sqrt(jnp.maximum(ridge.rows, 1))
     return Rules(coef, level - ridge.centre @ coef, ridge.noise)

@@ -42,6 +42,20 @@ def test_the_ridge_equals_scikit_learns(unused):
     np.testing.assert_allclose(covariance, wanted.sigma_, atol=1e-4)
 
 
+@pytest.mark.fast
+def test_the_ridge_tells_columns_apart_that_are_nearly_one():
+    """Their difference carries the target; in single precision their Gram matrix has lost it."""
+    rng = np.random.default_rng(0)
+    x = np.repeat(rng.normal(size=(400, 1)), 4, axis=1)
+    x[:, 1:3] += 1e-2 * rng.normal(size=(400, 2))
+    y = x[:, 3] + 50 * (x[:, 1] - x[:, 0]) + 1e-3 * rng.normal(size=400)
+    x, y = (np.asarray(a, np.float32) for a in (x, y))
+    got = _ridge.fit(jnp.asarray(x), jnp.asarray(y), jnp.ones(400), updates=30)
+    wanted = BayesianRidge(tol=1e-10, max_iter=1000).fit(x.astype(float), y.astype(float))
+    np.testing.assert_allclose(got.coef, wanted.coef_, atol=1e-2)
+    np.testing.assert_allclose(got.noise, wanted.alpha_**-0.5, rtol=0.02)
+
+
 def test_ice_equals_scikit_learn_on_old_rows_and_new():
     x, new = punch(_rows(120), 0.3), punch(_rows(40, seed=3), 0.4, seed=2)
     mean, scale = np.nanmean(x, 0), np.nanstd(x, 0)
@@ -89,9 +103,12 @@ def test_draws_have_the_conditional_spread():
 def test_draws_differ_in_their_regressions_too():
     x = _rows(12, d=2)  # few rows: the slopes are uncertain
     x[0, 1] = np.nan
-    _, state = _learn(ji.baselines.mice(keep=4), x, 6)
+    _, state = _learn(ji.baselines.mice(keep=60), x, 60)
     slopes = np.asarray(state.rules.coef[:, 1, 0])
-    assert slopes.std() > 0.01
+    mean, deviation = np.nanmean(x, 0), np.nanstd(x, 0)
+    known = ((x - mean) / deviation)[1:]
+    wanted = BayesianRidge(tol=1e-8).fit(known[:, :1], known[:, 1]).sigma_[0, 0] ** 0.5
+    assert 0.6 < slopes.std() / wanted < 1.5
     assert (np.asarray(state.rules.coef)[:, [0, 1], [0, 1]] == 0).all()
 
 
