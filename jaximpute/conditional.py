@@ -114,7 +114,7 @@ def batches(
     def draw(key: PRNGKey) -> Batch:
         k_rows, k_split = jax.random.split(key)
         i = masking.pick(k_rows, weight, size)
-        values, mask = rows.take(data.values, i), rows.take(data.mask, i)
+        values, mask = masking.share((rows.take(data.values, i), rows.take(data.mask, i)))
         context, query = split(k_split, mask)
         if centred:
             level, unit = reference(values, context)
@@ -149,7 +149,7 @@ def complete(
     rows = view(data.values.shape)
 
     def block(j, i):
-        values, mask = rows.take(data.values, i), rows.take(data.mask, i)
+        values, mask = masking.share((rows.take(data.values, i), rows.take(data.mask, i)))
         at, k = positions(rows, data.values.shape, times, i), jax.random.fold_in(key, j)
         if not centred:
             return draw(k, Batch(values, mask, ~mask, at))

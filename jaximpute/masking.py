@@ -1,11 +1,14 @@
 """Values and masks: the door from NaN, checks, clamping, weighted means and row picking."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int
+from jax.sharding import NamedSharding, PartitionSpec
+from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from jaximpute._errors import DataError
 from jaximpute.types import Observed, PRNGKey
@@ -144,3 +147,34 @@ def pick(key: PRNGKey, weight: Float[Array, "n"], count: int) -> Int[Array, "{co
     edges = jnp.cumsum(weight)
     u = jax.random.uniform(key, (count,), weight.dtype) * edges[-1]
     return jnp.minimum(jnp.searchsorted(edges, u, side="right"), weight.shape[0] - 1)
+
+
+# of the rows of a batch, while a method is traced for a mesh
+_LAYOUT: ContextVar[NamedSharding | None] = ContextVar("layout of batches", default=None)
+
+
+def share(batch: PyTree) -> PyTree:
+    """Rows picked for a batch, laid out so that each device of a mesh computes its share of them.
+
+    Left to itself the compiler brings a batch of sharded rows together on every device, and each
+    of them computes all of it. Without a mesh, or where the batch does not divide evenly, nothing
+    happens.
+    """
+    layout = _LAYOUT.get()
+    if layout is None or any(len(x) % layout.mesh.size for x in jax.tree.leaves(batch)):
+        return batch
+    # each device gives the rows it holds to all; asked for shares at once, the compiler may bring
+    # the whole data together instead
+    everywhere = NamedSharding(layout.mesh, PartitionSpec())
+    batch = jax.lax.with_sharding_constraint(batch, everywhere)
+    return jax.lax.with_sharding_constraint(batch, layout)
+
+
+@contextmanager
+def sharing(layout: NamedSharding) -> Iterator[None]:
+    """Inside, while a method is traced, `share` lays out batches so; for `parallel` alone."""
+    before = _LAYOUT.set(layout)
+    try:
+        yield
+    finally:
+        _LAYOUT.reset(before)

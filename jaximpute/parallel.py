@@ -22,7 +22,7 @@ from jaxtyping import PyTree
 
 from jaximpute._errors import OptionError
 from jaximpute.loop import Draw
-from jaximpute.masking import pick
+from jaximpute.masking import pick, sharing
 from jaximpute.types import Info, Method, Observed, PRNGKey, State
 
 AXIS = "data"
@@ -294,7 +294,8 @@ def spread(
         return jax.tree.map(jax.lax.with_sharding_constraint, state, layout)
 
     def step(key: PRNGKey, state: State, data: Observed) -> tuple[State, Info]:
-        state, info = method.step(key, pinned(state), data)
+        with sharing(by_rows):
+            state, info = method.step(key, pinned(state), data)
         # every process reads the losses
         return pinned(state), jax.lax.with_sharding_constraint(info, everywhere)
 

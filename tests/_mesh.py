@@ -25,8 +25,7 @@ from jaximpute.masking import clamp
 from jaximpute.types import Method, Observed
 from tests.contract.cases import SMALL, awkward
 
-# one update of the network, so that Adam's first moment is the raw gradient over ten; those that
-# `test_parallel` does not name take long to compile, and are compared by hand
+# one update of the network, so that Adam's first moment is the raw gradient over ten
 ONE_UPDATE = {
     "spirit": ("table", {"score_steps": 1, "moves": 1}),
     "miri": ("table", {"sgd_steps": 1}),
@@ -42,36 +41,41 @@ ONE_UPDATE = {
     "sinkhorn": ("table", {"moves": 1}),
     "tdm": ("table", {"moves": 1}),
     "psw_i": ("series", {"moves": 1}),
-    "csbi": ("series", {"sgd_steps": 1, "warmup": 1}),
+    "csbi0": ("series", {"sgd_steps": 1, "heads": 1}),
 }
 
 
 def many(kind: str) -> Observed:
     data = awkward(kind)
-    copies = max(1, 8 // data.values.shape[0])
+    copies = max(1, 128 // data.values.shape[0])
     return jax.tree.map(lambda x: np.concatenate([x] * copies), data)
 
 
 def compare(name: str, kind: str, options: dict, on) -> dict:
     data = many(kind)
-    options = {**SMALL[name], **options}
+    batch = {"batch": 16} if "batch" in SMALL[name] else {}
+    options = {**SMALL[name], **options, **batch}
     plan = registry.build(name, data, kind=kind, preset="fast", options=options)
     k_init, k_run = jax.random.split(jax.random.key(3))
     rows = parallel.put(data, on)
     method = parallel.spread(plan.method, rows, on)
     state = jax.jit(method.init)(k_init, rows)
     start = jax.tree.map(lambda x: jax.device_put(np.asarray(x), jax.devices()[0]), state)
-    alone, _ = jax.jit(plan.method.step)(k_run, start, data)
+    single = jax.jit(plan.method.step).lower(k_run, start, data).compile()
+    alone, _ = single(k_run, start, data)
     step = jax.jit(method.step).lower(k_run, state, rows).compile()
     together, info = step(k_run, state, rows)
     specs = jax.tree.leaves(parallel.row_specs(plan.method, rows), is_leaf=parallel._is_spec)
     gathers = re.findall(r"\[([\d,]*)\]\S* all-gather\(", step.as_text())
     return {
         "difference": difference(alone, together),
+        # of the arithmetic, that one device does of a batch
+        "share": step.cost_analysis()["flops"] / single.cost_analysis()["flops"],
         "sharded": sum(parallel.AXIS in spec for spec in specs),
         "devices": max(len(x.sharding.device_set) for x in jax.tree.leaves(together)),
         "finite": bool(np.isfinite(info.loss)),
         "rows": len(rows.values),
+        "entries": rows.values.size,
         # entries of the largest array that is brought together on every device
         "gathered": max((math.prod(map(int, each.split(","))) for each in gathers), default=0),
     }

@@ -12,37 +12,61 @@ from jax.sharding import PartitionSpec
 
 import jaximpute as ji
 from jaximpute import parallel
+from tests._mesh import ONE_UPDATE
 
-# the others of `_mesh.ONE_UPDATE` hold no rows, and take long to compile
-NAMES = ("spirit", "miri", "context_query", "mice")
+# one process for all of them
+once = pytest.mark.xdist_group("mesh")
+WITH_ROWS = (
+    "spirit",
+    "miri",
+    "mice",
+    "diffusion",
+    "diffputer",
+    "knewimp",
+    "sinkhorn",
+    "tdm",
+    "psw_i",
+)
 DATA = ji.observe(np.array([[1.0, 2.0], [3.0, np.nan], [5.0, 4.0]]))
 
 
 @pytest.fixture(scope="module")
 def found():
     done = subprocess.run(
-        [sys.executable, "-m", "tests._mesh", *NAMES],
+        [sys.executable, "-m", "tests._mesh", *ONE_UPDATE],
         capture_output=True,
         text=True,
-        timeout=540,
+        timeout=900,
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 
 
-@pytest.mark.parametrize("name", NAMES)
+@once
+@pytest.mark.parametrize("name", ONE_UPDATE)
 def test_a_step_on_eight_devices_is_a_step_on_one(found, name):
     about = found[name]
     # after one update Adam's first moment, in the state, is a tenth of the raw gradient
-    assert about["difference"] < 2e-5
+    # (CSBI's trajectories are simulated by the network just updated, and enlarge what is rounding)
+    assert about["difference"] < (5e-4 if name == "csbi0" else 2e-5)
     assert about["devices"] == 8
     assert about["finite"]
-    # no data; a number for each row, by which batches are picked, may be
-    assert about["gathered"] <= about["rows"]
-    if name in ("spirit", "miri", "mice"):  # whose state holds rows
+    # no data; a number for each row, by which batches are picked, and masks of a batch may be
+    if name != "knewimp":  # whose kernels are between all rows
+        assert about["gathered"] <= max(about["rows"], about["entries"] / 4)
+    if name in WITH_ROWS:
         assert about["sharded"] >= 1
 
 
+@once
+@pytest.mark.parametrize("name", sorted(set(ONE_UPDATE) - {"miri", "sinkhorn", "tdm", "psw_i"}))
+def test_each_device_computes_its_share_of_a_batch(found, name):
+    # an eighth, and the update of the network (without those whose batches are matched by
+    # transport, and MIRI, whose diagnostics of a sample would cover it up)
+    assert found[name]["share"] < 0.4
+
+
+@once
 def test_rows_are_padded_and_batches_stay_where_they_lie(found):
     about = found["local_pick"]
     assert about["rows"] == 24
@@ -52,6 +76,7 @@ def test_rows_are_padded_and_batches_stay_where_they_lie(found):
     assert about["collectives"] == []
 
 
+@once
 def test_draws_follow_the_number_of_a_row(found):
     about = found["draws"]
     assert about.pop("distinct") == 3 * 20  # three draws of each missing entry

@@ -13,7 +13,7 @@ from jaxtyping import Array, Float
 
 from jaximpute._errors import OptionError
 from jaximpute.baselines import _edm
-from jaximpute.masking import channel_moments, clamp, pick
+from jaximpute.masking import channel_moments, clamp, pick, share
 from jaximpute.optimise import descend
 from jaximpute.types import Info, Method, Net, Observed, Params, PRNGKey, Process
 
@@ -116,7 +116,8 @@ def diffputer(
 
         def loss(params, k):
             k_rows, k_loss = jax.random.split(k)
-            return _edm.loss(net, params, k_loss, state.x[pick(k_rows, data.weight, batch)])
+            clean = share(state.x[pick(k_rows, data.weight, batch)])
+            return _edm.loss(net, params, k_loss, clean)
 
         params, opt, losses = descend(loss, optimiser, k_learn, state.params, state.opt, updates)
         x = expect(k_expect, params, state.x, data.mask)

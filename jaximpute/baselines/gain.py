@@ -12,7 +12,7 @@ import optax
 from jaxtyping import Array, Bool, Float
 
 from jaximpute._errors import OptionError
-from jaximpute.masking import clamp, masked_mean, pick
+from jaximpute.masking import clamp, masked_mean, pick, share
 from jaximpute.types import Info, Method, Net, Observed, Params, PRNGKey, Scalar
 
 _SEED = 0.01  # a gap enters the generator as noise this high
@@ -106,8 +106,8 @@ def gain(
         def one(state, i):
             k_rows, k_seed, k_hint = jax.random.split(jax.random.fold_in(key, i), 3)
             rows = pick(k_rows, data.weight, batch)
-            mask = data.mask[rows]
-            x = _seeded(k_seed, scaled[rows], mask)
+            values, mask = share((scaled[rows], data.mask[rows]))
+            x = _seeded(k_seed, values, mask)
             given = mask & jax.random.bernoulli(k_hint, hint, mask.shape)
 
             def for_discriminator(params):

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 from jaximpute.baselines import _entries
 from jaximpute.kernels import rbf_sums
 from jaximpute.losses import denoising_score_matching
-from jaximpute.masking import pick
+from jaximpute.masking import pick, share
 from jaximpute.optimise import descend
 from jaximpute.types import Info, Method, Net, Observed, Params, PRNGKey, Scalar
 
@@ -128,7 +128,7 @@ def knewimp(
 
         def loss(params, k):
             k_rows, k_noise = jax.random.split(k)
-            clean = state.x[pick(k_rows, z.weight, min(batch, n))]
+            clean = share(state.x[pick(k_rows, z.weight, min(batch, n))])
             every = jnp.full(clean.shape, True)
             return denoising_score_matching(
                 Net(net.init, score), params, k_noise, clean, every, sigma

@@ -103,7 +103,7 @@ def missdiff(
         def loss(params, k):
             k_rows, k_loss = jax.random.split(k)
             i = masking.pick(k_rows, weight, batch)
-            x, mask = rows.take(data.values, i), rows.take(data.mask, i)
+            x, mask = masking.share((rows.take(data.values, i), rows.take(data.mask, i)))
             return noise_loss(net, params, k_loss, x, mask, process, on_mask=on_mask)
 
         params, opt, losses = descend(loss, optimiser, key, state.params, state.opt, updates)

@@ -107,7 +107,7 @@ def choose(
     """
     k_rows, k_hide, *keys = jax.random.split(key, 2 + len(estimates))
     i = masking.pick(k_rows, data.weight, min(rows, data.values.shape[0]))
-    values, mask = data.values[i], data.mask[i]
+    values, mask = masking.share((data.values[i], data.mask[i]))
     hidden = hide(k_hide, mask)[1]
     left = mask & ~hidden
     # a row of no weight is picked only if there is no other

@@ -254,7 +254,7 @@ def context_query(
         def loss(params, k):
             k_rows, k_loss = jax.random.split(k)
             i = masking.pick(k_rows, weight, batch)
-            x, mask = rows.take(data.values, i), rows.take(data.mask, i)
+            x, mask = masking.share((rows.take(data.values, i), rows.take(data.mask, i)))
             return query_loss(
                 net,
                 params,

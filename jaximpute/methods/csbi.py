@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaximpute import optimise
+from jaximpute import masking, optimise
 from jaximpute._errors import OptionError
 from jaximpute.conditional import Batch, Views, batches, complete
 from jaximpute.methods import _bridge as bridges
@@ -296,7 +296,7 @@ def _pairs(key, paths, n: int):
     k_time, k_row = jax.random.split(key)
     s = jax.random.randint(k_time, (n,), 0, paths.shape[0])
     i = jax.random.randint(k_row, (n,), 0, paths.shape[1])
-    return i, (s + 1).astype(paths.dtype) / paths.shape[0], paths[s, i]
+    return masking.share((i, (s + 1).astype(paths.dtype) / paths.shape[0], paths[s, i]))
 
 
 def _check(*, counts: dict[str, int], **choices: tuple[str, tuple[str, ...]]) -> None:

@@ -105,12 +105,12 @@ def diffusion(
         def loss(params, k):
             k_rows, k_time, k_noise = jax.random.split(k, 3)
             i = masking.pick(k_rows, weight, batch)
-            x = rows.take(state.x, i)
+            x, mask = masking.share((rows.take(state.x, i), rows.take(data.mask, i)))
             t = jax.random.uniform(k_time, (batch,), x.dtype, T_END, 1.0)
             alpha, sigma = (v.reshape(-1, *(1,) * (x.ndim - 1)) for v in process.marginal(t))
             noise = jax.random.normal(k_noise, x.shape, x.dtype)
             score = net.apply(params, alpha * x + sigma * noise, t, ())
-            return masking.masked_mean((sigma * score + noise) ** 2, rows.take(data.mask, i))
+            return masking.masked_mean((sigma * score + noise) ** 2, mask)
 
         params, opt, losses = descend(loss, optimiser, key, state.params, state.opt, score_steps)
         return state._replace(params=params, opt=opt), Info(losses.mean(), {})

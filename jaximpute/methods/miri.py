@@ -208,10 +208,11 @@ def miri(
             k_rows, k_others, k_guess, k_time = jax.random.split(k, 4)
             i = masking.pick(k_rows, weight, batch)  # line 5
             j = masking.pick(k_others, data.weight, batch) if partner is None else partner[i]
-            rows = Observed(data.values[i], data.mask[i], data.weight[i])
-            x0 = guess(k_guess, state.known, rows) if restart else x[i]
-            counts = ~rows.mask & (data.mask[j] | (targets == "all"))
-            return rectified.flow_loss(net, params, k_time, x0, x[j], rows.mask, counts, layout)
+            rows = masking.share(Observed(data.values[i], data.mask[i], data.weight[i]))
+            began, x1, known = masking.share((x[i], x[j], data.mask[j]))
+            x0 = guess(k_guess, state.known, rows) if restart else began
+            counts = ~rows.mask & (known | (targets == "all"))
+            return rectified.flow_loss(net, params, k_time, x0, x1, rows.mask, counts, layout)
 
         def one(i, carry):
             params, opt, total = carry

@@ -253,7 +253,8 @@ def spirit(
         def loss(params, k):
             k_rows, k_noise = jax.random.split(k)
             i = masking.pick(k_rows, weight, batch)
-            clean, where = level.into(rows.take(x, i)), rows.take(shown.mask, i)
+            clean, where = masking.share((rows.take(x, i), rows.take(shown.mask, i)))
+            clean = level.into(clean)
             if score_on == "all":
                 where = jnp.full(where.shape, True)
             return denoising_score_matching(net, params, k_noise, clean, where, sigma)
