@@ -12,8 +12,8 @@ ERRORS = ("mae", "mse", "wasserstein")
 
 
 def frame(rows: Sequence[_jobs.Row]) -> pd.DataFrame:
-    """Rows as a frame, with the name of method and preset in `label`."""
-    found = pd.DataFrame(list(rows))
+    """Rows as a frame, with the name of method and preset in `label`; see `_jobs.latest`."""
+    found = pd.DataFrame(_jobs.latest(rows))
     if len(found):
         pairs = zip(found["method"], found["preset"], strict=True)
         found["label"] = [_jobs.name(method, preset) for method, preset in pairs]
