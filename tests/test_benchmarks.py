@@ -134,6 +134,12 @@ def row(method, seed, ratio=0.3, mae=1.0, **more):
     }
 
 
+def test_rows_of_an_older_default_are_left_out():
+    older = {"settings": {**row("spirit", 0)["settings"], "eta": 0.01}}
+    rows = [row("spirit", 0, mae=0.3, **older), row("spirit", 0, mae=0.2), row("mean", 0)]
+    assert sorted(_summary.frame(rows)["mae"]) == [0.2, 1.0]
+
+
 def test_the_verdict_is_computed_from_the_rows():
     curves = {
         "loss": [0.9, 0.8],
@@ -160,7 +166,8 @@ def test_the_pages_on_spirit_name_the_default_and_the_changes():
     text = _pages.sensitivity(_summary.frame(rows))
     assert "| 0.002 * | 0.2000 / 0.0400 | 3 |" in text
     assert "| 0.01 | 0.3000 / 0.0900 | 3 |" in text
-    off = {"settings": {**rows[0]["settings"], "weights": False, "dissipative": "ve"}}
+    changes = {"weights": False, "dissipative": "ve"}
+    off = {"options": changes, "settings": {**rows[0]["settings"], **changes}}
     text = _pages.ablation(_summary.frame([rows[0], row("spirit", 0, mae=0.3, **off)]))
     assert "| off | ve | 0.3000 / 0.0900 (+50%) |" in text
     timed = dict.fromkeys(("score", "recursion", "pass"), 1.5)
