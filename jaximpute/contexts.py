@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from jaximpute import _random
 from jaximpute._errors import OptionError
 from jaximpute.partitions import Units, axis_labels, observed_units, spread
 from jaximpute.types import PRNGKey, Scalar, Split
@@ -137,10 +138,10 @@ def matched(members: int = 10, grid: tuple[int, int] | None = None) -> Feed:
             labels = axis_labels(mask.shape, Units(1, None, None))
             shape = (mask.shape[0], *(1 if a is None else len(a) for a in labels))
             share = share.reshape(-1, *(1,) * (mask.ndim - 1))
-            return mask & spread(jax.random.uniform(key, shape) < share, labels)
+            return mask & spread(_random.uniform(key, shape) < share, labels)
         labels = axis_labels(mask.shape, Units(1, *grid))
         number = jnp.maximum(jnp.round(density * grid[0] * grid[1]), 1.0)
-        score = jax.random.uniform(key, observed_units(mask, labels).shape)
+        score = _random.uniform(key, observed_units(mask, labels).shape)
         score = jnp.where(observed_units(mask, labels), score, 2.0)
         flat = score.reshape(mask.shape[0], -1)
         rank = jnp.argsort(jnp.argsort(flat, axis=1), axis=1).reshape(score.shape)

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float
 
+from jaximpute import _random
 from jaximpute.metrics import mmd, squared_distances
 from jaximpute.optimise import descend
 from jaximpute.types import Observed, PRNGKey
@@ -249,7 +250,7 @@ def _mlp(key: PRNGKey, widths: tuple[int, ...]) -> Any:
         k_w, k_b = jax.random.split(k)
         edge = a**-0.5
         return (
-            jax.random.uniform(k_w, (a, b), minval=-edge, maxval=edge),
+            _random.uniform(k_w, (a, b), minval=-edge, maxval=edge),
             jax.random.uniform(k_b, (b,), minval=-edge, maxval=edge),
         )
 

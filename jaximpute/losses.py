@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from jaximpute import _random
 from jaximpute.masking import masked_mean
 from jaximpute.types import Net, Params, PRNGKey
 
@@ -51,7 +52,7 @@ def denoising_score_matching(
         True
     """
     k_noise, k_net = jax.random.split(key)
-    noise = jax.random.normal(k_noise, x.shape, x.dtype)
+    noise = _random.normal(k_noise, x.shape, x.dtype)
     t = jnp.full(x.shape[:1], sigma, x.dtype)
     score = net.apply(params, x + sigma * noise, t, cond, k_net)
     return masked_mean((sigma * score + noise) ** 2, where)

@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool
 
+from jaximpute import _random
 from jaximpute._errors import OptionError
 from jaximpute.types import PRNGKey, Split
 
@@ -178,8 +179,8 @@ def swath(width: Share = (0.1, 0.4), query: str = "rest") -> Split:
         x = (jnp.arange(w) - (w - 1) / 2).reshape(1, 1, w)
         diagonal = (h**2 + w**2) ** 0.5
         half = _share(k_width, width, shape) * diagonal / 2
-        angle = jax.random.uniform(k_angle, shape, maxval=jnp.pi)
-        place = jax.random.uniform(k_place, shape, minval=-0.5, maxval=0.5) * diagonal / 2
+        angle = _random.uniform(k_angle, shape, maxval=jnp.pi)
+        place = _random.uniform(k_place, shape, minval=-0.5, maxval=0.5) * diagonal / 2
         away = jnp.abs(x * jnp.cos(angle) + y * jnp.sin(angle) - place)
         plane = (away >= half).reshape(-1, *(1,) * (mask.ndim - 4), h, w, 1)
         context = mask & plane
@@ -317,7 +318,7 @@ def choose_units(
     labels = axis_labels(mask.shape, units)
     shape = (mask.shape[0], *(1 if one is None else int(one[-1]) + 1 for one in labels))
     k_share, k_unit = jax.random.split(key)
-    score = jax.random.uniform(k_unit, shape)
+    score = _random.uniform(k_unit, shape)
     if isinstance(much, float | tuple):
         share = _share(k_share, much, (shape[0], *(1,) * len(labels)))
         return spread(score < share, labels)
@@ -362,7 +363,7 @@ def spread(pattern: Bool[Array, "n ..."], labels: Labels) -> Bool[Array, "n ..."
 
 def _share(key: PRNGKey, share: Share, shape: tuple[int, ...]) -> jax.Array:
     low, high = share if isinstance(share, tuple) else (share, share)
-    return jax.random.uniform(key, shape, minval=low, maxval=high)
+    return _random.uniform(key, shape, minval=low, maxval=high)
 
 
 def _check(*, context: Share | int | None, query: Query | int, numbers: bool) -> None:

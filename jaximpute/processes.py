@@ -2,9 +2,9 @@
 
 import math
 
-import jax
 import jax.numpy as jnp
 
+from jaximpute import _random
 from jaximpute.types import Process
 
 
@@ -41,7 +41,7 @@ def vp(beta_min: float = 0.1, beta_max: float = 20.0) -> Process:
         marginal,
         lambda x, t: -rate(t) / 2 * x,
         lambda t: jnp.sqrt(rate(t)),
-        lambda key, shape: jax.random.normal(key, shape),
+        lambda key, shape: _random.normal(key, shape),
     )
 
 
@@ -109,7 +109,7 @@ def ve(sigma_min: float = 0.01, sigma_max: float = 10.0) -> Process:
         marginal,
         lambda x, t: jnp.zeros_like(x),
         lambda t: sigma_min * jnp.exp(log_ratio * t) * math.sqrt(2 * log_ratio),
-        lambda key, shape: marginal(1.0)[1] * jax.random.normal(key, shape),
+        lambda key, shape: marginal(1.0)[1] * _random.normal(key, shape),
     )
 
 
@@ -148,5 +148,5 @@ def edm(sigma_min: float = 0.002, sigma_max: float = 80.0, rho: float = 7.0) -> 
         lambda t: (jnp.ones_like(level(t)), level(t)),
         lambda x, t: jnp.zeros_like(x),
         diffusion,
-        lambda key, shape: sigma_max * jax.random.normal(key, shape),
+        lambda key, shape: sigma_max * _random.normal(key, shape),
     )

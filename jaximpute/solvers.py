@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jaximpute import _random
 from jaximpute.types import PRNGKey, Process, Scalar
 
 Field = Callable[[jax.Array, Float[Array, ""]], jax.Array]
@@ -120,7 +121,7 @@ def langevin(score: Field, *, snr: Scalar = 0.1, steps: int = 1) -> Project:
 
     def correct(key: PRNGKey, t: Float[Array, ""], x: jax.Array) -> jax.Array:
         def once(x, i):
-            noise = jax.random.normal(jax.random.fold_in(key, i), x.shape, x.dtype)
+            noise = _random.normal(jax.random.fold_in(key, i), x.shape, x.dtype)
             gradient = score(x, t)
             tiny = jnp.finfo(x.dtype).tiny
             size = 2 * (snr * norm(noise) / jnp.maximum(norm(gradient), tiny)) ** 2

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool
 
+from jaximpute import _random
 from jaximpute._errors import OptionError
 from jaximpute.types import PRNGKey, Split
 
@@ -49,10 +50,10 @@ def random(low: float = 0.0, high: float = 1.0) -> Split:
         k_share, k_score = jax.random.split(key)
         seen = mask.reshape(mask.shape[0], -1)
         observed = seen.sum(axis=1)
-        share = jax.random.uniform(k_share, observed.shape, minval=low, maxval=high)
+        share = _random.uniform(k_share, observed.shape, minval=low, maxval=high)
         asked = jnp.clip(jnp.round(share * observed).astype(int), 1, jnp.maximum(observed - 1, 0))
         # scores beyond 1 sort what is not observed to the end
-        score = jnp.where(seen, jax.random.uniform(k_score, seen.shape), 2.0)
+        score = jnp.where(seen, _random.uniform(k_score, seen.shape), 2.0)
         edge = jnp.take_along_axis(jnp.sort(score, axis=1), asked[:, None], axis=1)
         query = seen & (score < edge)
         return (seen & ~query).reshape(mask.shape), query.reshape(mask.shape)
@@ -113,7 +114,7 @@ def block(shortest: int = 1, longest: int = 20) -> Split:
         k_length, k_start, k_random = jax.random.split(key, 3)
         length = jax.random.randint(k_length, (n, 1, d), min(shortest, time), longest + 1)
         length = jnp.minimum(length, time)
-        start = jnp.floor(jax.random.uniform(k_start, (n, 1, d)) * (time - length + 1))
+        start = jnp.floor(_random.uniform(k_start, (n, 1, d)) * (time - length + 1))
         steps = jnp.arange(time)[None, :, None]
         return _or_random(k_random, mask, mask & (steps >= start) & (steps < start + length))
 

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from jaximpute import _random
 from jaximpute.types import Net, Params, PRNGKey, Process
 
 SPREAD = 0.5  # of the data the preconditioning expects
@@ -33,7 +34,7 @@ def loss(net: Net, params: Params, key: PRNGKey, x: Float[Array, "n *event"]) ->
     mean, spread = _LEVEL
     sigma = jnp.exp(mean + spread * jax.random.normal(k_level, x.shape[:1], x.dtype))
     level = sigma.reshape(-1, *(1,) * (x.ndim - 1))
-    noisy = x + level * jax.random.normal(k_noise, x.shape, x.dtype)
+    noisy = x + level * _random.normal(k_noise, x.shape, x.dtype)
     weight = (SPREAD**2 + level**2) / (level * SPREAD) ** 2
     return (weight * (denoise(net, params, noisy, sigma, k_net) - x) ** 2).mean()
 
@@ -75,7 +76,7 @@ def draw(
     k_start, k_run = jax.random.split(key)
 
     def normal(key):
-        return jax.random.normal(key, x.shape, x.dtype)
+        return _random.normal(key, x.shape, x.dtype)
 
     def slope(y, sigma):
         return (y - denoise(net, params, y, jnp.full(y.shape[:1], sigma, y.dtype))) / sigma

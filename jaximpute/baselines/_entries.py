@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from jaximpute import _random
 from jaximpute._errors import OptionError
 from jaximpute.masking import channel_moments, clamp
 from jaximpute.metrics import squared_distances
@@ -41,7 +42,7 @@ def columns(data: Observed) -> Columns:
 
 def scatter(key: PRNGKey, unit: Observed, noise: Scalar) -> Float[Array, "n *event"]:
     """A first completion of standardised data: column means, which are 0, and a little noise."""
-    return clamp(noise * jax.random.normal(key, unit.values.shape, unit.values.dtype), unit)
+    return clamp(noise * _random.normal(key, unit.values.shape, unit.values.dtype), unit)
 
 
 def limits(unit: Observed) -> tuple[Float[Array, "d"], Float[Array, "d"]]:

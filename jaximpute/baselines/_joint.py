@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from jaximpute import _random
 from jaximpute.gaussians import conditional_mean, conditional_moments
 from jaximpute.masking import masked_mean
 from jaximpute.types import PRNGKey
@@ -22,7 +23,7 @@ def fit(
     passes: int,
 ) -> tuple[Float[Array, "d"], Float[Array, "d d"]]:
     """Mean and covariance of scaled rows; the ridge by hold-out, in half the passes."""
-    hidden = mask & jax.random.bernoulli(key, 0.05, mask.shape) & (weight > 0)[:, None]
+    hidden = mask & _random.bernoulli(key, 0.05, mask.shape) & (weight > 0)[:, None]
     known, ridges = mask & ~hidden, jnp.asarray(RIDGES, x.dtype)
     start = jnp.zeros_like(x[0]), jnp.eye(x.shape[1], dtype=x.dtype)
 

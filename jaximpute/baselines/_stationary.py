@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from jaximpute import _random
 from jaximpute.baselines.interpolation import interpolate
 from jaximpute.gaussians import conditional_mean, conditional_moments
 from jaximpute.masking import masked_mean, pick
@@ -49,7 +50,7 @@ def fit(
     entries, on which the ridge is then chosen; the second half has them all.
     """
     key_hide, key_ridge, key_passes = jax.random.split(key, 3)
-    hidden = mask & jax.random.bernoulli(key_hide, 0.05, mask.shape)
+    hidden = mask & _random.bernoulli(key_hide, 0.05, mask.shape)
     length, ridges = block + 2 * context, jnp.asarray(RIDGES, x.dtype)
     windows = _some_windows(key_ridge, x, weight, length, _SCORED)
 

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaximpute import optimise
+from jaximpute import _random, optimise
 from jaximpute._errors import OptionError
 from jaximpute.conditional import Batch, Views, batches, complete
 from jaximpute.masking import masked_mean
@@ -142,7 +142,7 @@ def csdi(
             rows = draw(k_batch)
             t = jax.random.randint(k_time, (batch,), 1, chain_steps + 1)
             kept = jnp.asarray(chain)[t].reshape(-1, *(1,) * (rows.values.ndim - 1))
-            noise = jax.random.normal(k_noise, rows.values.shape, rows.values.dtype)
+            noise = _random.normal(k_noise, rows.values.shape, rows.values.dtype)
             x = jnp.sqrt(kept) * rows.values + jnp.sqrt(1 - kept) * noise
             return masked_mean((answer(params, x, t, rows, k_net) - noise) ** 2, rows.query)
 
@@ -154,7 +154,7 @@ def csdi(
 
         def draw(key: PRNGKey, rows: Batch) -> jax.Array:
             k_start, k_run = jax.random.split(key)
-            start = jax.random.normal(k_start, rows.values.shape, rows.values.dtype)
+            start = _random.normal(k_start, rows.values.shape, rows.values.dtype)
             return reverse(lambda x, t: answer(params, x, t, rows), k_run, start, chain, draw_steps)
 
         return complete(draw, key, data, draw_view or view, times, centred=centred)
@@ -189,7 +189,7 @@ def reverse(noise_in, key: PRNGKey, x: jax.Array, kept: np.ndarray, steps: int |
         ratio = signal / before  # of signal kept from s to t
         mean = jnp.sqrt(before) * (1 - ratio) * clean + jnp.sqrt(ratio) * (1 - before) * x
         spread = jnp.sqrt((1 - before) * (1 - ratio) / (1 - signal))
-        noise = jax.random.normal(jax.random.fold_in(key, i), x.shape, x.dtype)
+        noise = _random.normal(jax.random.fold_in(key, i), x.shape, x.dtype)
         return mean / (1 - signal) + spread * noise, None  # before is 1 at the end: no noise
 
     moves = jnp.asarray(path[:-1].copy()), jnp.asarray(path[1:].copy()), jnp.arange(len(path) - 1)

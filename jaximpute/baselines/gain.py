@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float
 
+from jaximpute import _random
 from jaximpute._errors import OptionError
 from jaximpute.masking import clamp, masked_mean, pick, share
 from jaximpute.types import Info, Method, Net, Observed, Params, PRNGKey, Scalar
@@ -108,7 +109,7 @@ def gain(
             rows = pick(k_rows, data.weight, batch)
             values, mask = share((scaled[rows], data.mask[rows]))
             x = _seeded(k_seed, values, mask)
-            given = mask & jax.random.bernoulli(k_hint, hint, mask.shape)
+            given = mask & _random.bernoulli(k_hint, hint, mask.shape)
 
             def for_discriminator(params):
                 made = jax.nn.sigmoid(apply(generator, state.generator, x, mask))
@@ -177,4 +178,4 @@ def _scale(data: Observed, state: GainState) -> jax.Array:
 
 
 def _seeded(key: PRNGKey, x: jax.Array, mask: jax.Array) -> jax.Array:
-    return jnp.where(mask, x, _SEED * jax.random.uniform(key, x.shape, x.dtype))
+    return jnp.where(mask, x, _SEED * _random.uniform(key, x.shape, x.dtype))

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float
 
-from jaximpute import masking
+from jaximpute import _random, masking
 from jaximpute._errors import OptionError
 from jaximpute.optimise import descend
 from jaximpute.solvers import reverse_sde
@@ -121,7 +121,7 @@ def missdiff(
 
         def put_back(key, t, x):
             alpha, sigma = process.marginal(t)
-            noise = jax.random.normal(key, x.shape, x.dtype)
+            noise = _random.normal(key, x.shape, x.dtype)
             return jnp.where(mask, alpha * values + sigma * noise, x)
 
         x = process.prior(k_prior, values.shape).astype(values.dtype)
@@ -146,7 +146,7 @@ def noise_loss(
     x = jnp.where(mask, x, 0)
     t = jax.random.uniform(k_time, x.shape[:1], x.dtype, T_END, 1.0)
     alpha, sigma = (v.reshape(-1, *(1,) * (x.ndim - 1)) for v in process.marginal(t))
-    noise = jax.random.normal(k_noise, x.shape, x.dtype)
+    noise = _random.normal(k_noise, x.shape, x.dtype)
     cond = (mask,) if on_mask else ()
     predicted = net.apply(params, alpha * x + sigma * noise, t, cond, k_net)
     return masking.masked_mean((predicted - noise) ** 2, mask)

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from jaximpute import views
+from jaximpute import _random, views
 from jaximpute._errors import OptionError
 from jaximpute.baselines._static import static_method
 from jaximpute.masking import channel_moments, clamp, masked_mean
@@ -79,7 +79,7 @@ def soft_impute(*, length: int = 24, thresholds: int = 12, iterations: int = 15)
 def _along_path(
     key, x: Float[Array, "n d"], mask: Bool[Array, "n d"], thresholds: int, iterations: int
 ) -> Float[Array, "n d"]:
-    hidden = mask & jax.random.bernoulli(key, 0.05, mask.shape)
+    hidden = mask & _random.bernoulli(key, 0.05, mask.shape)
     known = mask & ~hidden
     top = jnp.linalg.norm(jnp.where(known, x, 0), ord=2)
     path = top * jnp.geomspace(1, _LEAST, thresholds, dtype=x.dtype)

@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from jaximpute import _random
 from jaximpute.masking import masked_mean
 from jaximpute.odes import exponential, integrate
 from jaximpute.solvers import Project, euler_maruyama, langevin
@@ -111,7 +112,7 @@ def score_matching(
     k_noise, k_net = jax.random.split(key)
     alpha, sigma = (like(part, x) for part in process.marginal(t))
     g = like(process.diffusion(t), x)
-    noise = jax.random.normal(k_noise, x.shape, x.dtype)
+    noise = _random.normal(k_noise, x.shape, x.dtype)
     z = policy(params, alpha * x + sigma * noise, t, cond, k_net)
     return masked_mean((sigma / g * z + noise) ** 2 * (1 + (sigma / alpha) ** 2), where)
 

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from jaximpute import masking
+from jaximpute import _random, masking
 from jaximpute.contexts import Feed
 from jaximpute.methods._guidance import Guidance, nearer, pulled
 from jaximpute.types import Net, Observed, Params, PRNGKey, Process, Scalar, Split
@@ -79,7 +79,7 @@ def single_step(
     """
     k_noise, k_feed = jax.random.split(key)
     alpha, sigma = model.process.marginal(delta)
-    noise = jax.random.normal(k_noise, data.values.shape, data.values.dtype)
+    noise = _random.normal(k_noise, data.values.shape, data.values.dtype)
     noisy = alpha * data.values + sigma * noise
     contexts, weight = feed(k_feed, data.mask, density)
     members, n, *event = contexts.shape

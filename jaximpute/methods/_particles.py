@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float
 
+from jaximpute import _random
 from jaximpute.masking import clamp, row_mean
 from jaximpute.types import Observed, PRNGKey, Scalar, View
 from jaximpute.views import every
@@ -119,7 +120,7 @@ def climb(
         if rule.weights:
             log_w = normalise(log_w + w_shift, rule.ess_floor)
         if rule.dissipative != "none":
-            shift = shift + jnp.sqrt(rule.eta) * jax.random.normal(k, x.shape, x.dtype)
+            shift = shift + jnp.sqrt(rule.eta) * _random.normal(k, x.shape, x.dtype)
         moved = Particles(clamp(x + level.stretch(shift), data), log_w, opt)
         return (moved, x, s), ((w * rise).sum(), (w * squared).sum())
 

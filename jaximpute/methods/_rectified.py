@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from jaximpute import _random
 from jaximpute._errors import OptionError
 from jaximpute.masking import channel_moments, masked_mean
 from jaximpute.odes import integrate
@@ -44,17 +45,17 @@ def begin(key: PRNGKey, known: Columns, data: Observed, start: str) -> jax.Array
     """Independent guesses for the missing entries: X^(0)."""
     shape, dtype = data.values.shape, data.values.dtype
     if start == "normal":
-        z = jax.random.normal(key, shape, dtype).reshape(-1, shape[-1])
+        z = _random.normal(key, shape, dtype).reshape(-1, shape[-1])
         guess = known.mean[None] + known.std[None] * z
     elif start == "uniform":
-        u = jax.random.uniform(key, shape, dtype).reshape(-1, shape[-1])
+        u = _random.uniform(key, shape, dtype).reshape(-1, shape[-1])
         guess = known.levels[:1] + u * (known.levels[-1:] - known.levels[:1])
     elif start == "nearby":
         if len(shape) != 4:
             raise OptionError(f"start is 'nearby', and rows of shape {shape[1:]} are no images")
         near = data.mask & (data.weight > 0).reshape(-1, 1, 1, 1)
         mean, std = (v.reshape(1, 1, 1, -1) for v in (known.mean, known.std))
-        z = jax.random.normal(key, shape, dtype)
+        z = _random.normal(key, shape, dtype)
         guess = mean + local_average(data.values - mean, near, _NEAR) + _NOISE * std * z
     else:
         i = jax.random.randint(key, shape, 0, _LEVELS + 1).reshape(-1, shape[-1])

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float
 
-from jaximpute import contexts, masking, partitions, processes
+from jaximpute import _random, contexts, masking, partitions, processes
 from jaximpute._errors import OptionError
 from jaximpute.contexts import Feed
 from jaximpute.methods._context_sampling import Model, choose, multi_step, single_step
@@ -94,7 +94,7 @@ def query_loss(
     t = jax.random.uniform(k_time, x.shape[:1], x.dtype, delta, 1.0)
     t = jnp.where(jax.random.bernoulli(k_delta, at_delta, t.shape), jnp.asarray(delta, x.dtype), t)
     alpha, sigma = (v.reshape(-1, *(1,) * (x.ndim - 1)) for v in process.marginal(t))
-    noise = jax.random.normal(k_noise, x.shape, x.dtype)
+    noise = _random.normal(k_noise, x.shape, x.dtype)
     context, query = split(k_split, mask)
     shown = jnp.where(context, alpha * x + sigma * noise, 0)
     out = net.apply(params, shown, t, (context.astype(x.dtype),), k_net)

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float
 
-from jaximpute import masking
+from jaximpute import _random, masking
 from jaximpute._errors import OptionError
 from jaximpute.optimise import descend
 from jaximpute.solvers import reverse_sde
@@ -108,7 +108,7 @@ def diffusion(
             x, mask = masking.share((rows.take(state.x, i), rows.take(data.mask, i)))
             t = jax.random.uniform(k_time, (batch,), x.dtype, T_END, 1.0)
             alpha, sigma = (v.reshape(-1, *(1,) * (x.ndim - 1)) for v in process.marginal(t))
-            noise = jax.random.normal(k_noise, x.shape, x.dtype)
+            noise = _random.normal(k_noise, x.shape, x.dtype)
             score = net.apply(params, alpha * x + sigma * noise, t, ())
             return masking.masked_mean((sigma * score + noise) ** 2, mask)
 
@@ -125,7 +125,7 @@ def diffusion(
 
         def put_back(key, t, x):
             alpha, sigma = process.marginal(t)
-            noise = jax.random.normal(key, x.shape, x.dtype)
+            noise = _random.normal(key, x.shape, x.dtype)
             return jnp.where(mask, alpha * values + sigma * noise, x)
 
         x = process.prior(k_prior, values.shape).astype(values.dtype)

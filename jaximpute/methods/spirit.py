@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float
 
-from jaximpute import masking
+from jaximpute import _random, masking
 from jaximpute._errors import OptionError
 from jaximpute.losses import denoising_score_matching
 from jaximpute.methods._particles import (
@@ -195,7 +195,7 @@ def spirit(
     def init(key: PRNGKey, data: Observed) -> SpiritState:
         k_held, k_start, k_net = jax.random.split(key, 3)
         real = data.weight.reshape(-1, *(1,) * (data.mask.ndim - 1)) > 0
-        held = data.mask & real & (jax.random.uniform(k_held, data.mask.shape) < holdout)
+        held = data.mask & real & (_random.uniform(k_held, data.mask.shape) < holdout)
         shown = _hide(data, held)
 
         def first(k, learned_from):

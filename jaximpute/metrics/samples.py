@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from jaximpute import _random
 from jaximpute._errors import OptionError
 from jaximpute.types import PRNGKey
 
@@ -146,7 +147,7 @@ def sliced_wasserstein(
     """
     if projections < 1 or p < 1:
         raise OptionError(f"projections is {projections} and p {p}; expected both at least 1")
-    theta = jax.random.normal(key, (x.shape[1], projections), x.dtype)
+    theta = _random.normal(key, (x.shape[1], projections), x.dtype)
     theta = theta / jnp.linalg.norm(theta, axis=0, keepdims=True)
     xs = jnp.sort(jnp.matmul(x, theta, precision="highest"), axis=0)
     ys = jnp.sort(jnp.matmul(y, theta, precision="highest"), axis=0)

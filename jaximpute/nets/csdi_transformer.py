@@ -13,7 +13,9 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
+from jaximpute import _random
 from jaximpute.nets.contract import from_nnx
+from jaximpute.nets.starts import Linear
 from jaximpute.types import Net
 
 TIME, FEATURE, STEP = 128, 16, 128
@@ -32,11 +34,11 @@ class Encoder(nnx.Module):
 
     def __init__(self, width: int, heads: int, dropout: float, rngs: nnx.Rngs):
         self.heads, self.dropout = heads, dropout
-        self.qkv = nnx.Linear(width, 3 * width, rngs=rngs)
-        self.out = nnx.Linear(width, width, rngs=rngs)
+        self.qkv = Linear(width, 3 * width, rngs=rngs)
+        self.out = Linear(width, width, rngs=rngs)
         self.first = nnx.LayerNorm(width, epsilon=1e-5, rngs=rngs)
-        self.up = nnx.Linear(width, width, rngs=rngs)
-        self.down = nnx.Linear(width, width, rngs=rngs)
+        self.up = Linear(width, width, rngs=rngs)
+        self.down = Linear(width, width, rngs=rngs)
         self.second = nnx.LayerNorm(width, epsilon=1e-5, rngs=rngs)
 
     def __call__(self, h, key):
@@ -57,7 +59,7 @@ class Encoder(nnx.Module):
     def drop(self, h, key):
         if key is None or self.dropout == 0:
             return h
-        kept = jax.random.bernoulli(key, 1 - self.dropout, h.shape)
+        kept = _random.bernoulli(key, 1 - self.dropout, h.shape)
         return jnp.where(kept, h / (1 - self.dropout), 0)
 
 
@@ -65,12 +67,12 @@ class Block(nnx.Module):
     """A gated residual block: time attention, feature attention, side information."""
 
     def __init__(self, width: int, heads: int, dropout: float, series: bool, rngs: nnx.Rngs):
-        self.step = nnx.Linear(STEP, width, rngs=rngs)
+        self.step = Linear(STEP, width, rngs=rngs)
         self.time = Encoder(width, heads, dropout, rngs) if series else None
         self.feature = Encoder(width, heads, dropout, rngs)
-        self.middle = nnx.Linear(width, 2 * width, rngs=rngs)
-        self.side = nnx.Linear(TIME + FEATURE + 1, 2 * width, rngs=rngs)
-        self.out = nnx.Linear(width, 2 * width, rngs=rngs)
+        self.middle = Linear(width, 2 * width, rngs=rngs)
+        self.side = Linear(TIME + FEATURE + 1, 2 * width, rngs=rngs)
+        self.out = Linear(width, 2 * width, rngs=rngs)
 
     def __call__(self, x, step, time, feature, mask, key):
         n, length, d, width = x.shape
@@ -106,13 +108,13 @@ class CSDITransformer(nnx.Module):
             return Block(width, heads, dropout, series, rngs)
 
         self.layers = layers
-        self.inside = nnx.Linear(2, width, rngs=rngs)
+        self.inside = Linear(2, width, rngs=rngs)
         self.feature = nnx.Embed(event[-1], FEATURE, rngs=rngs)
-        self.embed = nnx.Linear(STEP, STEP, rngs=rngs)
-        self.embed_again = nnx.Linear(STEP, STEP, rngs=rngs)
+        self.embed = Linear(STEP, STEP, rngs=rngs)
+        self.embed_again = Linear(STEP, STEP, rngs=rngs)
         self.blocks = stack(rngs)
-        self.head = nnx.Linear(width, width, rngs=rngs)
-        self.out = nnx.Linear(width, 1, kernel_init=nnx.initializers.zeros, rngs=rngs)
+        self.head = Linear(width, width, rngs=rngs)
+        self.out = Linear(width, 1, kernel_init=nnx.initializers.zeros, rngs=rngs)
 
     def __call__(self, x, t, values, mask, times, rngs=None):
         shape = x.shape

@@ -8,6 +8,7 @@ from flax import nnx
 
 from jaximpute.nets.contract import from_nnx
 from jaximpute.nets.mlp import time_features
+from jaximpute.nets.starts import Linear, xavier_normal
 from jaximpute.types import Net
 
 _ACTIVATIONS = {"relu": jax.nn.relu, "silu": jax.nn.silu}
@@ -27,15 +28,15 @@ class MLP(nnx.Module):
     ):
         size = math.prod(event)
         inputs = (size * (1 + conds), *widths[:-1])
-        normal = nnx.initializers.xavier_normal()
+        normal = xavier_normal
         self.layers = nnx.List(
             [
-                nnx.Linear(a, b, kernel_init=normal, rngs=rngs)
+                Linear(a, b, kernel_init=normal, rngs=rngs)
                 for a, b in zip(inputs, widths, strict=True)
             ]
         )
-        self.outside = nnx.Linear(widths[-1], size, kernel_init=normal, rngs=rngs)
-        self.embed = nnx.Linear(widths[0], widths[0], rngs=rngs) if timed else None
+        self.outside = Linear(widths[-1], size, kernel_init=normal, rngs=rngs)
+        self.embed = Linear(widths[0], widths[0], rngs=rngs) if timed else None
         self.event, self.activation = event, activation
 
     def __call__(self, x, t, *cond):

@@ -9,6 +9,7 @@ from flax import nnx
 
 from jaximpute._errors import OptionError
 from jaximpute.nets.contract import from_nnx
+from jaximpute.nets.starts import Linear
 from jaximpute.types import Net
 
 
@@ -27,10 +28,10 @@ class Energy(nnx.Module):
 
     def __init__(self, event: tuple[int, ...], width: int, layers: int, rngs: nnx.Rngs):
         sizes = [math.prod(event)] + [width] * layers
-        self.layers = nnx.List([nnx.Linear(i, o, rngs=rngs) for i, o in pairwise(sizes)])
+        self.layers = nnx.List([Linear(i, o, rngs=rngs) for i, o in pairwise(sizes)])
         self.swish = nnx.List([Swish(width) for _ in range(layers)])
         # a zero start makes the first score 0: no row moves before anything is learned
-        self.outside = nnx.Linear(width, 1, kernel_init=nnx.initializers.zeros, rngs=rngs)
+        self.outside = Linear(width, 1, kernel_init=nnx.initializers.zeros, rngs=rngs)
 
     def __call__(self, x, t):
         """One energy for each row; `t` is not used."""

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from jaximpute import processes
+from jaximpute import _random, processes
 from jaximpute._errors import OptionError
 from jaximpute.nets.contract import from_nnx
 from jaximpute.types import Net, Process
@@ -25,7 +25,7 @@ class FieldEOF(nnx.Module):
         self.process = process
         self.mean = nnx.Param(jnp.zeros(size))
         # of unit variance everywhere, and no more related than chance has it
-        self.modes = nnx.Param(jax.random.normal(rngs.params(), (modes, size)) / modes**0.5)
+        self.modes = nnx.Param(_random.normal(rngs.params(), (modes, size)) / modes**0.5)
         self.log_noise = nnx.Param(jnp.full((), -3.0))
 
     def __call__(self, x, t, context):

@@ -8,6 +8,7 @@ from flax import nnx
 
 from jaximpute.nets.contract import from_nnx
 from jaximpute.nets.mlp import time_features
+from jaximpute.nets.starts import Linear
 from jaximpute.types import Net
 
 
@@ -18,11 +19,9 @@ class Block(nnx.Module):
     """
 
     def __init__(self, width: int, rngs: nnx.Rngs):
-        self.modulation = nnx.Linear(
-            width, 2 * width, kernel_init=nnx.initializers.zeros, rngs=rngs
-        )
-        self.up = nnx.Linear(width, width, rngs=rngs)
-        self.down = nnx.Linear(width, width, rngs=rngs)
+        self.modulation = Linear(width, 2 * width, kernel_init=nnx.initializers.zeros, rngs=rngs)
+        self.up = Linear(width, width, rngs=rngs)
+        self.down = Linear(width, width, rngs=rngs)
 
     def __call__(self, h, c):
         scale, shift = jnp.split(self.modulation(c), 2, axis=-1)
@@ -35,10 +34,10 @@ class FieldMLP(nnx.Module):
     def __init__(self, event: tuple[int, ...], width: int, layers: int, rngs: nnx.Rngs):
         size = math.prod(event)
         self.event, self.width = event, width
-        self.inside = nnx.Linear(2 * size, width, rngs=rngs)
-        self.embed = nnx.Linear(width, width, rngs=rngs)
+        self.inside = Linear(2 * size, width, rngs=rngs)
+        self.embed = Linear(width, width, rngs=rngs)
         self.blocks = nnx.List([Block(width, rngs) for _ in range(layers)])
-        self.outside = nnx.Linear(width, size, kernel_init=nnx.initializers.zeros, rngs=rngs)
+        self.outside = Linear(width, size, kernel_init=nnx.initializers.zeros, rngs=rngs)
 
     def __call__(self, x, t, context):
         c = jax.nn.silu(self.embed(time_features(t, self.width).astype(x.dtype)))

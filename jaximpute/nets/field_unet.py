@@ -11,6 +11,7 @@ from jaxtyping import Array, Float
 from jaximpute._errors import OptionError
 from jaximpute.nets.contract import from_nnx
 from jaximpute.nets.mlp import time_features
+from jaximpute.nets.starts import Linear, he_normal
 from jaximpute.types import Net
 
 
@@ -45,7 +46,7 @@ class Conv(nnx.Module):
     """A 3 x 3 convolution with a bias."""
 
     def __init__(self, inside, outside, padding, loops, rngs: nnx.Rngs, zero: bool = False):
-        spread = nnx.initializers.zeros if zero else nnx.initializers.he_normal()
+        spread = nnx.initializers.zeros if zero else he_normal
         self.kernel = nnx.Param(spread(rngs.params(), (3, 3, inside, outside), jnp.float32))
         self.bias = nnx.Param(jnp.zeros(outside))
         self.padding, self.loops = padding, loops
@@ -64,7 +65,7 @@ class Residual(nnx.Module):
         self.norms = nnx.List(
             [nnx.GroupNorm(width, num_groups=None, group_size=group, rngs=rngs) for _ in range(2)]
         )
-        self.modulation = nnx.Linear(
+        self.modulation = Linear(
             embedding, 2 * width, kernel_init=nnx.initializers.zeros, rngs=rngs
         )
 
@@ -86,7 +87,7 @@ class FieldUNet(nnx.Module):
             return Conv(inside, outside, padding, loops, rngs, zero)
 
         widths = [width * min(2**i, 4) for i in range(levels)]
-        self.embed = nnx.Linear(width, width, rngs=rngs)
+        self.embed = Linear(width, width, rngs=rngs)
         self.inside = conv(2 * frames * channels, widths[0])
         self.down = nnx.List([Residual(w, width, conv, rngs) for w in widths])
         self.up = nnx.List([Residual(w, width, conv, rngs) for w in widths[:-1]])

@@ -5,9 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from jaximpute import _random
 from jaximpute.nets.contract import from_nnx
 from jaximpute.nets.field_unet import field_event
 from jaximpute.nets.mlp import time_features
+from jaximpute.nets.starts import Linear
 from jaximpute.types import Net
 
 
@@ -19,7 +21,7 @@ class Spectral(nnx.Module):
         self.low = tuple(_signed(m, n) for m, n in zip(modes[:2], size[:2], strict=True))
         self.last = max(1, min(modes[2], size[2] // 2))
         shape = (2, *(len(one) for one in self.low), self.last, width, width)
-        draw = jax.random.uniform(rngs.params(), shape, minval=-1.0, maxval=1.0)
+        draw = _random.uniform(rngs.params(), shape, minval=-1.0, maxval=1.0)
         self.kernel = nnx.Param(draw / width)
 
     def __call__(self, h):
@@ -48,14 +50,12 @@ class FNO(nnx.Module):
 
     def __init__(self, event, width, layers, modes, rngs: nnx.Rngs):
         self.event, self.width = event, width
-        self.embed = nnx.Linear(width, width, rngs=rngs)
-        self.lift = nnx.Linear(2 * event[-1] + width + 3, width, rngs=rngs)
+        self.embed = Linear(width, width, rngs=rngs)
+        self.lift = Linear(2 * event[-1] + width + 3, width, rngs=rngs)
         self.spectral = nnx.List([Spectral(width, event[:3], modes, rngs) for _ in range(layers)])
-        self.pointwise = nnx.List([nnx.Linear(width, width, rngs=rngs) for _ in range(layers)])
-        self.project = nnx.Linear(width, 2 * width, rngs=rngs)
-        self.outside = nnx.Linear(
-            2 * width, event[-1], kernel_init=nnx.initializers.zeros, rngs=rngs
-        )
+        self.pointwise = nnx.List([Linear(width, width, rngs=rngs) for _ in range(layers)])
+        self.project = Linear(width, 2 * width, rngs=rngs)
+        self.outside = Linear(2 * width, event[-1], kernel_init=nnx.initializers.zeros, rngs=rngs)
 
     def __call__(self, x, t, context):
         n, places = x.shape[0], self.event[:3]

@@ -12,6 +12,7 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from jaximpute.nets.contract import from_nnx
+from jaximpute.nets.starts import he_normal
 from jaximpute.surroundings import local_average
 from jaximpute.types import Net
 
@@ -43,7 +44,7 @@ class Conv(nnx.Module):
     """A 3 x 3 convolution with a bias."""
 
     def __init__(self, inside: int, outside: int, rngs: nnx.Rngs, zero: bool = False):
-        spread = nnx.initializers.zeros if zero else nnx.initializers.he_normal()
+        spread = nnx.initializers.zeros if zero else he_normal
         self.kernel = nnx.Param(spread(rngs.params(), (3, 3, inside, outside), jnp.float32))
         self.bias = nnx.Param(jnp.zeros(outside))
 

@@ -8,6 +8,7 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from jaximpute.nets.contract import from_nnx
+from jaximpute.nets.starts import Linear
 from jaximpute.types import Net
 
 
@@ -24,11 +25,9 @@ class Block(nnx.Module):
     def __init__(self, width: int, rngs: nnx.Rngs):
         # the affine part of the normalisation comes from the condition
         self.norm = nnx.LayerNorm(width, use_scale=False, use_bias=False, rngs=rngs)
-        self.modulation = nnx.Linear(
-            width, 3 * width, kernel_init=nnx.initializers.zeros, rngs=rngs
-        )
-        self.up = nnx.Linear(width, width, rngs=rngs)
-        self.down = nnx.Linear(width, width, rngs=rngs)
+        self.modulation = Linear(width, 3 * width, kernel_init=nnx.initializers.zeros, rngs=rngs)
+        self.up = Linear(width, width, rngs=rngs)
+        self.down = Linear(width, width, rngs=rngs)
 
     def __call__(self, h, c):
         scale, shift, gate = jnp.split(self.modulation(c), 3, axis=-1)
@@ -42,12 +41,12 @@ class AdaLNMLP(nnx.Module):
     def __init__(self, event: tuple[int, ...], width: int, layers: int, rngs: nnx.Rngs):
         size = math.prod(event)
         self.event = event
-        self.inside = nnx.Linear(size, width, rngs=rngs)
-        self.embed = nnx.Linear(width, width, rngs=rngs)
+        self.inside = Linear(size, width, rngs=rngs)
+        self.embed = Linear(width, width, rngs=rngs)
         self.blocks = nnx.List([Block(width, rngs) for _ in range(layers)])
         self.norm = nnx.LayerNorm(width, rngs=rngs)
         # a zero start makes the first score 0: no particle moves before anything is learned
-        self.outside = nnx.Linear(width, size, kernel_init=nnx.initializers.zeros, rngs=rngs)
+        self.outside = Linear(width, size, kernel_init=nnx.initializers.zeros, rngs=rngs)
         self.width = width
 
     def __call__(self, x, t):

@@ -12,6 +12,7 @@ from flax import nnx
 
 from jaximpute.nets.contract import from_nnx
 from jaximpute.nets.csdi_transformer import waves
+from jaximpute.nets.starts import Linear, lecun_normal
 from jaximpute.types import Net
 
 
@@ -19,9 +20,9 @@ class Conv(nnx.Module):
     """A 3 x 3 convolution with zeros around, every `stride`-th answer."""
 
     def __init__(self, inside: int, outside: int, rngs: nnx.Rngs, stride: int = 1, zero=False):
-        start = nnx.initializers.zeros if zero else nnx.initializers.lecun_normal()
+        start = nnx.initializers.zeros if zero else lecun_normal
         self.stride = stride
-        self.linear = nnx.Linear(9 * inside, outside, kernel_init=start, rngs=rngs)
+        self.linear = Linear(9 * inside, outside, kernel_init=start, rngs=rngs)
 
     def __call__(self, h):
         _, height, width, _ = h.shape
@@ -50,9 +51,9 @@ class Residual(nnx.Module):
     def __init__(self, inside: int, outside: int, rngs: nnx.Rngs):
         self.first, self.second = Norm(inside, rngs), Norm(outside, rngs)
         self.up = Conv(inside, outside, rngs)
-        self.step = nnx.Linear(4 * outside, 2 * outside, rngs=rngs)
+        self.step = Linear(4 * outside, 2 * outside, rngs=rngs)
         self.down = Conv(outside, outside, rngs, zero=True)
-        self.skip = nnx.Linear(inside, outside, rngs=rngs) if inside != outside else None
+        self.skip = Linear(inside, outside, rngs=rngs) if inside != outside else None
 
     def __call__(self, h, step):
         scale, shift = jnp.split(self.step(step)[:, None, None], 2, axis=-1)
@@ -66,8 +67,8 @@ class Attention(nnx.Module):
     def __init__(self, width: int, heads: int, rngs: nnx.Rngs):
         self.heads = heads
         self.norm = Norm(width, rngs)
-        self.qkv = nnx.Linear(width, 3 * width, rngs=rngs)
-        self.out = nnx.Linear(width, width, kernel_init=nnx.initializers.zeros, rngs=rngs)
+        self.qkv = Linear(width, 3 * width, rngs=rngs)
+        self.out = Linear(width, width, kernel_init=nnx.initializers.zeros, rngs=rngs)
 
     def __call__(self, h):
         n, height, width, _ = h.shape
@@ -95,8 +96,8 @@ class PolicyUNet(nnx.Module):
 
     def __init__(self, width: int, levels: int, blocks: int, heads: int, rngs: nnx.Rngs):
         self.width = width
-        self.embed = nnx.Linear(width, 4 * width, rngs=rngs)
-        self.embed_again = nnx.Linear(4 * width, 4 * width, rngs=rngs)
+        self.embed = Linear(width, 4 * width, rngs=rngs)
+        self.embed_again = Linear(4 * width, 4 * width, rngs=rngs)
         self.inside = Conv(1, width, rngs)
 
         def stages(inside, level, n):

@@ -9,6 +9,7 @@ from jaxtyping import Array, Float
 
 from jaximpute._errors import OptionError
 from jaximpute.nets.contract import from_nnx
+from jaximpute.nets.starts import Linear
 from jaximpute.types import Net
 
 
@@ -16,10 +17,8 @@ class Coupling(nnx.Module):
     """One half of a row, stretched and shifted by functions of the other half."""
 
     def __init__(self, given: int, moved: int, width: int, clamp: float, rngs: nnx.Rngs):
-        self.layers = nnx.List(
-            [nnx.Linear(given, width, rngs=rngs), nnx.Linear(width, width, rngs=rngs)]
-        )
-        self.outside = nnx.Linear(width, 2 * moved, rngs=rngs)
+        self.layers = nnx.List([Linear(given, width, rngs=rngs), Linear(width, width, rngs=rngs)])
+        self.outside = Linear(width, 2 * moved, rngs=rngs)
         self.clamp = clamp
 
     def __call__(self, given: Float[Array, "n g"]) -> tuple[jax.Array, jax.Array]:

@@ -13,6 +13,7 @@ from jaxtyping import Array, Float
 from jaximpute.nets.contract import from_nnx
 from jaximpute.nets.field_unet import double, field_event, halve
 from jaximpute.nets.mlp import time_features
+from jaximpute.nets.starts import Linear, he_normal
 from jaximpute.types import Net
 
 
@@ -20,7 +21,7 @@ class SpaceConv(nnx.Module):
     """A convolution over space, the same in every frame."""
 
     def __init__(self, inside, outside, size, dtype, rngs: nnx.Rngs, zero=False):
-        spread = nnx.initializers.zeros if zero else nnx.initializers.he_normal()
+        spread = nnx.initializers.zeros if zero else he_normal
         self.kernel = nnx.Param(spread(rngs.params(), (size, size, inside, outside), jnp.float32))
         self.bias = nnx.Param(jnp.zeros(outside))
         self.dtype = dtype
@@ -68,10 +69,8 @@ class Attention(nnx.Module):
         self.heads, self.size, self.over, self.dtype = heads, size, over, dtype
         self.norm = Norm(width)
         inner = heads * size
-        self.qkv = nnx.Linear(width, 3 * inner, use_bias=False, dtype=dtype, rngs=rngs)
-        self.out = nnx.Linear(
-            inner, width, kernel_init=nnx.initializers.zeros, dtype=dtype, rngs=rngs
-        )
+        self.qkv = Linear(width, 3 * inner, use_bias=False, dtype=dtype, rngs=rngs)
+        self.out = Linear(inner, width, kernel_init=nnx.initializers.zeros, dtype=dtype, rngs=rngs)
 
     def __call__(self, h):
         n, frames, height, wide, width = h.shape
@@ -108,7 +107,7 @@ class Block(nnx.Module):
         self.first = SpaceConv(inside, outside, 3, dtype, rngs)
         self.second = SpaceConv(outside, outside, 3, dtype, rngs)
         self.norms = nnx.List([Norm(outside), Norm(outside)])
-        self.film = nnx.Linear(embedding, 2 * outside, dtype=dtype, rngs=rngs)
+        self.film = Linear(embedding, 2 * outside, dtype=dtype, rngs=rngs)
         self.skip = None if inside == outside else SpaceConv(inside, outside, 1, dtype, rngs)
 
     def __call__(self, h, c):
@@ -151,8 +150,8 @@ class SpaceTimeUNet(nnx.Module):
         self.event, self.width, self.dtype = event, width, dtype
         embedding = 4 * width
         widths = [width * m for m in multipliers]
-        self.embed = nnx.Linear(width, embedding, rngs=rngs)
-        self.embed_again = nnx.Linear(embedding, embedding, rngs=rngs)
+        self.embed = Linear(width, embedding, rngs=rngs)
+        self.embed_again = Linear(embedding, embedding, rngs=rngs)
         self.inside = SpaceConv(2 * event[-1], width, 7, dtype, rngs)
         self.first_time = Attention(width, heads[0], heads[1], "time", dtype, rngs)
         rest = (embedding, "linear", heads, dtype, checkpoint, rngs)

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from jaximpute.nets.contract import from_nnx
+from jaximpute.nets.starts import Linear, variance_scaling
 from jaximpute.types import Net
 
 
@@ -18,12 +19,12 @@ class VelocityMLP(nnx.Module):
         size = math.prod(event)
         self.event = event
         # a third of the variance of LeCun's rule, uniform: what the authors' library does
-        spread = nnx.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
+        spread = variance_scaling(1 / 3, uniform=True)
         widths = [(1 + cond) * size + 1, *[width] * layers]
         self.hidden = nnx.List(
-            [nnx.Linear(a, b, kernel_init=spread, rngs=rngs) for a, b in pairwise(widths)]
+            [Linear(a, b, kernel_init=spread, rngs=rngs) for a, b in pairwise(widths)]
         )
-        self.outside = nnx.Linear(width, size, kernel_init=spread, rngs=rngs)
+        self.outside = Linear(width, size, kernel_init=spread, rngs=rngs)
 
     def __call__(self, x, t, *cond):
         n = x.shape[0]
