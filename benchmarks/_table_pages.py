@@ -1,6 +1,7 @@
 """The page on tables: every method on each set, with errors and distances side by side."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pandas as pd
 
@@ -38,17 +39,66 @@ PATTERNS = {
 }
 
 
+def read(path: Path) -> list[_jobs.Row]:
+    """Rows of `benchmarks.tables`, and of `benchmarks.flow_speed` beside them."""
+    return [*_jobs.read(path), *_jobs.lines(path.with_name("flow_speed.jsonl"))]
+
+
 def page(rows: Sequence[_jobs.Row]) -> str:
-    """The whole page, from rows of `benchmarks.tables`."""
-    found = _summary.frame(rows)
+    """The whole page."""
+    found = _summary.frame([row for row in rows if "what" not in row])
     parts = [INTRODUCTION]
-    toys = found["data"].str.startswith("toy")
+    toys, made = (found["data"].str.startswith(name) for name in ("toy", "synthetic"))
+    real = found[~toys & ~made]
     parts += [_toy(own) for _, own in found[toys].groupby("data")]
-    parts += [verdict(found[~toys])] if (~toys).any() else []
-    for (data, pattern, ratio), own in found[~toys].groupby(["data", "pattern", "ratio"]):
+    parts += [verdict(real)] if len(real) else []
+    parts += [sizes(found[made])] if made.any() else []
+    parts += speed([row for row in rows if "what" in row and not row["quick"]])
+    for (data, pattern, ratio), own in real.groupby(["data", "pattern", "ratio"]):
         parts.append(f"## {data}, {ratio:.0%} {PATTERNS[pattern]}\n")
         parts.append(_table(own, ERRORS, HEADS))
     return "\n".join(parts)
+
+
+def sizes(rows: pd.DataFrame) -> str:
+    """What rows and columns cost."""
+    shape = rows["data"].str.extract(r":(\d+)x(\d+)").astype(int)
+    rows = rows.assign(rows=shape[0], columns=shape[1]).sort_values(["rows", "columns"])
+    labels = sorted(set(rows["label"]))
+    lines = [
+        [f"{n:,} x {d}", *(_cost(own[own["label"] == label]) for label in labels)]
+        for (n, d), own in rows.groupby(["rows", "columns"])
+    ]
+    return (
+        "## What size costs\n\nCPU-seconds / MB of one completion, compilation included, of tables "
+        "made of noisy waves, 40% missing; default settings.\n\n"
+        + _pages.table(["rows x columns", *labels], lines)
+    )
+
+
+def _cost(own: pd.DataFrame) -> str:
+    if own.empty:
+        return ""
+    return f"{own['cpu_seconds'].mean():.1f} / {own['peak_mb'].max():.0f}"
+
+
+def speed(rows: Sequence[_jobs.Row]) -> list[str]:
+    """MIRI's learning step beside a loop in PyTorch; nothing without rows."""
+    latest = {tuple(row["sizes"].values()): row for row in rows}
+    lines = []
+    for (columns, width, batch), row in latest.items():
+        theirs, ours = (f"{1e3 * seconds:.2f}" for seconds in row["seconds"])
+        low, high = row["spread"]
+        ratio = f"{row['ratio']:.2f} ({low:.2f} to {high:.2f})"
+        lines.append([f"{width}, {batch}, {columns}", theirs, ours, ratio, f"{row['compile']:.1f}"])
+    heads = ["width, batch, columns", "PyTorch, ms", "ours, ms", "ratio", "compilation, s"]
+    return lines and [
+        "## A learning step of MIRI\n\n`python -m benchmarks.flow_speed`: CPU-time of one thread, "
+        "beside a loop in PyTorch that is written as the public code is (a loader of batches, "
+        "boolean indexing) for as many parameters. The two take turns; a ratio is the median over "
+        "turns, between its quartiles. Wanted: twice as fast, and compilation of a whole round "
+        "under 5 CPU-s.\n\n" + _pages.table(heads, lines)
+    ]
 
 
 def verdict(rows: pd.DataFrame) -> str:

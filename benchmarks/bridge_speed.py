@@ -15,7 +15,6 @@ shared; a ratio is the median over turns, between its quartiles. Lines go to res
 import argparse
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -29,6 +28,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks import _jobs
+from benchmarks._turns import Clock, alternate, twin
 from jaximpute import __version__, draws, optimise, processes
 from jaximpute.loop import fit
 from jaximpute.masking import masked_mean
@@ -47,20 +47,6 @@ FULL = {"shape": (16, 36, 36), "net": {"width": 64, "layers": 4, "heads": 8}, "s
 QUICK = {"shape": (4, 12, 12), "net": {"width": 16, "layers": 2, "heads": 2}, "steps": 4}
 # the default network of the recipes, on their windows
 DRAWN = {"shape": (8, 24, 8), "net": {"width": 32, "layers": 2, "heads": 4}}
-Clock = Callable[[], float]
-
-
-def alternate(one: Clock, other: Clock, repeats: int) -> dict[str, Any]:
-    """Seconds of both, taken by turns, and how many times the second is in the first."""
-    turns = [(one(), other()) for _ in range(repeats)]
-    ratios = [first / second for first, second in turns]
-    low, middle, high = np.quantile(ratios, (0.25, 0.5, 0.75))
-    return {
-        "ratio": round(float(middle), 3),
-        "spread": [round(float(low), 3), round(float(high), 3)],
-        "seconds": [float(np.median(found)) for found in zip(*turns, strict=True)],
-        "repeats": repeats,
-    }
 
 
 def clock(run: Callable[..., Any], *given: Any, per: int = 1) -> tuple[Clock, float, Any]:
@@ -129,35 +115,20 @@ def training(sizes: dict[str, Any], repeats: int, python: str) -> Iterator[dict[
         file = str(Path(folder) / "given.npz")
         answer = jax.jit(net.apply)(params, x, t, cond)
         np.savez(file, **given, answer=answer, sizes=np.array(list(sizes["net"].values())))
-        command = [python, str(Path(__file__).with_name("_torch_csdi.py")), file]
-        with subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        ) as twin:
-            assert twin.stdin is not None
-            assert twin.stdout is not None
-            about = json.loads(twin.stdout.readline() or "{}")
+        with twin(python, "_torch_csdi.py", file) as theirs:
             size = sum(leaf.size for leaf in jax.tree.leaves(params))
-            check(about, size, float(jnp.abs(answer).max()))
-
-            def theirs() -> float:
-                twin.stdin.write(f"{steps}\n")
-                twin.stdin.flush()
-                return json.loads(twin.stdout.readline())["seconds"]
-
-            theirs()  # what a first step sets up
-            found = alternate(theirs, ours, repeats)
-            twin.stdin.close()
-    yield found | {"compile": [0.0, compiled], **about}
+            check(theirs.about, size, float(jnp.abs(answer).max()))
+            theirs.seconds(steps)  # what a first step sets up
+            found = alternate(partial(theirs.seconds, steps), ours, repeats)
+    yield found | {"compile": [0.0, compiled], **theirs.about}
 
 
 def check(about: dict[str, Any], size: int, most: float) -> None:
     """Whether the twin is one.
 
     Raises:
-        RuntimeError: it did not start, or is another network.
+        RuntimeError: it is another network.
     """
-    if not about:
-        raise RuntimeError("no PyTorch there; name a Python that has it by --torch-python")
     if about["parameters"] != size or about["off"] > 1e-4 * most:
         raise RuntimeError(f"the twin is another function, of {size} parameters here: {about}")
 

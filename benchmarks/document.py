@@ -24,7 +24,7 @@ README = _jobs.ROOT / "README.md"
 MARKS = ("<!-- results -->", "<!-- /results -->")
 # how the rows of a file are read, and written as a page of the same name
 WRITERS: dict[str, tuple[Callable, Callable]] = {
-    "tables": (_jobs.read, _table_pages.page),
+    "tables": (_table_pages.read, _table_pages.page),
     "bridge": (_bridge_pages.read, _bridge_pages.page),
     "fields": (_field_pages.read, _field_pages.page),
     "scale": (_scale_pages.read, _scale_pages.page),

@@ -5,9 +5,10 @@ import itertools
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 import pytest
 
-from benchmarks import _bridge_pages, _speed_pages, _torch_csdi, bridge_speed
+from benchmarks import _bridge_pages, _speed_pages, _table_pages, _torch_csdi, _turns, bridge_speed
 from jaximpute import processes
 from jaximpute.methods import _bridge as bridges
 from jaximpute.methods._bridge import Bridge
@@ -26,7 +27,7 @@ def test_two_take_turns_and_the_ratio_is_the_median_over_turns():
 
         return run
 
-    found = bridge_speed.alternate(
+    found = _turns.alternate(
         clock("a", itertools.cycle([2.0, 3.0, 40.0])), clock("b", itertools.repeat(2.0)), 3
     )
     assert taken == list("ababab")
@@ -74,11 +75,9 @@ def test_a_twin_gets_every_parameter_once():
 def test_another_function_is_no_twin():
     twin = {"parameters": 10, "off": 1e-6}
     bridge_speed.check(twin, 10, 1.0)
-    for about, words in (({}, "torch-python"), (twin | {"off": 0.01}, "another")):
-        with pytest.raises(RuntimeError, match=words):
-            bridge_speed.check(about, 10, 1.0)
-    with pytest.raises(RuntimeError, match="another"):
-        bridge_speed.check(twin, 11, 1.0)
+    for about, size in ((twin | {"off": 0.01}, 10), (twin, 11)):
+        with pytest.raises(RuntimeError, match="another"):
+            bridge_speed.check(about, size, 1.0)
 
 
 def test_the_page_says_what_was_met_and_what_was_missed(tmp_path):
@@ -105,3 +104,33 @@ def test_the_page_says_what_was_met_and_what_was_missed(tmp_path):
     assert "yet: `draws`." in text
     assert set(_speed_pages.WHATS) == set(bridge_speed.TARGETS)
     assert _bridge_pages.read(tmp_path / "bridge.jsonl") == []
+
+
+def test_a_twin_that_does_not_start_is_named():
+    with (
+        pytest.raises(RuntimeError, match="--torch-python"),
+        _turns.twin("false", "_torch_flow.py"),
+    ):
+        pass
+
+
+def test_the_page_on_tables_says_what_a_step_and_what_size_cost():
+    sizes = {"columns": 11, "width": 256, "batch": 128}
+    rows = [
+        {
+            "what": "flow",
+            "sizes": sizes,
+            "ratio": ratio,
+            "spread": [2.0, 3.0],
+            "seconds": [0.005, 0.002],
+            "compile": 4.25,
+            "quick": quick,
+        }
+        for ratio, quick in ((9.0, False), (2.5, False), (7.0, True))
+    ]
+    (text,) = _table_pages.speed([row for row in rows if not row["quick"]])
+    assert "| 256, 128, 11 | 5.00 | 2.00 | 2.50 (2.00 to 3.00) | 4.2 |" in text
+    made = {"cpu_seconds": 2.0, "peak_mb": 300.0, "label": "miri"}
+    table = pd.DataFrame([{"data": f"synthetic:{n}x20", **made} for n in (10_000, 1_000)])
+    text = _table_pages.sizes(table)
+    assert text.index("| 1,000 x 20 | 2.0 / 300 |") < text.index("| 10,000 x 20 |")
