@@ -116,12 +116,16 @@ def verdict(rows: pd.DataFrame) -> str:
         if ours not in wide or theirs not in wide:
             continue
         pairs = wide[[ours, theirs]].dropna()
-        wins = int((pairs[ours] <= factor * pairs[theirs]).sum())
+        wins = (pairs[ours] <= factor * pairs[theirs]).groupby(level="pattern").agg(["sum", "size"])
+        counts = [
+            f"{wins.loc[pattern, 'sum']} of {wins.loc[pattern, 'size']} {words.partition(' (')[0]}"
+            for pattern, words in PATTERNS.items()
+            if pattern in wins.index
+        ]
         name = dict(zip(ERRORS, HEADS, strict=True))[score]
         bound = f"{factor:g} times that" if factor != 1 else "that"
         lines.append(
-            f"- {name} of `{ours}` is at most {bound} of `{theirs}` in {wins} of {len(pairs)} "
-            "problems."
+            f"- {name} of `{ours}` is at most {bound} of `{theirs}` in {', '.join(counts)}."
         )
     return "## In short\n\n" + "\n".join(lines) + "\n" if lines else ""
 
