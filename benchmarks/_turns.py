@@ -1,14 +1,20 @@
 """Two programs that take turns on a machine that others use; one may be a twin elsewhere."""
 
+import argparse
 import json
+import os
 import subprocess
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from benchmarks import _jobs
+
+ONE_THREAD = "--xla_cpu_multi_thread_eigen=false"
 Clock = Callable[[], float]
 
 
@@ -62,3 +68,32 @@ def twin(python: str, script: str, *given: str) -> Iterator[Twin]:
 
         yield Twin(json.loads(first), seconds)
         run.stdin.close()
+
+
+def parser(description: str | None) -> argparse.ArgumentParser:
+    """The arguments that benchmarks of speed share."""
+    made = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    made.add_argument("--torch-python", default=sys.executable, help="a Python with PyTorch")
+    made.add_argument("--repeats", type=int, default=7)
+    made.add_argument("--quick", action="store_true", help="small networks; means little")
+    made.add_argument("--out", type=Path, default=None, help="default: a file in results/")
+    return made
+
+
+def write(
+    made: argparse.ArgumentParser,
+    given: Sequence[str] | None,
+    rows: Callable[[argparse.Namespace], Iterable[dict[str, Any]]],
+    out: Path,
+) -> int:
+    """Measure on one thread, and write each row as it is done."""
+    options = made.parse_args(given)
+    folder = _jobs.RESULTS / "quick" if options.quick else _jobs.RESULTS
+    # read when the first program is compiled
+    os.environ["XLA_FLAGS"] = ONE_THREAD
+    for row in rows(options):
+        _jobs.append(options.out or folder / out.name, row)
+        print(json.dumps(row), flush=True)
+    return 0

@@ -13,8 +13,6 @@ shared; a ratio is the median over turns, between its quartiles. Lines go to res
 """
 
 import argparse
-import json
-import os
 import sys
 import tempfile
 import time
@@ -27,7 +25,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks import _jobs
+from benchmarks import _jobs, _turns
 from benchmarks._turns import Clock, alternate, twin
 from jaximpute import __version__, draws, optimise, processes
 from jaximpute.loop import fit
@@ -39,7 +37,6 @@ from jaximpute.nets import csdi_transformer
 from jaximpute.types import Net, Observed
 
 OUT = _jobs.RESULTS / "speed.jsonl"
-ONE_THREAD = "--xla_cpu_multi_thread_eigen=false"
 # at least, or at most
 TARGETS = {"training": 1.3, "backward": 2.0, "sampling": 1.2, "draws": 15.0}
 # rows, steps, features; the network of the papers
@@ -261,22 +258,9 @@ def rows(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
 
 
 def main(given: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--whats", nargs="+", choices=TARGETS, default=list(TARGETS))
-    parser.add_argument("--torch-python", default=sys.executable, help="a Python with PyTorch")
-    parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("--quick", action="store_true", help="small networks; means little")
-    parser.add_argument("--out", type=Path, default=None, help="default: speed.jsonl in results/")
-    options = parser.parse_args(given)
-    folder = _jobs.RESULTS / "quick" if options.quick else _jobs.RESULTS
-    # read when the first program is compiled
-    os.environ["XLA_FLAGS"] = ONE_THREAD
-    for row in rows(options):
-        _jobs.append(options.out or folder / OUT.name, row)
-        print(json.dumps(row), flush=True)
-    return 0
+    made = _turns.parser(__doc__)
+    made.add_argument("--whats", nargs="+", choices=TARGETS, default=list(TARGETS))
+    return _turns.write(made, given, rows, OUT)
 
 
 if __name__ == "__main__":

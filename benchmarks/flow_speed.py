@@ -6,24 +6,20 @@
 CPU-seconds of one thread; the two take turns. The twin (`_torch_flow.py`) is a plain loop as the
 public code's, of as many parameters. Ours is a whole round, the number of whose steps is an
 argument: a step costs the difference between a long round and a short one, divided, both by one
-compiled program. Lines go to
-results/flow_speed.jsonl.
+compiled program. Lines go to results/flow_speed.jsonl.
 """
 
 import argparse
-import json
-import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from benchmarks import _jobs, _tables
+from benchmarks import _jobs, _tables, _turns
 from benchmarks._turns import alternate, twin
 from jaximpute import __version__
 from jaximpute.masking import from_nan
@@ -31,7 +27,6 @@ from jaximpute.methods import miri
 from jaximpute.nets import velocity_mlp
 
 OUT = _jobs.RESULTS / "flow_speed.jsonl"
-ONE_THREAD = "--xla_cpu_multi_thread_eigen=false"
 TARGET, COMPILE = 2.0, 5.0  # times as fast, and CPU-seconds
 # the default network and batch, and those of the public code's demonstrations
 FULL = ({"columns": 11, "width": 256, "batch": 128}, {"columns": 11, "width": 1001, "batch": 50})
@@ -84,23 +79,8 @@ def rows(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
 
 
 def main(given: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--torch-python", default=sys.executable, help="a Python with PyTorch")
-    parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("--quick", action="store_true", help="a small network; means little")
-    parser.add_argument(
-        "--out", type=Path, default=None, help="default: flow_speed.jsonl in results/"
-    )
-    options = parser.parse_args(given)
-    folder = _jobs.RESULTS / "quick" if options.quick else _jobs.RESULTS
-    # read when the first program is compiled
-    os.environ["XLA_FLAGS"] = ONE_THREAD
-    for row in rows(options):
-        _jobs.append(options.out or folder / OUT.name, row)
-        print(json.dumps(row), flush=True)
-    return 0
+    made = _turns.parser(__doc__)
+    return _turns.write(made, given, rows, OUT)
 
 
 if __name__ == "__main__":
