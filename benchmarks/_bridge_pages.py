@@ -19,6 +19,22 @@ central intervals of the draws; calibrated ones hold as many as they say, less a
 that gives a point has no intervals, and its CRPS is that of a point.
 """
 LEVELS = ("cover50%", "cover80%", "cover95%")
+MONITORS = {
+    "pm25": (
+        "Fine dust in Beijing",
+        "36 stations by the hour in windows of 36 hours; the targets are ST-MVL's gaps in March, "
+        "June, September and December. RMSE and MAE in micrograms per cubic metre.",
+    ),
+    "physionet:10": (
+        "Intensive care, a tenth hidden",
+        "PhysioNet 2012: 35 measurements over 48 hours, four fifths of them never taken. "
+        "In standard deviations.",
+    ),
+    "physionet:50": (
+        "Intensive care, half hidden",
+        "The same stays, half of what was measured hidden.",
+    ),
+}
 PHASES = {
     "shared": "one phase for all features of a window, as printed",
     "independent": "a phase for each feature, as in the released samples",
@@ -45,6 +61,10 @@ def page(rows: Sequence[Row]) -> str:
         own = [row for row in found if row.get("phases") == phases]
         for quick in (False, True):
             parts += _waves([row for row in own if row["quick"] is quick], words)
+    for name in MONITORS:
+        own = [row for row in found if row["table"] == name]
+        for number in sorted({row["windows"] for row in own}):
+            parts += _monitored(name, [row for row in own if row["windows"] == number])
     for number in sorted({row["windows"] for row in found if row["table"] == "exchange"}):
         parts += _exchange(
             [r for r in found if r["table"] == "exchange" and r["windows"] == number]
@@ -116,6 +136,22 @@ def _samplers(rows: Sequence[Row]) -> list[str]:
         "Heun's method, and the stochastic equation. The first two end with the mean of the clean "
         "rows.\n",
         _pages.table(["evaluations", *(title.get(name, name) for name in names)], lines),
+    ]
+
+
+def _monitored(name: str, rows: Sequence[Row]) -> list[str]:
+    title, words = MONITORS[name]
+    one = rows[0]
+    published = "; ".join(
+        f"{method} RMSE {rmse}, MAE {mae}, CRPS {crps}"
+        for method, (rmse, mae, crps) in quoted.MONITORS[name].items()
+    )
+    return [
+        f"## {title}\n\n{words} {one['rows']} windows to learn from, {one['windows']} to complete "
+        f"with {one['targets']} targets.\n",
+        _table(rows, ("rmse", "mae", "crps")),
+        f"Quoted from Chen et al. (2023), of networks of 4 layers and 64 channels: {published}.\n",
+        *_settings(rows),
     ]
 
 

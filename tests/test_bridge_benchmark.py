@@ -2,22 +2,23 @@
 
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 import pytest
 
-from benchmarks import _bridge_pages, _exchange, _waves, bridge
+from benchmarks import _bridge_pages, _exchange, _monitors, _waves, _windows
 from jaximpute.odes import exponential
 
 
 def test_draws_from_the_truths_law_are_calibrated_and_points_have_no_intervals():
     rng = np.random.default_rng(0)
     truth, drawn = rng.normal(size=(60, 50, 8)), rng.normal(size=(99, 60, 50, 8))
-    found = bridge.score(truth, jnp.asarray(drawn, jnp.float32), _waves.targets())
+    found = _windows.score(truth, jnp.asarray(drawn, jnp.float32), _waves.targets())
     for level, share in (("cover50%", 0.5), ("cover80%", 0.8)):
         assert abs(found[level] - share) < 0.03
     counts = np.array(found["pit"])
     assert counts.sum() == 60 * 160
     assert abs(counts / counts.sum() - 0.1).max() < 0.02
-    point = bridge.score(truth, jnp.zeros((1, *truth.shape)), _waves.targets())
+    point = _windows.score(truth, jnp.zeros((1, *truth.shape)), _waves.targets())
     assert set(point) == {"rmse", "mae", "crps"}
     assert point["rmse"] == pytest.approx(1, abs=0.02)
 
@@ -39,6 +40,57 @@ def test_windows_follow_what_is_learned_from():
     cut = _exchange.windows(values, 5)
     assert cut.shape == (5, 78, 8)
     np.testing.assert_array_equal(cut[:, 48, 0], _exchange.LEARNED + 30 * np.arange(5))
+
+
+@pytest.fixture
+def dust(tmp_path, monkeypatch):
+    """Two stations over the months of the real file: one value to an hour, and a gap in March."""
+    hours = pd.date_range("2014-05-01 01:00", "2015-04-30 23:00", freq="h", name="datetime")
+    ground = pd.DataFrame({"a": np.arange(8759.0), "b": np.arange(8759.0) ** 0.5}, hours)
+    ground.loc["2014-08-03":"2014-08-04", "a"] = np.nan
+    given = ground.copy()
+    given.loc["2015-03-31 00:00":"2015-03-31 23:00", "b"] = np.nan
+    for frame, name in zip((ground, given), _monitors.PM25, strict=True):
+        frame.to_csv(tmp_path / name)
+    monkeypatch.setenv("JAXIMPUTE_DATA", str(tmp_path))
+    return ground
+
+
+def test_windows_of_dust_are_those_of_the_papers_and_no_hour_counts_twice(dust):
+    made = _monitors.pm25()
+    assert made.learned.values.shape == (4842, 36, 2)
+    assert made.truth.shape == (82, 36, 2)
+    # the last window of March reaches back over hours that the one before has
+    assert made.where.sum() == 24
+    assert made.where[-1, 12:, 1].all()
+    assert not np.asarray(made.asked.mask)[made.where].any()
+    calm = dust[~dust.index.month.isin((3, 6, 9, 12))]
+    np.testing.assert_allclose(made.level, calm.mean())
+    back = np.asarray(made.asked.values) * made.spread + made.level
+    known = np.asarray(made.asked.mask)
+    np.testing.assert_allclose(back[known], made.truth[known], rtol=1e-4)
+    assert _monitors.pm25(5).truth.shape == (5, 36, 2)
+
+
+def test_a_share_of_what_was_measured_of_each_stay_is_hidden(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    values = rng.normal(3, 2, size=(50, 48, 3)).astype(np.float32)
+    values[rng.random(values.shape) < 0.6] = np.nan
+    values[7] = np.nan  # nothing was measured
+    np.savez(tmp_path / _monitors.PHYSIONET, values=values)
+    monkeypatch.setenv("JAXIMPUTE_DATA", str(tmp_path))
+    made = _monitors.physionet(0.5)
+    assert made.truth.shape == (9, 48, 3)
+    assert made.learned.values.shape == (34, 48, 3)
+    known = np.asarray(made.asked.mask)
+    assert not (known & made.where).any()
+    np.testing.assert_array_equal(
+        made.where.sum(axis=(1, 2)), (known | made.where).sum(axis=(1, 2)) // 2
+    )
+    # standard deviations of all that was measured, in stays of both kinds
+    units = (values.astype(float) - np.nanmean(values, (0, 1))) / np.nanstd(values, (0, 1))
+    off = np.abs(made.truth[made.where][:, None] - units[np.isfinite(units)])
+    assert off.min(axis=1).max() < 1e-4
 
 
 def test_the_exponential_integrator_is_of_second_order():

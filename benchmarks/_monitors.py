@@ -1,0 +1,123 @@
+"""Measured series with holes of their own: the air of Beijing, and stays in intensive care.
+
+Prepared as CSDI and CSBI do, so that scores can stand beside theirs.
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from benchmarks._windows import Problem, observed
+from jaximpute.data.datasets import FOLDER
+
+PM25 = ("pm25_ground.csv.gz", "pm25_missing.csv.gz")
+PHYSIONET = "physionet2012_set_a.npz"
+LENGTH = 36  # hours of a window of `pm25`
+TESTED, VALIDATED = (3, 6, 9, 12), 1  # months
+
+
+def pm25(windows: int | None = None) -> Problem:
+    """Fine dust at 36 stations, by the hour: the gaps of ST-MVL in four months are the targets.
+
+    Windows of 36 hours cross no month. Those to complete follow one another through March, June,
+    September and December, and the last of a month reaches back over hours which then do not count
+    twice; those to learn from start at every hour of seven others, January being set apart.
+    Stations are standardised by what is observed outside the four months.
+
+    Args:
+        windows: complete only so many, evenly chosen.
+
+    Raises:
+        FileNotFoundError: no such file in the folder that `JAXIMPUTE_DATA` names.
+    """
+    ground, gaps = (_frame(name) for name in PM25)
+    calm = ground[~ground.index.month.isin(TESTED)]
+    level, spread = calm.mean().to_numpy(), calm.std().to_numpy()
+    truth, given = ((frame.to_numpy() - level) / spread for frame in (ground, gaps))
+    months = ground.index.to_period("M")
+    learned, asked, scored = [], [], []
+    for month in months.unique():
+        (at,) = np.nonzero(np.asarray(months == month))
+        first, last = at[0], at[-1] + 1 - LENGTH
+        if month.month in TESTED:
+            for start in range(first, at[-1] + 1, LENGTH):
+                own = slice(min(start, last), min(start, last) + LENGTH)
+                asked.append(own)
+                scored.append(np.arange(own.start, own.stop) >= start)
+        elif month.month != VALIDATED:
+            learned += [slice(start, start + LENGTH) for start in range(first, last + 1)]
+    chosen = np.linspace(0, len(asked) - 1, windows or len(asked)).round().astype(int)
+    whole, known = (np.stack([v[asked[i]] for i in chosen]) for v in (truth, given))
+    counted = np.stack([scored[i] for i in chosen])[..., None]
+    return Problem(
+        observed(np.stack([truth[own] for own in learned])),
+        observed(known),
+        np.where(np.isnan(whole), 0, whole) * spread + level,
+        np.isfinite(whole) & np.isnan(known) & counted,
+        level,
+        spread,
+    )
+
+
+def physionet(ratio: float, stays: int | None = None, seed: int = 1) -> Problem:
+    """Two days of 35 measurements by the hour, four fifths of which were never taken.
+
+    Of each stay a share of what was measured is hidden. Measurements are standardised by all of
+    the data, as the published numbers are, and scores are in these units. A seventh of the stays
+    that are not for testing is set apart, so that as many are learned from as there.
+
+    Args:
+        ratio: share of observed entries hidden, in (0, 1).
+        stays: complete only the first so many of the 799 for testing.
+        seed: of the split into stays and of the hidden entries.
+
+    Raises:
+        FileNotFoundError: no such file in the folder that `JAXIMPUTE_DATA` names.
+    """
+    with np.load(_path(PHYSIONET), allow_pickle=False) as file:
+        values = file["values"].astype(np.float64)
+    values = values[np.isfinite(values).any(axis=(1, 2))]
+    values = (values - np.nanmean(values, axis=(0, 1))) / np.nanstd(values, axis=(0, 1))
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(len(values))
+    test, learned = np.split(order, [len(values) // 5])
+    learned = learned[: int(0.7 * len(values))]
+    truth = values[test]
+    where = np.zeros(truth.shape, bool)
+    for stay, hidden in zip(truth, where, strict=True):
+        at = np.flatnonzero(np.isfinite(stay))
+        hidden.flat[rng.choice(at, int(ratio * len(at)), replace=False)] = True
+    truth, where = truth[:stays], where[:stays]
+    channels = truth.shape[-1]
+    return Problem(
+        observed(values[learned]),
+        observed(np.where(where, np.nan, truth)),
+        np.where(np.isnan(truth), 0, truth),
+        where,
+        np.zeros(channels),
+        np.ones(channels),
+    )
+
+
+SETS: dict[str, Callable[[int | None], Problem]] = {
+    "pm25": pm25,
+    "physionet:10": lambda stays: physionet(0.1, stays),
+    "physionet:50": lambda stays: physionet(0.5, stays),
+}
+
+
+def _frame(name: str) -> pd.DataFrame:
+    return pd.read_csv(_path(name), index_col="datetime", parse_dates=True)
+
+
+def _path(name: str) -> Path:
+    path = Path(os.environ.get(FOLDER, "."), name)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"there is no {name} in the folder that {FOLDER} names; pm25 is of the ST-MVL release "
+            "of Microsoft Research, physionet of the PhysioNet Challenge 2012, set A"
+        )
+    return path
