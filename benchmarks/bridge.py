@@ -156,7 +156,8 @@ def rows(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
         for method in options.forecast:
             quick = AHEAD.get(method, {}) if options.quick else {}
             own = {**quick, **options.options} if method in DRAWN else {}
-            yield _exchange.measure(method, n=100, seed=options.seed, options=own)
+            number = 5 if options.quick else options.test or 5
+            yield _exchange.measure(method, number=number, n=100, seed=options.seed, options=own)
 
 
 def main(given: Sequence[str] | None = None) -> int:
@@ -167,7 +168,7 @@ def main(given: Sequence[str] | None = None) -> int:
     parser.add_argument("--forecast", nargs="+", default=list(FORECAST))
     parser.add_argument("--phases", nargs="+", default=["shared", "independent"])
     parser.add_argument("--rows", type=int, default=8000)
-    parser.add_argument("--test", type=int, default=None, help="windows to complete: all, or 500")
+    parser.add_argument("--test", type=int, default=None, help="windows to complete: all, 500 or 5")
     parser.add_argument("--draws", type=int, default=99)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--options", type=json.loads, default={}, help="of the methods, as JSON")
