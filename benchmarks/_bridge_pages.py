@@ -61,6 +61,7 @@ def page(rows: Sequence[Row]) -> str:
         own = [row for row in found if row.get("phases") == phases]
         for quick in (False, True):
             parts += _waves([row for row in own if row["quick"] is quick], words)
+    parts += _terminal([row for row in found if row["table"] == "terminal"])
     for name in MONITORS:
         own = [row for row in found if row["table"] == name]
         for number in sorted({row["windows"] for row in own}):
@@ -136,6 +137,20 @@ def _samplers(rows: Sequence[Row]) -> list[str]:
         "Heun's method, and the stochastic equation. The first two end with the mean of the clean "
         "rows.\n",
         _pages.table(["evaluations", *(title.get(name, name) for name in names)], lines),
+    ]
+
+
+def _terminal(rows: Sequence[Row]) -> list[str]:
+    if not rows:
+        return []
+    one = rows[0]
+    return [
+        "## Waves: noise that ends at 0.3\n\nAs in figure 6 of Chen et al. (2023): where the "
+        "process ends, the data are not yet lost in noise, and draws that start from its prior are "
+        "off unless a forward policy leads there. 20 steps of Algorithm 4; "
+        f"{one['rows']} windows to learn from, {one['windows']} to complete.\n",
+        _table(rows, ("rmse", "mae", "crps")),
+        *_settings(rows),
     ]
 
 

@@ -9,6 +9,7 @@
 MAE of the median of the draws, CSDI's CRPS, coverage, a histogram of where truths fall among their
 draws, and CPU seconds. Released for CSBI: RMSE 0.0656, MAE 0.0452, CRPS 0.0741. `samplers`: the
 same scores of one trained network, drawn from in few steps and in many. `exchange`: forecasts.
+`terminal`: the waves by a process whose noise ends at 0.3, without a forward policy and with one.
 `pm25` and `physionet`: see `benchmarks/_monitors.py`; the last line above has networks of the size
 of the papers', all windows and 99 draws, and wants a GPU.
 """
@@ -32,8 +33,10 @@ from jaximpute.odes import EVALUATIONS
 DRAWN = ("csdi", "csbi", "csbi0")
 GIVEN = ("oracle", "median", "linear", "gaussian")
 FORECAST = ("random_walk", "gaussian", "csbi0")
-TABLES = ("waves", "samplers", "exchange", *_monitors.SETS)
+TABLES = ("waves", "samplers", "exchange", "terminal", *_monitors.SETS)
 WAVES = {"window": _waves.LENGTH, "split": "block"}
+# a process that ends before the data are lost in its noise, as in the paper's figure 6
+TERMINAL = {"sigma_max": 0.3, "sde_steps": 20, "sampler": "sde", "draw_steps": 20}
 SAMPLERS = {
     "exponential": (3, 5, 8, 12, 20),
     "heun": (3, 5, 8, 12),
@@ -79,11 +82,11 @@ def waves(
         yield row | scores | {"seconds": 0.0, "options": {}}
     for method in methods:
         if method != "oracle":
-            answer, row = completed(about, made, method, WAVES, options)
+            own = settings(method, options)
+            answer, row = completed(about, made, method, WAVES, own, options)
             yield row
             if method == "csbi0" and drawing:
-                given = {**WAVES, **settings(method, options)}
-                yield from samplers(answer.state, made, options, given, row)
+                yield from samplers(answer.state, made, options, {**WAVES, **own}, row)
 
 
 def completed(
@@ -91,10 +94,10 @@ def completed(
     made: Problem,
     method: str,
     shape: dict[str, Any],
+    own: dict[str, Any],
     options: argparse.Namespace,
 ) -> tuple[_windows.Answer, dict[str, Any]]:
     """One method fitted and drawn from, and its row."""
-    own = settings(method, options)
     given = {**shape, **own} if method in DRAWN else {}
     answer = _windows.learn(made, method, given, options.seed)
     started = time.process_time()
@@ -139,9 +142,21 @@ def measured(name: str, options: argparse.Namespace) -> Iterator[dict[str, Any]]
     length = made.truth.shape[1]
     about = {"table": name, "rows": len(made.learned.weight), "windows": len(made.truth)}
     about["targets"] = int(made.where.sum())
+    shape = {"window": length, "split": "random"}
     for method in options.methods:
         if method != "oracle":
-            yield completed(about, made, method, {"window": length, "split": "random"}, options)[1]
+            own = settings(method, options)
+            yield completed(about, made, method, shape, own, options)[1]
+
+
+def terminal(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """The bridge without and with its forward policy, where noise ends smaller than the data."""
+    made = problem("shared", options)
+    about = {"table": "terminal", "phases": "shared", "rows": options.rows}
+    for method in ("csbi0", "csbi"):
+        own = settings(method, options) | TERMINAL
+        found = completed(about, made, method, WAVES, own, options)[1]
+        yield found | {"windows": len(made.truth)}
 
 
 def rows(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
@@ -149,6 +164,8 @@ def rows(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     if "waves" in options.tables or "samplers" in options.tables:
         for phases in options.phases:
             yield from waves(phases, options, options.methods, "samplers" in options.tables)
+    if "terminal" in options.tables:
+        yield from terminal(options)
     for name in _monitors.SETS:
         if name in options.tables:
             yield from measured(name, options)

@@ -128,6 +128,8 @@ def test_rows_become_a_page_and_later_rows_replace_earlier_ones():
         row(sampler="heun", evaluations=9, **{**sampled, "crps": 0.05}),
         row(sampler="sde", evaluations=9, **{**sampled, "crps": 0.5}),
         row(table="exchange", phases=None, method="random_walk", windows=5, crps=0.00749),
+        row(table="terminal", method="csbi", crps=0.0123, options={"sigma_max": 0.3}, **drawn),
+        row(table="pm25", phases=None, method="linear", windows=82, targets=20434, crps=0.3),
     ]
     text = _bridge_pages.page(rows)
     assert "9.0000" not in text
@@ -139,3 +141,6 @@ def test_rows_become_a_page_and_later_rows_replace_earlier_ones():
     assert "`csbi0`: warmup=7" in text
     assert "| random_walk |" in text
     assert "CSBI 0.008" in text
+    assert "`csbi`: sigma_max=0.3" in text
+    assert "82 to complete with 20434 targets" in text
+    assert "CSBI RMSE 19.0, MAE 9.80" in text
