@@ -118,60 +118,80 @@ def score_matching(
 
 
 def likelihood(
-    own: Callable[[jax.Array], jax.Array],
+    own: Callable[[Params, jax.Array], jax.Array],
+    params: Params,
     other: Float[Array, "n *event"],
     g: Float[Array, "n"],
     key: PRNGKey,
     x: Float[Array, "n *event"],
-    where: Bool[Array, "n *event"],
+    weight: Float[Array, "n *event"],
     *,
     probes: int = 1,
     probe: str = "rademacher",
-) -> Float[Array, "n *event"]:
+) -> Float[Array, ""]:
     r"""The divergence-based likelihood of one policy given the other, eq. (12a) and (12b).
 
-    .. math:: \tfrac12 \|z\|^2 + g\, \nabla\cdot z + z^\top \bar z
+    .. math:: \sum_i w_i \left[\tfrac12 z_i^2 + z_i \bar z_i + g\, e_i (\partial z\, e)_i\right]
 
-    entry by entry; summed over `where`, its expectation is to be minimised. The divergence is
-    Hutchinson's :math:`\mathbb{E}\, e^\top \partial z\, e` with probes that are zero outside
-    `where`, which leaves the expectation as it is and drops terms that only add variance. The
-    Jacobian is applied forwards, so the gradient is forward over reverse.
+    whose expectation is to be minimised. Hutchinson's probes :math:`e` are zero where weights are,
+    which leaves the expectation as it is and drops terms that only add variance.
+
+    The gradient is taken forward over reverse: with :math:`v(x, c) = \nabla_\theta\, c^\top z(x)`,
+    it is the derivative of :math:`v(x + s e,\; w (g e + s (z + \bar z)))` by :math:`s` at 0. That
+    is one pass, and costs two of score matching.
 
     Args:
-        own: `x -> z` of the policy being trained.
-        other: of the other policy at `x`; no gradient flows into it.
+        own: `(params, x) -> z`, the policy being trained.
+        params: of it; gradients flow into nothing else.
+        other: of the other policy at `x`.
         g: the diffusion at each row's time.
         key: for the probes.
         x: states on the path of the other policy.
-        where: the entries scored.
-        probes: number of probes, at least 1.
+        weight: of each entry, 0 or more; see `weights`.
+        probes: number of probes, at least 1; the mean over them is taken.
         probe: `rademacher`, whose diagonal terms are exact, or `gaussian`.
 
     Returns:
-        The terms, 0 outside `where`.
+        The sum.
 
     Source: CSBI, eq. (12); Chen et al., "Likelihood training of Schrodinger bridge" (2022).
     """
     draw = {"rademacher": jax.random.rademacher, "gaussian": jax.random.normal}[probe]
-    e = jnp.where(where[None], draw(key, (probes, *x.shape), x.dtype), 0)
-    z, tangent = jax.vmap(lambda e: jax.jvp(own, (x,), (e,)), out_axes=(None, 0))(e)
-    divergence = jnp.mean(e * tangent, axis=0)
-    other = jax.lax.stop_gradient(other)
-    return jnp.where(where, z**2 / 2 + z * other + like(g, x) * divergence, 0)
+    signs = draw(key, (probes * x.size,), x.dtype).reshape(probes, *x.shape)
+    drawn = jnp.where(weight[None] > 0, signs, 0)
+    fixed, other = jax.lax.stop_gradient((params, other))
+
+    def along(e):
+        push = like(g, x) * e
+
+        def slope(s):
+            z, pull = jax.vjp(lambda p: own(p, x + s * e), fixed)
+            towards = jax.lax.stop_gradient(z) + other
+            return pull((weight * (push + s * towards)).astype(z.dtype))[0], z
+
+        still, moving = jnp.zeros((), x.dtype), jnp.ones((), x.dtype)
+        (_, z), (grads, dz) = jax.jvp(slope, (still,), (moving,))
+        return jnp.sum(weight * (z**2 / 2 + z * other + push * dz)), grads
+
+    if probes == 1:  # an axis of one probe would be carried through the whole network
+        value, grads = along(drawn[0])
+    else:
+        value, grads = jax.tree.map(lambda part: part.mean(axis=0), jax.vmap(along)(drawn))
+    # the value, and to first order what the gradient makes of it
+    first = jax.tree.map(lambda p, q, d: jnp.sum((p - q) * d), params, fixed, grads)
+    return value + jax.tree.reduce(jnp.add, first)
 
 
-def weighted(
-    terms: Float[Array, "n *event"],
-    bridge: Bridge,
-    t: Float[Array, "n"],
-    where: Bool[Array, "n *event"],
-) -> Float[Array, ""]:
-    r"""Mean of likelihood terms over entries, each time scaled by :math:`\sigma^2 / g^2`.
+def weights(
+    bridge: Bridge, t: Float[Array, "n"], where: Bool[Array, "n *event"]
+) -> Float[Array, "n *event"]:
+    r"""Weights for a mean of likelihoods over entries, each time scaled by :math:`\sigma^2 / g^2`.
 
     For a variance-exploding process the factor is all but constant.
     """
     scale = bridge.process.marginal(t)[1] / bridge.process.diffusion(t)
-    return masked_mean(terms * like(scale**2, terms), where)
+    counted = where.astype(scale.dtype)
+    return like(scale**2, counted) * counted / jnp.maximum(counted.sum(), 1)
 
 
 def forward_paths(

@@ -200,17 +200,17 @@ def csbi(
             if centred:  # by the context that it was parted into
                 context, query = rows.context[i], rows.query[i]
             now = Batch(rows.values[i], context, query, rows.times[i])
-            terms = bridges.likelihood(
-                lambda x: z_back(params, x, t, now.cond, k_net),
+            return bridges.likelihood(
+                lambda params, x: z_back(params, x, t, now.cond, k_net),
+                params,
                 z_fore(fixed, x, t),
                 process.diffusion(t),
                 k_probe,
                 x,
-                query,
+                bridges.weights(bridge, t, query),
                 probes=probes,
                 probe=probe,
             )
-            return bridges.weighted(terms, bridge, t, query)
 
         return optimise.train(loss, down, k_train, state.backward, sgd_steps, decay)
 
@@ -228,17 +228,17 @@ def csbi(
         def loss(params, k):
             k_pairs, k_probe, k_net = jax.random.split(k, 3)
             i, t, x = _pairs(k_pairs, paths, batch)
-            terms = bridges.likelihood(
-                lambda x: z_fore(params, x, t, (), k_net),
+            return bridges.likelihood(
+                lambda params, x: z_fore(params, x, t, (), k_net),
+                params,
                 z_back(fixed, x, t, tuple(part[i] for part in free.cond)),
                 process.diffusion(t),
                 k_probe,
                 x,
-                ~nothing[i],
+                bridges.weights(bridge, t, ~nothing[i]),
                 probes=probes,
                 probe=probe,
             )
-            return bridges.weighted(terms, bridge, t, ~nothing[i])
 
         return optimise.train(loss, up, k_train, state.forward, sgd_steps, decay)
 
