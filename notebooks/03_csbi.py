@@ -192,7 +192,7 @@ if not QUICK:
         {"level": 0.02 * t + np.sin(t / 5) + 0.1 * rng.normal(size=t.size)},
         index=pd.date_range("2024-01-01", periods=t.size),
     )
-    found = ji.forecast(series, 12, "csbi0", draws=100, context=36, steps=0, warmup=2000)
+    found = ji.forecast(series, 12, "csbi0", draws=100, context=36, warmup=2000)
     figure, axes = plt.subplots(figsize=(7, 3))
     past, ahead = series.iloc[-60:], found.median.index
     axes.plot(past.index, past["level"], color="black", linewidth=1)
