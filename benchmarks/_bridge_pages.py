@@ -1,10 +1,13 @@
 """The page on conditional diffusions: imputation of waves, few-step draws, forecasts, speed."""
 
+from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from benchmarks import _jobs, _pages, _speed_pages, quoted
+from jaximpute import registry
 
 Row = dict[str, Any]
 
@@ -49,8 +52,16 @@ def read(path: Path) -> list[Row]:
 
 def latest(rows: Sequence[Row]) -> list[Row]:
     """Of rows that measure the same thing, the last."""
-    keys = ("table", "phases", "method", "sampler", "evaluations", "windows", "quick", "seed")
-    return list({tuple(row.get(key) for key in keys): row for row in rows}.values())
+    keys = ("table", "phases", "sampler", "evaluations", "rows", "windows", "quick", "seed")
+    return list({(called(row), *map(row.get, keys)): row for row in rows}.values())
+
+
+def called(row: Row) -> str:
+    """A method, and the options that are not its defaults."""
+    given, name = row.get("options") or {}, row["method"]
+    known = registry.options(name) if given else {}
+    other = [f"{k}={v}" for k, v in given.items() if k not in known or known[k].default != v]
+    return ": ".join([name, ", ".join(other)]) if other else name
 
 
 def page(rows: Sequence[Row]) -> str:
@@ -61,15 +72,12 @@ def page(rows: Sequence[Row]) -> str:
         own = [row for row in found if row.get("phases") == phases]
         for quick in (False, True):
             parts += _waves([row for row in own if row["quick"] is quick], words)
-    parts += _terminal([row for row in found if row["table"] == "terminal"])
-    for name in MONITORS:
+    sections = {"terminal": _terminal, "exchange": _exchange}
+    for name in ("terminal", *MONITORS, "exchange"):
+        section = sections.get(name) or partial(_monitored, name)
         own = [row for row in found if row["table"] == name]
         for number in sorted({row["windows"] for row in own}):
-            parts += _monitored(name, [row for row in own if row["windows"] == number])
-    for number in sorted({row["windows"] for row in found if row["table"] == "exchange"}):
-        parts += _exchange(
-            [r for r in found if r["table"] == "exchange" and r["windows"] == number]
-        )
+            parts += section([row for row in own if row["windows"] == number])
     return "\n".join([*parts, *_speed_pages.section(speed)])
 
 
@@ -94,7 +102,9 @@ def _waves(rows: Sequence[Row], words: str) -> list[str]:
     ]
     parts += _histograms([row for row in table if "pit" in row])
     few = [row for row in rows if row["table"] == "samplers"]
-    return parts + (_samplers(few) if few else [])
+    for name in dict.fromkeys(called(row) for row in few):
+        parts += _samplers(name, [row for row in few if called(row) == name])
+    return parts
 
 
 def _histograms(rows: Sequence[Row]) -> list[str]:
@@ -103,7 +113,7 @@ def _histograms(rows: Sequence[Row]) -> list[str]:
     bins = len(rows[0]["pit"])
     heads = ["method", *(f"{i / bins:g}" for i in range(bins))]
     lines = [
-        [row["method"], *(f"{count / sum(row['pit']):.1%}" for count in row["pit"])] for row in rows
+        [called(row), *(f"{count / sum(row['pit']):.1%}" for count in row["pit"])] for row in rows
     ]
     return [
         f"### Where truths fall among their draws\n\nShare of targets by their rank among the "
@@ -113,7 +123,7 @@ def _histograms(rows: Sequence[Row]) -> list[str]:
     ]
 
 
-def _samplers(rows: Sequence[Row]) -> list[str]:
+def _samplers(network: str, rows: Sequence[Row]) -> list[str]:
     counts = sorted({row["evaluations"] for row in rows})
     cells = {(row["sampler"], row["evaluations"]): row for row in rows}
     names = list(dict.fromkeys(row["sampler"] for row in rows))
@@ -132,17 +142,15 @@ def _samplers(rows: Sequence[Row]) -> list[str]:
         "sde": "Euler-Maruyama (Algorithm 4)",
     }
     return [
-        "### Draws in few steps\n\nCRPS of one trained network (`csbi0` above) by the number of "
-        "times it is asked for a draw: the probability flow by the exponential integrator and by "
-        "Heun's method, and the stochastic equation. The first two end with the mean of the clean "
-        "rows.\n",
+        f"### Draws in few steps\n\nCRPS of one trained network (`{network}`, above) by the number "
+        "of times it is asked for a draw: the probability flow by the exponential integrator and "
+        "by Heun's method, and the stochastic equation. The first two end with the mean of the "
+        "clean rows.\n",
         _pages.table(["evaluations", *(title.get(name, name) for name in names)], lines),
     ]
 
 
 def _terminal(rows: Sequence[Row]) -> list[str]:
-    if not rows:
-        return []
     one = rows[0]
     return [
         "## Waves: noise that ends at 0.3\n\nAs in figure 6 of Chen et al. (2023): where the "
@@ -188,8 +196,9 @@ def _table(rows: Sequence[Row], scores: Sequence[str], digits: int = 4) -> str:
     rows = sorted(rows, key=lambda row: row["crps"])
     ranked = [row for row in rows if row["method"] != "oracle"]
     best = {score: min(row[score] for row in ranked) for score in scores}
-    lines = []
+    times, lines = Counter(row["method"] for row in rows), []
     for row in rows:
+        name = row["method"] if times[row["method"]] == 1 else called(row)
         cells = [
             f"**{row[s]:.{digits}f}**"
             if row in ranked and row[s] <= best[s]
@@ -197,17 +206,11 @@ def _table(rows: Sequence[Row], scores: Sequence[str], digits: int = 4) -> str:
             for s in scores
         ]
         cover = [f"{row[level]:.0%}" if level in row else "" for level in LEVELS]
-        lines.append([row["method"], *cells, *cover, str(row["draws"]), f"{row['seconds']:.0f}"])
+        lines.append([name, *cells, *cover, str(row["draws"]), f"{row['seconds']:.0f}"])
     heads = [score.upper() for score in scores]
     return _pages.table(["method", *heads, "50 %", "80 %", "95 %", "draws", "CPU-s"], lines)
 
 
 def _settings(rows: Sequence[Row]) -> list[str]:
-    set_ = {row["method"]: row["options"] for row in rows if row.get("options")}
-    if not set_:
-        return []
-    said = "; ".join(
-        f"`{name}`: {', '.join(f'{k}={v}' for k, v in options.items())}"
-        for name, options in set_.items()
-    )
-    return [f"Options other than the defaults: {said}.\n"]
+    set_ = [f"`{called(row)}`" for row in rows if called(row) != row["method"]]
+    return [f"Options other than the defaults: {'; '.join(set_)}.\n"] if set_ else []

@@ -12,6 +12,7 @@ from jaximpute.data import datasets
 from jaximpute.types import Observed
 
 CONTEXT, HORIZON, LEARNED = 48, 30, 6071  # as in table 3 of CSBI's paper
+MOST = 50  # windows that the file has after these days
 
 
 def windows(values: np.ndarray, number: int) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Measured series with holes of their own: the air of Beijing, and stays in intensive care.
 
-Prepared as CSDI and CSBI do, so that scores can stand beside theirs.
+Prepared as for CSDI and CSBI, so that scores can stand beside theirs; where these choose at random,
+the choice here is another of the same kind.
 """
 
 import os
@@ -28,7 +29,7 @@ def pm25(windows: int | None = None) -> Problem:
     Stations are standardised by what is observed outside the four months.
 
     Args:
-        windows: complete only so many, evenly chosen.
+        windows: complete only so many of the 82, evenly chosen.
 
     Raises:
         FileNotFoundError: no such file in the folder that `JAXIMPUTE_DATA` names.
@@ -49,7 +50,8 @@ def pm25(windows: int | None = None) -> Problem:
                 scored.append(np.arange(own.start, own.stop) >= start)
         elif month.month != VALIDATED:
             learned += [slice(start, start + LENGTH) for start in range(first, last + 1)]
-    chosen = np.linspace(0, len(asked) - 1, windows or len(asked)).round().astype(int)
+    number = min(windows or len(asked), len(asked))
+    chosen = np.linspace(0, len(asked) - 1, number).round().astype(int)
     whole, known = (np.stack([v[asked[i]] for i in chosen]) for v in (truth, given))
     counted = np.stack([scored[i] for i in chosen])[..., None]
     return Problem(
@@ -66,7 +68,7 @@ def physionet(ratio: float, stays: int | None = None, seed: int = 1) -> Problem:
     """Two days of 35 measurements by the hour, four fifths of which were never taken.
 
     Of each stay a share of what was measured is hidden. Measurements are standardised by all of
-    the data, as the published numbers are, and scores are in these units. A seventh of the stays
+    the data, as the published numbers are, and scores are in these units. An eighth of the stays
     that are not for testing is set apart, so that as many are learned from as there.
 
     Args:

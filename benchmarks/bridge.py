@@ -36,7 +36,7 @@ FORECAST = ("random_walk", "gaussian", "csbi0")
 TABLES = ("waves", "samplers", "exchange", "terminal", *_monitors.SETS)
 WAVES = {"window": _waves.LENGTH, "split": "block"}
 # a process that ends before the data are lost in its noise, as in the paper's figure 6
-TERMINAL = {"sigma_max": 0.3, "sde_steps": 20, "sampler": "sde", "draw_steps": 20}
+TERMINAL = {"sigma_max": 0.3, "sde_steps": 20, "sampler": "sde", "draw_steps": 20, "steps": 10}
 SAMPLERS = {
     "exponential": (3, 5, 8, 12, 20),
     "heun": (3, 5, 8, 12),
@@ -153,10 +153,10 @@ def terminal(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """The bridge without and with its forward policy, where noise ends smaller than the data."""
     made = problem("shared", options)
     about = {"table": "terminal", "phases": "shared", "rows": options.rows}
+    about["windows"] = len(made.truth)
     for method in ("csbi0", "csbi"):
-        own = settings(method, options) | TERMINAL
-        found = completed(about, made, method, WAVES, own, options)[1]
-        yield found | {"windows": len(made.truth)}
+        own = TERMINAL | settings(method, options)
+        yield completed(about, made, method, WAVES, own, options)[1]
 
 
 def rows(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
@@ -173,7 +173,7 @@ def rows(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
         for method in options.forecast:
             quick = AHEAD.get(method, {}) if options.quick else {}
             own = {**quick, **options.options} if method in DRAWN else {}
-            number = 5 if options.quick else options.test or 5
+            number = 5 if options.quick else min(options.test or 5, _exchange.MOST)
             yield _exchange.measure(method, number=number, n=100, seed=options.seed, options=own)
 
 

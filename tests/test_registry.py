@@ -66,6 +66,16 @@ def test_spirit_stops_at_the_first_pass_past_its_best():
     assert stop(2, None, ji.Info(jnp.zeros(1), worse))
 
 
+def test_csbi0_takes_rounds_only_where_its_paper_does():
+    data = ji.from_nan(jnp.zeros((1, 40, 2)).at[0, 3].set(jnp.nan))
+    steps = {
+        preset: registry.build("csbi0", data, kind="series", preset=preset).steps
+        for preset in registry.presets("csbi0")
+    }
+    assert steps.pop("paper") == 40
+    assert set(steps.values()) == {0}
+
+
 def test_the_same_request_is_the_same_method():
     def built(shape=(6, 2), **options):
         data = ji.Observed(jnp.zeros(shape), jnp.full(shape, True), jnp.ones(shape[0]))

@@ -147,7 +147,7 @@ def likelihood(
         g: the diffusion at each row's time.
         key: for the probes.
         x: states on the path of the other policy.
-        weight: of each entry, 0 or more; see `weights`.
+        weight: of each entry, 0 or more; see `entry_weights`.
         probes: number of probes, at least 1; the mean over them is taken.
         probe: `rademacher`, whose diagonal terms are exact, or `gaussian`.
 
@@ -166,8 +166,7 @@ def likelihood(
 
         def slope(s):
             z, pull = jax.vjp(lambda p: own(p, x + s * e), fixed)
-            towards = jax.lax.stop_gradient(z) + other
-            return pull((weight * (push + s * towards)).astype(z.dtype))[0], z
+            return pull((weight * (push + s * (z + other))).astype(z.dtype))[0], z
 
         still, moving = jnp.zeros((), x.dtype), jnp.ones((), x.dtype)
         (_, z), (grads, dz) = jax.jvp(slope, (still,), (moving,))
@@ -177,12 +176,13 @@ def likelihood(
         value, grads = along(drawn[0])
     else:
         value, grads = jax.tree.map(lambda part: part.mean(axis=0), jax.vmap(along)(drawn))
-    # the value, and to first order what the gradient makes of it
+    value, grads = jax.lax.stop_gradient((value, grads))
+    # zero, with this gradient
     first = jax.tree.map(lambda p, q, d: jnp.sum((p - q) * d), params, fixed, grads)
     return value + jax.tree.reduce(jnp.add, first)
 
 
-def weights(
+def entry_weights(
     bridge: Bridge, t: Float[Array, "n"], where: Bool[Array, "n *event"]
 ) -> Float[Array, "n *event"]:
     r"""Weights for a mean of likelihoods over entries, each time scaled by :math:`\sigma^2 / g^2`.

@@ -207,7 +207,7 @@ def csbi(
                 process.diffusion(t),
                 k_probe,
                 x,
-                bridges.weights(bridge, t, query),
+                bridges.entry_weights(bridge, t, query),
                 probes=probes,
                 probe=probe,
             )
@@ -235,7 +235,7 @@ def csbi(
                 process.diffusion(t),
                 k_probe,
                 x,
-                bridges.weights(bridge, t, ~nothing[i]),
+                bridges.entry_weights(bridge, t, ~nothing[i]),
                 probes=probes,
                 probe=probe,
             )

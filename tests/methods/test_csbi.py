@@ -130,7 +130,7 @@ def test_likelihood_gradients_match_finite_differences():
             process.diffusion(t),
             jax.random.key(4),
             x,
-            bridges.weights(Bridge(process, 10), t, ~context),
+            bridges.entry_weights(Bridge(process, 10), t, ~context),
         )
 
     slope = (loss(2e-3) - loss(-2e-3)) / 4e-3
@@ -167,7 +167,7 @@ def test_csbi0_is_score_matching_in_expectation(process, a):
         process.diffusion(t),
         k_probe,
         x,
-        bridges.weights(Bridge(process, 10), t, where),
+        bridges.entry_weights(Bridge(process, 10), t, where),
     )
     expected = sigma**2 * (a**2 * total / 2 - a)
     np.testing.assert_allclose(implicit, expected, atol=0.02)
