@@ -131,6 +131,7 @@ def test_rows_become_a_page_and_later_rows_replace_earlier_ones():
         row(sampler="sde", evaluations=9, **{**sampled, "crps": 0.5}),
         row(table="exchange", phases=None, method="random_walk", windows=5, crps=0.00749),
         row(table="terminal", method="csbi", crps=0.0123, options={"sigma_max": 0.3}, **drawn),
+        row(table="terminal", method="csbi0", crps=0.0246),
         row(table="pm25", phases=None, method="linear", windows=82, targets=20434, crps=0.3),
     ]
     text = _bridge_pages.page(rows)
@@ -144,5 +145,6 @@ def test_rows_become_a_page_and_later_rows_replace_earlier_ones():
     assert "| random_walk |" in text
     assert "CSBI 0.008" in text
     assert "`csbi: sigma_max=0.3`" in text
+    assert "the CRPS is 0.50 of that without" in text
     assert "82 to complete with 20434 targets" in text
     assert "CSBI RMSE 19.0, MAE 9.80" in text
