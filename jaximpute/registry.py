@@ -165,6 +165,8 @@ def _build(
         if "times" in inspect.signature(factory).parameters:
             chosen["times"] = times
         plan = Plan(factory(**chosen))
+    if plan.steps < 0:
+        raise OptionError(f"steps is {plan.steps}; expected 0 or more")
     if wrap and not made:
         raise OptionError(f"method '{name}' has no network; bfloat16 and remat are for networks")
     return plan

@@ -66,6 +66,11 @@ def test_spirit_stops_at_the_first_pass_past_its_best():
     assert stop(2, None, ji.Info(jnp.zeros(1), worse))
 
 
+def test_fewer_steps_than_none_are_refused():
+    with pytest.raises(ji.OptionError, match="steps is -1; expected 0 or more"):
+        registry.build("mice", DATA, kind="table", options={"steps": -1})
+
+
 def test_csbi0_takes_rounds_only_where_its_paper_does():
     data = ji.from_nan(jnp.zeros((1, 40, 2)).at[0, 3].set(jnp.nan))
     steps = {
