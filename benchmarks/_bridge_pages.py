@@ -72,9 +72,8 @@ def page(rows: Sequence[Row]) -> str:
         own = [row for row in found if row.get("phases") == phases]
         for quick in (False, True):
             parts += _waves([row for row in own if row["quick"] is quick], words)
-    sections = {"terminal": _terminal, "exchange": _exchange}
-    for name in ("terminal", *MONITORS, "exchange"):
-        section = sections.get(name) or partial(_monitored, name)
+    monitored = {name: partial(_monitored, name) for name in MONITORS}
+    for name, section in {"terminal": _terminal, **monitored, "exchange": _exchange}.items():
         own = [row for row in found if row["table"] == name]
         for number in sorted({row["windows"] for row in own}):
             parts += section([row for row in own if row["windows"] == number])

@@ -1,15 +1,12 @@
 """The problems of `benchmarks.images`: images by name, and holes by seed, shared by all methods."""
 
-import os
 import zlib
 from functools import lru_cache
-from pathlib import Path
 
 import jax
 import numpy as np
 
-from benchmarks._problems import Problem
-from jaximpute.data.datasets import FOLDER
+from benchmarks._problems import Problem, local
 
 CIFAR = "cifar10_train5000_jpeg.npz"
 PATTERNS = ("pixel", "channel")
@@ -33,13 +30,8 @@ def images(spec: str) -> np.ndarray:
         return _waves(*map(int, size.split("x")))
     if name != "cifar10":
         raise ValueError(f"no images are called '{name}'; expected cifar10 or waves")
-    path = Path(os.environ.get(FOLDER, "."), CIFAR)
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"there is no {CIFAR} in the folder that {FOLDER} names; it holds array images, uint8 "
-            "(n, 32, 32, 3), of https://www.cs.toronto.edu/~kriz/cifar.html"
-        )
-    with np.load(path, allow_pickle=False) as file:
+    about = "it holds array images, uint8 (n, 32, 32, 3), of https://www.cs.toronto.edu/~kriz/cifar.html"
+    with np.load(local(CIFAR, about), allow_pickle=False) as file:
         pixels = file["images"]
     many, side = map(int, size.split("x")) if size else pixels.shape[:2]
     if pixels.shape[1] % side:

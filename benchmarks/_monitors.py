@@ -4,15 +4,16 @@ Prepared as for CSDI and CSBI, so that scores can stand beside theirs; where the
 the choice here is another of the same kind.
 """
 
-import os
 from collections.abc import Callable
-from pathlib import Path
 
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 
-from benchmarks._windows import Problem, observed
-from jaximpute.data.datasets import FOLDER
+from benchmarks._problems import local
+from benchmarks._windows import Problem
+from jaximpute.masking import from_nan
+from jaximpute.types import Observed
 
 PM25 = ("pm25_ground.csv.gz", "pm25_missing.csv.gz")
 PHYSIONET = "physionet2012_set_a.npz"
@@ -55,8 +56,8 @@ def pm25(windows: int | None = None) -> Problem:
     whole, known = (np.stack([v[asked[i]] for i in chosen]) for v in (truth, given))
     counted = np.stack([scored[i] for i in chosen])[..., None]
     return Problem(
-        observed(np.stack([truth[own] for own in learned])),
-        observed(known),
+        _observed(np.stack([truth[own] for own in learned])),
+        _observed(known),
         np.where(np.isnan(whole), 0, whole) * spread + level,
         np.isfinite(whole) & np.isnan(known) & counted,
         level,
@@ -79,7 +80,8 @@ def physionet(ratio: float, stays: int | None = None, seed: int = 1) -> Problem:
     Raises:
         FileNotFoundError: no such file in the folder that `JAXIMPUTE_DATA` names.
     """
-    with np.load(_path(PHYSIONET), allow_pickle=False) as file:
+    about = "it holds array values, hours by measurements, of PhysioNet's challenge of 2012, set A"
+    with np.load(local(PHYSIONET, about), allow_pickle=False) as file:
         values = file["values"].astype(np.float64)
     values = values[np.isfinite(values).any(axis=(1, 2))]
     values = (values - np.nanmean(values, axis=(0, 1))) / np.nanstd(values, axis=(0, 1))
@@ -95,8 +97,8 @@ def physionet(ratio: float, stays: int | None = None, seed: int = 1) -> Problem:
     truth, where = truth[:stays], where[:stays]
     channels = truth.shape[-1]
     return Problem(
-        observed(values[learned]),
-        observed(np.where(where, np.nan, truth)),
+        _observed(values[learned]),
+        _observed(np.where(where, np.nan, truth)),
         np.where(np.isnan(truth), 0, truth),
         where,
         np.zeros(channels),
@@ -111,15 +113,11 @@ SETS: dict[str, Callable[[int | None], Problem]] = {
 }
 
 
+def _observed(z: np.ndarray) -> Observed:
+    # not `observe`: of a few stays, a measurement may never have been taken
+    return from_nan(jnp.asarray(z, jnp.float32))
+
+
 def _frame(name: str) -> pd.DataFrame:
-    return pd.read_csv(_path(name), index_col="datetime", parse_dates=True)
-
-
-def _path(name: str) -> Path:
-    path = Path(os.environ.get(FOLDER, "."), name)
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"there is no {name} in the folder that {FOLDER} names; pm25 is of the ST-MVL release "
-            "of Microsoft Research, physionet of the PhysioNet Challenge 2012, set A"
-        )
-    return path
+    path = local(name, "it is of the ST-MVL release of Microsoft Research, as CSV")
+    return pd.read_csv(path, index_col="datetime", parse_dates=True)

@@ -5,6 +5,7 @@ are standardised by their observed entries; errors are over hidden entries, in t
 """
 
 import hashlib
+import os
 import zlib
 from functools import lru_cache
 from pathlib import Path
@@ -21,6 +22,24 @@ from jaximpute.data import datasets
 _TILE_NOISE = 0.05
 # rows of a sample in the energy distance, whose cost is quadratic
 _MOST_ROWS = 2000
+
+
+def local(name: str, about: str) -> Path:
+    """A file in the folder that `JAXIMPUTE_DATA` names.
+
+    Args:
+        name: of the file.
+        about: what it is and where it is from, for the error.
+
+    Raises:
+        FileNotFoundError: it is not there.
+    """
+    path = Path(os.environ.get(datasets.FOLDER, "."), name)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"there is no {name} in the folder that {datasets.FOLDER} names; {about}"
+        )
+    return path
 
 
 class Problem(NamedTuple):

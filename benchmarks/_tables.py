@@ -1,17 +1,14 @@
 """The problems of `benchmarks.tables`: tables by name, holes by seed, and how they are scored."""
 
-import os
 import zlib
 from functools import lru_cache
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks._problems import Problem
+from benchmarks._problems import Problem, local
 from jaximpute import metrics, missing
-from jaximpute.data.datasets import FOLDER
 
 UCI = ("wine", "energy", "parkinsons", "stock", "housing", "forest", "bike")
 PATTERNS = {
@@ -41,13 +38,8 @@ def table(spec: str) -> np.ndarray:
     if name == "synthetic":
         rows, columns = map(int, size.split("x"))
         return _waves(rows, columns)
-    path = Path(os.environ.get(FOLDER, "."), f"uci_{name}.npz")
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"there is no {path.name} in the folder that {FOLDER} names; it holds array X of the "
-            f"set '{name}' of https://github.com/treforevans/uci_datasets"
-        )
-    with np.load(path, allow_pickle=False) as file:
+    about = f"it holds array X of the set '{name}' of https://github.com/treforevans/uci_datasets"
+    with np.load(local(f"uci_{name}.npz", about), allow_pickle=False) as file:
         values = file["X"]
     values = values[:, values.std(axis=0) > 0]
     return values[: int(size) if size else None]

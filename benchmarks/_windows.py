@@ -41,13 +41,6 @@ class Answer(NamedTuple):
     seconds: float
 
 
-def observed(values: np.ndarray) -> Observed:
-    """Windows as methods take them, from NaN at what is missing."""
-    mask = np.isfinite(values)
-    filled = jnp.asarray(np.where(mask, values, 0), jnp.float32)
-    return Observed(filled, jnp.asarray(mask), jnp.ones(len(values)))
-
-
 def learn(made: Problem, method: str, given: dict[str, Any], seed: int) -> Answer:
     """A method fitted to the windows to learn from."""
     started = time.process_time()

@@ -26,8 +26,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks import _exchange, _jobs, _monitors, _waves, _windows
-from benchmarks._windows import Problem, observed, score
+from benchmarks._windows import Answer, Problem, score
 from jaximpute import registry
+from jaximpute.masking import from_nan
 from jaximpute.odes import EVALUATIONS
 
 DRAWN = ("csdi", "csbi", "csbi0")
@@ -58,15 +59,16 @@ def problem(phases: str, options: argparse.Namespace) -> Problem:
     level, spread = train.mean(axis=(0, 1)), train.std(axis=(0, 1))
     where = np.broadcast_to(_waves.targets(), test.shape)
     holed = np.where(where, np.nan, (test - level) / spread)
-    return Problem(
-        observed((train - level) / spread), observed(holed), test, where, level, spread
-    )  # fmt: skip
+    learned, asked = (jnp.asarray(z, jnp.float32) for z in ((train - level) / spread, holed))
+    return Problem(from_nan(learned), from_nan(asked), test, where, level, spread)
 
 
-def settings(method: str, options: argparse.Namespace) -> dict[str, Any]:
+def settings(
+    method: str, options: argparse.Namespace, quick: dict[str, dict[str, Any]] = QUICK
+) -> dict[str, Any]:
     """What the options of a method are here."""
-    quick = QUICK.get(method, {}) if options.quick else {}
-    return {**quick, **options.options} if method in DRAWN else {}
+    short = quick.get(method, {}) if options.quick else {}
+    return {**short, **options.options} if method in DRAWN else {}
 
 
 def waves(
@@ -86,7 +88,7 @@ def waves(
             answer, row = completed(about, made, method, WAVES, own, options)
             yield row
             if method == "csbi0" and drawing:
-                yield from samplers(answer.state, made, options, {**WAVES, **own}, row)
+                yield from samplers(answer, made, options, {**WAVES, **own}, row)
 
 
 def completed(
@@ -96,7 +98,7 @@ def completed(
     shape: dict[str, Any],
     own: dict[str, Any],
     options: argparse.Namespace,
-) -> tuple[_windows.Answer, dict[str, Any]]:
+) -> tuple[Answer, dict[str, Any]]:
     """One method fitted and drawn from, and its row."""
     given = {**shape, **own} if method in DRAWN else {}
     answer = _windows.learn(made, method, given, options.seed)
@@ -114,7 +116,11 @@ def completed(
 
 
 def samplers(
-    state, made: Problem, options: argparse.Namespace, given: dict[str, Any], row: dict[str, Any]
+    answer: Answer,
+    made: Problem,
+    options: argparse.Namespace,
+    given: dict[str, Any],
+    row: dict[str, Any],
 ) -> Iterator[dict[str, Any]]:
     """The scores of one trained network by how it is drawn from."""
     for sampler, counts in SAMPLERS.items():
@@ -122,8 +128,8 @@ def samplers(
             own = given | {"sampler": sampler, "draw_steps": steps}
             plan = registry.build("csbi0", made.learned, kind="series", options=own)
             started = time.process_time()
-            answer = _windows.Answer(plan, state, 0.0)
-            found = _windows.drawn(made, answer, options.draws, options.seed)
+            other = answer._replace(plan=plan)
+            found = _windows.drawn(made, other, options.draws, options.seed)
             # the probability flow ends with one evaluation more than its steps take
             calls = EVALUATIONS[sampler] * (steps - 1) + 1 if sampler in EVALUATIONS else steps
             yield row | {
@@ -139,10 +145,9 @@ def samplers(
 def measured(name: str, options: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """A row for each method on a set of `_monitors`."""
     made = _monitors.SETS[name](options.test)
-    length = made.truth.shape[1]
     about = {"table": name, "rows": len(made.learned.weight), "windows": len(made.truth)}
     about["targets"] = int(made.where.sum())
-    shape = {"window": length, "split": "random"}
+    shape = {"window": made.truth.shape[1], "split": "random"}
     for method in options.methods:
         if method != "oracle":
             own = settings(method, options)
@@ -171,8 +176,7 @@ def rows(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
             yield from measured(name, options)
     if "exchange" in options.tables:
         for method in options.forecast:
-            quick = AHEAD.get(method, {}) if options.quick else {}
-            own = {**quick, **options.options} if method in DRAWN else {}
+            own = settings(method, options, AHEAD)
             number = 5 if options.quick else min(options.test or 5, _exchange.MOST)
             yield _exchange.measure(method, number=number, n=100, seed=options.seed, options=own)
 

@@ -137,7 +137,10 @@ def test_rows_become_a_page_and_later_rows_replace_earlier_ones():
     text = _bridge_pages.page(rows)
     assert "9.0000" not in text
     # of the same method, rows of other options stand side by side
-    assert "| csbi0: warmup=7 | **0.2000** | **0.1000** | **0.0410** | 61% | 88% | 97% |" in text
+    assert (
+        "| csbi0: warmup=7 | **0.2000** | **0.1000** | **0.0410** | 61% | 88% | 97% | 20 | 9 |"
+        in text
+    )
     assert text.index("| oracle |") < text.index("| csbi0 |") < text.index("| linear |")
     assert "| csbi0: warmup=7 | 25.0% | 25.0% | 50.0% |" in text
     assert "| 9 | **0.0500** | 0.5000 |" in text
