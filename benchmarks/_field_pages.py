@@ -1,12 +1,11 @@
 """The page on fields: partitions and classical methods beside the least possible error."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from benchmarks import _pages
+from benchmarks import _field_speed_pages, _jobs, _pages
 
 INTRODUCTION = """# Results on fields
 
@@ -34,18 +33,18 @@ KINDS = {"blocks": "of 9 blocks observed", "pixels": "of the places observed"}
 
 
 def read(path: Path) -> list[dict]:
-    """The rows of a file; of two measurements of the same thing, the later one."""
-    if not path.exists():
-        return []
-    rows = [{"shifts": 0} | json.loads(one) for one in path.read_text().splitlines() if one.strip()]
-    return list(
-        {tuple(row[key] for key in (*SETTINGS, "masks", "seed")): row for row in rows}.values()
-    )
+    """The rows of a file; of two measurements of the same thing, the later one.
+
+    Rows of `benchmarks.field_speed`, which say `what` they measure, stand beside them.
+    """
+    rows = [{"shifts": 0} | row for row in _jobs.lines(path)]
+    kept = {tuple(row[key] for key in (*SETTINGS, "masks", "seed")): row for row in rows}
+    return [*kept.values(), *_jobs.lines(path.with_name("field_speed.jsonl"))]
 
 
 def page(rows: Sequence[dict]) -> str:
     """The whole page, from rows of `benchmarks.fields`."""
-    parts, found = [INTRODUCTION], pd.DataFrame(list(rows))
+    parts, found = [INTRODUCTION], pd.DataFrame([row for row in rows if "what" not in row])
     for masks, own in found.groupby("masks"):
         kind, _, much = masks.partition(":")
         once = own.drop_duplicates("seed")  # the masks, and so the least error, differ by seed
@@ -65,7 +64,8 @@ def page(rows: Sequence[dict]) -> str:
         heads = ["method", "network", "shifts", "steps", "at delta", *FEEDS.values(), "CPU-s"]
         parts.append(_pages.table(heads, [line for _, line in sorted(lines, key=lambda a: a[0])]))
         parts.append(_budgets(own))
-    return "\n".join(parts)
+    parts.append(_field_speed_pages.section([row for row in rows if "what" in row]))
+    return "\n".join(part for part in parts if part)
 
 
 def _budgets(own: pd.DataFrame) -> str:
