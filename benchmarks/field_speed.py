@@ -44,8 +44,12 @@ FULL = [
 ]
 QUICK = [("mlp", (2, 9, 9, 1), 4), ("unet", (2, 9, 9, 1), 4)]
 LARGE, LARGE_QUICK = (100, 64, 64, 1), (2, 8, 8, 1)
-# of the largest network; both together take XLA minutes to compile for a CPU
-SAVINGS = [{"checkpoint": False}, {"checkpoint": True}, {"checkpoint": False, "half": True}]
+# of the largest network: levels computed again, and half precision
+SAVINGS = [
+    {"checkpoint": checkpoint, "half": half}
+    for half in (False, True)
+    for checkpoint in (False, True)
+]
 MEMBERS = 10
 
 
