@@ -16,10 +16,11 @@ whole, compilation included. One seed on one set says what a preset costs and wh
 how methods compare: for that see the other pages. The number of a method that draws is of one draw.
 Where `best` is not better, more work is not what the method lacks there.
 
-    python -m benchmarks.tables --data energy --ratios 0.4 --seeds 1 --out presets.jsonl \\
-        --methods gain:fast gain gain:best ...
-    python -m benchmarks.series --data ETTh1:1500 --ratios 0.3 --seeds 1 --out presets.jsonl ...
-    python -m benchmarks.systems --data advection:288x4x12x12 --masks blocks:5 --out presets.jsonl ...
+    python -m benchmarks.tables --data energy --ratios 0.4 --seeds 1 \\
+        --out benchmarks/results/presets.jsonl --methods gain:fast gain gain:best ...
+
+and likewise `benchmarks.series --data ETTh1:1500 --ratios 0.3`, and
+`benchmarks.systems --data advection:288x4x12x12 --masks blocks:5`.
 """
 PRESETS = ("fast", "balanced", "best")
 
