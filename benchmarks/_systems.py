@@ -69,6 +69,7 @@ class Problem(NamedTuple):
     best: Callable[[], np.ndarray] | None
 
 
+@lru_cache(maxsize=1)  # its array is large
 def films(spec: str) -> Films:
     """Films by name, such as `shallow:576x8x16x16`, `era5` or `era5:64`.
 
@@ -80,11 +81,6 @@ def films(spec: str) -> Films:
         ValueError: no such set, or not four numbers.
         FileNotFoundError: no such file in the folder that `JAXIMPUTE_DATA` names.
     """
-    return _films(spec)  # one set is kept: its array is large
-
-
-@lru_cache(maxsize=1)
-def _films(spec: str) -> Films:
     name, _, size = spec.partition(":")
     if name == "era5":
         return _era5(int(size) if size else None)
