@@ -73,8 +73,8 @@ def _table(own: pd.DataFrame) -> str:
         cells = []
         for score in shown:
             mean, deviation = means.loc[label, score], spreads.loc[label, score]
-            cell = "" if pd.isna(mean) else f"{mean:.3g}"
-            cell += "" if pd.isna(deviation) else f" ± {deviation:.1g}"
+            cell = "" if pd.isna(mean) else _number(mean)
+            cell += "" if pd.isna(deviation) else f" ± {_number(deviation)}"
             if score == "mse" and best > _NOTHING:
                 cell += f" ({mean / best:.1f})"
             bold = mean == least[score] and score not in ("feasibility",)
@@ -82,3 +82,7 @@ def _table(own: pd.DataFrame) -> str:
         spent, memory = costs.loc[label]
         lines.append([label, *cells, f"{spent:.0f}", f"{memory:.0f}"])
     return _pages.table(["method", *(HEADS[score] for score in shown), "CPU-s", "MB"], lines)
+
+
+def _number(x: float) -> str:
+    return f"{x:.3f}" if 1e-3 <= abs(x) < 100 or x == 0 else f"{x:.1e}"

@@ -86,5 +86,5 @@ def test_a_run_writes_rows_and_rows_become_a_page(tmp_path):
     assert "simulation" in text.split("##")[1]
     assert "feasibility" not in text.split("##")[1].splitlines()[2]
     lines = [line for line in text.splitlines() if line.startswith("| `")]
-    assert "± 0.7" in lines[0]
+    assert "± 0.707" in lines[0]
     assert lines[0].startswith("| `best_possible`")
