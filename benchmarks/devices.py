@@ -1,7 +1,7 @@
 """What do 1, 2, 4 and 8 devices change? Simulated ones, on every method that could notice.
 
     python -m benchmarks.devices                        # all, an hour on one core
-    python -m benchmarks.devices --methods gain csbi    # some
+    python -m benchmarks.devices --methods gain csdi    # some
     python -m benchmarks.devices --quick                # one, in a minute
 
 Each method that learns by gradients, or whose state holds rows, makes one step of a tiny problem on
@@ -29,10 +29,10 @@ from tests import _mesh
 OUT = _jobs.RESULTS / "scale.jsonl"
 SIZES = (1, 2, 4, 8)
 SECONDS = 0.1  # of the steps that are timed at once
-# those that the tests compare, and the rest; `csbi:held` keeps the first of its two networks still
+# those that the tests compare, and the rest; `csbi:held` keeps the first of CSBI's networks still,
+# for the second learns from paths of the first
 METHODS: dict[str, tuple[str, dict[str, Any]]] = {
     **_mesh.ONE_UPDATE,
-    "csbi": ("series", {"sgd_steps": 1, "heads": 1}),
     "tabcsdi": ("table", {"sgd_steps": 1, "layers": 1, "heads": 1}),
     "miri_mean": ("table", {"sgd_steps": 1}),
     "context_query_draws": ("field", {}),

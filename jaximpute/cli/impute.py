@@ -101,7 +101,8 @@ def impute(
         typer.Option(
             help="Rows (steps of time of Zarr and NetCDF) in memory at a time: complete .npy, "
             "Parquet, Zarr or NetCDF block by block. The default where a file takes more than half "
-            "of the memory. The same command goes on after a crash."
+            "of the memory. The same command goes on after a crash. Draws of rows go to a new "
+            "folder, or to one Parquet file; along time there is one completion."
         ),
     ] = None,
     sample_rows: Annotated[
