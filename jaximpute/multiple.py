@@ -13,6 +13,8 @@ from jaximpute.data.columns import Column
 from jaximpute.data.frames import Container, Frame, read, write
 from jaximpute.report import Report
 
+FOR_INTERVAL = 100  # draws, unless their number is given
+
 
 class Multiple(NamedTuple):
     """Several completions of one container.

@@ -28,8 +28,6 @@ from jaximpute.data.spans import Spans, spans_of
 from jaximpute.poolwise import Learned
 from jaximpute.report import Curve, Report
 
-_FOR_INTERVAL = 100  # draws, unless their number is given
-
 
 def impute_file(
     source: str,
@@ -118,13 +116,13 @@ def impute_file(
         ("block_rows", block_rows, 1),
         ("sample_rows", sample_rows, 1),
         ("margin", margin, 0),
-        ("completions", completions, 1),
+        ("completions (--draws)", completions, 1),
     ):
         if given is not None and given < least:
             raise OptionError(f"{what} is {given}; expected at least {least}")
     if ends := interval is not None:
         multiple.check_level(interval)
-    draws = completions or (_FOR_INTERVAL if ends else 0)
+    draws = completions or (multiple.FOR_INTERVAL if ends else 0)
     if output is not None and not draws:
         files.check_output(output, force=force)
     opened = sources.open_source(source, dims, time)

@@ -240,7 +240,7 @@ def test_what_cannot_be_drawn_is_said(path, table, tmp_path):
             )
 
     refused(ji.OptionError, "gives a point estimate.*mice", path, "out/", "mean")
-    refused(ji.OptionError, "completions is 0", path, "out/", completions=0)
+    refused(ji.OptionError, r"completions \(--draws\) is 0", path, "out/", completions=0)
     refused(ji.OptionError, "level is 2", table, "out.parquet", interval=2.0)
     refused(ji.OptionError, "written to a folder", path, "out.npy")
     refused(ji.OptionError, "intervals are columns of Parquet", path, "out/", interval=0.8)
@@ -299,6 +299,9 @@ def test_the_command_line_draws_block_by_block(path, table, tmp_path):
     assert about["settings"]["draws"] == 3
     done = call("reproduce", tmp_path / "r.json")
     assert (done.exit_code, "identical" in done.stderr) == (0, True), done.stderr
+
+    done = call("impute", path, "-o", f"{tmp_path}/none/", "--draws", "0", *asked, "--force")
+    assert (done.exit_code, "(--draws) is 0" in done.stderr) == (2, True), done.stderr
 
     wide = ("impute", table, "-o", tmp_path / "wide.parquet", "--interval", "0.5", "--draws", "5")
     done = call(*wide, *asked, "--force")

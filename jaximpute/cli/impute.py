@@ -29,8 +29,6 @@ from jaximpute.cli.common import (
     split_dims,
 )
 
-_FOR_INTERVAL = 100  # draws, unless their number is given
-
 
 class Done(NamedTuple):
     """A frame and its completion."""
@@ -329,7 +327,7 @@ def _draws(run: dict[str, Any]) -> int:
         multiple.check_level(run["interval"])
     draws = run["draws"]
     if draws is None:
-        return 0 if run["interval"] is None else _FOR_INTERVAL
+        return 0 if run["interval"] is None else multiple.FOR_INTERVAL
     if draws < 1:
         raise OptionError(f"--draws is {draws}; expected at least 1")
     return draws
