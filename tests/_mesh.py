@@ -120,6 +120,11 @@ def compare(one: Alone, many: Spread) -> dict:
         "gradients": [
             difference(*pair) for pair in zip(gradients(expected), gradients(found), strict=True)
         ],
+        # the largest slope of each, without which nothing would be compared
+        "slopes": [
+            max(float(np.abs(leaf).max()) for leaf in jax.tree.leaves(slopes))
+            for slopes in gradients(expected)
+        ],
         # of the arithmetic, that one device does of a batch
         "share": many.step.cost_analysis()["flops"] / one.step.cost_analysis()["flops"],
         "sharded": sum(parallel.AXIS in spec for spec in specs),
