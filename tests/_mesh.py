@@ -126,7 +126,7 @@ def compare(one: Alone, many: Spread) -> dict:
             for slopes in gradients(expected)
         ],
         # of the arithmetic, that one device does of a batch
-        "share": many.step.cost_analysis()["flops"] / one.step.cost_analysis()["flops"],
+        "share": flops(many.step) / max(flops(one.step), 1.0),
         "sharded": sum(parallel.AXIS in spec for spec in specs),
         "devices": max(len(x.sharding.device_set) for x in jax.tree.leaves(found)),
         "finite": bool(np.isfinite(info.loss)),
@@ -135,6 +135,11 @@ def compare(one: Alone, many: Spread) -> dict:
         # entries of the largest array that is brought together on every device
         "gathered": max((math.prod(map(int, each.split(","))) for each in gathers), default=0),
     }
+
+
+def flops(step: Any) -> float:
+    """Arithmetic of a compiled step, on one device; none where a method makes no steps."""
+    return float(step.cost_analysis().get("flops", 0.0))
 
 
 def gradients(state: State) -> list:
