@@ -15,9 +15,9 @@ Gradients are read from Adam's first moment, or from what RMSProp keeps, after o
 networks in turn. Adam divides the smallest gradients by themselves, rounding and all, so that
 states and what is completed from them part further than gradients do. The share is the part of the
 arithmetic of a step that each device does, as the compiler counts it. The last two columns: entries
-of the largest array that a step brings together on every device, of those of the data; and
-CPU-seconds of a step on the mesh over those without, by turns (median). At this size they are the
-price of meeting: there is too little work to be worth sharing.
+of the largest array that a step brings together on every device, and in brackets those of the data;
+and CPU-seconds of a step on the mesh over those without, by turns (median). At this size these are
+the price of meeting: there is too little work to be worth sharing.
 
 The largest difference of raw gradients is {gradient}, of {learning} methods. In `csbi:held` CSBI's
 first network stands still, so that the second learns from the same paths. Each of {most} devices
@@ -69,7 +69,7 @@ def _line(name: str, rows: list[Row], sizes: list[int]) -> list[str]:
         _small(max(row["state"] for row in rows)),
         _small(max(row["completion"] for row in rows)),
         along("share", lambda share: f"{share:.0%}"),
-        f"{gathered:,} of {last['entries']:,}" if "gathered" in last else "–",
+        f"{gathered:,} ({last['entries']:,})" if "gathered" in last else "–",
         along("ratio", lambda ratio: f"{ratio:.2g}"),
     ]
 

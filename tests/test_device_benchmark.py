@@ -52,10 +52,10 @@ def test_the_page_tells_the_largest_differences_and_the_shares(tmp_path):
     text = _scale_pages.page(_scale_pages.read(tmp_path / "scale.jsonl"))
     assert "The largest difference of raw gradients is 3e-6, of 3 methods" in text
     assert "Each of 8 devices\ndoes 12% to 25%" in text
-    line = "| gain | 2e-6 | 1e-6 | 3e-6 | 100% / 12% | 120 of 9,216 | 1 / 8 |"
+    line = "| gain | 2e-6 | 1e-6 | 3e-6 | 100% / 12% | 120 (9,216) | 1 / 8 |"
     assert line in text
     assert "| csbi:held | 1e-7, 3e-6 |" in text
-    assert "| knn | – | 1e-6 | 3e-6 | – / – | 0 of 9,216 | – / – |" in text
+    assert "| knn | – | 1e-6 | 3e-6 | – / – | 0 (9,216) | – / – |" in text
     assert "120 to 128 rows" in text
 
 
