@@ -1,12 +1,11 @@
 """The page on fields: partitions and classical methods beside the least possible error."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from benchmarks import _pages
+from benchmarks import _field_speed_pages, _jobs, _pages
 
 INTRODUCTION = """# Results on fields
 
@@ -34,18 +33,21 @@ KINDS = {"blocks": "of 9 blocks observed", "pixels": "of the places observed"}
 
 
 def read(path: Path) -> list[dict]:
-    """The rows of a file; of two measurements of the same thing, the later one."""
-    if not path.exists():
-        return []
-    rows = [{"shifts": 0} | json.loads(one) for one in path.read_text().splitlines() if one.strip()]
-    return list(
-        {tuple(row[key] for key in (*SETTINGS, "masks", "seed")): row for row in rows}.values()
-    )
+    """The rows of a file; of two measurements of the same thing, the later one.
+
+    Rows of `benchmarks.guidance`, which have a strength, and of `benchmarks.field_speed`, which say
+    `what` they measure, stand beside them.
+    """
+    rows = [{"shifts": 0} | row for row in _jobs.lines(path)]
+    kept = {tuple(row[key] for key in (*SETTINGS, "masks", "seed")): row for row in rows}
+    beside = ("guidance.jsonl", "field_speed.jsonl")
+    return [*kept.values(), *(row for name in beside for row in _jobs.lines(path.with_name(name)))]
 
 
 def page(rows: Sequence[dict]) -> str:
     """The whole page, from rows of `benchmarks.fields`."""
-    parts, found = [INTRODUCTION], pd.DataFrame(list(rows))
+    own = [row for row in rows if "what" not in row and "strength" not in row]
+    parts, found = [INTRODUCTION], pd.DataFrame(own)
     for masks, own in found.groupby("masks"):
         kind, _, much = masks.partition(":")
         once = own.drop_duplicates("seed")  # the masks, and so the least error, differ by seed
@@ -65,7 +67,9 @@ def page(rows: Sequence[dict]) -> str:
         heads = ["method", "network", "shifts", "steps", "at delta", *FEEDS.values(), "CPU-s"]
         parts.append(_pages.table(heads, [line for _, line in sorted(lines, key=lambda a: a[0])]))
         parts.append(_budgets(own))
-    return "\n".join(parts)
+    parts.append(_guidance([row for row in rows if "strength" in row and not row["quick"]]))
+    parts.append(_field_speed_pages.section([row for row in rows if "what" in row]))
+    return "\n".join(part for part in parts if part)
 
 
 def _budgets(own: pd.DataFrame) -> str:
@@ -85,6 +89,27 @@ def _budgets(own: pd.DataFrame) -> str:
         return ""
     heads = ["method", "network", "shifts", "at delta", "times the least error (training)"]
     return "By length of training, under the best way to feed:\n\n" + _pages.table(heads, lines)
+
+
+def _guidance(rows: Sequence[dict]) -> str:
+    """Draws guided by an equation at several strengths; nothing without rows."""
+    if not rows:
+        return ""
+    found, first = pd.DataFrame(list(rows)), rows[0]
+    lines = []
+    for strength, own in found.groupby("strength"):
+        cells = [_cell(own[name]) for name in ("mse_draw", "mse_mean", "crps", "spread")]
+        lines.append([f"{strength:g}", *cells, _cell(own["residual"])])
+    exact = _cell(found.drop_duplicates("seed")["residual_truth"])
+    heads = ["strength", "MSE of a draw", "of their mean", "CRPS", "spread", "residual"]
+    return (
+        f"## Draws guided by an equation\n\n`python -m benchmarks.guidance`: learned modes after "
+        f"{first['steps']} steps, {first['draws']} draws of {first['films']} fields by "
+        f"{first['draw_steps']} steps of Algorithm 4, guided by the squared residual of exact "
+        f"advection, which is {exact} for the truth (waves at the grid's limit are not carried "
+        "exactly). *Spread* is the standard deviation of the draws.\n\n"
+        + _pages.table(heads, lines)
+    )
 
 
 def _shifts(stride: int) -> str:

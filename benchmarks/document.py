@@ -13,9 +13,11 @@ from benchmarks import (
     _field_pages,
     _image_pages,
     _jobs,
+    _preset_pages,
     _scale_pages,
     _series_pages,
     _summary,
+    _system_pages,
     _table_pages,
 )
 
@@ -27,6 +29,8 @@ WRITERS: dict[str, tuple[Callable, Callable]] = {
     "tables": (_table_pages.read, _table_pages.page),
     "bridge": (_bridge_pages.read, _bridge_pages.page),
     "fields": (_field_pages.read, _field_pages.page),
+    "systems": (_system_pages.read, _system_pages.page),
+    "presets": (_preset_pages.read, _preset_pages.page),
     "scale": (_scale_pages.read, _scale_pages.page),
 }
 

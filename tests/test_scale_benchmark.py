@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from benchmarks import _scale_pages, kills, plans
+from benchmarks import _preset_pages, _scale_pages, kills, plans
 
 pytestmark = pytest.mark.fast
 
@@ -55,3 +55,23 @@ def test_progress_of_what_was_killed(tmp_path):
     (tmp_path / "kept" / "16.orbax-checkpoint-tmp").mkdir()
     assert kills.saved(tmp_path) == 14
     assert any(tmp_path.glob(kills.KINDS["run"][2]))
+
+
+def test_presets_of_a_method_stand_side_by_side():
+    def row(method, preset, mae, cost=3.0):
+        return {"data": "energy", "method": method, "preset": preset, "mae": mae} | {
+            "cpu_seconds": cost
+        }
+
+    rows = [
+        row("gain", "fast", 0.7),
+        row("gain", "balanced", 0.6, 12.0),
+        row("gain", "best", 0.65, 99.0),
+        row("tdm", "balanced", 0.5),
+        row("tdm", "best", 0.4),
+        row("mean", "balanced", 0.9),
+    ]
+    text = _preset_pages.page(rows)
+    assert "| `gain` | 0.7000, 3 s | **0.6000, 12 s** | 0.6500, 99 s |" in text
+    assert "| `tdm` |  | 0.5000, 3 s | **0.4000, 3 s** |" in text
+    assert "`mean`" not in text

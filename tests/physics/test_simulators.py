@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import jaximpute as ji
+from jaximpute import DataError, OptionError
 from jaximpute.physics import advection, initial, navier_stokes, shallow_water
 
 SHAPE = (16, 12)
@@ -157,6 +158,31 @@ def test_halving_the_step_changes_little(whirl):
     coarse, fine = np.abs(ends[0] - ends[2]).max(), np.abs(ends[1] - ends[2]).max()
     assert coarse / np.abs(ends[2]).max() > 1e-5  # above rounding, or the ratio says nothing
     assert fine < coarse / 8  # of fourth order: a sixteenth
+
+
+@pytest.mark.parametrize("force", [0.0, 1.0])
+def test_exponax_and_our_own_steps_agree_where_both_resolve(force):
+    """Two engines, two integrators, two conventions of axes and signs: one flow."""
+    first = 3 * initial.field(jax.random.key(4), initial.band((48, 48), high=3))
+    flow = navier_stokes.Flow(viscosity=1e-2, drag=0.1, force=force, crests=3)
+    given = {"dt": 0.01, "substeps": 10}
+    own = navier_stokes.simulate(first, flow, 3, **given)
+    other = jax.jit(
+        lambda w, drag: navier_stokes.simulate(
+            w, flow._replace(drag=drag), 3, engine="exponax", **given
+        )
+    )(first, 0.1)
+    change = np.abs(own[-1] - own[0]).max()
+    assert change > 1
+    np.testing.assert_allclose(other, own, atol=3e-4 * change)
+
+
+@pytest.mark.fast
+def test_engines_are_refused_by_name(whirl):
+    with pytest.raises(OptionError, match="engine is 'fast'; expected own or exponax"):
+        navier_stokes.simulate(whirl, navier_stokes.Flow(), 2, engine="fast")
+    with pytest.raises(DataError, match=r"has \(32, 16\) cells; exponax takes as many along y"):
+        navier_stokes.simulate(whirl[:, :16], navier_stokes.Flow(), 2, engine="exponax")
 
 
 def test_kolmogorov_flow_from_rest_follows_the_force():
