@@ -1,11 +1,11 @@
-"""The page on size: rows, predictions, overhead, kills, and files in blocks."""
+"""The page on size: rows, predictions, overhead, kills, files in blocks, and devices."""
 
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import _jobs
+from benchmarks import _device_pages, _jobs
 from benchmarks._pages import table
 
 Row = dict[str, Any]
@@ -24,6 +24,7 @@ KEYS = {
     "overhead": ("of",),
     "kills": ("of",),
     "streams": ("method", "rows", "block_rows", "sample_rows", "cap_mb"),
+    "devices": ("method", "devices"),
 }
 ASIDE = 0.3  # how far a prediction may be off
 
@@ -46,6 +47,7 @@ def page(rows: Sequence[Row]) -> str:
         "overhead": _overhead,
         "kills": _kills,
         "streams": _streams,
+        "devices": _device_pages.section,
     }
     parts = [INTRODUCTION]
     for what, section in sections.items():

@@ -2,6 +2,7 @@
 
 from jaximpute import registry
 from jaximpute._errors import OptionError
+from jaximpute.draws import no_draws
 from jaximpute.types import Kind
 
 _PREFERRED = {
@@ -35,26 +36,29 @@ def choose(kind: Kind, inductive: bool = False, draws: bool = False) -> str:
     return next(name for name in (_DRAWING if draws else _PREFERRED)[kind] if name in usable)
 
 
-def inductive(name: str, kind: Kind, instead: str) -> str:
+def inductive(name: str, kind: Kind, instead: str, *, draws: bool = False) -> str:
     """The name of a method that completes rows it was not given; `auto` picks one.
 
     Args:
         name: a name, or `auto`.
         kind: of the data.
         instead: what else to do with a method that does not, for the message.
+        draws: whether it has to draw at random, too.
 
     Returns:
         Its name.
 
     Raises:
-        OptionError: no such method, or one that completes only the rows it learns from; the message
-            names those that can.
+        OptionError: no such method, or one that completes only the rows it learns from, or does not
+            draw; the message names those that can.
 
     Example:
         >>> inductive("auto", "table", "use impute()")
         'spirit'
     """
-    name = choose(kind, inductive=True) if name == "auto" else name
+    name = choose(kind, inductive=True, draws=draws) if name == "auto" else name
+    if draws and (tag := registry.entry(name, kind).tag) != "draws":
+        raise OptionError(no_draws(tag, kind))
     if not registry.entry(name, kind).inductive:
         able = [other for other in registry.names(kind) if registry.entry(other).inductive]
         raise OptionError(

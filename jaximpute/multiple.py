@@ -9,8 +9,11 @@ import numpy as np
 from jaximpute import api
 from jaximpute._errors import ImputationWarning, OptionError
 from jaximpute.data import fields
+from jaximpute.data.columns import Column
 from jaximpute.data.frames import Container, Frame, read, write
 from jaximpute.report import Report
+
+FOR_INTERVAL = 100  # draws, unless their number is given
 
 
 class Multiple(NamedTuple):
@@ -142,11 +145,31 @@ def interval(frame: Frame, filled: api.Filled, level: float) -> tuple[np.ndarray
     Returns:
         `(rows, columns)` cells twice, coded like `frame.values`.
     """
+    return ends_of(filled.draws, filled.values, frame.columns, level)
+
+
+def ends_of(
+    draws: np.ndarray, median: np.ndarray, columns: Sequence[Column], level: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """`interval`, of cells.
+
+    Args:
+        draws: `(n, ..., columns)` cells.
+        median: `(..., columns)`, what columns without an order keep.
+        columns: what they hold.
+        level: nominal coverage.
+
+    Example:
+        >>> draws = np.arange(5.0)[:, None, None]
+        >>> low, high = ends_of(draws, draws[2], [Column("a", "number")], 0.5)
+        >>> low.item(), high.item()
+        (1.0, 3.0)
+    """
     ends = [(1 - level) / 2, (1 + level) / 2]
     # quantiles that are draws: between two whole numbers there may be none
-    low, high = np.quantile(filled.draws, ends, axis=0, method="nearest")
-    unordered = np.array([bool(column.levels) for column in frame.columns])
-    return np.where(unordered, filled.values, low), np.where(unordered, filled.values, high)
+    low, high = np.quantile(draws, ends, axis=0, method="nearest")
+    unordered = np.array([bool(column.levels) for column in columns])
+    return np.where(unordered, median, low), np.where(unordered, median, high)
 
 
 def check_level(level: float) -> None:

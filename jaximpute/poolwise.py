@@ -15,7 +15,7 @@ from jaximpute.data.codec import Codec
 from jaximpute.data.columns import Column
 from jaximpute.masking import from_nan, observe
 from jaximpute.registry import Plan
-from jaximpute.rowwise import MOST_ROWS, complete_rows
+from jaximpute.rowwise import MOST_ROWS, complete_rows, draw_rows
 from jaximpute.training import explained
 from jaximpute.types import Hook, Info, Kind, Method, Observed, State
 
@@ -148,17 +148,61 @@ def complete(learned: Learned, values: np.ndarray, most: int = MOST_ROWS) -> np.
     Returns:
         `(n, *event)`, in which cells of columns that are not learned stay missing.
     """
+
+    def once(rows: np.ndarray, places: np.ndarray, batch: int) -> np.ndarray:
+        return complete_rows(learned.method, learned.key, learned.state, rows, batch)[None]  # type: ignore[arg-type]
+
+    return _completions(learned, values, 1, once, most)[0]
+
+
+def draw(
+    learned: Learned, values: np.ndarray, n: int, first: int, most: int = MOST_ROWS
+) -> np.ndarray:
+    """Draw rows several times, each on its own: its draws depend on its number and its cells.
+
+    Args:
+        learned: what `learn` returned, of a method that draws.
+        values: `(rows, *event)` float64 cells, NaN where missing.
+        n: number of draws.
+        first: the number of the first row, which the others follow.
+        most: see `complete`.
+
+    Returns:
+        `(1 + n, rows, *event)`: the median of the draws, as the method sees the cells, and they.
+    """
+
+    def several(rows: np.ndarray, places: np.ndarray, batch: int) -> np.ndarray:
+        method, key, state = learned.method, learned.key, learned.state
+        many = draw_rows(method, key, state, rows, first + places, n, batch)  # type: ignore[arg-type]
+        return np.concatenate([np.median(many, axis=0)[None], many])
+
+    return _completions(learned, values, 1 + n, several, most)
+
+
+def _completions(
+    learned: Learned,
+    values: np.ndarray,
+    number: int,
+    completed: Callable[[np.ndarray, np.ndarray, int], np.ndarray],
+    most: int,
+) -> np.ndarray:
+    """So many completions of cells, from those of coded rows with holes and their places."""
     flat = values.reshape(-1, values.shape[-1])
     matrix = _encoded(learned.codec, values)
     holed = np.flatnonzero(np.isnan(matrix).any(axis=tuple(range(1, matrix.ndim))))
-    if learned.method is not None and holed.size:
+    done = np.empty((number, 0, *matrix.shape[1:]), matrix.dtype)
+    if learned.method is None:
+        holed = holed[:0]
+    elif holed.size:
         batch = max(1, min(most, _CELLS // int(np.prod(matrix.shape[1:]))))
         with threadpool_limits(1, user_api="blas"):
-            done = complete_rows(learned.method, learned.key, learned.state, matrix[holed], batch)
+            done = completed(matrix[holed], holed, batch)
         report.refuse_divergence(done, f"'{learned.name}'", "Take another method or seed")
-        matrix[holed] = done
-    decoded = coding.decode(learned.codec, matrix.reshape(len(flat), -1), flat)
-    return decoded.reshape(values.shape)
+    decoded = []
+    for one in done:
+        matrix[holed] = one
+        decoded.append(coding.decode(learned.codec, matrix.reshape(len(flat), -1), flat))
+    return np.stack(decoded).reshape(number, *values.shape)
 
 
 def _encoded(codec: Codec, values: np.ndarray) -> np.ndarray:

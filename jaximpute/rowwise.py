@@ -3,9 +3,11 @@
 import zlib
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, UInt32
 
+from jaximpute.draws import draw_many
 from jaximpute.masking import from_nan
 from jaximpute.types import Method, PRNGKey, State
 
@@ -51,6 +53,45 @@ def complete_rows(
         codes = np.array([zlib.crc32(row.tobytes()) for row in padded], np.uint32)
         done.append(np.asarray(_sample_each(method, key, codes, state, padded))[: len(some)])
     return np.concatenate(done)
+
+
+def draw_rows(
+    method: Method,
+    key: PRNGKey,
+    state: State,
+    rows: np.ndarray,
+    numbers: np.ndarray,
+    n: int,
+    batch: int,
+) -> np.ndarray:
+    """Several random completions of rows, each by itself; see `draws.draw_many`.
+
+    Args:
+        method: one that draws.
+        key: of everything random.
+        state: what `fit` returned.
+        rows: `(rows, *event)` floats, NaN where missing.
+        numbers: of the rows, from which their keys are folded.
+        n: number of draws.
+        batch: rows in each compiled call; short ones are padded.
+
+    Returns:
+        `(n, rows, *event)` completed.
+
+    Raises:
+        OptionError: the method does not draw.
+    """
+    done = [np.empty((n, 0, *rows.shape[1:]), rows.dtype)]
+    # JAX's integers have four bytes; rows 2^31 apart may share their random numbers
+    codes = (numbers % 2**31).astype(np.int32)
+    for start in range(0, len(rows), batch):
+        some, code = rows[start : start + batch], codes[start : start + batch]
+        short = batch - len(some)
+        data = from_nan(jnp.asarray(np.pad(some, [(0, short), *[(0, 0)] * (rows.ndim - 1)])))
+        again = jax.random.clone(key)  # the same for all rows, whose numbers are folded in
+        drawn = draw_many(method, again, state, data, n, rows=np.pad(code, (0, short)))
+        done.append(np.asarray(drawn)[:, : len(some)])
+    return np.concatenate(done, axis=1)
 
 
 @jax.jit(static_argnames="method")

@@ -10,21 +10,17 @@ change nothing, not one bit. Steps of time are completed in windows that reach b
 """
 
 import hashlib
-import shutil
 import time as clock
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 
-from jaximpute import described, fingerprint, hooks, poolwise, registry, unfinished
-from jaximpute._errors import OptionError, OutputError
+from jaximpute import described, fingerprint, hooks, multiple, poolwise, registry, resuming
+from jaximpute._errors import OptionError
 from jaximpute._version import __version__
 from jaximpute.automatic import inductive
-from jaximpute.data import codec as coding
-from jaximpute.data import feeds, files, gridfiles, scanning, sinks, sources
+from jaximpute.data import drawsinks, feeds, files, scanning, sinks, sources
 from jaximpute.data.codec import Codec
 from jaximpute.data.scanning import Scan
 from jaximpute.data.sources import Source
@@ -46,6 +42,8 @@ def impute_file(
     time: str | None = None,
     dims: Sequence[str] | None = None,
     fill_unseen: bool = False,
+    completions: int | None = None,
+    interval: float | None = None,
     force: bool = False,
     progress: bool = False,
     watch: Callable[[int, int], None] | None = None,
@@ -56,7 +54,8 @@ def impute_file(
     One pass finds the moments of the columns. The method learns from `sample_rows` rows drawn from
     many places of the file; methods trained by batches get others after every chunk of steps. Then
     block after block is completed and written beside the output, which appears at the end, whole.
-    Observed cells are copied bit for bit. What random methods return is one draw.
+    Observed cells are copied bit for bit. What random methods return is one draw, or several of
+    rows: a row's draws follow from its number in the file and its cells.
 
     What is exact: rows (of tables, or series, images or fields that are one row each) are completed
     on their own, so the result is that of one block, bit for bit, for any `block_rows`. Steps of
@@ -69,7 +68,9 @@ def impute_file(
     Args:
         source: `.npy`, `.parquet`, `.zarr` or `.nc`; see `jaximpute.data.sources.open_source`.
         output: where the result is to appear, in the same format; None writes nothing, and all
-            there is is the report with its hashes.
+            there is is the report with its hashes. Several completions appear as files of a new
+            folder, named by a slash at the end (`draws/`): `draw_1.npy` and so on; or of Parquet
+            below one another, with a first column `draw`.
         method: a name of an inductive method; `auto` picks one.
         seed: of everything random.
         preset: `fast`, `balanced`, `best` or `paper`.
@@ -81,6 +82,10 @@ def impute_file(
         time: of Parquet: the column of time stamps, which makes it a series.
         dims: of Zarr and NetCDF; see `impute`.
         fill_unseen: fill places of a field that are observed at no time, too.
+        completions: how many random completions to write, of a method that draws and of rows, not
+            of steps of time; None = one, and for an interval a hundred.
+        interval: coverage such as 0.8: of Parquet, the median of the completions, and columns
+            `NAME_low` and `NAME_high` behind the others for columns of numbers with holes.
         force: replace an output that exists, and throw away an unfinished run that differs.
         progress: show a progress bar while learning.
         watch: called with the number of blocks done and of all, after each.
@@ -92,8 +97,9 @@ def impute_file(
 
     Raises:
         DataError: the file cannot be used.
-        OptionError: a method that cannot complete rows to come (the message names those that can),
-            other wrong settings, or an unfinished run for `output` that differs.
+        OptionError: a method that cannot complete rows to come, or does not draw (the message names
+            those that do), several completions where there is no place for them, other wrong
+            settings, or an unfinished run for `output` that differs.
         OutputError: `output` exists, or the disk is full; what is done is kept.
         MissingExtraError: Grain (extra `train`) or the format's library is not installed.
 
@@ -110,19 +116,25 @@ def impute_file(
         ("block_rows", block_rows, 1),
         ("sample_rows", sample_rows, 1),
         ("margin", margin, 0),
+        ("completions (--draws)", completions, 1),
     ):
         if given is not None and given < least:
             raise OptionError(f"{what} is {given}; expected at least {least}")
-    if output is not None:
+    if ends := interval is not None:
+        multiple.check_level(interval)
+    draws = completions or (multiple.FOR_INTERVAL if ends else 0)
+    if output is not None and not draws:
         files.check_output(output, force=force)
     opened = sources.open_source(source, dims, time)
-    if output is not None:
+    if draws:
+        drawsinks.check(opened, output, draws, interval=ends, force=force)
+    elif output is not None:
         sinks.check_format(opened, output)
     instead = "read the file whole, without block_rows (--block-rows)"
-    name = inductive(method, opened.kind, instead)
+    name = inductive(method, opened.kind, instead, draws=draws > 0)
     registry.check(name, kind=opened.kind, preset=preset, options=options)
     feeds.grain()
-    spans = spans_of(opened, block_rows, margin)
+    spans = spans_of(opened, block_rows, margin, completions=max(1, draws))
     about = {
         "source": sources.fingerprint_of(source),
         **fingerprint.run(name, preset, seed, options),
@@ -132,29 +144,21 @@ def impute_file(
         "time": time,
         "dims": None if dims is None else list(dims),
         "fill_unseen": fill_unseen,
+        "completions": draws,
+        "interval": interval,
         "version": __version__,
     }
     settings: dict[str, Any] = {"preset": preset, "options": options, "seed": int(seed)}
-    held = None if output is None else unfinished.find(output, about, force=force)
-    folder, sink = Path(), sinks.NOWHERE
+    run = resuming.where(opened, output, about, draws, interval=ends, force=force)
+    held = run.earlier()
     if held is None:
-        if output is not None:
-            _check_room(opened, output)
         found = scanning.scan(opened)
         curve, bar = Curve([], {}), progress and found.codec.width > 0
         learned = _learn(opened, found, name, spans, sample_rows, settings, curve, bar)
-        held = _beginning(found, learned, curve)
-        if output is not None:
-            folder = unfinished.begin(output)
-            with unfinished.writing(output):
-                unfinished.keep_arrays(folder, _arrays(found, learned))
-                sink = sinks.open_sink(opened, folder, fresh=True)
-                unfinished.keep(folder, about, held)
-    elif output is not None:
-        folder = unfinished.folder_of(output)
-        found, learned = _restored(opened, held, unfinished.read_arrays(folder), name, settings)
-        with unfinished.writing(output):
-            sink = sinks.open_sink(opened, folder, fresh=False)
+        held = resuming.beginning(found, learned, curve)
+        run.begin(resuming.arrays_of(found, learned), held)
+    else:
+        found, learned = resuming.restored(opened, held, run.go_on(held), name, settings)
     went_on_at = held["done"]
     seen = found.seen if opened.kind == "field" and not fill_unseen else None
 
@@ -163,26 +167,26 @@ def impute_file(
 
     try:
         for window, (start, stop, first, _) in feeds.in_order(load, spans.all[went_on_at:]):
-            values, fill = _complete(opened, learned, window, start - first, stop - start, seen)
+            begin, length = start - first, stop - start
+            if draws:
+                completed = _draw(opened, learned, window, start, draws, interval)
+            else:
+                completed = _complete(opened, learned, window, begin, length)
+            values, fill = _new(window[begin : begin + length], completed, seen)
             held["filled"] = (held["filled"] + fill.reshape(-1, fill.shape[-1]).sum(0)).tolist()
             held["done"] += 1
             held["result"] = _chained(held["result"], values)
-            if output is not None:
-                with unfinished.writing(output):
-                    sink.write(start, stop, fill, values)
-                    unfinished.keep(folder, about, held)
+            run.write(start, stop, fill, values, held)
             if watch is not None:
                 watch(held["done"], len(spans.all))
     except KeyboardInterrupt:
-        if output is None:
+        if not run.resumes:
             raise
         raise KeyboardInterrupt(
             f"{held['done']} of {len(spans.all)} blocks are done; the same command goes on "
             "from there"
         ) from None
-    if output is not None:
-        with unfinished.writing(output):
-            unfinished.finish(sink.finish(), output, folder)
+    run.finish()
     told = described.describe(opened, found, held, settings, name)
     return told | {
         "blocks": len(spans.all),
@@ -195,22 +199,38 @@ def impute_file(
 
 
 def _complete(
+    source: Source, learned: Learned, window: np.ndarray, begin: int, length: int
+) -> np.ndarray:
+    """A block, completed once."""
+    if source.along == "rows":
+        return poolwise.complete(learned, window)
+    windows = feeds.windows_of(window)  # as many in every block
+    completed = poolwise.complete(learned, windows, len(windows))
+    return feeds.windows_of(completed)[begin : begin + length]
+
+
+def _draw(
     source: Source,
     learned: Learned,
-    window: np.ndarray,
-    begin: int,
-    length: int,
-    seen: np.ndarray | None,
+    block: np.ndarray,
+    start: int,
+    draws: int,
+    interval: float | None,
+) -> np.ndarray:
+    """A block's draws; or their median, and the lower and upper ends of their intervals."""
+    found = poolwise.draw(learned, block, draws, start)
+    if interval is None:
+        return found[1:]
+    ends = multiple.ends_of(found[1:], found[0], source.columns, interval)
+    return np.stack([found[0], *ends])
+
+
+def _new(
+    cells: np.ndarray, completed: np.ndarray, seen: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A block's completed cells, and which of them are new."""
-    if source.along == "time":
-        windows = feeds.windows_of(window)  # as many in every block
-        completed = poolwise.complete(learned, windows, len(windows))
-        completed = feeds.windows_of(completed)[begin : begin + length]
-    else:
-        completed = poolwise.complete(learned, window)
-    missing = np.isnan(window[begin : begin + length])
-    fill = missing & ~np.isnan(completed)
+    """A block's completed cells, or several completions of them, and which cells are new."""
+    missing = np.isnan(cells)
+    fill = missing & ~np.isnan(completed.reshape(-1, *cells.shape)[0])
     if seen is not None:
         fill &= seen[None]
     return np.where(missing & ~fill, np.nan, completed), fill
@@ -246,57 +266,6 @@ def _learn(
         watching=watching,
         **settings,
     )
-
-
-def _arrays(found: Scan, learned: Learned) -> dict[str, np.ndarray]:
-    leaves = jax.tree.leaves(learned.state)
-    arrays = {f"state/{i:06d}": np.asarray(leaf) for i, leaf in enumerate(leaves)}
-    return arrays if found.seen is None else arrays | {"seen": found.seen}
-
-
-def _beginning(found: Scan, learned: Learned, curve: Curve) -> dict[str, Any]:
-    return {
-        "codec": coding.to_plain(found.codec),
-        "cells": found.cells.tolist(),
-        "data": found.digest,
-        "shape": list(learned.shape),
-        "pools": learned.pools,
-        "losses": curve.losses,
-        "metrics": curve.metrics,
-        "filled": np.zeros(len(found.cells), int).tolist(),
-        "done": 0,
-        "result": "",
-    }
-
-
-def _restored(
-    source: Source,
-    held: Mapping[str, Any],
-    arrays: Mapping[str, np.ndarray],
-    name: str,
-    settings: Mapping[str, Any],
-) -> tuple[Scan, Learned]:
-    codec = coding.from_plain(held["codec"])
-    found = Scan(codec, np.array(held["cells"]), arrays.get("seen"), held["data"])
-    leaves = [arrays[key] for key in sorted(arrays) if key.startswith("state/")]
-    learned = poolwise.restore(
-        name, codec, tuple(held["shape"]), leaves, source.kind, pools=held["pools"], **settings
-    )
-    return found, learned
-
-
-def _check_room(source: Source, output: str) -> None:
-    """Whether the result fits on its disk, before the work is done."""
-    parent = Path(output).resolve().parent
-    # Parquet and NetCDF are put together from parts at the end
-    parts = Path(source.path).suffix.lower() in (*sources.PARQUET, *gridfiles.NETCDF)
-    needed = sources.size_of(source.path) * (2 if parts else 1)
-    free = shutil.disk_usage(parent).free
-    if free < needed:
-        raise OutputError(
-            f"cannot write {output}: it takes about {needed / 1e9:.1f} GB, and {parent} has "
-            f"{free / 1e9:.1f} GB left"
-        )
 
 
 def _chained(before: str, values: np.ndarray) -> str:

@@ -15,7 +15,6 @@ import numpy as np
 
 from jaximpute import fingerprint
 from jaximpute._errors import DataError, OptionError, OutputError
-from jaximpute.data import gridfiles
 
 _PROGRESS, _LEARNED, _FORMAT = "progress.json", "learned.npz", 1
 
@@ -110,7 +109,7 @@ def read_arrays(folder: Path) -> dict[str, np.ndarray]:
 def finish(whole: Path, output: str, folder: Path) -> None:
     """Put the result into its place, and remove the folder."""
     target = Path(output).resolve()
-    if target.is_dir() and gridfiles.is_zarr(output):
+    if target.is_dir() and whole.is_dir():  # a Zarr store, or a folder of draws
         target.rename(folder / "replaced")
     os.replace(whole, target)
     shutil.rmtree(folder, ignore_errors=True)

@@ -1,7 +1,8 @@
 """Eight simulated devices against one, in a process of its own: `python -m tests._mesh METHOD ...`.
 
-Prints a line of JSON: for each method the largest difference after one step, relative to the size
-of each array, how many arrays hold rows, and which collectives move data.
+Prints a line of JSON: for each method the largest differences after one step, of the state and of
+raw gradients, relative to the size of each array, how many arrays hold rows, and which collectives
+move data.
 """
 
 import json
@@ -16,16 +17,21 @@ if __name__ == "__main__":  # not where the tests are collected, which import th
         os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
     )
 
+from typing import Any, NamedTuple
+
 import jax
 import numpy as np
+import optax
+from jax.random import key
+from jax.sharding import Mesh
 
 from jaximpute import parallel, registry
 from jaximpute.draws import draw_many
 from jaximpute.masking import clamp
-from jaximpute.types import Method, Observed
+from jaximpute.types import Method, Observed, State
 from tests.contract.cases import SMALL, awkward
 
-# one update of the network, so that Adam's first moment is the raw gradient over ten
+# one update of the network, so that what Adam remembers is the raw gradient
 ONE_UPDATE = {
     "spirit": ("table", {"score_steps": 1, "moves": 1}),
     "miri": ("table", {"sgd_steps": 1}),
@@ -42,7 +48,10 @@ ONE_UPDATE = {
     "tdm": ("table", {"moves": 1}),
     "psw_i": ("series", {"moves": 1}),
     "csbi0": ("series", {"sgd_steps": 1, "heads": 1}),
+    # the first network stays as it is, so that the second learns from the same paths
+    "csbi:held": ("series", {"sgd_steps": 1, "heads": 1, "lr": 0.0}),
 }
+INIT, FIRST, STEP = 3, 4, 5  # seeds: of the first state, the step before, the one compared
 
 
 def many(kind: str) -> Observed:
@@ -51,34 +60,113 @@ def many(kind: str) -> Observed:
     return jax.tree.map(lambda x: np.concatenate([x] * copies), data)
 
 
-def compare(name: str, kind: str, options: dict, on) -> dict:
-    data = many(kind)
-    batch = {"batch": 16} if "batch" in SMALL[name] else {}
-    options = {**SMALL[name], **options, **batch}
+class Alone(NamedTuple):
+    """A method on one device.
+
+    Attributes:
+        plan: the method.
+        data: the rows.
+        begun: its first state.
+        start: a state that has made one step, for new networks often answer 0; its optimisers
+            remember nothing.
+        step: the compiled step.
+    """
+
+    plan: registry.Plan
+    data: Observed
+    begun: State
+    start: State
+    step: Any
+
+
+class Spread(NamedTuple):
+    """The same on a mesh: the method, the rows with their padding, the start, and the step."""
+
+    method: Method
+    rows: Observed
+    start: State
+    step: Any
+
+
+def alone(label: str, kind: str, options: dict) -> Alone:
+    """A small method, built and compiled."""
+    name, data = label.partition(":")[0], many(kind)
+    batch = {"batch": 16} if "batch" in SMALL.get(name, {}) else {}
+    options = {**SMALL.get(name, {}), **options, **batch}
     plan = registry.build(name, data, kind=kind, preset="fast", options=options)
-    k_init, k_run = jax.random.split(jax.random.key(3))
-    rows = parallel.put(data, on)
-    method = parallel.spread(plan.method, rows, on)
-    state = jax.jit(method.init)(k_init, rows)
-    start = jax.tree.map(lambda x: jax.device_put(np.asarray(x), jax.devices()[0]), state)
-    single = jax.jit(plan.method.step).lower(k_run, start, data).compile()
-    alone, _ = single(k_run, start, data)
-    step = jax.jit(method.step).lower(k_run, state, rows).compile()
-    together, info = step(k_run, state, rows)
-    specs = jax.tree.leaves(parallel.row_specs(plan.method, rows), is_leaf=parallel._is_spec)
-    gathers = re.findall(r"\[([\d,]*)\]\S* all-gather\(", step.as_text())
+    begun = jax.jit(plan.method.init)(key(INIT), data)
+    step = jax.jit(plan.method.step).lower(key(FIRST), begun, data).compile()
+    return Alone(plan, data, begun, forgetful(step(key(FIRST), begun, data)[0]), step)
+
+
+def spread(one: Alone, on: Mesh) -> Spread:
+    """The same on a mesh, from the same start."""
+    rows = parallel.put(one.data, on)
+    method = parallel.spread(one.plan.method, rows, on)
+    outline = parallel.outline(method, key(INIT), rows)
+    start = jax.tree.map(lambda x, like: jax.device_put(x, like.sharding), one.start, outline)
+    step = jax.jit(method.step).lower(key(STEP), start, rows).compile()
+    return Spread(method, rows, start, step)
+
+
+def compare(one: Alone, many: Spread) -> dict:
+    """What a step on a mesh differs in from one on one device."""
+    expected, _ = one.step(key(STEP), one.start, one.data)
+    found, info = many.step(key(STEP), many.start, many.rows)
+    specs = parallel.layouts(parallel.row_specs(one.plan.method, many.rows))
+    gathers = re.findall(r"\[([\d,]*)\]\S* all-gather\(", many.step.as_text())
     return {
-        "difference": difference(alone, together),
+        "difference": difference(expected, found),
+        "gradients": [
+            difference(*pair) for pair in zip(gradients(expected), gradients(found), strict=True)
+        ],
+        # the largest slope of each, without which nothing would be compared
+        "slopes": [
+            max(float(np.abs(leaf).max()) for leaf in jax.tree.leaves(slopes))
+            for slopes in gradients(expected)
+        ],
         # of the arithmetic, that one device does of a batch
-        "share": step.cost_analysis()["flops"] / single.cost_analysis()["flops"],
+        "share": flops(many.step) / max(flops(one.step), 1.0),
         "sharded": sum(parallel.AXIS in spec for spec in specs),
-        "devices": max(len(x.sharding.device_set) for x in jax.tree.leaves(together)),
+        "devices": max(len(x.sharding.device_set) for x in jax.tree.leaves(found)),
         "finite": bool(np.isfinite(info.loss)),
-        "rows": len(rows.values),
-        "entries": rows.values.size,
+        "rows": len(many.rows.values),
+        "entries": many.rows.values.size,
         # entries of the largest array that is brought together on every device
         "gathered": max((math.prod(map(int, each.split(","))) for each in gathers), default=0),
     }
+
+
+def flops(step: Any) -> float:
+    """Arithmetic of a compiled step, on one device; none where a method makes no steps."""
+    return float(step.cost_analysis().get("flops", 0.0))
+
+
+def gradients(state: State) -> list:
+    """The raw gradients of the one update that each optimiser remembers, but for a factor.
+
+    Adam's first moment, or the root of what RMSProp keeps. An optimiser that a method does not
+    keep in its state, as MIRI begins a new one each round, is not found.
+    """
+    return [
+        one.mu if isinstance(one, optax.ScaleByAdamState) else jax.tree.map(np.sqrt, one.nu)
+        for one in jax.tree.leaves(state, is_leaf=remembers)
+        if remembers(one)
+    ]
+
+
+def forgetful(state: State) -> State:
+    """The state, in which no optimiser remembers a gradient."""
+
+    def forget(x: Any) -> Any:
+        return jax.tree.map(jax.numpy.zeros_like, x) if remembers(x) else x
+
+    return jax.tree.map(forget, state, is_leaf=remembers)
+
+
+def remembers(x: Any) -> bool:
+    """Whether it is the memory of an optimiser that tells the last gradient."""
+    return isinstance(x, optax.ScaleByAdamState | optax.ScaleByRmsState)
 
 
 def difference(a, b) -> float:
@@ -97,8 +185,8 @@ def pick_in_place(on) -> dict:
     values = np.arange(21.0, dtype=np.float32)[:, None]
     rows = parallel.put(Observed(values, values > -1, np.ones(21, np.float32)), on)
     draw = parallel.local_pick(on, 16)
-    text = jax.jit(draw).lower(jax.random.key(0), rows).compile().as_text()
-    batch = draw(jax.random.key(0), rows)
+    text = jax.jit(draw).lower(key(0), rows).compile().as_text()
+    batch = draw(key(0), rows)
     return {
         "rows": rows.values.shape[0],
         "weight": float(rows.weight.sum()),
@@ -115,11 +203,11 @@ def draw_in_any_order(on) -> dict:
 
     method = Method(lambda key, data: 0.0, lambda *a: a, sample=sample, tag="draws")
     x = np.arange(48.0, dtype=np.float32).reshape(16, 3)
-    data, key, number = Observed(x, x % 5 > 1, np.ones(16, np.float32)), jax.random.key(1), 7
+    data, number = Observed(x, x % 5 > 1, np.ones(16, np.float32)), 7
 
     def draws(which, placed=lambda part: part):
         part = placed(jax.tree.map(lambda a: a[which], data))
-        return np.asarray(draw_many(method, key, np.float32(2), part, 3, rows=which + number))
+        return np.asarray(draw_many(method, key(1), np.float32(2), part, 3, rows=which + number))
 
     every, shuffled = np.arange(16), np.random.default_rng(0).permutation(16)
     alone = draws(every)
@@ -136,8 +224,11 @@ def main() -> None:
     on = parallel.mesh(8)
     found = {"local_pick": pick_in_place(on), "draws": draw_in_any_order(on)}
     for name in sys.argv[1:]:
-        kind, options = ONE_UPDATE[name]
-        found[name] = compare(name, kind, options, on)
+        one = alone(name, *ONE_UPDATE[name])
+        there = spread(one, on)
+        found[name] = compare(one, there)
+        begun = jax.jit(there.method.init)(key(INIT), there.rows)
+        found[name]["begun"] = difference(one.begun, begun)
         jax.clear_caches()
     sys.stdout.write(json.dumps(found))
 

@@ -328,6 +328,13 @@ def test_settings_are_checked_by_name_and_type(tmp_path):
             settings.resolve({}, str(config))
 
 
+def test_a_flag_of_zero_is_given(tmp_path):
+    config = tmp_path / "run.toml"
+    config.write_text("seed = 5\ndraws = 3\n")
+    found = settings.resolve({"seed": 0, "draws": None, "quiet": False}, str(config))
+    assert (found["seed"], found["draws"], found["quiet"]) == (0, 3, False)
+
+
 @pytest.mark.fast
 def test_values_are_read_as_toml_or_text():
     read_as = {"1": 1, "1e-3": 1e-3, "true": True, '"1"': "1", "[1, 2]": [1, 2], "a b": "a b"}

@@ -46,9 +46,14 @@ def found():
 @pytest.mark.parametrize("name", ONE_UPDATE)
 def test_a_step_on_eight_devices_is_a_step_on_one(found, name):
     about = found[name]
-    # after one update Adam's first moment, in the state, is a tenth of the raw gradient
-    # (CSBI's trajectories are simulated by the network just updated, and enlarge what is rounding)
-    assert about["difference"] < (5e-4 if name == "csbi0" else 2e-5)
+    assert max(about["gradients"], default=about["difference"]) < 2e-5
+    if name.startswith(
+        "csbi"
+    ):  # which trains in `init`: Adam divides small gradients by themselves
+        assert len(about["gradients"]) == 1 + (name == "csbi:held")
+    else:
+        assert about["begun"] < 2e-5
+    assert about["difference"] < 0.02
     assert about["devices"] == 8
     assert about["finite"]
     # no data; a number for each row, by which batches are picked, and masks of a batch may be

@@ -16,10 +16,10 @@ from hypothesis import settings as tries
 from hypothesis import strategies as st
 
 import jaximpute as ji
-from jaximpute import poolwise, registry, stream, unfinished
+from jaximpute import poolwise, registry, resuming, stream, unfinished
 from jaximpute.cli import settings, streaming
 from jaximpute.data import codec as coding
-from jaximpute.data import feeds, frames, moments, sinks, sources
+from jaximpute.data import feeds, frames, moments, parts, sinks, sources
 from jaximpute.masking import clamp
 from tests.test_cli import call
 
@@ -257,10 +257,10 @@ def test_no_method_has_an_option_called_like_a_setting():
 def test_a_full_disk_keeps_what_is_done(path, monkeypatch):
     whole = run(path)
     with monkeypatch.context() as patch:
-        patch.setattr(stream.shutil, "disk_usage", lambda parent: SimpleNamespace(free=0))
+        patch.setattr(resuming.shutil, "disk_usage", lambda parent: SimpleNamespace(free=0))
         with pytest.raises(ji.OutputError, match=r"has 0\.0 GB left"):
             run(path, "b.npy")
-    settle, calls = sinks._settle, []
+    settle, calls = parts.settle, []
 
     def full(file):
         calls.append(file)
@@ -269,7 +269,7 @@ def test_a_full_disk_keeps_what_is_done(path, monkeypatch):
         settle(file)
 
     with monkeypatch.context() as patch:
-        patch.setattr(sinks, "_settle", full)
+        patch.setattr(parts, "settle", full)
         with pytest.raises(ji.OutputError, match="No space left on device; what is done so far"):
             run(path, "b.npy")
     done = stream.impute_file(str(path), str(path.with_name("b.npy")), "mean", block_rows=16)
@@ -333,9 +333,9 @@ def test_the_command_line_goes_block_by_block(path, monkeypatch):
     about = json.loads(told.read_text())
     assert (about["blocks"], about["method"]) == (4, "mean")
     np.testing.assert_array_equal(np.load(out), run(path, "b.npy"))
-    done = call(*asked, "--force", "--draws", "3")
+    done = call(*asked, "--force", "--max-gap", "3")
     assert done.exit_code == 2
-    assert "--draws needs all rows at once" in done.stderr
+    assert "--max-gap needs all rows at once" in done.stderr
 
 
 def test_large_files_are_not_read_whole_even_unasked(path, monkeypatch, capsys):
@@ -346,4 +346,6 @@ def test_large_files_are_not_read_whole_even_unasked(path, monkeypatch, capsys):
     assert streaming.wanted(str(path), asked)
     assert "takes more than half of the memory" in capsys.readouterr().err
     assert not streaming.wanted(str(path), {**asked, "max_gap": 3})
+    assert streaming.wanted(str(path), {**asked, "draws": 3})
+    assert not streaming.wanted(str(path), {**asked, "draws": 3, "time": "date"})
     assert not streaming.wanted(str(path.with_name("x.csv")), asked)

@@ -29,8 +29,6 @@ from jaximpute.cli.common import (
     split_dims,
 )
 
-_FOR_INTERVAL = 100  # draws, unless their number is given
-
 
 class Done(NamedTuple):
     """A frame and its completion."""
@@ -101,7 +99,8 @@ def impute(
         typer.Option(
             help="Rows (steps of time of Zarr and NetCDF) in memory at a time: complete .npy, "
             "Parquet, Zarr or NetCDF block by block. The default where a file takes more than half "
-            "of the memory. The same command goes on after a crash."
+            "of the memory. The same command goes on after a crash. Draws of rows go to a new "
+            "folder, or to one Parquet file; along time there is one completion."
         ),
     ] = None,
     sample_rows: Annotated[
@@ -328,7 +327,7 @@ def _draws(run: dict[str, Any]) -> int:
         multiple.check_level(run["interval"])
     draws = run["draws"]
     if draws is None:
-        return 0 if run["interval"] is None else _FOR_INTERVAL
+        return 0 if run["interval"] is None else multiple.FOR_INTERVAL
     if draws < 1:
         raise OptionError(f"--draws is {draws}; expected at least 1")
     return draws

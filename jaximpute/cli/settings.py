@@ -98,7 +98,12 @@ def resolve(
         (3, 'mean')
     """
     chosen = {**defaults, **({} if config is None else _load(config, defaults))}
-    given = {name: value for name, value in flags.items() if value not in (None, False, [], {})}
+    # 0 equals False, and is given
+    given = {
+        name: value
+        for name, value in flags.items()
+        if value is not None and value is not False and value not in ([], {})
+    }
     merged = {**chosen["options"], **given.pop("options", {})}
     return {**chosen, **given, "options": merged}
 

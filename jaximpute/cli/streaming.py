@@ -10,7 +10,7 @@ from jaximpute.cli import manifest
 from jaximpute.cli.common import keep_compiled, say, split_dims
 
 # what needs all rows at once
-_WHOLE = ("draws", "interval", "max_gap", "mask", "plot", "checkpoint")
+_WHOLE = ("max_gap", "mask", "plot", "checkpoint")
 
 
 def wanted(file: str, run: dict[str, Any]) -> bool:
@@ -30,7 +30,7 @@ def wanted(file: str, run: dict[str, Any]) -> bool:
         if clash:
             raise OptionError(f"{', '.join(clash)} needs all rows at once; leave out --block-rows")
         return True
-    if clash or not _is_large(file):
+    if clash or _drawn_together(file, run) or not _is_large(file):
         return False
     say(f"note: {file} takes more than half of the memory, and is completed block by block")
     return True
@@ -85,9 +85,20 @@ def arguments(run: dict[str, Any]) -> dict[str, Any]:
         "time": run["time"],
         "dims": split_dims(run["dims"]),
         "fill_unseen": run["fill_unseen"],
+        "completions": run["draws"],
+        "interval": run["interval"],
         "progress": not run["quiet"],
         **run["options"],
     }
+
+
+def _drawn_together(file: str, run: dict[str, Any]) -> bool:
+    """Whether draws are asked for that blocks may have no place for: of grids, and along time."""
+    from jaximpute.data import gridfiles
+
+    if run["draws"] is None and run["interval"] is None:
+        return False
+    return run["time"] is not None or gridfiles.is_grid_file(file)
 
 
 def _is_large(file: str) -> bool:

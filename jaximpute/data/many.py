@@ -31,7 +31,7 @@ def check_folder(path: str, suffix: str, draws: int, *, force: bool = False) -> 
     if not folder.is_dir() and not folder.parent.is_dir():
         raise OutputError(f"cannot write {path}: there is no folder {folder.parent}")
     if folder.is_dir():
-        for name in _names(suffix, draws):
+        for name in names(suffix, draws):
             files.check_table(str(folder / name), force=force)
 
 
@@ -39,7 +39,7 @@ def write_folder(sheets: Sequence[Sheet], path: str, suffix: str, *, force: bool
     """A file for each completion: `draw_1.csv`, `draw_2.csv`, ..."""
     folder = Path(path)
     folder.mkdir(exist_ok=True)
-    for name, sheet in zip(_names(suffix, len(sheets)), sheets, strict=True):
+    for name, sheet in zip(names(suffix, len(sheets)), sheets, strict=True):
         files.write_file(sheet, str(folder / name), force=force)
 
 
@@ -128,6 +128,12 @@ def _columns(sheet: Sheet) -> list[str]:
     return sheet.text.names if sheet.text is not None else sheet.table.column_names
 
 
-def _names(suffix: str, draws: int) -> list[str]:
+def names(suffix: str, draws: int) -> list[str]:
+    """What the files of so many completions are called.
+
+    Example:
+        >>> names(".npy", 2)
+        ['draw_1.npy', 'draw_2.npy']
+    """
     digits = len(str(draws))
     return [f"{COLUMN}_{i:0{digits}d}{suffix}" for i in np.arange(1, draws + 1).tolist()]

@@ -5,36 +5,17 @@ written survives the death of the process; of the machine, too, but for Zarr, wh
 system brings to the disk when it likes.
 """
 
-import os
 import shutil
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from jaximpute._errors import OptionError
-from jaximpute.data import gridfiles
-from jaximpute.data.files import pyarrow
+from jaximpute.data import gridfiles, parquetsinks, parts
 from jaximpute.data.gridblocks import Lazy, encoded
-from jaximpute.data.parquetrows import filled
+from jaximpute.data.parts import Sink
 from jaximpute.data.sources import PARQUET, Source
-
-
-class Sink(NamedTuple):
-    """Where completed blocks go.
-
-    Attributes:
-        write: `(start, stop, fill, values)`: rows or steps, of which the cells in `fill` take the
-            `values`, and all others are copied as the file holds them, bit for bit.
-        finish: puts the parts together, if there are any, and returns the path of the whole.
-    """
-
-    write: Callable[[int, int, np.ndarray, np.ndarray], None]
-    finish: Callable[[], Path]
-
-
-NOWHERE = Sink(lambda start, stop, fill, values: None, Path)  # of a run that writes nothing
 
 
 def check_format(source: Source, output: str) -> None:
@@ -69,7 +50,7 @@ def open_sink(source: Source, folder: Path, *, fresh: bool) -> Sink:
     if gridfiles.is_grid_file(source.path):
         return _netcdf(source, folder)
     if Path(source.path).suffix.lower() in PARQUET:
-        return _parquet(source, folder)
+        return parquetsinks.plain(source, folder)
     return _npy(source, folder / "whole.npy", fresh)
 
 
@@ -92,36 +73,9 @@ def _npy(source: Source, whole: Path, fresh: bool) -> Sink:
         with whole.open("r+b") as out:
             out.seek(begin + start * row)
             out.write(cells.tobytes())
-            _settle(out)
+            parts.settle(out)
 
     return Sink(write, lambda: whole)
-
-
-def _parquet(source: Source, folder: Path) -> Sink:
-    arrow, parquet = pyarrow("pyarrow"), pyarrow("pyarrow.parquet")
-    file, rows = source.native
-    schema = file.schema_arrow
-    pressed = file.metadata.row_group(0).column(0).compression.lower()
-    how = {"compression": "none" if pressed == "uncompressed" else pressed}
-
-    def write(start: int, stop: int, fill: np.ndarray, values: np.ndarray) -> None:
-        flat = (stop - start, len(source.columns))
-        table = filled(rows(start, stop), source.columns, fill.reshape(flat), values.reshape(flat))
-        with _part(folder, start, stop).open("wb") as out:
-            parquet.write_table(table, out, row_group_size=max(1, stop - start), **how)
-            _settle(out)
-
-    def finish() -> Path:
-        whole = folder / "whole.parquet"
-        with whole.open("wb") as out:
-            with parquet.ParquetWriter(out, schema, **how) as writer:
-                for part in _parts(folder, source.length):
-                    table = parquet.read_table(part, use_threads=False, memory_map=False)
-                    writer.write_table(arrow.Table.from_batches(table.to_batches(), schema))
-            _settle(out)
-        return whole
-
-    return Sink(write, finish)
 
 
 def _zarr(source: Source, whole: Path, fresh: bool) -> Sink:
@@ -149,9 +103,9 @@ def _netcdf(source: Source, folder: Path) -> Sink:
     lazy: Lazy = source.native
 
     def write(start: int, stop: int, fill: np.ndarray, values: np.ndarray) -> None:
-        with _part(folder, start, stop).open("wb") as out:
+        with parts.part(folder, start, stop).open("wb") as out:
             np.savez(out, fill=np.packbits(fill), values=values[fill])
-            _settle(out)
+            parts.settle(out)
 
     def finish() -> Path:
         import h5py
@@ -159,8 +113,8 @@ def _netcdf(source: Source, folder: Path) -> Sink:
         whole = folder / "whole.nc"
         shutil.copyfile(source.path, whole)
         with h5py.File(whole, "r+") as file:
-            for part in _parts(folder, source.length):
-                start, stop = _span(part)
+            for part in parts.all_parts(folder, source.length):
+                start, stop = parts.span(part)
                 shape = (stop - start, *source.event)
                 with np.load(part, allow_pickle=False) as held:
                     bits = np.unpackbits(held["fill"], count=int(np.prod(shape)))
@@ -195,26 +149,3 @@ def patched(
     result = np.array(cells)
     result[here] = encoded(lazy, name, new)[here].astype(cells.dtype)
     return result
-
-
-def _settle(file) -> None:
-    file.flush()
-    os.fsync(file.fileno())
-
-
-def _part(folder: Path, start: int, stop: int) -> Path:
-    return folder / f"rows_{start:015d}_{stop:015d}.part"
-
-
-def _span(part: Path) -> tuple[int, int]:
-    start, stop = part.stem.split("_")[1:]
-    return int(start), int(stop)
-
-
-def _parts(folder: Path, length: int) -> list[Path]:
-    parts = sorted(folder.glob("rows_*.part"))
-    spans = [_span(part) for part in parts]
-    edges = [0, *(stop for _, stop in spans)]
-    assert edges[-1] == length
-    assert [start for start, _ in spans] == edges[:-1]
-    return parts

@@ -27,17 +27,21 @@ class Spans(NamedTuple):
     window: int
 
 
-def spans_of(source: Source, block: int | None, margin: int | None) -> Spans:
+def spans_of(
+    source: Source, block: int | None, margin: int | None, *, completions: int = 1
+) -> Spans:
     """Cut a source into blocks.
 
     Args:
         source: the source.
-        block: rows or steps of a block; None = of 32 MB, for series at most 4096.
+        block: rows or steps of a block; None = of 32 MB, all completions together, for series at
+            most 4096.
         margin: steps of time that windows reach beyond a block, on both sides; None = 24 for fields
             and 512 for series, at most a block.
+        completions: how many of a block lie in memory.
     """
     if block is None:
-        block = max(1, BLOCK_BYTES // (8 * int(np.prod(source.event))))
+        block = max(1, BLOCK_BYTES // (8 * int(np.prod(source.event)) * completions))
         if source.kind == "series" and source.along == "time":
             block = min(block, _SERIES_BLOCK)  # as long as what is learned from
     block = min(source.length, -(-block // source.align) * source.align)

@@ -1,0 +1,203 @@
+"""What a run in blocks keeps of itself while it goes on, and how another goes on from there."""
+
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaximpute import poolwise, unfinished
+from jaximpute._errors import OutputError
+from jaximpute.data import codec as coding
+from jaximpute.data import drawsinks, gridfiles, sinks, sources
+from jaximpute.data.parts import Sink
+from jaximpute.data.scanning import Scan
+from jaximpute.data.sources import Source
+from jaximpute.poolwise import Learned
+from jaximpute.report import Curve
+
+Held = dict[str, Any]
+
+
+class Nowhere:
+    """A run that writes nothing, keeps nothing, and begins anew each time."""
+
+    resumes = False
+
+    def earlier(self) -> Held | None:
+        """What an earlier run of the same kind kept last, if there was one."""
+        return None
+
+    def begin(self, arrays: Mapping[str, np.ndarray], held: Held) -> None:
+        """Begin to write, and keep what was learned."""
+
+    def go_on(self, held: Held) -> dict[str, np.ndarray]:
+        """Go on writing where an earlier run stopped, and return what it had learned."""
+        return {}
+
+    def write(
+        self, start: int, stop: int, fill: np.ndarray, values: np.ndarray, held: Held
+    ) -> None:
+        """Write a block, and keep how far the run came."""
+
+    def finish(self) -> None:
+        """Put the whole into its place."""
+
+
+class Beside(Nowhere):
+    """A run that is kept in a folder beside its output until it ends; see `unfinished`.
+
+    Args:
+        output: where the whole is to appear.
+        about: what must be equal for one run to go on where another stopped.
+        opened: `(folder, held, fresh) -> sink`, which begins to write in a folder or goes on.
+        needed: bytes that it takes, at the most.
+        force: throw away an unfinished run that differs.
+    """
+
+    resumes = True
+
+    def __init__(
+        self,
+        output: str,
+        about: Mapping[str, Any],
+        opened: Callable[[Path, Held, bool], Sink],
+        *,
+        needed: int,
+        force: bool,
+    ):
+        self.output, self.about, self.opened = output, about, opened
+        self.needed, self.force = needed, force
+        self.folder = unfinished.folder_of(output)
+        self.sink: Sink
+
+    def earlier(self) -> Held | None:
+        """See `Nowhere`.
+
+        Raises:
+            OptionError: an unfinished run that differs.
+            OutputError: there is none, and no room for one.
+        """
+        held = unfinished.find(self.output, self.about, force=self.force)
+        if held is not None:
+            return held
+        free = shutil.disk_usage(self.folder.parent).free
+        if free < self.needed:
+            raise OutputError(
+                f"cannot write {self.output}: it takes about {self.needed / 1e9:.1f} GB, and "
+                f"{self.folder.parent} has {free / 1e9:.1f} GB left"
+            )
+        return None
+
+    def begin(self, arrays: Mapping[str, np.ndarray], held: Held) -> None:
+        """See `Nowhere`."""
+        unfinished.begin(self.output)
+        with unfinished.writing(self.output):
+            unfinished.keep_arrays(self.folder, arrays)
+            self.sink = self.opened(self.folder, held, True)
+            unfinished.keep(self.folder, self.about, held)
+
+    def go_on(self, held: Held) -> dict[str, np.ndarray]:
+        """See `Nowhere`."""
+        arrays = unfinished.read_arrays(self.folder)
+        with unfinished.writing(self.output):
+            self.sink = self.opened(self.folder, held, False)
+        return arrays
+
+    def write(
+        self, start: int, stop: int, fill: np.ndarray, values: np.ndarray, held: Held
+    ) -> None:
+        """See `Nowhere`."""
+        with unfinished.writing(self.output):
+            self.sink.write(start, stop, fill, values)
+            unfinished.keep(self.folder, self.about, held)
+
+    def finish(self) -> None:
+        """See `Nowhere`."""
+        with unfinished.writing(self.output):
+            unfinished.finish(self.sink.finish(), self.output, self.folder)
+
+
+def where(
+    source: Source,
+    output: str | None,
+    about: Mapping[str, Any],
+    draws: int,
+    *,
+    interval: bool,
+    force: bool,
+) -> Nowhere:
+    """Where the blocks of a run go.
+
+    Args:
+        source: what is completed.
+        output: where the whole is to appear; None writes nothing.
+        about: what must be equal for one run to go on where another stopped.
+        draws: how many are written; 0 = one completion.
+        interval: whether their median and the ends of intervals are written instead.
+        force: throw away an unfinished run that differs.
+
+    Returns:
+        `Beside`, or `Nowhere`.
+    """
+    if output is None:
+        return Nowhere()
+
+    def opened(folder: Path, held: Held, fresh: bool) -> Sink:
+        if not draws:
+            return sinks.open_sink(source, folder, fresh=fresh)
+        return drawsinks.open_sink(
+            source, output, folder, draws, interval=interval, cells=held["cells"], fresh=fresh
+        )
+
+    # Parquet and NetCDF are put together from parts at the end
+    parts = Path(source.path).suffix.lower() in (*sources.PARQUET, *gridfiles.NETCDF)
+    written = 3 if interval else max(1, draws)
+    needed = sources.size_of(source.path) * written * (2 if parts else 1)
+    return Beside(output, about, opened, needed=needed, force=force)
+
+
+def beginning(found: Scan, learned: Learned, curve: Curve) -> Held:
+    """What a run keeps of itself before its first block, as values for JSON."""
+    return {
+        "codec": coding.to_plain(found.codec),
+        "cells": found.cells.tolist(),
+        "data": found.digest,
+        "shape": list(learned.shape),
+        "pools": learned.pools,
+        "losses": curve.losses,
+        "metrics": curve.metrics,
+        "filled": np.zeros(len(found.cells), int).tolist(),
+        "done": 0,
+        "result": "",
+    }
+
+
+def arrays_of(found: Scan, learned: Learned) -> dict[str, np.ndarray]:
+    """What was learned, as arrays with names."""
+    leaves = jax.tree.leaves(learned.state)
+    arrays = {f"state/{i:06d}": np.asarray(leaf) for i, leaf in enumerate(leaves)}
+    return arrays if found.seen is None else arrays | {"seen": found.seen}
+
+
+def restored(
+    source: Source,
+    held: Mapping[str, Any],
+    arrays: Mapping[str, np.ndarray],
+    name: str,
+    settings: Mapping[str, Any],
+) -> tuple[Scan, Learned]:
+    """The inverse of `beginning` and `arrays_of`.
+
+    Raises:
+        DataError: the arrays are not those of this method.
+    """
+    codec = coding.from_plain(held["codec"])
+    found = Scan(codec, np.array(held["cells"]), arrays.get("seen"), held["data"])
+    leaves = [arrays[key] for key in sorted(arrays) if key.startswith("state/")]
+    learned = poolwise.restore(
+        name, codec, tuple(held["shape"]), leaves, source.kind, pools=held["pools"], **settings
+    )
+    return found, learned
