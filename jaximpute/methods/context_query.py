@@ -114,6 +114,7 @@ def context_query(
     objective: str = "data",
     lr: Scalar = 1e-3,
     total: int | None = None,
+    warmup: int = 0,
     clip: float = 1.0,
     decay: Scalar = 0.999,
     batch: int = 32,
@@ -179,6 +180,8 @@ def context_query(
         objective: `data` or `noise`; see `query_loss`.
         lr: first learning rate, positive.
         total: optimiser steps after which the rate is 0; None keeps it constant.
+        warmup: optimiser steps in which the rate grows from 0. Networks with convolutions that take
+            whole steps at once may never learn.
         clip: largest norm of a gradient.
         decay: of the average of the weights, in [0, 1); 0 keeps the last.
         batch: samples in a batch.
@@ -222,12 +225,14 @@ def context_query(
     _check(positive | {"power": power, "members": members}, delta, at_delta, decay, objective)
     if steps < 0:
         raise OptionError(f"steps is {steps}; expected 0 for a single step, or a number of steps")
+    if warmup < 0:
+        raise OptionError(f"warmup is {warmup}; expected a number of steps, or 0")
     if guidance is not None and steps == 0:
         raise OptionError("guidance is for Algorithm 4; expected steps of at least 1 with it")
     process = processes.vp() if process is None else process
     feeds = tuple(feeds) or (contexts.drawn(split),)
     hide = partitions.block((6, 6)) if hide is None else hide
-    optimiser = _adam(lr, total, clip)
+    optimiser = _adam(lr, total, warmup, clip)
 
     def cut(data: Observed) -> Observed:
         if view is identity:
@@ -343,10 +348,11 @@ def context_query(
     return Method(init, step, sample=sample, tag="draws" if steps else "mean")
 
 
-def _adam(lr: Scalar, total: int | None, clip: float) -> optax.GradientTransformation:
+def _adam(lr: Scalar, total: int | None, warmup: int, clip: float) -> optax.GradientTransformation:
     def rate(i):
         done = 0.0 * i if total is None else jnp.minimum(i / total, 1.0)
-        return lr * (1 + jnp.cos(jnp.pi * done)) / 2
+        begun = jnp.minimum((i + 1) / max(warmup, 1), 1.0)
+        return lr * begun * (1 + jnp.cos(jnp.pi * done)) / 2
 
     # the authors' second moment of the gradient; a longer first one averages over partitions
     return optax.chain(optax.clip_by_global_norm(clip), optax.adam(rate, b1=0.95, b2=0.999))

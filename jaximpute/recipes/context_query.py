@@ -29,6 +29,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "at_delta": 0.0,
         "batch": 8,
         "sgd_total": 130000,
+        "warmup": 0,
         "decay": 0.0,
         "tile": None,
     },
@@ -38,6 +39,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 # and so nothing of a place that few samples show
 _SMALL, _MANY = 2048, 64
 TILE = (8, 32, 32)  # frames, rows and columns that a network sees at once
+_DENSE = ("mlp", "eof")  # networks without convolutions
 # optimiser steps in one compiled loop, where loops are fast
 _TOGETHER = 50
 
@@ -60,6 +62,7 @@ def context_query(
     sgd_total: int = 3000,
     batch: int | None = None,
     lr: float | None = None,
+    warmup: int | None = None,
     at_delta: float = 0.75,
     decay: float = 0.995,
     steps: int = 0,
@@ -92,7 +95,9 @@ def context_query(
         width_factor: multiplies that default.
         sgd_total: optimiser steps in all.
         batch: samples in a batch; None = by the network.
-        lr: first learning rate; None = by the network.
+        lr: largest learning rate; None = by the network.
+        warmup: optimiser steps in which it grows; None = for networks with convolutions 100, but at
+            most a tenth of all, and for others 0.
         at_delta: see the factory.
         decay: see the factory.
         steps: steps of Algorithm 4; 0 = a single step.
@@ -125,7 +130,7 @@ def context_query(
         event, samples = (*_sizes(shape, tile), shape[-1]), view(shape).size
     if net == "auto":
         net = "mlp" if math.prod(event) <= _SMALL and samples >= _MANY else "unet"
-    looped = net in ("mlp", "eof") or jax.default_backend() != "cpu"
+    looped = net in _DENSE or jax.default_backend() != "cpu"
     together = min(_TOGETHER, sgd_total) if looped else 1
     asked = query if query is not None else ("all" if steps else "rest")
     split = make_split(partition, ratio, asked, tuple(grid), shared)
@@ -137,6 +142,7 @@ def context_query(
         lr=lr if lr is not None else {"mlp": 2e-3, "unet": 3e-3, "eof": 1e-2}.get(net, 1e-3),
         batch=batch or {"mlp": 64, "unet": 32, "eof": 16}.get(net, 8),
         total=sgd_total,
+        warmup=_warmup(net, sgd_total) if warmup is None else warmup,
         sgd_steps=together,
         scan=looped,
         at_delta=at_delta if steps == 0 else min(at_delta, 0.25),
@@ -147,6 +153,10 @@ def context_query(
         **options,
     )
     return registry.Plan(method, -(-sgd_total // together))
+
+
+def _warmup(net: str, total: int) -> int:
+    return 0 if net in _DENSE else min(100, total // 10)
 
 
 def cut(shape: tuple[int, ...], tile: Any) -> Callable[[tuple[int, ...]], View]:

@@ -379,6 +379,21 @@ def test_scanned_and_unscanned_steps_agree(key):
     jax.tree.map(close, after[0].learner, after[1].learner)
 
 
+def test_the_rate_grows_over_the_warm_up():
+    data, moved = ji.observe(np.ones((4, 2, 6, 6, 1))), []
+    for warmup in (0, 10):
+        method = ji.methods.context_query(
+            ji.nets.field_mlp((2, 6, 6, 1), width=8), partitions.missdiff, warmup=warmup
+        )
+        state = method.init(jax.random.key(0), data)
+        after = method.step(jax.random.key(1), state, data)[0]
+        pair = (one.learner.params for one in (after, state))
+        moved.append(jax.tree.map(jnp.subtract, *pair))
+    close = partial(np.testing.assert_allclose, rtol=2e-3, atol=1e-8)
+    jax.tree.map(lambda whole, tenth: close(10 * tenth, whole), *moved)
+    assert max(np.abs(leaf).max() for leaf in jax.tree.leaves(moved[0])) > 1e-4
+
+
 def test_wrong_options_are_refused():
     for options in (
         {"lr": 0.0},
@@ -386,6 +401,7 @@ def test_wrong_options_are_refused():
         {"at_delta": 1.5},
         {"decay": 1.0},
         {"steps": -1},
+        {"warmup": -1},
         {"objective": "score"},
         {"guidance": jnp.sum},
     ):
