@@ -108,6 +108,7 @@ def measure(
         "lr": learned.lr,
         "sgd_steps": learned.together,
         "total": steps,
+        "warmup": min(100, steps // 10) if net == "unet" else 0,  # as the recipe
         "decay": 0.995,
         "at_delta": at_delta,
     }
