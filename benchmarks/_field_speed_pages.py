@@ -32,12 +32,12 @@ def section(rows: Sequence[dict]) -> str:
     parts = [INTRODUCTION, _pages.table(heads, [_step(row) for row in by_kind["step"]])]
     for what, words in KINDS.items():
         parts += [words.format(**row, times=_times(row)) for row in by_kind[what] if words]
-    heads = ["levels computed again", "half precision", "GB", "TFLOP a step"]
+    heads = ["blocks computed again", "half precision", "GB", "TFLOP a step"]
     lines = [
         [
             "yes" if row["saving"].get("checkpoint") else "no",
             "yes" if row["saving"].get("half") else "no",
-            f"{row['gb_kept']:.0f}",
+            f"{row['gb_kept']:.1f}",
             f"{row['tflop']:.1f}",
         ]
         for row in by_kind["memory"]
@@ -45,8 +45,9 @@ def section(rows: Sequence[dict]) -> str:
     return "\n".join(
         [
             *parts,
-            "What a step of the `spacetime` network keeps for 8 films of 100 frames of 64 x 64, by "
-            "the compiler's count for a CPU; compiled, not run:\n",
+            "What reverse mode keeps of the `spacetime` network for its way back, of 8 films of "
+            "100 frames of 64 x 64, and the arithmetic of a step; counted, not run. What a block "
+            "takes while it is computed again comes on top:\n",
             _pages.table(heads, lines),
         ]
     )
