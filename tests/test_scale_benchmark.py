@@ -58,20 +58,23 @@ def test_progress_of_what_was_killed(tmp_path):
 
 
 def test_presets_of_a_method_stand_side_by_side():
-    def row(method, preset, mae, cost=3.0):
-        return {"data": "energy", "method": method, "preset": preset, "mae": mae} | {
-            "cpu_seconds": cost
-        }
+    def row(method, preset, mae, cost=3.0, seed=0, **scores):
+        about = {"data": "energy", "method": method, "preset": preset, "seed": seed}
+        return {**about, "mae": mae, "cpu_seconds": cost, **(scores or {"crps": 1.0})}
 
     rows = [
-        row("gain", "fast", 0.7),
-        row("gain", "balanced", 0.6, 12.0),
-        row("gain", "best", 0.65, 99.0),
+        row("gain", "fast", 0.7, seed=0),
+        row("gain", "fast", 0.9, seed=1),
+        row("gain", "fast", 77.0, seed=2),
+        *(row("gain", "balanced", 0.6, 12.0, seed=seed) for seed in (0, 1)),
+        *(row("gain", "best", 0.65, 99.0, seed=seed, energy_distance=0.5) for seed in (0, 1)),
         row("tdm", "balanced", 0.5),
         row("tdm", "best", 0.4),
         row("mean", "balanced", 0.9),
+        row("mean", "paper", 0.9),
     ]
     text = _preset_pages.page(rows)
-    assert "| `gain` | 0.7000, 3 s | **0.6000, 12 s** | 0.6500, 99 s |" in text
-    assert "| `tdm` |  | 0.5000, 3 s | **0.4000, 3 s** |" in text
+    shown = "| 0.8000 / 1.0000, 3 s | **0.6000** / 1.0000, 12 s | 0.6500 / **0.5000**, 99 s |"
+    assert f"| `gain` | 2 {shown}" in text
+    assert "| `tdm` | 1 |  | 0.5000 / **1.0000**, 3 s | **0.4000** / **1.0000**, 3 s |" in text
     assert "`mean`" not in text
