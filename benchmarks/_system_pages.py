@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks import _jobs, _pages, _summary
+from benchmarks._system_worker import RIVALS
 
 INTRODUCTION = """# Results on films of physical systems
 
@@ -57,6 +58,9 @@ def page(rows: Sequence[_jobs.Row]) -> str:
 
 
 def _called(label: str, options: dict) -> str:
+    for name, (method, own) in RIVALS.items():
+        if label == method and own.items() <= options.items():
+            label, options = name, {k: v for k, v in options.items() if k not in own}
     words = ", ".join(f"{name}={value}" for name, value in options.items())
     return f"`{label}`" + (f" with {words}" if words else "")
 

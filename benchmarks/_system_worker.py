@@ -28,6 +28,10 @@ OUTSIDE = {
     "scikit_biharmonic": _inpainting.scikit_biharmonic,
 }
 BEST = "best_possible"
+# MissDiff on fields is context-query diffusion under a partition of its own, and nothing beneath it
+RIVALS: dict[str, tuple[str, dict[str, Any]]] = {
+    "missdiff": ("context_query", {"partition": "missdiff", "surface": "none"}),
+}
 DRAWS = 10
 # what a covariance is learned from: more films say the same, at some cost
 FEW = 256

@@ -27,10 +27,6 @@ MASKS = ("pixels:0.8", "pixels:0.3", "blocks:8", "blocks:5")
 SIMPLE = ("mean", "window_average", "harmonic", "biharmonic", "optimal_interpolation")
 METHODS = (*SIMPLE, *_system_worker.OUTSIDE, "missdiff", "ambientdiff", "context_query")
 LEARNING = ("ambientdiff", "context_query", "context_query_draws")
-# MissDiff on fields is context-query diffusion under a partition of its own
-RIVALS: dict[str, tuple[str, dict[str, Any]]] = {
-    "missdiff": ("context_query", {"partition": "missdiff"}),
-}
 # what makes networks a matter of CPU minutes
 SHORT: dict[str, Any] = {"sgd_total": 600}
 
@@ -58,7 +54,7 @@ def main(given: Sequence[str] | None = None) -> int:
 
 
 def _job(data: str, masks: str, seed: int, named: str, options: dict[str, Any]) -> _jobs.Job:
-    method, own = RIVALS.get(named, (named, {}))
+    method, own = _system_worker.RIVALS.get(named, (named, {}))
     method, _, preset = method.partition(":")
     own = {**own, **options} if method in LEARNING else own
     return _jobs.Job(data, 0.0, seed, method, preset or "balanced", own, pattern=masks)
@@ -72,7 +68,7 @@ def possible(method: str, data: str) -> bool:
     """
     if method == _system_worker.BEST:
         return data.partition(":")[0] in ("shallow", "advection")
-    if method not in _system_worker.OUTSIDE and method not in RIVALS:
+    if method not in _system_worker.OUTSIDE and method not in _system_worker.RIVALS:
         registry.entry(
             method.partition(":")[0], "field"
         )  # an unknown name should not fail after an hour

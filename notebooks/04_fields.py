@@ -99,11 +99,13 @@ figure.colorbar(picture, ax=panels, label="P(asked | not shown)")
 # ## 3. Completions
 #
 # The same network and the same training under two partitions. Beside them a membrane through the
-# observed entries (`harmonic`), which learns nothing. Each film lacks its blocks in all frames:
-# `never_impute=False` says that these places are no land.
+# observed entries (`harmonic`), which learns nothing. Usually the network corrects such a surface;
+# here it has none (`surface="none"`), so that all there is to see was learned. Each film lacks its
+# blocks in all frames: `never_impute=False` says that these places are no land.
 
 # %%
-OPTIONS = {"sgd_total": STEPS, "net": "mlp", "feed": "observed", "never_impute": False}
+OPTIONS = {"sgd_total": STEPS, "net": "mlp", "surface": "none"}
+OPTIONS |= {"feed": "observed", "never_impute": False}
 answers = {
     "harmonic": ji.impute(sea.isel(film=slice(TEST)), "harmonic", never_impute=False),
     "MissDiff": ji.impute(sea, "context_query", partition="missdiff", **OPTIONS),

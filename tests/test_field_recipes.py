@@ -56,11 +56,51 @@ def test_partitions_feeds_and_networks_by_name():
         {"partition": "half"},
         {"feed": "none"},
         {"net": "gru"},
+        {"surface": "linear"},
+        {"surface": "harmonic", "net": "eof"},
+        {"surface": "harmonic", "objective": "noise"},
+        {"feed": "shares", "partition": "block"},
     ):
         with pytest.raises(OptionError, match="expected"):
             build("context_query", **wrong)
     with pytest.raises(OptionError, match="expected at least 1"):
         build("context_query_draws", steps=0)
+
+
+def test_networks_correct_a_surface_unless_they_fit_one_themselves(key):
+    x = jnp.linspace(-1, 1, 64).reshape(1, 1, 8, 8, 1) * jnp.ones((64, 2, 1, 1, 1))
+    mask = jax.random.uniform(key, x.shape) < 0.6
+    data = Observed(jnp.where(mask, x, 0), mask, jnp.ones(64))
+    errors = {}
+    for surface in ("auto", "harmonic", "none"):
+        method = build("context_query", data, surface=surface, feed="observed").method
+        state = method.init(jax.random.key(0), data)  # not trained: what it begins with
+        out = method.sample(jax.random.key(1), state, data)
+        errors[surface] = float(jnp.abs(out - x)[~mask].mean())
+    assert errors["auto"] < errors["harmonic"] < errors["none"] / 3
+    for plain in ({"preset": "paper", "net": "mlp"}, {"net": "eof"}, {"objective": "noise"}):
+        build("context_query", **plain)
+    method = build("ambientdiff", data).method
+    out = method.sample(jax.random.key(1), method.init(jax.random.key(0), data), data)
+    assert (out[~mask] == 0).all()
+
+
+def test_the_share_shown_is_chosen_on_entries_hidden_once_more(key):
+    x = jax.random.normal(key, SMALL.values.shape)
+    mask = jax.random.uniform(jax.random.key(1), x.shape) < 0.9
+    data = Observed(jnp.where(mask, x, 0), mask, jnp.ones(64))
+
+    # right about half of what is observed, and about nothing else
+    def apply(params, x, t, cond, key=None):
+        share = cond[0].mean(axis=(1, 2, 3, 4), keepdims=True)
+        return jnp.where(jnp.abs(share - 0.45) < 0.15, 0.0, 5.0) + 0 * x
+
+    net, split = Net(lambda *given: {}, apply), partitions.pixel((0.9, 1.0))
+    feeds = recipe._feeds("shares", "pixel", split, (3, 3), 2, True)
+    assert len(feeds) == 5
+    method = methods.context_query(net, split, feeds=feeds)
+    out = method.sample(jax.random.key(3), method.init(jax.random.key(2), data), data)
+    np.testing.assert_allclose(out[~mask], 0.0, atol=1e-6)
 
 
 def test_large_fields_are_cut_into_tiles():

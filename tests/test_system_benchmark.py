@@ -82,7 +82,7 @@ def test_a_run_writes_rows_and_rows_become_a_page(tmp_path):
     rows += [row | {"seed": 1, "mse": row["mse"] + 1} for row in rows]
     text = _system_pages.page(json.loads(json.dumps(rows)))
     assert "## advection:40x2x12x12, 5 of 9 blocks observed" in text
-    assert "`context_query` with partition=missdiff, sgd_total=2, batch=4" in text
+    assert "`missdiff` with sgd_total=2, batch=4" in text
     assert "simulation" in text.split("##")[1]
     assert "feasibility" not in text.split("##")[1].splitlines()[2]
     lines = [line for line in text.splitlines() if line.startswith("| `")]

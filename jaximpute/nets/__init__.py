@@ -9,6 +9,7 @@ from jaximpute.nets.field_mlp import field_mlp
 from jaximpute.nets.field_unet import field_unet
 from jaximpute.nets.fno import fno
 from jaximpute.nets.images import residual_cnn, unet
+from jaximpute.nets.interpolated import interpolated
 from jaximpute.nets.mlp import adaln_mlp
 from jaximpute.nets.policy_unet import policy_unet
 from jaximpute.nets.real_nvp import real_nvp
@@ -28,6 +29,7 @@ __all__ = [
     "from_linen",
     "from_nnx",
     "in_bfloat16",
+    "interpolated",
     "mlp",
     "policy_unet",
     "real_nvp",

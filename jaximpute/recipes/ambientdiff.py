@@ -24,6 +24,7 @@ def ambientdiff(
     ratio: Any = 0.7,
     feed: str = "drawn",
     contexts_drawn: int = 1,
+    surface: str = "none",
     **options: Any,
 ) -> registry.Plan:
     """AmbientDiff: a fixed further corruption, all that is observed asked for, one context fed.
@@ -35,10 +36,11 @@ def ambientdiff(
         ratio: share of the observed places that the further corruption leaves.
         feed: what is fed at sampling.
         contexts_drawn: contexts that are averaged; one, where context-query diffusion takes ten.
+        surface: what the network corrects; none, as published.
         options: of that recipe.
 
     Returns:
         The method and its number of steps.
     """
     given = {"partition": partition, "ratio": ratio, "feed": feed, "contexts_drawn": contexts_drawn}
-    return context_query(data, kind=kind, **given, **options)
+    return context_query(data, kind=kind, surface=surface, **given, **options)

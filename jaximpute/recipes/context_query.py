@@ -32,6 +32,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "warmup": 0,
         "decay": 0.0,
         "tile": None,
+        "surface": "none",
     },
 }
 
@@ -40,6 +41,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 _SMALL, _MANY = 2048, 64
 TILE = (8, 32, 32)  # frames, rows and columns that a network sees at once
 _DENSE = ("mlp", "eof")  # networks without convolutions
+_SHARED = ("mixed", "pixel", "rows", "columns", "ambient")  # partitions with a ratio
 # optimiser steps in one compiled loop, where loops are fast
 _TOGETHER = 50
 
@@ -68,6 +70,7 @@ def context_query(
     steps: int = 0,
     tile: Any = TILE,
     shifts: int = 0,
+    surface: str = "auto",
     **options: Any,
 ) -> registry.Plan:
     """Context-query diffusion for given data.
@@ -85,8 +88,9 @@ def context_query(
         grid: blocks along y and x.
         shared: whether pixels are shown in all frames or in none; see `partitions.pixel`.
         feed: `drawn` contexts, `every` block left out in turn, `observed` (all of it), `matched`
-            (as dense as in training), or `auto`, the better of `observed` and the partition's own
-            contexts on entries hidden once more.
+            (as dense as in training), or the one with the least error on entries hidden once more:
+            `auto` of `observed` and the partition's own contexts; `shares` of these and of contexts
+            that keep a quarter, a half and three quarters, for partitions that have a ratio.
         contexts_drawn: number of contexts that are averaged.
         net: `mlp`, `unet`, `fno`, `spacetime`, `eof` (learned modes, linear in what is shown: see
             `nets.field_eof`), or `auto`: an MLP for 64 fields or more of up to 2048 entries, a
@@ -107,6 +111,9 @@ def context_query(
         shifts: for domains that are periodic and everywhere alike: train on random circular shifts
             along y and x by multiples of this, and average the answers to 3 x 3 of them; see
             `nets.shifted`. 0 = none, as befits any other data.
+        surface: what the network corrects: a `biharmonic` or `harmonic` surface through what it is
+            shown (see `nets.interpolated`), or `none`; `auto` is `biharmonic`, but `none` for
+            `eof`, whose modes fit the context by themselves, and for the objective `noise`.
         options: of the factory.
 
     Returns:
@@ -115,7 +122,8 @@ def context_query(
 
     Raises:
         OptionError: no such partition, feed or network, or a tile of no such size; shifts of
-            fields that are cut into tiles, whose edges do not meet; `eof` that is to match noise.
+            fields that are cut into tiles, whose edges do not meet; `eof` that is to match noise;
+            a surface for what takes none; shares for a partition that has none.
     """
     del kind, times
     shape = data.values.shape
@@ -134,12 +142,12 @@ def context_query(
     together = min(_TOGETHER, sgd_total) if looped else 1
     asked = query if query is not None else ("all" if steps else "rest")
     split = make_split(partition, ratio, asked, tuple(grid), shared)
-    make = partial(_net, net, event, width, width_factor, shifts, options)
+    make = partial(_net, net, event, width, width_factor, shifts, surface, options)
     method = make_context_query(
         make(),
         split,
-        feeds=_feeds(feed, partition, split, tuple(grid), contexts_drawn),
-        lr=lr if lr is not None else {"mlp": 2e-3, "unet": 3e-3, "eof": 1e-2}.get(net, 1e-3),
+        feeds=_feeds(feed, partition, split, tuple(grid), contexts_drawn, shared),
+        lr=lr if lr is not None else {"mlp": 2e-3, "eof": 1e-2}.get(net, 1e-3),
         batch=batch or {"mlp": 64, "unet": 32, "eof": 16}.get(net, 8),
         total=sgd_total,
         warmup=_warmup(net, sgd_total) if warmup is None else warmup,
@@ -227,18 +235,29 @@ def make_split(
 
 
 def _feeds(
-    feed: str, partition: str, split: Split, grid: tuple[int, int], members: int
+    feed: str, partition: str, split: Split, grid: tuple[int, int], members: int, shared: bool
 ) -> tuple[contexts.Feed, ...]:
     drawn, every = contexts.drawn(split, members), contexts.every_block(grid)
+    own = every if partition == "block" else drawn
     feeds: dict[str, tuple[contexts.Feed, ...]] = {
         "drawn": (drawn,),
         "every": (every,),
         "observed": (contexts.observed,),
         "matched": (contexts.matched(members, grid if partition == "block" else None),),
-        "auto": (contexts.observed, every if partition == "block" else drawn),
+        "auto": (contexts.observed, own),
+        "shares": (contexts.observed, own),
     }
     if feed not in feeds:
         raise OptionError(f"feed is '{feed}'; expected one of {', '.join(feeds)}")
+    if feed == "shares":
+        if partition not in _SHARED:
+            raise OptionError(
+                f"feed is 'shares', and partition '{partition}' has no ratio to choose; expected "
+                f"one of {', '.join(_SHARED)}"
+            )
+        pattern = "pixel" if partition == "mixed" else partition
+        splits = [make_split(pattern, share, "rest", grid, shared) for share in (0.25, 0.5, 0.75)]
+        return (*feeds["shares"], *(contexts.drawn(split, members) for split in splits))
     # no second feed where the context is all that is observed
     return (contexts.observed,) if partition == "missdiff" else feeds[feed]
 
@@ -249,6 +268,7 @@ def _net(
     width: int | None,
     factor: float,
     shifts: int,
+    surface: str,
     options: dict[str, Any],
     loops: bool = False,
 ) -> Net:
@@ -266,5 +286,13 @@ def _net(
         "spacetime": lambda: nets.spacetime_unet(event, width=wide),
         "eof": lambda: nets.field_eof(event, modes=wide, process=options.get("process")),
     }
-    made = makers[net]()
+    made, fields = makers[net](), net != "eof" and options.get("objective") != "noise"
+    if surface == "auto":
+        surface = "biharmonic" if fields else "none"
+    if surface != "none":
+        if not fields:
+            raise OptionError(
+                f"surface is '{surface}'; expected 'none' for net='eof' or objective='noise'"
+            )
+        made = nets.interpolated(made, surface=surface, process=options.get("process"))
     return nets.shifted(made, shifts, averaged=3) if shifts else made
