@@ -1,7 +1,8 @@
-"""What size costs: rows, hooks and checkpoints.
+"""What size costs: rows, hooks, checkpoints and streams.
 
     python -m benchmarks.scale rows --rows 1000 10000 100000 1000000
     python -m benchmarks.scale overhead
+    python -m benchmarks.scale streaming
 
 Each measurement is a line in results/scale.jsonl. Rows are measured in processes of their own, the
 compilation included, and without it. The table is correlated noise: its errors mean nothing.
@@ -9,6 +10,7 @@ Predictions are measured by benchmarks.plans, kills by benchmarks.kills.
 """
 
 import argparse
+import itertools
 import json
 import sys
 import tempfile
@@ -22,6 +24,8 @@ from benchmarks import _jobs
 
 OUT = _jobs.RESULTS / "scale.jsonl"
 COLUMNS = 8
+STREAMED = ("gain", "missdiff")  # the cheapest steps, and usual ones
+POOL = 8192  # rows that are learned from at a time, as `stream.impute_file` takes them
 # fixed work on networks, so that what grows is what rows cost
 METHODS = {
     "mean": {},
@@ -104,11 +108,55 @@ def overhead(repeats: int, steps: int) -> list[dict]:
     ]
 
 
+def streaming(repeats: int, steps: int) -> list[dict]:
+    """The same compiled steps on rows in memory, and on others from a file after every chunk."""
+    from jaximpute import poolwise
+    from jaximpute.data import feeds, scanning, sources
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "rows.npy"
+        np.save(path, table(200_000).astype(np.float32))
+        source = sources.open_source(str(path))
+        codec = scanning.scan(source).codec
+        kept = next(feeds.pools(source, POOL, 0, 1))
+
+        def run(method: str, pools) -> float:
+            begun = time.process_time()  # of all threads, those that read included
+            poolwise.learn(
+                pools, codec, source.columns, method, source.kind, options={"steps": steps}
+            )
+            return time.process_time() - begun
+
+        kinds = {
+            "memory": lambda: itertools.repeat(kept),
+            "stream": lambda: feeds.pools(source, POOL, 0, 1),
+        }
+        rows = []
+        for method in STREAMED:
+            run(method, kinds["memory"]())  # compiles
+            seconds = {kind: [] for kind in kinds}
+            for _ in range(repeats):
+                for kind, pools in kinds.items():
+                    seconds[kind].append(run(method, pools()))
+            least = {kind: min(found) for kind, found in seconds.items()}
+            rows += [
+                {
+                    "what": "overhead",
+                    "of": f"{method}, {kind}",
+                    "cpu_seconds": least[kind],
+                    "over_alone": least[kind] / least["memory"] - 1,
+                    "steps": steps,
+                }
+                for kind in kinds
+            ]
+    return rows
+
+
 def main(given: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=("rows", "overhead", "one"))
+    parser.add_argument("what", choices=("rows", "overhead", "streaming", "one"))
     parser.add_argument("--rows", nargs="+", type=int, default=[1_000, 10_000, 100_000, 1_000_000])
     parser.add_argument("--methods", nargs="+", default=["mean", "spirit"], choices=METHODS)
     parser.add_argument("--repeats", type=int, default=3)
@@ -126,7 +174,8 @@ def main(given: Sequence[str] | None = None) -> int:
             for rows in options.rows
         )
     else:
-        found = iter(overhead(options.repeats, options.steps))
+        measured = {"overhead": overhead, "streaming": streaming}[options.what]
+        found = iter(measured(options.repeats, options.steps))
     for row in found:
         _jobs.append(options.out, row)
         print(json.dumps(row), flush=True)

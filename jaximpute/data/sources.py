@@ -12,6 +12,10 @@ from jaximpute.data import gridfiles
 from jaximpute.data.columns import Column
 from jaximpute.types import Kind
 
+# cells of an array that are read for some of their rows: a part of a pool comes from each of many
+# places, and what is read besides is thrown away
+_SPAN = 2**13
+
 PARQUET = (".parquet", ".pq")
 SUFFIXES = (".npy", *PARQUET, *gridfiles.SUFFIXES)
 
@@ -151,7 +155,7 @@ def _open_npy(path: str) -> Source:
         len(array),
         array.shape[1:],
         tuple(Column(str(i), kind) for i in range(array.shape[-1])),  # type: ignore[arg-type]
-        unit=max(1, min(len(array), 2**17 // int(np.prod(array.shape[1:])))),
+        unit=max(1, min(len(array), _SPAN // int(np.prod(array.shape[1:])))),
         align=1,
         read=read,
         native=array,
