@@ -17,7 +17,9 @@ states and what is completed from them part further than gradients do. The share
 arithmetic of a step that each device does, as the compiler counts it. The last two columns: entries
 of the largest array that a step brings together on every device, and in brackets those of the data;
 and CPU-seconds of a step on the mesh over those without, by turns (median). At this size these are
-the price of meeting: there is too little work to be worth sharing.
+the price of meeting: there is too little work to be worth sharing. Programs were compiled with
+`XLA_FLAGS="--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"`, which
+takes a third of the time for so many small ones.
 
 The largest difference of raw gradients is {gradient}, of {learning} methods. In `csbi:held` CSBI's
 first network stands still, so that the second learns from the same paths. Each of {most} devices

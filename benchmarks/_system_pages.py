@@ -21,6 +21,9 @@ of the tropics, land left out, completed by what was learned from the same month
 of the films, at most 64, is completed, and the others are learned from; all have holes, the same in
 all frames. Errors are over hidden entries, in standard deviations of the variable.
 
+`context_query` is the recipe's default: its network corrects a thin plate through what it is shown.
+`surface=none`, like `missdiff` and `ambientdiff`, has a network alone, as the paper does.
+
 - *MSE*: mean squared error. In brackets how many times the least possible one it is, where the
   equations are linear and so the best possible answer is known, and not nothing.
 - *MAE* and *CRPS*: the CRPS of a single estimate is its MAE; of a method that draws, the mean of
