@@ -23,7 +23,7 @@ KEYS = {
     "plans": ("method", "shape", "options", "preset"),
     "overhead": ("of",),
     "kills": ("of",),
-    "streams": ("method", "rows", "block_rows", "sample_rows", "cap_mb"),
+    "streams": ("method", "rows", "block_rows", "sample_rows", "cap_mb", "draws"),
     "devices": ("method", "devices"),
 }
 ASIDE = 0.3  # how far a prediction may be off
@@ -34,7 +34,7 @@ def read(path: Path) -> list[Row]:
     rows = [*_jobs.lines(path), *_jobs.lines(path.with_name("streams.jsonl"))]
     kept: dict[str, Row] = {}
     for row in rows:
-        own = {"of": "run", **row}
+        own = {"of": "run", "draws": 0, **row}
         kept[json.dumps([row["what"], *(own.get(key) for key in KEYS[row["what"]])])] = own
     return list(kept.values())
 
@@ -146,7 +146,8 @@ def _kills(rows: list[Row]) -> str:
 def _streams(rows: list[Row]) -> str:
     lines = []
     for row in rows:
-        where = f"{row['method']}, {_size(row['megabytes'])}"
+        draws = f", {row['draws']} draws" if row.get("draws") else ""
+        where = f"{row['method']}{draws}, {_size(row['megabytes'])}"
         if "inside_seconds" in row:
             costs = ("inside_seconds", "inside_cpu_seconds", "inside_anonymous_mb")
             lines.append(_stream(f"{where}, in one block", row["rows"], 1, *map(row.get, costs)))

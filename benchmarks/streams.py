@@ -1,10 +1,12 @@
 """What it costs to complete a file block by block: time, memory, and against all at once.
 
     python -m benchmarks.streams --megabytes 50
+    python -m benchmarks.streams --megabytes 50 --method mice --draws 5
     python -m benchmarks.streams --megabytes 20000 --inside 0 --cap-mb 2000 --folder /large
 
 Makes a table of correlated columns as .npy (float32, a tenth of the rows with holes), completes it
-in a process of its own, and with `--inside 1` once more from memory (one block). Each row of
+in a process of its own, and with `--inside 1` once more from memory (one block); with `--draws`
+several times, into a folder. Each row of
 results/streams.jsonl says seconds and CPU-seconds, microseconds per row once learned and compiled,
 the largest anonymous memory of the process, looked at every 10 ms (memory of files is the system's
 to take back), and whether both results are equal. The rows are noise: errors mean nothing.
@@ -52,7 +54,13 @@ def anonymous() -> float:
     return next(float(line.split()[1]) for line in lines if line.startswith("RssAnon")) / 1e3
 
 
-def one(source: Path, output: Path, method: str, block: int, sample: int) -> dict:
+def contents(path: Path) -> list[bytes]:
+    """Of a file, or of the files in a folder by name."""
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    return [file.read_bytes() for file in files]
+
+
+def one(source: Path, output: Path, method: str, block: int, sample: int, draws: int) -> dict:
     """One completion; in this process."""
     from jaximpute import stream
 
@@ -71,10 +79,11 @@ def one(source: Path, output: Path, method: str, block: int, sample: int) -> dic
     cpu, wall = time.process_time(), time.perf_counter()
     about = stream.impute_file(
         str(source),
-        str(output),
+        f"{output}/" if draws else str(output),
         method,
         block_rows=block,
         sample_rows=sample,
+        completions=draws or None,
         force=True,
         watch=watch,
     )
@@ -84,6 +93,7 @@ def one(source: Path, output: Path, method: str, block: int, sample: int) -> dic
     return {
         "what": "streams",
         "method": method,
+        "draws": draws,
         "rows": about["rows"],
         "megabytes": source.stat().st_size / 1e6,
         "blocks": about["blocks"],
@@ -108,6 +118,7 @@ def main(given: Sequence[str] | None = None) -> int:
     parser.add_argument("--method", default="gaussian")
     parser.add_argument("--block-rows", type=int, default=2**14)
     parser.add_argument("--sample-rows", type=int, default=8192)
+    parser.add_argument("--draws", type=int, default=0, help="completions to write; 0: one file")
     parser.add_argument("--inside", type=int, default=1, help="1: compare with one block")
     parser.add_argument("--cap-mb", type=int, help="of the process's own memory (RLIMIT_DATA)")
     parser.add_argument("--folder", type=Path, help="where to make the file; a temporary one")
@@ -119,16 +130,20 @@ def main(given: Sequence[str] | None = None) -> int:
             import resource  # not on Windows
 
             resource.setrlimit(resource.RLIMIT_DATA, (options.cap_mb * 10**6,) * 2)
-        row = one(*options.one, options.method, options.block_rows, options.sample_rows)
+        given = (options.method, options.block_rows, options.sample_rows, options.draws)
+        row = one(*options.one, *given)
         print(json.dumps(row))
         return 0
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        source, parts, whole = (Path(folder) / f"{name}.npy" for name in ("x", "parts", "whole"))
+        suffix = "" if options.draws else ".npy"
+        names = ("x.npy", f"parts{suffix}", f"whole{suffix}")
+        source, parts, whole = (Path(folder) / name for name in names)
         rows = make(source, options.megabytes)
 
         def call(output: Path, block: int) -> dict:
             arguments = ["--one", str(source), str(output), "--block-rows", str(block)]
             more = ["--method", options.method, "--sample-rows", str(options.sample_rows)]
+            more += ["--draws", str(options.draws)]
             capped = ["--cap-mb", str(options.cap_mb)] if options.cap_mb and output == parts else []
             command = [sys.executable, "-m", "benchmarks.streams", *arguments, *more, *capped]
             return _jobs.call(command)
@@ -141,7 +156,7 @@ def main(given: Sequence[str] | None = None) -> int:
                 "inside_seconds": inside["seconds"],
                 "inside_cpu_seconds": inside["cpu_seconds"],
                 "inside_anonymous_mb": inside["peak_anonymous_mb"],
-                "identical": parts.read_bytes() == whole.read_bytes(),
+                "identical": contents(parts) == contents(whole),
             }
     _jobs.append(options.out, row)
     print(json.dumps(row), flush=True)
