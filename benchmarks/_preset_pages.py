@@ -12,7 +12,7 @@ INTRODUCTION = """# What the presets mean
 Generated from the rows in `benchmarks/results/` by `python -m benchmarks.document`; do not edit.
 
 Each method whose presets differ, on one set of holes or a few (*seeds*): MAE at hidden entries, a
-distributional score (the energy distance to the truth for tables, CRPS for fields), and CPU-seconds
+distributional score (the energy distance to the truth, CRPS for fields), and CPU-seconds
 of the whole, compilation included; means over the seeds that all presets were run with. The MAE of
 `mice` and `miri` is of one random completion, which is what they return; of others that draw, of
 the mean of draws. This says what a preset costs and which way it goes, not how methods compare: for

@@ -26,6 +26,7 @@ KEYS = {
     "streams": ("method", "rows", "block_rows", "sample_rows", "cap_mb", "draws"),
     "devices": ("method", "devices"),
 }
+NEAR = 1.5  # times the least cost of a row: linear
 ASIDE = 0.3  # how far a prediction may be off
 
 
@@ -67,12 +68,28 @@ def _rows(rows: list[Row]) -> str:
         ]
         for row in sorted(rows, key=lambda row: (row["method"], row["rows"]))
     ]
+    knees = [
+        f"`{method}` {_knee([row for row in rows if row['method'] == method])}"
+        for method in sorted({row["method"] for row in rows})
+    ]
     return (
         "## Rows\n\nA table of 8 columns. CPU-seconds are of the whole, compilation included; "
         "microseconds are by the clock, once compiled; memory is what the process grew by. Work on "
         "networks is the same for any number of rows.\n\n"
         + table(["method", "rows", "CPU-s", "µs a row", "MB"], lines)
+        + f"\nThe knee, from where on each row costs at most {NEAR} times the least: "
+        + f"{'; '.join(knees)}.\n"
     )
+
+
+def _knee(rows: list[Row]) -> str:
+    """From which number of rows on time is in proportion to it, as far as was measured."""
+    costs = {row["rows"]: row["microseconds_per_row"] for row in rows}
+    near = {n for n, cost in costs.items() if cost <= NEAR * min(costs.values())}
+    if max(costs) not in near:
+        return f"none: rows are dearer where there are {max(costs):,}"
+    first = min(n for n in costs if all(m in near for m in costs if m >= n))
+    return f"{first:,} rows"
 
 
 def _plans(rows: list[Row]) -> str:

@@ -57,6 +57,17 @@ def test_progress_of_what_was_killed(tmp_path):
     assert any(tmp_path.glob(kills.KINDS["run"][2]))
 
 
+def test_the_knee_is_where_time_follows_rows():
+    def row(rows, each, method="mean"):
+        about = {"what": "rows", "method": method, "rows": rows, "microseconds_per_row": each}
+        return {**about, "cpu_seconds": 1.0, "peak_mb": 9.0}
+
+    costs = [(10, 99.0), (1_000, 1.4), (100, 1.2), (10_000, 1.0)]
+    rows = [*(row(*cost) for cost in costs), row(100, 1.0, "knn"), row(1_000, 3.0, "knn")]
+    text = _scale_pages.page(rows)
+    assert "`knn` none: rows are dearer where there are 1,000; `mean` 100 rows." in text
+
+
 def test_presets_of_a_method_stand_side_by_side():
     def row(method, preset, mae, cost=3.0, seed=0, **scores):
         about = {"data": "energy", "method": method, "preset": preset, "seed": seed}
