@@ -65,6 +65,8 @@ def test_partitions_feeds_and_networks_by_name():
             build("context_query", **wrong)
     with pytest.raises(OptionError, match="expected at least 1"):
         build("context_query_draws", steps=0)
+    with pytest.raises(OptionError, match="expected one of auto, none, harmonic, biharmonic"):
+        build("context_query", surface="bicubic")
 
 
 def test_networks_correct_a_surface_unless_they_fit_one_themselves(key):

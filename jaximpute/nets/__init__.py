@@ -9,7 +9,7 @@ from jaximpute.nets.field_mlp import field_mlp
 from jaximpute.nets.field_unet import field_unet
 from jaximpute.nets.fno import fno
 from jaximpute.nets.images import residual_cnn, unet
-from jaximpute.nets.interpolated import interpolated
+from jaximpute.nets.interpolated import SURFACES, interpolated
 from jaximpute.nets.mlp import adaln_mlp
 from jaximpute.nets.policy_unet import policy_unet
 from jaximpute.nets.real_nvp import real_nvp
@@ -19,6 +19,7 @@ from jaximpute.nets.velocity import velocity_mlp
 from jaximpute.nets.wrappers import in_bfloat16, remat
 
 __all__ = [
+    "SURFACES",
     "adaln_mlp",
     "csdi_transformer",
     "energy_mlp",

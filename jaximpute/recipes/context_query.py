@@ -287,6 +287,9 @@ def _net(
         "eof": lambda: nets.field_eof(event, modes=wide, process=options.get("process")),
     }
     made, fields = makers[net](), net != "eof" and options.get("objective") != "noise"
+    known = ("auto", "none", *nets.SURFACES)
+    if surface not in known:
+        raise OptionError(f"surface is '{surface}'; expected one of {', '.join(known)}")
     if surface == "auto":
         surface = "biharmonic" if fields else "none"
     if surface != "none":
