@@ -13,8 +13,8 @@ from jaxtyping import Array, Bool, Float
 
 from jaximpute import _random
 from jaximpute._errors import OptionError
-from jaximpute.partitions import Units, axis_labels, observed_units, spread
 from jaximpute.types import PRNGKey, Scalar, Split
+from jaximpute.units import Units, axis_labels, observed_units, spread
 
 Contexts = tuple[Bool[Array, "k n *event"], Float[Array, "k n"]]
 Feed = Callable[[PRNGKey, jax.Array, jax.Array], tuple[jax.Array, jax.Array]]

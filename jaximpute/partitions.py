@@ -11,35 +11,18 @@ Zhou, Wang, Ye, Guan and Yu, "Incomplete Data, Complete Dynamics: A Diffusion Ap
 Algorithms 5 and 6, section H.2.
 """
 
-from typing import NamedTuple
-
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Bool
 
 from jaximpute import _random
 from jaximpute._errors import OptionError
 from jaximpute.types import PRNGKey, Split
+from jaximpute.units import Share, Units, choose_units, drawn_share
 
 Pair = tuple[Bool[Array, "n *event"], Bool[Array, "n *event"]]
-Share = float | tuple[float, float]
 # what is asked for: `rest` of what is observed, `all` that is observed, or units of its own
 Query = str | float
-
-
-class Units(NamedTuple):
-    """Cells that are kept or dropped whole, by the number of cells along each axis.
-
-    Attributes:
-        time: cells along time; None = each frame is its own, 1 = shared by all frames.
-        y: cells along y; None = each row of pixels is its own.
-        x: cells along x; None = each column of pixels is its own.
-    """
-
-    time: int | None = 1
-    y: int | None = 1
-    x: int | None = 1
 
 
 def pixel(context: Share = 0.7, query: Query = "all", *, shared: bool = True) -> Split:
@@ -178,7 +161,7 @@ def swath(width: Share = (0.1, 0.4), query: str = "rest") -> Split:
         y = (jnp.arange(h) - (h - 1) / 2).reshape(1, h, 1)
         x = (jnp.arange(w) - (w - 1) / 2).reshape(1, 1, w)
         diagonal = (h**2 + w**2) ** 0.5
-        half = _share(k_width, width, shape) * diagonal / 2
+        half = drawn_share(k_width, width, shape) * diagonal / 2
         angle = _random.uniform(k_angle, shape, maxval=jnp.pi)
         place = _random.uniform(k_place, shape, minval=-0.5, maxval=0.5) * diagonal / 2
         away = jnp.abs(x * jnp.cos(angle) + y * jnp.sin(angle) - place)
@@ -243,6 +226,31 @@ def mixed(*partitions: Split) -> Split:
     return split
 
 
+def first_of(*partitions: Split) -> Split:
+    """For each sample the first of several partitions that asks it for anything.
+
+    Example:
+        >>> import jax, jax.numpy as jnp
+        >>> alike = jnp.full((2, 1, 6, 6, 1), True)  # no sample has holes to lend
+        >>> _, query = first_of(own(), block())(jax.random.key(0), alike)
+        >>> query.sum(axis=(1, 2, 3, 4)).tolist()
+        [4, 4]
+    """
+
+    def split(key: PRNGKey, mask: Bool[Array, "n *event"]) -> Pair:
+        keys = jax.random.split(key, len(partitions))
+        context, query = mask, jnp.zeros_like(mask)
+        for k, partition in zip(keys, partitions, strict=True):
+            asked = query.any(axis=tuple(range(1, mask.ndim)), keepdims=True)
+            pair = partition(k, mask)
+            context, query = (
+                jnp.where(asked, *both) for both in zip((context, query), pair, strict=True)
+            )
+        return context, query
+
+    return split
+
+
 def missdiff(key: PRNGKey, mask: Bool[Array, "n *event"]) -> Pair:
     """All that is observed is shown and asked for: MissDiff (Ouyang et al., 2023).
 
@@ -302,68 +310,6 @@ def _partition(units: Units, context: Share | int | None, query: Query | int) ->
         return shown, mask & choose_units(k_query, mask, units, query)
 
     return split
-
-
-def choose_units(
-    key: PRNGKey, mask: Bool[Array, "n *event"], units: Units, much: Share | int | str | None
-) -> Bool[Array, "n ..."]:
-    """Some of the units in which anything is observed, as a pattern that broadcasts to the mask.
-
-    Args:
-        key: of the choice.
-        mask: what is observed.
-        units: the cells.
-        much: a share (each unit apart), a number of observed units, or None for all but one.
-    """
-    labels = axis_labels(mask.shape, units)
-    shape = (mask.shape[0], *(1 if one is None else int(one[-1]) + 1 for one in labels))
-    k_share, k_unit = jax.random.split(key)
-    score = _random.uniform(k_unit, shape)
-    if isinstance(much, float | tuple):
-        share = _share(k_share, much, (shape[0], *(1,) * len(labels)))
-        return spread(score < share, labels)
-    # unobserved units come last in the order
-    score = jnp.where(observed_units(mask, labels), score, 2.0).reshape(shape[0], -1)
-    rank = jnp.argsort(jnp.argsort(score, axis=1), axis=1).reshape(shape)
-    return spread(rank > 0 if much is None else rank < int(much), labels)
-
-
-Labels = tuple[np.ndarray | None, ...]
-
-
-def axis_labels(shape: tuple[int, ...], units: Units) -> Labels:
-    """The cell of each index, along every axis but the first; None where one cell is all."""
-    labels: list[np.ndarray | None] = []
-    for size, cells in zip(shape[1:-1], units[-len(shape[1:-1]) :], strict=True):
-        cells = size if cells is None else min(cells, size)
-        along = np.minimum(np.arange(size) // (size // cells), cells - 1)
-        labels.append(None if cells == 1 else along)
-    return (*labels, None)
-
-
-def observed_units(mask: Bool[Array, "n *event"], labels: Labels) -> Bool[Array, "n ..."]:
-    """Whether anything is observed in each unit."""
-    for axis, along in enumerate(labels, start=1):
-        if along is None:
-            mask = mask.any(axis=axis, keepdims=True)
-        elif along[-1] + 1 < len(along):
-            starts = np.searchsorted(along, np.arange(1, along[-1] + 1))
-            cells = jnp.split(mask, starts, axis=axis)
-            mask = jnp.concatenate([cell.any(axis=axis, keepdims=True) for cell in cells], axis)
-    return mask
-
-
-def spread(pattern: Bool[Array, "n ..."], labels: Labels) -> Bool[Array, "n ..."]:
-    """A pattern over units, as one over places that broadcasts to the mask."""
-    for axis, along in enumerate(labels, start=1):
-        if along is not None:
-            pattern = jnp.take(pattern, along, axis=axis)
-    return pattern
-
-
-def _share(key: PRNGKey, share: Share, shape: tuple[int, ...]) -> jax.Array:
-    low, high = share if isinstance(share, tuple) else (share, share)
-    return _random.uniform(key, shape, minval=low, maxval=high)
 
 
 def _check(*, context: Share | int | None, query: Query | int, numbers: bool) -> None:

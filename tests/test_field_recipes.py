@@ -87,6 +87,21 @@ def test_networks_correct_a_surface_unless_they_fit_one_themselves(key):
     assert (out[~mask] == 0).all()
 
 
+@pytest.mark.parametrize("wrong", [0.0, 3.0])
+def test_a_network_that_is_worse_than_its_surface_is_not_used(wrong, key):
+    x = jnp.broadcast_to(jnp.linspace(-1, 1, 8).reshape(1, 1, 1, 8, 1), (64, 1, 8, 8, 1))
+    mask = jax.random.uniform(key, x.shape) < 0.7
+    data = Observed(jnp.where(mask, x, 0), mask, jnp.ones(64))
+    # right but for a number
+    net = Net(lambda *given: {}, lambda params, shown, t, cond, key=None: x[:1] + wrong + 0 * shown)
+    split, hide = partitions.pixel(), partitions.own()
+    off = Net(lambda *given: {}, lambda params, shown, t, cond, key=None: x[:1] + 1 + 0 * shown)
+    feeds = (contexts.observed,)
+    method = methods.context_query(net, split, feeds=feeds, hide=hide, baseline=off)
+    out = method.sample(jax.random.key(3), method.init(jax.random.key(2), data), data)
+    np.testing.assert_allclose((out - x)[~mask], min(wrong, 1.0), atol=1e-6)
+
+
 def test_the_share_shown_is_chosen_on_entries_hidden_once_more(key):
     x = jax.random.normal(key, SMALL.values.shape)
     mask = jax.random.uniform(jax.random.key(1), x.shape) < 0.9

@@ -21,6 +21,7 @@ MAKERS = {
     "swath": partitions.swath,
     "own": partitions.own,
     "mixed": lambda: partitions.mixed(partitions.block(), partitions.own()),
+    "first of": lambda: partitions.first_of(partitions.own(), partitions.block()),
     "missdiff": lambda: partitions.missdiff,
     "ambient": partitions.ambient,
 }

@@ -109,6 +109,7 @@ def context_query(
     process: Process | None = None,
     feeds: Sequence[Feed] = (),
     hide: Split | None = None,
+    baseline: Net | None = None,
     delta: Scalar = 1e-3,
     at_delta: Scalar = 0.0,
     objective: str = "data",
@@ -175,6 +176,8 @@ def context_query(
             there are none.
         hide: what is hidden to choose between several feeds, as the query of a split; single blocks
             of a 6 x 6 grid if None.
+        baseline: a network without parameters, such as `nets.interpolated(None)`. Its answer to all
+            that is observed is one more to choose from, so that training may be for nothing.
         delta: least time, in (0, 1), and that of single-step sampling.
         at_delta: share of a batch whose time is `delta`, in [0, 1].
         objective: `data` or `noise`; see `query_loss`.
@@ -310,6 +313,11 @@ def context_query(
             return lambda k, d: single_step(trained, k, d, feed, delta, state.density)
 
         candidates = [by(feed) for feed in feeds]
+        if baseline is not None:
+            plain = Model(baseline, {}, process, rows=rows)
+            candidates.append(
+                lambda k, d: single_step(plain, k, d, contexts.observed, delta, state.density)
+            )
         if len(candidates) == 1:
             return candidates[0](key, data)
         k_choice, k_use = jax.random.split(key)

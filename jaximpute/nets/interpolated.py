@@ -17,7 +17,7 @@ _LENGTH, _KEPT = 0.4, 0.6
 
 
 def interpolated(
-    net: Net,
+    net: Net | None,
     *,
     surface: str = "harmonic",
     axes: str = "yx",
@@ -36,7 +36,8 @@ def interpolated(
     units without locality learns more slowly with it.
 
     Args:
-        net: any network on arrays `(n, ..., channels)` whose first condition is the context.
+        net: any network on arrays `(n, ..., channels)` whose first condition is the context; None
+            for the surface alone.
         surface: `harmonic`, which never leaves the range of the context, or `biharmonic`, which
             carries slopes on and is nearer where holes are small.
         axes: which axes have neighbours, letters of `tyx`; see `baselines.harmonic`.
@@ -44,17 +45,16 @@ def interpolated(
         process: how noise enters; `processes.vp()` if None.
 
     Returns:
-        The network; its parameters are those of `net`.
+        The network; its parameters are those of `net`, none without it.
 
     Raises:
         OptionError: no such surface or axes, or fewer than one sweep.
 
     Example:
         >>> import jax, jax.numpy as jnp
-        >>> silent = Net(lambda *given: {}, lambda params, x, t, cond, key=None: 0 * x)
         >>> x = jnp.array([0.0, 9.0, 2.0, 9.0, 4.0]).reshape(1, 1, 5, 1)
         >>> context = jnp.array([1.0, 0.0, 1.0, 0.0, 1.0]).reshape(x.shape)
-        >>> interpolated(silent).apply({}, x, jnp.zeros(1), (context,)).ravel().round(2).tolist()
+        >>> interpolated(None).apply({}, x, jnp.zeros(1), (context,)).ravel().round(2).tolist()
         [0.0, 1.0, 2.0, 3.0, 4.0]
 
     Source: ours.
@@ -73,13 +73,14 @@ def interpolated(
         return fill(x, context > 0, [a for a in along if a > 0], surface == "biharmonic", sweeps)
 
     def init(key, x, t, cond):
-        return net.init(key, filled(x, cond[0]), t, cond)
+        return {} if net is None else net.init(key, filled(x, cond[0]), t, cond)
 
     def apply(params, x, t, cond, key=None):
         alpha = process.marginal(jnp.broadcast_to(t, x.shape[:1]))[0]
         alpha = alpha.reshape(-1, *(1,) * (x.ndim - 1)).astype(x.dtype)
         through = filled(x, cond[0])
-        return alpha * through + net.apply(params, through, t, cond, key)
+        answer = alpha * through
+        return answer if net is None else answer + net.apply(params, through, t, cond, key)
 
     return Net(init, apply)
 

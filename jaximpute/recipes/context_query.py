@@ -42,6 +42,7 @@ _SMALL, _MANY = 2048, 64
 TILE = (8, 32, 32)  # frames, rows and columns that a network sees at once
 _DENSE = ("mlp", "eof")  # networks without convolutions
 _SHARED = ("mixed", "pixel", "rows", "columns", "ambient")  # partitions with a ratio
+_CHOOSING = ("auto", "shares")  # feeds
 # optimiser steps in one compiled loop, where loops are fast
 _TOGETHER = 50
 
@@ -89,8 +90,9 @@ def context_query(
         shared: whether pixels are shown in all frames or in none; see `partitions.pixel`.
         feed: `drawn` contexts, `every` block left out in turn, `observed` (all of it), `matched`
             (as dense as in training), or the one with the least error on entries hidden once more:
-            `auto` of `observed` and the partition's own contexts; `shares` of these and of contexts
-            that keep a quarter, a half and three quarters, for partitions that have a ratio.
+            `auto` of `observed`, the partition's own contexts, and the surface without a network;
+            `shares` of these and of contexts that keep a quarter, a half and three quarters, for
+            partitions that have a ratio.
         contexts_drawn: number of contexts that are averaged.
         net: `mlp`, `unet`, `fno`, `spacetime`, `eof` (learned modes, linear in what is shown: see
             `nets.field_eof`), or `auto`: an MLP for 64 fields or more of up to 2048 entries, a
@@ -142,7 +144,13 @@ def context_query(
     together = min(_TOGETHER, sgd_total) if looped else 1
     asked = query if query is not None else ("all" if steps else "rest")
     split = make_split(partition, ratio, asked, tuple(grid), shared)
-    make = partial(_net, net, event, width, width_factor, shifts, surface, options)
+    under = _surface(surface, net, options)
+    make = partial(_net, net, event, width, width_factor, shifts, under, options)
+    if feed in _CHOOSING:
+        # holes as the data have them
+        options.setdefault("hide", partitions.first_of(partitions.own(), partitions.block((6, 6))))
+        if under is not None:
+            options.setdefault("baseline", under(None))
     method = make_context_query(
         make(),
         split,
@@ -268,7 +276,7 @@ def _net(
     width: int | None,
     factor: float,
     shifts: int,
-    surface: str,
+    under: Callable[[Net], Net] | None,
     options: dict[str, Any],
     loops: bool = False,
 ) -> Net:
@@ -286,16 +294,21 @@ def _net(
         "spacetime": lambda: nets.spacetime_unet(event, width=wide),
         "eof": lambda: nets.field_eof(event, modes=wide, process=options.get("process")),
     }
-    made, fields = makers[net](), net != "eof" and options.get("objective") != "noise"
+    made = makers[net]() if under is None else under(makers[net]())
+    return nets.shifted(made, shifts, averaged=3) if shifts else made
+
+
+def _surface(surface: str, net: str, options: dict[str, Any]) -> Callable[..., Net] | None:
+    """What puts a surface beneath a network."""
     known = ("auto", "none", *nets.SURFACES)
     if surface not in known:
         raise OptionError(f"surface is '{surface}'; expected one of {', '.join(known)}")
-    if surface == "auto":
-        surface = "biharmonic" if fields else "none"
-    if surface != "none":
-        if not fields:
-            raise OptionError(
-                f"surface is '{surface}'; expected 'none' for net='eof' or objective='noise'"
-            )
-        made = nets.interpolated(made, surface=surface, process=options.get("process"))
-    return nets.shifted(made, shifts, averaged=3) if shifts else made
+    fits = net != "eof" and options.get("objective") != "noise"
+    if surface == "none" or (surface == "auto" and not fits):
+        return None
+    if not fits:
+        raise OptionError(
+            f"surface is '{surface}'; expected 'none' for net='eof' or objective='noise'"
+        )
+    kind = "biharmonic" if surface == "auto" else surface
+    return partial(nets.interpolated, surface=kind, process=options.get("process"))

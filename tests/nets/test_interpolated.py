@@ -10,8 +10,6 @@ from jaximpute._errors import OptionError
 from jaximpute.nets.interpolated import fill, interpolated
 from jaximpute.types import Net
 
-SILENT = Net(lambda *given: {}, lambda params, x, t, cond, key=None: 0 * x)
-
 
 def smooth(key, shape=(2, 1, 16, 17, 1), share=0.4):
     y, x = np.meshgrid(np.arange(shape[2]) / 5, np.arange(shape[3]) / 5, indexing="ij")
@@ -85,7 +83,7 @@ def test_the_network_is_shown_the_surface_and_adds_to_it(key):
 
 def test_gradients_reach_what_is_shown_through_the_surface(key):
     x, mask = smooth(key, (1, 1, 5, 5, 1), 0.5)
-    net, t = interpolated(SILENT, surface="biharmonic"), jnp.zeros(1)
+    net, t = interpolated(None, surface="biharmonic"), jnp.zeros(1)
 
     def total(x):
         return net.apply({}, x, t, (mask.astype(x.dtype),)).sum()
@@ -100,16 +98,16 @@ def test_frames_help_each_other_only_when_asked(key):
     x, mask = smooth(key, (1, 3, 8, 8, 1))
     mask = mask.at[:, 1].set(False)
     context, t = mask.astype(x.dtype), jnp.zeros(1)
-    alone = interpolated(SILENT).apply({}, x, t, (context,))
-    together = interpolated(SILENT, axes="tyx").apply({}, x, t, (context,))
+    alone = interpolated(None).apply({}, x, t, (context,))
+    together = interpolated(None, axes="tyx").apply({}, x, t, (context,))
     assert (np.asarray(alone)[:, 1] == 0).all()
     assert np.abs(np.asarray(together - x)[:, 1]).mean() < 0.3
     # images have no frames, and then the letter means nothing
-    image = interpolated(SILENT, axes="tyx").apply({}, x[:, 0], t, (context[:, 0],))
+    image = interpolated(None, axes="tyx").apply({}, x[:, 0], t, (context[:, 0],))
     np.testing.assert_array_equal(image, alone[:, 0])
 
 
 def test_wrong_options_are_refused():
     for options in ({"surface": "linear"}, {"axes": ""}, {"axes": "z"}, {"sweeps": 0}):
         with pytest.raises(OptionError, match="expected"):
-            interpolated(SILENT, **options)
+            interpolated(None, **options)
