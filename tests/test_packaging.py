@@ -46,6 +46,7 @@ FLOORS = {
     "transport": 1,
     "views": 1,
     "warmup": 1,
+    "units": 0,
     "wrapping": 0,
     "nets": 2,
     "baselines": 3,
