@@ -21,7 +21,7 @@ process, seconds by the clock are upper bounds. Data are correlated noise.
 KEYS = {
     "rows": ("method", "rows"),
     "plans": ("method", "shape", "options", "preset"),
-    "overhead": ("of",),
+    "overhead": ("of", "steps"),
     "kills": ("of",),
     "streams": ("method", "rows", "block_rows", "sample_rows", "cap_mb", "draws"),
     "devices": ("method", "devices"),
@@ -132,11 +132,12 @@ def _overhead(rows: list[Row]) -> str:
         "2,000 rows, by turns alone, with the curve of losses and a progress bar, and with "
         "checkpoints of the default share besides; and of networks on 8,192 rows in memory, and on "
         "as many others of a file of 200,000 after every chunk of steps (*stream*). CPU-seconds "
-        "of all threads, those that read and write included; the least of several runs.\n"
+        "of all threads, those that read and write included; the least of several runs. The first "
+        "and the last save are made however short a run is.\n"
     ]
     lines = [
         [row["of"], str(row["steps"]), f"{row['cpu_seconds']:.2f}", f"{row['over_alone']:+.1%}"]
-        for row in rows
+        for row in sorted(rows, key=lambda row: ("," in row["of"], row["steps"]))
     ]
     return "\n".join([*parts, table(["run", "steps", "CPU-s", "over alone"], lines)])
 
