@@ -15,7 +15,8 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -91,20 +92,26 @@ def overhead(repeats: int, steps: int) -> list[dict]:
 
     kinds = ("alone", "hooks", "checkpoints")
     run("checkpoints")  # compiles, and loads Orbax
-    seconds = {kind: [] for kind in kinds}
+    return _by_turns({kind: partial(run, kind) for kind in kinds}, repeats, plan.steps)
+
+
+def _by_turns(runs: dict[str, Callable[[], float]], repeats: int, steps: int) -> list[dict]:
+    """The least CPU-seconds of each kind of run, and over those of the first kind."""
+    seconds = {kind: [] for kind in runs}
     for _ in range(repeats):
-        for kind in kinds:  # alternated, for the machine may be shared
-            seconds[kind].append(run(kind))
+        for kind, run in runs.items():  # alternated, for the machine may be shared
+            seconds[kind].append(run())
     least = {kind: min(found) for kind, found in seconds.items()}
+    first = next(iter(least.values()))
     return [
         {
             "what": "overhead",
             "of": kind,
-            "cpu_seconds": least[kind],
-            "over_alone": least[kind] / least["alone"] - 1,
-            "steps": plan.steps,
+            "cpu_seconds": cost,
+            "over_alone": cost / first - 1,
+            "steps": steps,
         }
-        for kind in kinds
+        for kind, cost in least.items()
     ]
 
 
@@ -131,24 +138,15 @@ def streaming(repeats: int, steps: int) -> list[dict]:
             "memory": lambda: itertools.repeat(kept),
             "stream": lambda: feeds.pools(source, POOL, 0, 1),
         }
+
+        def turn(method: str, kind: str) -> float:
+            return run(method, kinds[kind]())
+
         rows = []
         for method in STREAMED:
-            run(method, kinds["memory"]())  # compiles
-            seconds = {kind: [] for kind in kinds}
-            for _ in range(repeats):
-                for kind, pools in kinds.items():
-                    seconds[kind].append(run(method, pools()))
-            least = {kind: min(found) for kind, found in seconds.items()}
-            rows += [
-                {
-                    "what": "overhead",
-                    "of": f"{method}, {kind}",
-                    "cpu_seconds": least[kind],
-                    "over_alone": least[kind] / least["memory"] - 1,
-                    "steps": steps,
-                }
-                for kind in kinds
-            ]
+            turn(method, "memory")  # compiles
+            runs = {f"{method}, {kind}": partial(turn, method, kind) for kind in kinds}
+            rows += _by_turns(runs, repeats, steps)
     return rows
 
 
