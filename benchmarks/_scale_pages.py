@@ -1,4 +1,4 @@
-"""The page on size: rows, predictions, overhead, kills, files in blocks, and devices."""
+"""The page on size: rows, predictions, overhead, starts, kills, files in blocks, and devices."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -22,6 +22,7 @@ KEYS = {
     "rows": ("method", "rows"),
     "plans": ("method", "shape", "options", "preset"),
     "overhead": ("of", "steps"),
+    "startup": ("of",),
     "kills": ("of",),
     "streams": ("method", "rows", "block_rows", "sample_rows", "cap_mb", "draws"),
     "devices": ("method", "devices"),
@@ -46,6 +47,7 @@ def page(rows: Sequence[Row]) -> str:
         "rows": _rows,
         "plans": _plans,
         "overhead": _overhead,
+        "startup": _startup,
         "kills": _kills,
         "streams": _streams,
         "devices": _device_pages.section,
@@ -142,8 +144,22 @@ def _overhead(rows: list[Row]) -> str:
     return "\n".join([*parts, table(["run", "steps", "CPU-s", "over alone"], lines)])
 
 
+def _startup(rows: list[Row]) -> str:
+    lines = [[f"`{r['of']}`", f"{r['seconds']:.2f}", f"{r['least']:.2f}"] for r in rows]
+    return (
+        "## Starting\n\nSeconds by the clock, median and least, of processes by turns: a Python "
+        "that does nothing, the package, and `jaximpute impute` with the preset `fast` on a table "
+        "of 100 rows, without (*cold*) and with (*warm*) the compiled programs of an earlier "
+        "run.\n\n" + table(["process", "seconds", "least"], lines)
+    )
+
+
 def _kills(rows: list[Row]) -> str:
-    words = {"run": "checkpoints by Orbax", "stream": "a file in blocks"}
+    words = {
+        "run": "checkpoints by Orbax",
+        "stream": "a file in blocks",
+        "draws": "three draws of a file in blocks",
+    }
     lines = [
         [
             words[row["of"]],

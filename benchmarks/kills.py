@@ -2,13 +2,15 @@
 
     python -m benchmarks.kills --of run --kills 30       # checkpoints by Orbax
     python -m benchmarks.kills --of stream --kills 30    # a file block by block
+    python -m benchmarks.kills --of draws --kills 30     # so, three times over
     python -m benchmarks.kills --quick                   # two kills of each
 
 A run is killed a random time after each sign of progress and started anew, until it may end; where
 it ends too soon, another is killed, up to the number of kills. Each end is compared with that of a
 run in one piece, bit for bit: of `run` every array of the state and a completion drawn from it, of
-`stream` the bytes of the file. A row of results/scale.jsonl. Work is slowed down, so that there is
-time to kill; processes are forked from one that has loaded everything.
+`stream` the bytes of the file, and of `draws` those of three files. A row of results/scale.jsonl.
+Work is slowed down, so that there is time to kill; processes are forked from one that has loaded
+everything.
 """
 
 import argparse
@@ -20,8 +22,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -61,6 +64,15 @@ def learn(place: Path) -> None:
 
 def complete(place: Path) -> None:
     """A file block by block, from where it was."""
+    _in_blocks(place, "end.npy", "knn", k=3)
+
+
+def draw(place: Path) -> None:
+    """Draws of a file block by block, from where they were."""
+    _in_blocks(place, "end/", "mice", completions=3, steps=2)
+
+
+def _in_blocks(place: Path, end: str, method: str, **options: Any) -> None:
     from jaximpute import stream
 
     _keep_compiled(place)
@@ -68,10 +80,8 @@ def complete(place: Path) -> None:
     if not source.exists():
         np.save(place / "made.npy", table(rows))
         os.replace(place / "made.npy", source)
-    end = str(place / "end.npy")
-    stream.impute_file(
-        str(source), end, "knn", block_rows=8, sample_rows=64, watch=lambda *_: _slowly(), k=3
-    )
+    shared = {"block_rows": 8, "sample_rows": 64, "watch": lambda *_: _slowly()}
+    stream.impute_file(str(source), f"{place}/{end}", method, **shared, **options)
 
 
 def saved(place: Path) -> int:
@@ -80,31 +90,46 @@ def saved(place: Path) -> int:
     return max((int(name) for name in names if name.isdecimal()), default=0)
 
 
-def done(place: Path) -> int:
+def done(end: str, place: Path) -> int:
     """Blocks that are done."""
     try:
-        return json.loads((place / ".end.npy.unfinished" / "progress.json").read_text())["done"]
+        return json.loads((place / f".{end}.unfinished" / "progress.json").read_text())["done"]
     except (FileNotFoundError, NotADirectoryError):
         return 0
 
 
-# what is killed, how far it came, and what lies there inside a save
-KINDS: dict[str, tuple[Callable[[Path], None], Callable[[Path], int], str]] = {
-    "run": (learn, saved, "kept/*tmp*"),
-    "stream": (complete, done, ".end.npy.unfinished/*.part"),
+class Kind(NamedTuple):
+    """What is killed, how far it came, where it ends, and what lies there inside a save."""
+
+    work: Callable[[Path], None]
+    progress: Callable[[Path], int]
+    end: str
+    halfway: str
+
+
+KINDS = {
+    "run": Kind(learn, saved, "end.npy", "kept/*tmp*"),
+    "stream": Kind(complete, partial(done, "end.npy"), "end.npy", ".end.npy.unfinished/*.part"),
+    "draws": Kind(draw, partial(done, "end"), "end", ".end.unfinished/*.part"),
 }
+
+
+def contents(path: Path) -> bytes:
+    """Of a file, or of the files in a folder by name."""
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    return b"".join(file.read_bytes() for file in files)
 
 
 def kills(of: str, number: int, seed: int) -> dict[str, Any]:
     """Kill and start anew; what came of it."""
-    work, progress, halfway = KINDS[of]
+    kind = KINDS[of]
     forking = multiprocessing.get_context("forkserver")
     forking.set_forkserver_preload(["jaximpute.stream", "orbax.checkpoint", "grain"])
     moments, killed, inside, ends = random.Random(seed), 0, 0, []
 
     def start(place: Path) -> Any:
         place.mkdir(exist_ok=True)
-        process = forking.Process(target=work, args=(place,))
+        process = forking.Process(target=kind.work, args=(place,))
         process.start()
         return process
 
@@ -113,16 +138,16 @@ def kills(of: str, number: int, seed: int) -> dict[str, Any]:
         process.join()
         if process.exitcode:
             raise RuntimeError(f"the run in {place} failed")
-        return (place / "end.npy").read_bytes()
+        return contents(place / kind.end)
 
     with tempfile.TemporaryDirectory() as folder:
         whole = finish(Path(folder) / "whole")
         begun = time.process_time(), time.perf_counter()
         while killed < number:
             place = Path(folder) / f"run{len(ends)}"
-            while killed < number and not (place / "end.npy").exists():
-                process, before = start(place), progress(place)
-                while process.is_alive() and progress(place) <= before:
+            while killed < number and not (place / kind.end).exists():
+                process, before = start(place), kind.progress(place)
+                while process.is_alive() and kind.progress(place) <= before:
                     time.sleep(0.005)
                 time.sleep(moments.expovariate(1 / MEAN))
                 process.kill()
@@ -131,7 +156,7 @@ def kills(of: str, number: int, seed: int) -> dict[str, Any]:
                     raise RuntimeError(f"a run failed with exit status {process.exitcode}")
                 if process.exitcode:
                     killed += 1
-                    inside += any(place.glob(halfway))
+                    inside += any(place.glob(kind.halfway))
             ends.append(finish(place))
     return {
         "what": "kills",

@@ -37,6 +37,7 @@ class Setup(NamedTuple):
 
 
 SMALL = {"width": 64, "batch": 256}
+LOADED = ("planning", "api", "baselines", "methods")  # or the first reads them from a cold disk
 # of all kinds of data, cheap and learned, one completion and the median of twenty draws
 SETUPS = (
     Setup("mean", (300_000, 8)),
@@ -114,7 +115,7 @@ def main(given: Sequence[str] | None = None) -> int:
     # programs compiled by an earlier run must not make this one look faster
     os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"
     forking = multiprocessing.get_context("forkserver")
-    forking.set_forkserver_preload(["jaximpute.planning"])
+    forking.set_forkserver_preload([f"jaximpute.{each}" for each in LOADED])
     for setup in QUICK if options.quick else SETUPS:
         if options.methods and setup.method not in options.methods:
             continue

@@ -14,6 +14,8 @@ from jax.experimental import multihost_utils
 from jaximpute._version import __version__
 from jaximpute.parallel import local_rows
 
+_ROWS = 2**16  # at a time
+
 
 def digest(arrays: Iterable[Any]) -> str:
     """SHA-256 of arrays: their types, shapes and values, in their order.
@@ -58,24 +60,39 @@ def rows(arrays: Iterable[Any], weight: Any) -> str:
         >>> rows([few], np.ones(3)) == rows([padded], np.array([1.0, 1.0, 1.0, 0.0]))
         True
     """
-    number = local_rows(_numbered(jnp.asarray(weight)))
-    real = local_rows(weight) > 0
+    number, real = _numbers(weight), local_rows(weight) > 0
     held = [np.ascontiguousarray(local_rows(each)) for each in arrays]
+    heads = [f"{each.dtype.str}{each.shape[1:]};".encode() for each in held]
     total = np.zeros(8, np.uint32)
-    for i in np.flatnonzero(real):
-        row = hashlib.sha256(f"{number[i]};".encode())
-        for each in held:
-            row.update(f"{each.dtype.str}{each.shape[1:]};".encode())
-            row.update(each[i].tobytes())
-        total += np.frombuffer(row.digest(), "<u4")
+    places = np.flatnonzero(real)
+    for start in range(0, len(places), _ROWS):
+        some = places[start : start + _ROWS]
+        parts = [_row_bytes(head, x[some]) for head, x in zip(heads, held, strict=True)]
+        hashes = [
+            hashlib.sha256(b"%d;%b" % (i, b"".join(row))).digest()
+            for i, row in zip(number[some].tolist(), zip(*parts, strict=True), strict=True)
+        ]
+        total += np.frombuffer(b"".join(hashes), "<u4").reshape(-1, 8).sum(0, dtype=np.uint32)
     if jax.process_count() > 1:
         total = multihost_utils.process_allgather(total).sum(axis=0, dtype=np.uint32)
     return total.astype("<u4").tobytes().hex()
 
 
-def _numbered(weight: jax.Array) -> jax.Array:
-    """The number of each row among those of positive weight, where the row lies."""
-    return jax.jit(lambda w: jnp.cumsum(w > 0), out_shardings=weight.sharding)(weight)
+def _numbers(weight: Any) -> np.ndarray:
+    """The number of each row among those of positive weight, of the rows that lie here."""
+    if not isinstance(weight, jax.Array) or weight.is_fully_addressable:
+        return np.cumsum(np.asarray(weight) > 0)
+    count = jax.jit(lambda w: jnp.cumsum(w > 0), out_shardings=weight.sharding)
+    return local_rows(count(weight))
+
+
+def _row_bytes(head: bytes, rows: np.ndarray) -> list[bytes]:
+    """Of each row its bytes, after what it is."""
+    flat = rows.reshape(len(rows), -1)
+    size = flat.shape[1] * flat.itemsize
+    if not size:
+        return [head] * len(rows)
+    return [head + row for row in flat.view(f"V{size}").ravel().tolist()]
 
 
 def run(

@@ -22,7 +22,7 @@ from jaximpute.types import Observed
 from jaximpute.warmup import WarmUp
 
 _DRAWS = 20  # behind one completion of a method that only draws, see `draws.estimate`
-_QUICK = 1.0  # seconds
+_QUICK = 5.0  # seconds
 
 
 class Cost(NamedTuple):

@@ -23,6 +23,7 @@ import numpy as np
 
 import jaximpute as ji
 from jaximpute import hooks, parallel, registry, training
+from jaximpute.hooks._sums import check_sums
 from jaximpute.types import Hook
 
 STEPS, ROWS = 6, 12
@@ -67,7 +68,12 @@ def main() -> None:
     filled = ji.complete(method, jax.random.key(1), state, data)
     real = parallel.local_rows(data.weight) > 0
     leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(state)]
-    np.savez(folder / f"{number}.npz", *leaves, filled=parallel.local_rows(filled)[real])
+    here = {
+        "filled": parallel.local_rows(filled)[real],
+        "spread": parallel.local_rows(data.values),
+        "sums": np.array(check_sums(data[:2]), np.uint64),
+    }
+    np.savez(folder / f"{number}.npz", *leaves, **here)
     jax.distributed.shutdown()
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import jaximpute as ji
+from jaximpute.hooks._sums import check_sums
 from tests import _processes
 
 pytest.importorskip("orbax.checkpoint")
@@ -68,3 +69,8 @@ def test_two_processes_do_what_one_does(tmp_path):
     mine = np.concatenate([one["filled"] for one in found])
     np.testing.assert_array_equal(mine[data.mask], np.asarray(data.values)[data.mask])
     np.testing.assert_allclose(mine, filled, rtol=1e-4, atol=1e-5)
+
+    # of an array that is spread over processes, all find the check sum of the whole
+    spread = np.concatenate([one["spread"] for one in found])
+    for one in found:
+        np.testing.assert_array_equal(one["sums"][:1], np.array(check_sums([spread]), np.uint64))

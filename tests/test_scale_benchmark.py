@@ -50,11 +50,13 @@ def test_configurations_are_twelve_and_of_their_shapes():
 
 
 def test_progress_of_what_was_killed(tmp_path):
-    assert kills.saved(tmp_path) == kills.done(tmp_path) == 0
+    assert kills.saved(tmp_path) == kills.done("end", tmp_path) == 0
     (tmp_path / "kept" / "14").mkdir(parents=True)
     (tmp_path / "kept" / "16.orbax-checkpoint-tmp").mkdir()
-    assert kills.saved(tmp_path) == 14
-    assert any(tmp_path.glob(kills.KINDS["run"][2]))
+    (tmp_path / ".end.unfinished").mkdir()
+    (tmp_path / ".end.unfinished" / "progress.json").write_text('{"done": 3}')
+    assert (kills.saved(tmp_path), kills.done("end", tmp_path)) == (14, 3)
+    assert any(tmp_path.glob(kills.KINDS["run"].halfway))
 
 
 def test_the_knee_is_where_time_follows_rows():

@@ -1,7 +1,9 @@
 """Blocks of a source, brought by Grain: in order to be completed, in random order to learn from."""
 
+import functools
 import importlib
 import itertools
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeVar
 
@@ -69,9 +71,8 @@ def pools(source: Source, rows: int, seed: int, window: int) -> Iterator[np.ndar
     timed = source.along == "time"
     whole = source.length <= (window if timed else rows)
     spans = _windows(source.length, window) if timed else _spans(source, rows)
-    shuffled = library.MapDataset.range(len(spans)).seed(seed % 2**32).shuffle().repeat()
-
     if timed:
+        shuffled = library.MapDataset.range(len(spans)).seed(seed % 2**32).shuffle().repeat()
         number = 1 if whole else max(1, min(len(spans), rows // window))
         ordered = shuffled.map(lambda i: windows_of(source.read(*spans[int(i)])))
         items = iter(ordered.to_iter_dataset(options))
@@ -85,16 +86,40 @@ def pools(source: Source, rows: int, seed: int, window: int) -> Iterator[np.ndar
     share = -(-rows // places)
 
     def choose(i: Any, random: np.random.Generator) -> np.ndarray:
-        block = source.read(*spans[int(i)])
-        some = random.choice(len(block), min(share, len(block)), replace=False)
-        return block[np.sort(some)]
+        blocks = [source.read(*spans[j]) for j in shuffled_places(seed, len(spans), int(i), places)]
+        some = [random.choice(len(b), min(share, len(b)), replace=False) for b in blocks]
+        return np.concatenate([b[np.sort(s)] for b, s in zip(blocks, some, strict=True)])
 
-    items = iter(shuffled.random_map(choose).to_iter_dataset(options))
+    # a pool is one item: each costs Grain as much as reading a dozen places
+    numbers = library.MapDataset.range(sys.maxsize).seed(seed % 2**32)
+    items = iter(numbers.random_map(choose).to_iter_dataset(options))
     while True:
-        parts: list[np.ndarray] = []
-        while sum(map(len, parts)) < rows:
-            parts.append(next(items))
-        yield np.concatenate(parts)[:rows]
+        pool = next(items)
+        while len(pool) < rows:
+            pool = np.concatenate([pool, next(items)])
+        yield pool[:rows]
+
+
+def shuffled_places(seed: int, length: int, part: int, size: int) -> list[int]:
+    """A part of the numbers below `length`, each time through in another random order.
+
+    Args:
+        seed: of the orders.
+        length: how many numbers there are.
+        part: which part, from 0.
+        size: of a part.
+
+    Example:
+        >>> sorted(shuffled_places(0, 4, 0, 2) + shuffled_places(0, 4, 1, 2))
+        [0, 1, 2, 3]
+    """
+    rounds, at = np.divmod(part * size + np.arange(size), length)
+    return [int(_order(seed, int(r), length)[i]) for r, i in zip(rounds, at, strict=True)]
+
+
+@functools.lru_cache(maxsize=2)  # a part may end one order and begin the next
+def _order(seed: int, number: int, length: int) -> np.ndarray:
+    return np.random.default_rng((seed % 2**32, number)).permutation(length)
 
 
 def windows_of(steps: np.ndarray) -> np.ndarray:
