@@ -134,14 +134,21 @@ def _overhead(rows: list[Row]) -> str:
         "2,000 rows, by turns alone, with the curve of losses and a progress bar, and with "
         "checkpoints of the default share besides; and of networks on 8,192 rows in memory, and on "
         "as many others of a file of 200,000 after every chunk of steps (*stream*). CPU-seconds "
-        "of all threads, those that read and write included; the least of several runs. The first "
-        "and the last save are made however short a run is.\n"
+        "of all threads, those that read and write included: medians over turns, and between which "
+        "quartiles. The first and the last save are made however short a run is.\n"
     ]
     lines = [
-        [row["of"], str(row["steps"]), f"{row['cpu_seconds']:.2f}", f"{row['over_alone']:+.1%}"]
+        [row["of"], str(row["steps"]), f"{row['cpu_seconds']:.2f}", _over(row)]
         for row in sorted(rows, key=lambda row: ("," in row["of"], row["steps"]))
     ]
     return "\n".join([*parts, table(["run", "steps", "CPU-s", "over alone"], lines)])
+
+
+def _over(row: Row) -> str:
+    if not row["over_alone"]:
+        return "–"
+    spread = " ({:+.1%}..{:+.1%})".format(*row["spread"]) if "spread" in row else ""
+    return f"{row['over_alone']:+.1%}{spread}"
 
 
 def _startup(rows: list[Row]) -> str:

@@ -96,22 +96,22 @@ def overhead(repeats: int, steps: int) -> list[dict]:
 
 
 def _by_turns(runs: dict[str, Callable[[], float]], repeats: int, steps: int) -> list[dict]:
-    """The least CPU-seconds of each kind of run, and over those of the first kind."""
-    seconds = {kind: [] for kind in runs}
-    for _ in range(repeats):
-        for kind, run in runs.items():  # alternated, for the machine may be shared
-            seconds[kind].append(run())
-    least = {kind: min(found) for kind, found in seconds.items()}
-    first = next(iter(least.values()))
+    """CPU-seconds of each kind of run, and over those of the first kind in the same turn."""
+    # alternated, for the machine may be shared
+    seconds = np.array([[run() for run in runs.values()] for _ in range(repeats)])
+    over = seconds / seconds[:, :1] - 1
+    low, middle, high = np.quantile(over, (0.25, 0.5, 0.75), axis=0)
     return [
         {
             "what": "overhead",
             "of": kind,
-            "cpu_seconds": cost,
-            "over_alone": cost / first - 1,
+            "cpu_seconds": float(np.median(seconds[:, i])),
+            "over_alone": float(middle[i]),
+            "spread": [float(low[i]), float(high[i])],
             "steps": steps,
+            "repeats": repeats,
         }
-        for kind, cost in least.items()
+        for i, kind in enumerate(runs)
     ]
 
 

@@ -1,14 +1,31 @@
 """What the wrappers of diffrax add to it; imported late, because diffrax takes a second."""
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import diffrax
 import jax
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 from jaxtyping import PRNGKeyArray
 
 SOLVERS = {"euler": diffrax.Euler, "heun": diffrax.Heun, "tsit5": diffrax.Tsit5}
+
+
+def counted(steps: int, dtype: DTypeLike) -> dict[str, Any]:
+    """Times of a solution that counts its steps, from 0 to their number.
+
+    diffrax compares them, of plain numbers while it traces, of arrays by a callback in the program:
+    one that holds a callback is compiled anew at each start. Plain numbers have the type that jax
+    has by default.
+    """
+    if jnp.dtype(dtype) == jnp.result_type(float):
+        return {"t0": 0.0, "t1": float(steps), "dt0": 1.0}
+    return {
+        "t0": jnp.zeros((), dtype),
+        "t1": jnp.asarray(steps, dtype),
+        "dt0": jnp.ones((), dtype),
+    }
 
 
 class ScalarNoise(diffrax.ControlTerm):

@@ -59,6 +59,11 @@ def describe(
             f"the chunks of {source.path} hold {source.align} steps, and so do blocks, of "
             f"{size / 1e6:.0f} MB; shorter chunks take less memory"
         )
+    if not registry.entry(name, source.kind).inductive:
+        notes.append(
+            f"'{name}' completes only the rows it learns from: each block was completed by itself, "
+            "and blocks of another length would be completed otherwise"
+        )
     return {
         "method": name,
         "options": {key: fingerprint.plain(value) for key, value in settings["options"].items()},

@@ -76,9 +76,7 @@ def integrate(
     solution = diffrax.diffeqsolve(
         diffrax.ODETerm(field),
         method,
-        t0=jnp.zeros((), wide),
-        t1=jnp.asarray(steps, wide),
-        dt0=jnp.ones((), wide),
+        **_steppers.counted(steps, wide),
         y0=x.astype(wide),
         saveat=diffrax.SaveAt(t1=True),
         adjoint=diffrax.ForwardMode(),

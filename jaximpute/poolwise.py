@@ -1,4 +1,7 @@
-"""Methods learned from part of the data, or from one part after the other, and applied to all."""
+"""Methods learned from part of the data, or from one part after the other, and applied to all.
+
+Those that complete only the rows they learn from are run anew on each block.
+"""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -33,6 +36,7 @@ class Learned(NamedTuple):
         state: what it learned.
         key: of random completions.
         pools: how many parts of the data it has learned from.
+        plan: of a method that completes only the rows it learns from: a run for each block.
     """
 
     name: str
@@ -42,6 +46,7 @@ class Learned(NamedTuple):
     state: State
     key: jax.Array
     pools: int = 1
+    plan: Plan | None = None
 
 
 def learn(
@@ -99,6 +104,35 @@ def learn(
     return Learned(name, codec, shape, plan.method, state, key_complete, number)
 
 
+def unlearned(
+    name: str,
+    codec: Codec,
+    shape: tuple[int, ...],
+    kind: Kind,
+    *,
+    preset: str,
+    options: Mapping[str, Any],
+    seed: int,
+) -> Learned:
+    """A method that completes only the rows it learns from, for blocks of one shape.
+
+    Args:
+        name: of a transductive method.
+        codec: of the columns of all data.
+        shape: of a block, in the codec's columns.
+        kind: of the data.
+        preset: of the method.
+        options: of the method.
+        seed: of everything random.
+    """
+    _, key = jax.random.split(jax.random.key(seed))
+    if not codec.width:
+        return Learned(name, codec, shape, None, None, key, 0)
+    like = observe(np.zeros(shape, np.float32))
+    plan = registry.build(name, like, kind=kind, preset=preset, options=options)
+    return Learned(name, codec, shape, plan.method, None, key, 0, plan)
+
+
 def keeps_rows(method: Method, data: Observed) -> bool:
     """Whether a method's state holds the rows it was given, so that they cannot be exchanged."""
     specs = parallel.layouts(parallel.row_specs(method, data))
@@ -122,6 +156,8 @@ def restore(
     Raises:
         DataError: the leaves are not those of this method.
     """
+    if not registry.entry(name, kind).inductive:
+        return unlearned(name, codec, shape, kind, preset=preset, options=options, seed=seed)
     _, key_complete = jax.random.split(jax.random.key(seed))
     if not pools:
         return Learned(name, codec, shape, None, None, key_complete, pools)
@@ -153,6 +189,41 @@ def complete(learned: Learned, values: np.ndarray, most: int = MOST_ROWS) -> np.
         return complete_rows(learned.method, learned.key, learned.state, rows, batch)[None]  # type: ignore[arg-type]
 
     return _completions(learned, values, 1, once, most)[0]
+
+
+def complete_together(learned: Learned, values: np.ndarray, number: int) -> np.ndarray:
+    """Complete rows from one another: a run of its own, of a method that can do no more.
+
+    Args:
+        learned: what `unlearned` returned.
+        values: `(n, *event)` float64 cells, NaN where missing, of the shape it is for.
+        number: of the block, for what is random.
+
+    Returns:
+        `(n, *event)`, in which cells of columns that are not learned stay missing.
+
+    Raises:
+        DivergenceError: see `loop.fit`.
+    """
+    flat = values.reshape(-1, values.shape[-1])
+    matrix = _encoded(learned.codec, values)
+    plan = learned.plan
+    if plan is not None and np.isnan(matrix).any():
+        data = from_nan(jnp.asarray(matrix))  # a block may show nothing of a column
+        keys = jax.random.split(jax.random.fold_in(jax.random.clone(learned.key), number))
+        with threadpool_limits(1, user_api="blas"), explained(data, {"method": learned.name}):
+            state = loop.fit(
+                plan.method,
+                keys[0],
+                data,
+                plan.steps,
+                chunk=plan.chunk,
+                hooks=plan.hooks,
+                label=f"'{learned.name}'",
+            )
+            matrix = np.array(loop.complete(plan.method, keys[1], state, data))
+    decoded = coding.decode(learned.codec, matrix.reshape(len(flat), -1), flat)
+    return decoded.reshape(values.shape)
 
 
 def draw(

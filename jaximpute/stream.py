@@ -7,6 +7,7 @@ Memory holds a block, the next one, a pool of rows to learn from, and what was l
 
 with columns standardised by the moments of all rows. Rows are completed each on its own, so blocks
 change nothing, not one bit. Steps of time are completed in windows that reach beyond their block.
+A method that completes only the rows it learns from is run on each block anew.
 """
 
 import hashlib
@@ -63,7 +64,9 @@ def impute_file(
     steps, of which the block in the middle is kept. A method that looks no further than `margin`
     steps gives what it would give for the whole, if it learned the same (`harmonic`,
     `window_average`, `linear` across shorter gaps); others see no more than the window
-    (`optimal_interpolation`), and a draw is its own in each window.
+    (`optimal_interpolation`), and a draw is its own in each window. A transductive method completes
+    the rows of a block from one another, so that blocks matter; the last one is completed together
+    with rows before it, to be as long as the others.
 
     Args:
         source: `.npy`, `.parquet`, `.zarr` or `.nc`; see `jaximpute.data.sources.open_source`.
@@ -71,7 +74,7 @@ def impute_file(
             there is is the report with its hashes. Several completions appear as files of a new
             folder, named by a slash at the end (`draws/`): `draw_1.npy` and so on; or of Parquet
             below one another, with a first column `draw`.
-        method: a name of an inductive method; `auto` picks one.
+        method: a name; `auto` picks one that is inductive.
         seed: of everything random.
         preset: `fast`, `balanced`, `best` or `paper`.
         block_rows: rows or steps in memory at a time; by default of 32 MB, for series at most
@@ -97,9 +100,9 @@ def impute_file(
 
     Raises:
         DataError: the file cannot be used.
-        OptionError: a method that cannot complete rows to come, or does not draw (the message names
-            those that do), several completions where there is no place for them, other wrong
-            settings, or an unfinished run for `output` that differs.
+        OptionError: a method that does not draw (the message names those that do), several
+            completions where there is no place for them, other wrong settings, or an unfinished
+            run for `output` that differs.
         OutputError: `output` exists, or the disk is full; what is done is kept.
         MissingExtraError: Grain (extra `train`) or the format's library is not installed.
 
@@ -131,10 +134,11 @@ def impute_file(
     elif output is not None:
         sinks.check_format(opened, output)
     instead = "read the file whole, without block_rows (--block-rows)"
-    name = inductive(method, opened.kind, instead, draws=draws > 0)
+    apart = not draws and method != "auto" and not registry.entry(method, opened.kind).inductive
+    name = method if apart else inductive(method, opened.kind, instead, draws=draws > 0)
     registry.check(name, kind=opened.kind, preset=preset, options=options)
     feeds.grain()
-    spans = spans_of(opened, block_rows, margin, completions=max(1, draws))
+    spans = spans_of(opened, block_rows, margin, completions=max(1, draws), full=apart)
     about = {
         "source": sources.fingerprint_of(source),
         **fingerprint.run(name, preset, seed, options),
@@ -154,7 +158,10 @@ def impute_file(
     if held is None:
         found = scanning.scan(opened)
         curve, bar = Curve([], {}), progress and found.codec.width > 0
-        learned = _learn(opened, found, name, spans, sample_rows, settings, curve, bar)
+        if apart:
+            learned = _unlearned(opened, found, name, spans, settings)
+        else:
+            learned = _learn(opened, found, name, spans, sample_rows, settings, curve, bar)
         held = resuming.beginning(found, learned, curve)
         run.begin(resuming.arrays_of(found, learned), held)
     else:
@@ -171,7 +178,7 @@ def impute_file(
             if draws:
                 completed = _draw(opened, learned, window, start, draws, interval)
             else:
-                completed = _complete(opened, learned, window, begin, length)
+                completed = _complete(opened, learned, window, start, begin, length)
             values, fill = _new(window[begin : begin + length], completed, seen)
             held["filled"] = (held["filled"] + fill.reshape(-1, fill.shape[-1]).sum(0)).tolist()
             held["done"] += 1
@@ -199,14 +206,16 @@ def impute_file(
 
 
 def _complete(
-    source: Source, learned: Learned, window: np.ndarray, begin: int, length: int
+    source: Source, learned: Learned, window: np.ndarray, start: int, begin: int, length: int
 ) -> np.ndarray:
     """A block, completed once."""
-    if source.along == "rows":
-        return poolwise.complete(learned, window)
-    windows = feeds.windows_of(window)  # as many in every block
-    completed = poolwise.complete(learned, windows, len(windows))
-    return feeds.windows_of(completed)[begin : begin + length]
+    timed = source.along == "time"
+    rows = feeds.windows_of(window) if timed else window  # as many windows in every block
+    if learned.plan is not None:
+        completed = poolwise.complete_together(learned, rows, start)
+    else:
+        completed = poolwise.complete(learned, rows, **({"most": len(rows)} if timed else {}))
+    return (feeds.windows_of(completed) if timed else completed)[begin : begin + length]
 
 
 def _draw(
@@ -250,6 +259,28 @@ def _learn(
         bar = [hooks.progress(plan.steps, label=name)] if progress else []
         return [curve.record, *plan.hooks, *bar]
 
+    return poolwise.learn(
+        feeds.pools(source, min(sample_rows, source.length), settings["seed"], spans.window),
+        _codec(source, found),
+        source.columns,
+        name,
+        source.kind,
+        watching=watching,
+        **settings,
+    )
+
+
+def _unlearned(
+    source: Source, found: Scan, name: str, spans: Spans, settings: Mapping[str, Any]
+) -> Learned:
+    codec, many = _codec(source, found), 1 if source.along == "time" else 0
+    # steps of time are windows of so many samples
+    shape = (*source.event[:many], spans.window, *source.event[many:-1], codec.width)
+    return poolwise.unlearned(name, codec, shape, source.kind, **settings)
+
+
+def _codec(source: Source, found: Scan) -> Codec:
+    """Of all columns; of none, if nothing is missing that could be filled."""
     cells = source.length * int(np.prod(source.event[:-1]))
     codec = found.codec
     if (found.cells[codec.columns] == cells).all():  # nothing is missing that could be filled
@@ -257,15 +288,7 @@ def _learn(
         codec = Codec(
             none.astype(int), none, none, none.astype(bool), (), codec.constants, codec.unlearned
         )
-    return poolwise.learn(
-        feeds.pools(source, min(sample_rows, source.length), settings["seed"], spans.window),
-        codec,
-        source.columns,
-        name,
-        source.kind,
-        watching=watching,
-        **settings,
-    )
+    return codec
 
 
 def _chained(before: str, values: np.ndarray) -> str:

@@ -213,8 +213,8 @@ def test_pools_come_from_everywhere(tmp_path):
 
 
 def test_what_cannot_be_done_is_said(path, tmp_path, monkeypatch):
-    with pytest.raises(ji.OptionError, match=r"only completes the rows it learns from.*gaussian"):
-        run(path, method="sinkhorn")
+    with pytest.raises(ji.OptionError, match=r"draws.*mice"):
+        stream.impute_file(str(path), f"{tmp_path}/draws/", "sinkhorn", completions=2)
     with pytest.raises(ji.OptionError, match=r"own format: \.npy"):
         run(path, "out.parquet")
     with pytest.raises(ji.OptionError, match="block_rows is 0"):

@@ -28,7 +28,12 @@ class Spans(NamedTuple):
 
 
 def spans_of(
-    source: Source, block: int | None, margin: int | None, *, completions: int = 1
+    source: Source,
+    block: int | None,
+    margin: int | None,
+    *,
+    completions: int = 1,
+    full: bool = False,
 ) -> Spans:
     """Cut a source into blocks.
 
@@ -39,6 +44,7 @@ def spans_of(
         margin: steps of time that windows reach beyond a block, on both sides; None = 24 for fields
             and 512 for series, at most a block.
         completions: how many of a block lie in memory.
+        full: whether windows of rows are of one length, too: the last one reaches further back.
     """
     if block is None:
         block = max(1, BLOCK_BYTES // (8 * int(np.prod(source.event)) * completions))
@@ -55,7 +61,8 @@ def spans_of(
     for start in starts:
         stop = min(start + block, source.length)
         # windows of one length: at the ends of the file they reach further on the other side
-        first = min(max(start - margin, 0), source.length - window) if margin else start
-        last = first + window if margin else stop
+        even = margin or full
+        first = min(max(start - margin, 0), source.length - window) if even else start
+        last = first + window if even else stop
         every.append((start, stop, first, last))
     return Spans(every, block, margin, window)

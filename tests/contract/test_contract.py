@@ -71,6 +71,21 @@ def test_init_is_abstract_and_step_keeps_types(case):
     assert all(value.shape == () for value in info.metrics.values())
 
 
+def test_programs_hold_no_callbacks(case):
+    # they would wait for the host, and be compiled anew at every start
+    _, plan, data, state = case
+    key, method = jax.random.key(1), plan.method
+    programs = {
+        method.init: (key, data),
+        method.step: (key, state, data),
+        method.fill: (state, data),
+        method.sample: (key, state, data),
+    }
+    for program, given in programs.items():
+        if program is not None:
+            assert "callback" not in str(jax.make_jaxpr(program)(*given))
+
+
 def test_jit_equals_no_jit(case):
     _, plan, data, state = case
     complete = plan.method.fill or (lambda s, d: plan.method.sample(jax.random.key(1), s, d))
