@@ -26,14 +26,16 @@ KEYS = {
     "kills": ("of",),
     "streams": ("method", "rows", "block_rows", "sample_rows", "cap_mb", "draws"),
     "devices": ("method", "devices"),
+    "ceilings": ("device", "net", "shape", "batch", "precision"),
 }
 NEAR = 1.5  # times the least cost of a row: linear
 ASIDE = 0.3  # how far a prediction may be off
 
 
 def read(path: Path) -> list[Row]:
-    """Rows of `scale.jsonl` and of `streams.jsonl` beside it; of equal ones the last."""
-    rows = [*_jobs.lines(path), *_jobs.lines(path.with_name("streams.jsonl"))]
+    """Rows of `scale.jsonl` and of files beside it; of equal ones the last."""
+    files = [path, *(path.with_name(f"{name}.jsonl") for name in ("streams", "ceilings"))]
+    rows = [row for file in files for row in _jobs.lines(file)]
     kept: dict[str, Row] = {}
     for row in rows:
         own = {"of": "run", "draws": 0, **row}
@@ -50,6 +52,7 @@ def page(rows: Sequence[Row]) -> str:
         "startup": _startup,
         "kills": _kills,
         "streams": _streams,
+        "ceilings": _ceilings,
         "devices": _device_pages.section,
     }
     parts = [INTRODUCTION]
@@ -158,6 +161,28 @@ def _startup(rows: list[Row]) -> str:
         "that does nothing, the package, and `jaximpute impute` with the preset `fast` on a table "
         "of 100 rows, without (*cold*) and with (*warm*) the compiled programs of an earlier "
         "run.\n\n" + table(["process", "seconds", "least"], lines)
+    )
+
+
+def _ceilings(rows: list[Row]) -> str:
+    lines = [
+        [
+            row["device"],
+            f"`{row['net']}`, {' x '.join(map(str, row['shape']))}",
+            f"{row['batch']:,}",
+            f"{row['parameters'] / 1e6:.2f} M",
+            row["precision"],
+            f"{row['gflops']:.3g} ({row['of_product']:.0%})",
+            f"{row['gb_per_second']:.3g} ({row['of_copy']:.0%})",
+        ]
+        for row in rows
+    ]
+    heads = ["device", "network", "batch", "parameters", "precision", "GFLOP/s", "GB/s"]
+    return (
+        "## Ceilings\n\n`python -m benchmarks.ceilings`: operations and bytes of a learning step "
+        "as the compiler counts them, per second by the clock, and in brackets their part of what "
+        "a matrix product and a copy reach on the same device in turns with it. A step cannot be "
+        "near both; bytes that caches serve can take a step above a copy.\n\n" + table(heads, lines)
     )
 
 

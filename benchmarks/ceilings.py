@@ -40,6 +40,7 @@ class Size(NamedTuple):
     options: dict[str, Any]
 
 
+# a loop's body is counted once: transformers of more than four blocks would count as smaller
 SIZES = (
     Size("mlp", (11,), 512, {"width": 256}),
     Size("csdi", (36, 36), 16, {"width": 64, "layers": 4, "heads": 8}),

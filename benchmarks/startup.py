@@ -48,7 +48,9 @@ def seconds(command: Sequence[str], home: Path) -> float:
         RuntimeError: it failed.
     """
     begun = time.perf_counter()
-    environment = {**os.environ, "XDG_CACHE_HOME": str(home)}
+    chosen = ("JAX_COMPILATION_CACHE_DIR", "JAXIMPUTE_NO_CACHE")  # it must not be another
+    kept = {name: value for name, value in os.environ.items() if name not in chosen}
+    environment = {**kept, "XDG_CACHE_HOME": str(home)}
     done = subprocess.run(command, capture_output=True, text=True, cwd=_jobs.ROOT, env=environment)
     if done.returncode:
         raise RuntimeError(done.stderr.strip() or f"exit status {done.returncode}")
@@ -74,10 +76,10 @@ def rows(repeats: int, methods: Sequence[str]) -> list[dict]:
         source = Path(folder) / "table.csv"
         table(source)
         for turn in range(-1, repeats):  # the first reads everything from the disk
-            home = Path(folder) / f"cache{turn}"
             for name, command in quick.items():
-                found.setdefault(name, []).append(seconds(command, home))
+                found.setdefault(name, []).append(seconds(command, Path(folder)))
             for method in methods:
+                home = Path(folder) / f"{method}{turn}"
                 for state in ("cold", "warm"):
                     cost = seconds(commands(source, method), home)
                     found.setdefault(f"{method}, {state}", []).append(cost)

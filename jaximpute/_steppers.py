@@ -17,7 +17,7 @@ def counted(steps: int, dtype: DTypeLike) -> dict[str, Any]:
 
     diffrax compares them, of plain numbers while it traces, of arrays by a callback in the program:
     one that holds a callback is compiled anew at each start. Plain numbers have the type that jax
-    has by default.
+    has by default; for others, as float32 where x64 is on, the callback stays.
     """
     if jnp.dtype(dtype) == jnp.result_type(float):
         return {"t0": 0.0, "t1": float(steps), "dt0": 1.0}

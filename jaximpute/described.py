@@ -59,10 +59,10 @@ def describe(
             f"the chunks of {source.path} hold {source.align} steps, and so do blocks, of "
             f"{size / 1e6:.0f} MB; shorter chunks take less memory"
         )
-    if not registry.entry(name, source.kind).inductive:
+    if held["done"] > 1 and not registry.entry(name, source.kind).inductive:
         notes.append(
-            f"'{name}' completes only the rows it learns from: each block was completed by itself, "
-            "and blocks of another length would be completed otherwise"
+            f"'{name}' completes only the rows it learns from: each block was completed from its "
+            "own rows (the last one with some before it), and others would be with other blocks"
         )
     return {
         "method": name,

@@ -14,7 +14,7 @@ from jax.experimental import multihost_utils
 from jaximpute._version import __version__
 from jaximpute.parallel import local_rows
 
-_ROWS = 2**16  # at a time
+_BYTES = 2**22  # of rows that are hashed together
 
 
 def digest(arrays: Iterable[Any]) -> str:
@@ -65,8 +65,9 @@ def rows(arrays: Iterable[Any], weight: Any) -> str:
     heads = [f"{each.dtype.str}{each.shape[1:]};".encode() for each in held]
     total = np.zeros(8, np.uint32)
     places = np.flatnonzero(real)
-    for start in range(0, len(places), _ROWS):
-        some = places[start : start + _ROWS]
+    length = max(1, _BYTES // max(1, sum(each.nbytes // max(1, len(each)) for each in held)))
+    for start in range(0, len(places), length):
+        some = places[start : start + length]
         parts = [_row_bytes(head, x[some]) for head, x in zip(heads, held, strict=True)]
         hashes = [
             hashlib.sha256(b"%d;%b" % (i, b"".join(row))).digest()

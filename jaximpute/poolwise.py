@@ -31,12 +31,13 @@ class Learned(NamedTuple):
     Attributes:
         name: of the method.
         codec: of the columns.
-        shape: of what it learned from at a time, in the codec's columns.
+        shape: of what it learned from, or is run on, at a time, in the codec's columns.
         method: None if there was nothing to learn, or nothing is missing.
         state: what it learned.
         key: of random completions.
         pools: how many parts of the data it has learned from.
         plan: of a method that completes only the rows it learns from: a run for each block.
+        words: of that plan, for errors.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Learned(NamedTuple):
     key: jax.Array
     pools: int = 1
     plan: Plan | None = None
+    words: Mapping[str, Any] = {}
 
 
 def learn(
@@ -130,7 +132,8 @@ def unlearned(
         return Learned(name, codec, shape, None, None, key, 0)
     like = observe(np.zeros(shape, np.float32))
     plan = registry.build(name, like, kind=kind, preset=preset, options=options)
-    return Learned(name, codec, shape, plan.method, None, key, 0, plan)
+    words = registry.words(name, preset, options)
+    return Learned(name, codec, shape, plan.method, None, key, 0, plan, words)
 
 
 def keeps_rows(method: Method, data: Observed) -> bool:
@@ -151,7 +154,7 @@ def restore(
     seed: int,
     pools: int,
 ) -> Learned:
-    """What `learn` returned, from the leaves of its state.
+    """What `learn` returned, from the leaves of its state; or `unlearned`, which has none.
 
     Raises:
         DataError: the leaves are not those of this method.
@@ -219,9 +222,10 @@ def complete_together(learned: Learned, values: np.ndarray, number: int) -> np.n
                 plan.steps,
                 chunk=plan.chunk,
                 hooks=plan.hooks,
-                label=f"'{learned.name}'",
+                **learned.words,
             )
             matrix = np.array(loop.complete(plan.method, keys[1], state, data))
+        report.refuse_divergence(matrix, f"'{learned.name}'", "Take another method or seed")
     decoded = coding.decode(learned.codec, matrix.reshape(len(flat), -1), flat)
     return decoded.reshape(values.shape)
 

@@ -77,7 +77,7 @@ def euler_maruyama(
             _steppers.ScalarNoise(lambda s, x, args: math.sqrt(abs(h)) * diffusion(when(s)), path),
         ),
         _steppers.Hooked(hook=hook, key=k_hooks),
-        **_steppers.counted(steps, jnp.float32),
+        **_steppers.counted(steps, jnp.promote_types(x.dtype, jnp.float32)),
         y0=x,
         saveat=diffrax.SaveAt(steps=True) if save else diffrax.SaveAt(t1=True),
         adjoint=diffrax.ForwardMode(),

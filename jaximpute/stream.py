@@ -66,7 +66,8 @@ def impute_file(
     `window_average`, `linear` across shorter gaps); others see no more than the window
     (`optimal_interpolation`), and a draw is its own in each window. A transductive method completes
     the rows of a block from one another, so that blocks matter; the last one is completed together
-    with rows before it, to be as long as the others.
+    with rows before it, to be as long as the others. `sample_rows` means nothing to it, and the
+    report has no losses.
 
     Args:
         source: `.npy`, `.parquet`, `.zarr` or `.nc`; see `jaximpute.data.sources.open_source`.
@@ -143,7 +144,7 @@ def impute_file(
         "source": sources.fingerprint_of(source),
         **fingerprint.run(name, preset, seed, options),
         "block_rows": spans.block,
-        "sample_rows": sample_rows,
+        "sample_rows": None if apart else sample_rows,
         "margin": spans.margin,
         "time": time,
         "dims": None if dims is None else list(dims),
@@ -178,7 +179,7 @@ def impute_file(
             if draws:
                 completed = _draw(opened, learned, window, start, draws, interval)
             else:
-                completed = _complete(opened, learned, window, start, begin, length)
+                completed = _complete(opened, learned, window, held["done"], begin, length)
             values, fill = _new(window[begin : begin + length], completed, seen)
             held["filled"] = (held["filled"] + fill.reshape(-1, fill.shape[-1]).sum(0)).tolist()
             held["done"] += 1
@@ -198,7 +199,7 @@ def impute_file(
     return told | {
         "blocks": len(spans.all),
         "block_rows": spans.block,
-        "sample_rows": sample_rows,
+        "sample_rows": None if apart else sample_rows,
         "pools": learned.pools,
         "went_on_at": went_on_at,
         "seconds": round(clock.perf_counter() - started, 3),
@@ -206,13 +207,13 @@ def impute_file(
 
 
 def _complete(
-    source: Source, learned: Learned, window: np.ndarray, start: int, begin: int, length: int
+    source: Source, learned: Learned, window: np.ndarray, number: int, begin: int, length: int
 ) -> np.ndarray:
     """A block, completed once."""
     timed = source.along == "time"
     rows = feeds.windows_of(window) if timed else window  # as many windows in every block
     if learned.plan is not None:
-        completed = poolwise.complete_together(learned, rows, start)
+        completed = poolwise.complete_together(learned, rows, number)
     else:
         completed = poolwise.complete(learned, rows, **({"most": len(rows)} if timed else {}))
     return (feeds.windows_of(completed) if timed else completed)[begin : begin + length]

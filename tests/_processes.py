@@ -71,7 +71,8 @@ def main() -> None:
     here = {
         "filled": parallel.local_rows(filled)[real],
         "spread": parallel.local_rows(data.values),
-        "sums": np.array(check_sums(data[:2]), np.uint64),
+        "seen": parallel.local_rows(data.mask),
+        "sums": np.array(check_sums([*data[:2], *jax.tree.leaves(state)]), np.uint64),
     }
     np.savez(folder / f"{number}.npz", *leaves, **here)
     jax.distributed.shutdown()

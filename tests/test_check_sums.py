@@ -10,10 +10,9 @@ from hypothesis import strategies as st
 
 from jaximpute import fingerprint
 from jaximpute.hooks import _sums
-from jaximpute.hooks._sums import check_sums, part_sum
+from jaximpute.hooks._sums import WORD, check_sums, part_sum
 
 pytestmark = pytest.mark.fast
-WORD = 2**64
 
 
 def weight(place: int) -> int:
@@ -40,6 +39,11 @@ def test_parts_add_up_to_the_whole(down, right, dtype):
         for columns in [(0, right), (right, 8)]
     ]
     assert sum(part_sum(x[cut], cut, x.shape) for cut in cuts) % WORD == check_sums([x])[0]
+
+
+def test_complex_numbers_are_two():
+    x = np.array([1 + 2j, 3 + 4j])
+    assert check_sums([x]) == check_sums([np.array([1.0, 3.0, 2.0, 4.0])])
 
 
 @given(st.integers(0, 31), st.integers(0, 99))
@@ -78,6 +82,6 @@ def test_a_fingerprint_is_the_sum_of_hashes_of_rows(monkeypatch):
         text = f"{i};".encode()
         text += b"<f4(3,);" + x[row].tobytes() + b"|b1(3,);" + mask[row].tobytes()
         total += np.frombuffer(hashlib.sha256(text).digest(), "<u4")
-    for rows in (2**16, 2):
-        monkeypatch.setattr(fingerprint, "_ROWS", rows)
+    for size in (2**16, 30, 1):
+        monkeypatch.setattr(fingerprint, "_BYTES", size)
         assert fingerprint.rows([x, mask], real) == total.tobytes().hex()

@@ -71,6 +71,8 @@ def test_two_processes_do_what_one_does(tmp_path):
     np.testing.assert_allclose(mine, filled, rtol=1e-4, atol=1e-5)
 
     # of an array that is spread over processes, all find the check sum of the whole
-    spread = np.concatenate([one["spread"] for one in found])
+    spread = [np.concatenate([one[name] for one in found]) for name in ("spread", "seen")]
     for one in found:
-        np.testing.assert_array_equal(one["sums"][:1], np.array(check_sums([spread]), np.uint64))
+        own = [one[f"arr_{i}"] for i in range(len(jax.tree.leaves(whole)))]
+        expected = check_sums([*spread, *own])
+        np.testing.assert_array_equal(one["sums"], np.array(expected, np.uint64))

@@ -1,10 +1,13 @@
 """The page on size: the latest of equal rows, predictions against runs, and files in blocks."""
 
 import json
+import sys
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
-from benchmarks import _preset_pages, _scale_pages, kills, plans
+from benchmarks import _preset_pages, _scale_pages, ceilings, kills, plans, scale, startup
 
 pytestmark = pytest.mark.fast
 
@@ -57,6 +60,39 @@ def test_progress_of_what_was_killed(tmp_path):
     (tmp_path / ".end.unfinished" / "progress.json").write_text('{"done": 3}')
     assert (kills.saved(tmp_path), kills.done("end", tmp_path)) == (14, 3)
     assert any(tmp_path.glob(kills.KINDS["run"].halfway))
+
+
+def test_overhead_is_the_median_over_turns():
+    costs = {"alone": iter([1.0, 2.0, 4.0]), "more": iter([1.1, 2.0, 8.0])}
+    runs = {kind: found.__next__ for kind, found in costs.items()}
+    alone, more = scale._by_turns(runs, 3, 5)
+    assert (alone["over_alone"], more["cpu_seconds"]) == (0.0, 2.0)
+    assert more["over_alone"] == pytest.approx(0.1)
+    assert more["spread"] == pytest.approx([0.05, 0.55])
+
+
+def test_a_step_stands_beside_its_ceilings(tmp_path):
+    size = ceilings.Size("mlp", (4,), 16, {"width": 8})
+    about = {"what": "ceilings", "device": "cpu", "quick": True}
+    row = about | ceilings.measure(size, SimpleNamespace(scale="quick", bfloat16=True, repeats=2))
+    assert row["precision"] == "bfloat16"
+    assert row["gflops"] > 0
+    assert row["of_product"] == pytest.approx(row["gflops"] / row["product_gflops"], rel=0.9)
+    (tmp_path / "ceilings.jsonl").write_text(json.dumps(row) + "\n")
+    rows = _scale_pages.read(tmp_path / "scale.jsonl")
+    start = {"what": "startup", "of": "mean, cold", "seconds": 2.0, "least": 1.5}
+    text = _scale_pages.page([*rows, start])
+    assert "| cpu | `mlp`, 4 | 16 | 0.00 M | bfloat16 |" in text
+    assert "| `mean, cold` | 2.00 | 1.50 |" in text
+
+
+def test_what_is_started_can_be_read(tmp_path):
+    startup.table(tmp_path / "t.csv")
+    found = np.genfromtxt(tmp_path / "t.csv", delimiter=",", skip_header=1)
+    assert found.shape == (startup.ROWS, startup.COLUMNS)
+    assert 0.1 < np.isnan(found).mean() < 0.3
+    with pytest.raises(RuntimeError, match="No such command"):
+        startup.seconds([sys.executable, "-m", "jaximpute", "fly"], tmp_path)
 
 
 def test_the_knee_is_where_time_follows_rows():

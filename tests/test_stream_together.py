@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 
 import jaximpute as ji
-from jaximpute import registry, stream
+from jaximpute import loop, registry, stream
 from jaximpute.data import codec as coding
 from jaximpute.data import scanning, sources
 from jaximpute.data.spans import spans_of
 from jaximpute.masking import observe
+from tests.test_cli import call
 from tests.test_stream import rows, run
 
 SMALL = {
@@ -46,11 +47,11 @@ def test_blocks_are_problems_of_their_own(tmp_path):
     spans = spans_of(source, 16, None, full=True)
     assert spans.all == [(0, 16, 0, 16), (16, 32, 16, 32), (32, 45, 29, 45)]
     found, codec = run(path, method="soft_impute"), scanning.scan(source).codec
-    for start, stop, first, last in spans.all:
+    for number, (start, stop, first, last) in enumerate(spans.all):
         data = observe(coding.encode(codec, x[first:last].astype(float)))
         plan = registry.build("soft_impute", data, kind="table")
         _, key = jax.random.split(jax.random.key(0))
-        k_fit, k_complete = jax.random.split(jax.random.fold_in(key, start))
+        k_fit, k_complete = jax.random.split(jax.random.fold_in(key, number))
         state = ji.fit(plan.method, k_fit, data, plan.steps, chunk=plan.chunk)
         matrix = np.asarray(ji.complete(plan.method, k_complete, state, data))
         expected = coding.decode(codec, matrix, x[first:last].astype(float))[start - first :]
@@ -70,7 +71,7 @@ def test_steps_of_time_are_windows_and_the_report_says_so(tmp_path):
         str(source), str(out), "psw_i", time="time", block_rows=30, margin=5, **small
     )
     assert about["blocks"] == 3
-    assert "by itself" in about["warnings"][0]
+    assert "from its own rows" in about["warnings"][0]
     filled = pandas.read_parquet(out)[["a", "b"]].to_numpy()
     np.testing.assert_array_equal(filled[~np.isnan(x)], x[~np.isnan(x)])
     assert np.isfinite(filled).all()
@@ -80,3 +81,30 @@ def test_nothing_missing_is_nothing_to_do(tmp_path):
     x, path = np.nan_to_num(rows(20)), tmp_path / "x.npy"
     np.save(path, x)
     np.testing.assert_array_equal(run(path, method="sinkhorn"), x)
+
+
+def test_rows_of_series_and_a_run_that_writes_nothing(tmp_path):
+    x, path = np.resize(rows(30), (12, 5, 3)), tmp_path / "x.npy"
+    np.save(path, x)
+    filled = run(path, method="soft_impute", block_rows=5)
+    assert np.isfinite(filled).all()
+    kept = {"seed": 3, "block_rows": 5}
+    written = stream.impute_file(str(path), f"{tmp_path}/y.npy", "soft_impute", **kept)
+    nothing = stream.impute_file(str(path), None, "soft_impute", **kept)
+    assert written["hashes"] == nothing["hashes"]
+    assert written["sample_rows"] is None
+
+
+def test_what_diverges_is_refused(tmp_path, monkeypatch):
+    np.save(tmp_path / "x.npy", rows(20))
+    monkeypatch.setattr(loop, "complete", lambda method, key, state, data: data.values * np.nan)
+    with pytest.raises(ji.DivergenceError, match="soft_impute"):
+        run(tmp_path / "x.npy", method="soft_impute")
+
+
+def test_the_command_line_repeats_it(tmp_path):
+    np.save(tmp_path / "x.npy", rows(40))
+    source, out, about = (str(tmp_path / name) for name in ("x.npy", "out.npy", "run.json"))
+    given = ["--method", "sinkhorn", "--set", "steps=1", "--set", "moves=2", "--block-rows", "16"]
+    assert call("impute", source, "-o", out, "--report", about, *given).exit_code == 0
+    assert call("reproduce", about).exit_code == 0

@@ -86,18 +86,16 @@ def pools(source: Source, rows: int, seed: int, window: int) -> Iterator[np.ndar
     share = -(-rows // places)
 
     def choose(i: Any, random: np.random.Generator) -> np.ndarray:
-        blocks = [source.read(*spans[j]) for j in shuffled_places(seed, len(spans), int(i), places)]
-        some = [random.choice(len(b), min(share, len(b)), replace=False) for b in blocks]
-        return np.concatenate([b[np.sort(s)] for b, s in zip(blocks, some, strict=True)])
+        parts = []
+        for j in shuffled_places(seed, len(spans), int(i), places):
+            block = source.read(*spans[j])
+            some = random.choice(len(block), min(share, len(block)), replace=False)
+            parts.append(block[np.sort(some)])
+        return np.concatenate(parts)[:rows]
 
     # a pool is one item: each costs Grain as much as reading a dozen places
     numbers = library.MapDataset.range(sys.maxsize).seed(seed % 2**32)
-    items = iter(numbers.random_map(choose).to_iter_dataset(options))
-    while True:
-        pool = next(items)
-        while len(pool) < rows:
-            pool = np.concatenate([pool, next(items)])
-        yield pool[:rows]
+    yield from numbers.random_map(choose).to_iter_dataset(options)
 
 
 def shuffled_places(seed: int, length: int, part: int, size: int) -> list[int]:

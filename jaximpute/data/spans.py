@@ -57,11 +57,11 @@ def spans_of(
         margin = min(_MARGIN[source.kind], block)
     starts = range(0, source.length, block)
     window = min(source.length, block + 2 * margin)
+    even = margin or full
     every = []
     for start in starts:
         stop = min(start + block, source.length)
         # windows of one length: at the ends of the file they reach further on the other side
-        even = margin or full
         first = min(max(start - margin, 0), source.length - window) if even else start
         last = first + window if even else stop
         every.append((start, stop, first, last))

@@ -7,6 +7,7 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
+WORD = 2**64
 _BLOCK = 2**18  # elements at a time
 
 
@@ -28,7 +29,7 @@ def check_sums(leaves: Sequence[Any]) -> list[int]:
         return own.tolist()
     # by 32 bits, for jax has no more by default
     parts = multihost_utils.process_allgather(own.view(np.uint32))
-    together = np.ascontiguousarray(parts).view(np.uint64).reshape(-1, len(own)).sum(0)
+    together = np.ascontiguousarray(parts).view(np.uint64).reshape(jax.process_count(), -1).sum(0)
     return np.where([_is_spread(leaf) for leaf in leaves], together, own).tolist()
 
 
@@ -38,7 +39,7 @@ def _own(leaf: Any) -> int:
         return part_sum(np.asarray(leaf), (slice(None),) * leaf.ndim, leaf.shape)
     shards = leaf.addressable_shards
     kept = [s for s in shards if s.replica_id == 0] if _is_spread(leaf) else shards[:1]
-    return sum(part_sum(np.asarray(s.data), s.index, leaf.shape) for s in kept) % 2**64
+    return sum(part_sum(np.asarray(s.data), s.index, leaf.shape) for s in kept) % WORD
 
 
 def _is_spread(leaf: Any) -> bool:
@@ -46,26 +47,32 @@ def _is_spread(leaf: Any) -> bool:
     return several and not leaf.is_fully_replicated
 
 
-def part_sum(part: np.ndarray, index: tuple[slice, ...], shape: tuple[int, ...]) -> int:
+def part_sum(
+    part: np.ndarray, index: tuple[slice, ...], shape: tuple[int, ...], first: int = 0
+) -> int:
     """The summands of a part of an array.
 
     Args:
         part: its values.
         index: where they lie in the array.
         shape: of the array.
+        first: the place of its first element.
     """
+    if np.iscomplexobj(part):  # two numbers, of which the second lies behind all
+        count = int(np.prod(shape))
+        return (part_sum(part.real, index, shape) + part_sum(part.imag, index, shape, count)) % WORD
     bits = np.ascontiguousarray(part).reshape(-1).view(f"u{part.itemsize}")
     starts = [each.indices(n)[0] for each, n in zip(index, shape, strict=True)]
     total = 0
-    for first in range(0, bits.size, _BLOCK):
-        some = bits[first : first + _BLOCK].astype(np.uint64)
-        places = np.arange(first, first + some.size)
+    for begin in range(0, bits.size, _BLOCK):
+        some = bits[begin : begin + _BLOCK].astype(np.uint64)
+        places = np.arange(begin, begin + some.size)
         if part.shape != shape:
             within = np.unravel_index(places, part.shape)
             moved = [at + start for at, start in zip(within, starts, strict=True)]
             places = np.ravel_multi_index(moved, shape)
-        total += int((some * _odd(places.astype(np.uint64))).sum())
-    return total % 2**64
+        total += int((some * _odd((first + places).astype(np.uint64))).sum())
+    return total % WORD
 
 
 def _odd(places: np.ndarray) -> np.ndarray:

@@ -185,7 +185,11 @@ class Checkpoints:
                 self._refuse_another(about["run"])
             leaves = self._read_leaves(t, like) if about and not unread else None
             (unread,) = _any_process(leaves is None)
-            if about is None or leaves is None or unread or check_sums(leaves) != about["sums"]:
+            if about is None or leaves is None or unread:
+                damaged.append(t)
+                continue
+            (differs,) = _any_process(check_sums(leaves) != about["check_sums"])
+            if differs:
                 damaged.append(t)
                 continue
             self._mention_versions(about["versions"])
@@ -200,8 +204,8 @@ class Checkpoints:
             return Kept(t, jax.tree.unflatten(jax.tree.structure(like), leaves))
         if damaged:
             raise DataError(
-                f"all checkpoints in {self._keeping.folder} are damaged; without --resume and with "
-                "--force the run starts anew"
+                f"all checkpoints in {self._keeping.folder} are damaged, or of an older version; "
+                "without --resume and with --force the run starts anew"
             )
         return None
 
@@ -232,7 +236,7 @@ class Checkpoints:
             "run": self._about,
             "versions": versions(),
             "chunks": list(self._chunks),  # it grows while the copy is written
-            "sums": check_sums(leaves),
+            "check_sums": check_sums(leaves),
         }
         args = self._orbax.args
         try:
@@ -264,7 +268,7 @@ class Checkpoints:
         args = self._orbax.args
         try:
             read = self._manager.restore(t, args=args.Composite(about=args.JsonRestore()))
-            return read["about"] if "sums" in read["about"] else None
+            return read["about"] if "check_sums" in read["about"] else None
         except Exception:  # whatever is wrong with it, it is of no use
             return None
 
