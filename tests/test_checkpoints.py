@@ -1,5 +1,7 @@
 """Nothing is lost: a run that is stopped in any way ends as if it had not been."""
 
+import asyncio
+import gc
 import signal
 import subprocess
 import sys
@@ -11,7 +13,7 @@ import pytest
 
 import jaximpute as ji
 from jaximpute import hooks
-from jaximpute.hooks import checkpoint
+from jaximpute.hooks import _orbax, checkpoint
 from tests._killed import STEPS, rows, run, walk
 
 pytest.importorskip("orbax.checkpoint")
@@ -101,6 +103,22 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path, whole, harm):
     with pytest.warns(ji.ImputationWarning, match="after 18 steps .* damaged; .* after 16"):
         state = resumed(tmp_path)
     np.testing.assert_array_equal(state["x"], whole["x"])
+
+
+def test_a_read_that_fails_is_silent(capsys, caplog):
+    async def fail():
+        sys.stderr.write("from a thread")
+        raise ValueError
+
+    async def read():
+        kept = [asyncio.create_task(fail()) for _ in range(3)]
+        await asyncio.sleep(0.01)
+        raise ValueError(kept)
+
+    assert _orbax.attempt(lambda: asyncio.run(read())) is None
+    gc.collect()
+    assert capsys.readouterr().err == caplog.text == ""
+    assert _orbax.attempt(lambda: 3) == 3
 
 
 @quietly

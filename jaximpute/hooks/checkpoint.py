@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import logging
 import signal
 import threading
 import time
@@ -15,10 +14,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.experimental import multihost_utils
-from jax.sharding import SingleDeviceSharding
 
-from jaximpute._errors import DataError, ImputationWarning, OptionError, OutputError, need_extra
+from jaximpute._errors import DataError, ImputationWarning, OptionError, OutputError
 from jaximpute.fingerprint import differing, versions
+from jaximpute.hooks import _orbax
 from jaximpute.hooks._sums import check_sums
 from jaximpute.types import Hook, Info, State
 
@@ -90,7 +89,7 @@ class Checkpoints:
                 f"every is {keeping.every}, most {keeping.most} and share {keeping.share}; "
                 "expected every and most of at least 1, and share in (0, 1]"
             )
-        self._orbax = _orbax()
+        self._orbax = _orbax.library()
         self._keeping, self._about = keeping, json.loads(json.dumps(about, default=str))
         self._folder = Path(keeping.folder).resolve()
         self._chunks: list[dict[str, tuple[str, list[float]]]] = []
@@ -243,7 +242,7 @@ class Checkpoints:
             self._manager.save(
                 self._t,
                 args=args.Composite(
-                    state=args.StandardSave(_named(leaves)), about=args.JsonSave(about)
+                    state=args.StandardSave(_orbax.named(leaves)), about=args.JsonSave(about)
                 ),
             )
             blocked = _clocks() - started
@@ -266,21 +265,19 @@ class Checkpoints:
 
     def _read_about(self, t: int) -> dict[str, Any] | None:
         args = self._orbax.args
-        try:
-            read = self._manager.restore(t, args=args.Composite(about=args.JsonRestore()))
-            return read["about"] if "check_sums" in read["about"] else None
-        except Exception:  # whatever is wrong with it, it is of no use
-            return None
+        wanted = args.Composite(about=args.JsonRestore())
+        read = _orbax.attempt(lambda: self._manager.restore(t, args=wanted)["about"])
+        return read if read and "check_sums" in read else None
 
     def _read_leaves(self, t: int, like: State) -> list[Any] | None:
-        args, wanted = self._orbax.args, jax.tree.leaves(like)
-        try:
-            target = args.StandardRestore(_named(wanted, _shape))
-            read = self._manager.restore(t, args=args.Composite(state=target))["state"]
-        except Exception:
+        args, leaves = self._orbax.args, jax.tree.leaves(like)
+        wanted = args.Composite(state=args.StandardRestore(_orbax.named(leaves, _orbax.shape)))
+        read = _orbax.attempt(lambda: self._manager.restore(t, args=wanted)["state"])
+        if read is None:
             return None
         return [
-            read[_name(i)] if x.size else np.zeros(x.shape, x.dtype) for i, x in enumerate(wanted)
+            read[_orbax.name(i)] if leaf.size else np.zeros(leaf.shape, leaf.dtype)
+            for i, leaf in enumerate(leaves)
         ]
 
     def _tell(self, text: str) -> None:
@@ -341,32 +338,6 @@ class Checkpoints:
 def _clocks() -> np.ndarray:
     """Seconds, and CPU-seconds of all threads."""
     return np.array([time.perf_counter(), time.process_time()])
-
-
-def _orbax() -> Any:
-    try:
-        import orbax.checkpoint
-    except ImportError as error:
-        raise need_extra("orbax-checkpoint", "train", "checkpoints") from error
-    # what fails is told once, by the run; its own log repeats it with tracebacks
-    logging.getLogger("absl").setLevel(logging.CRITICAL)
-    return orbax.checkpoint
-
-
-def _named(leaves: Sequence[Any], each: Callable[[Any], Any] = lambda leaf: leaf) -> dict[str, Any]:
-    """Leaves by number, without those that hold nothing, which Orbax does not take."""
-    named = {_name(i): each(leaf) for i, leaf in enumerate(leaves) if leaf.size}
-    return {**named, "none": np.zeros(1, np.int8)}
-
-
-def _name(i: int) -> str:
-    return f"{i:05d}"
-
-
-def _shape(leaf: Any) -> jax.ShapeDtypeStruct:
-    # the devices that wrote it may not be there
-    sharding = getattr(leaf, "sharding", None) or SingleDeviceSharding(jax.devices()[0])
-    return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
 
 
 def _copy(leaf: jax.Array) -> Any:
