@@ -154,6 +154,7 @@ import atexit, sys
 def report():
     loaded = {{name.split(".")[0] for name in sys.modules}}
     heavy = {{"jax", "flax", "ott", "diffrax", "pandas", "polars", "sklearn", "matplotlib"}}
+    heavy |= {{"rich"}}  # half of what help would take
     print("HEAVY", sorted(loaded & heavy))
 
 atexit.register(report)
