@@ -29,6 +29,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from benchmarks import _jobs
+from benchmarks.streams import contents
 
 OUT = _jobs.RESULTS / "scale.jsonl"
 STEPS, BLOCKS = 150, 150
@@ -114,12 +115,6 @@ KINDS = {
 }
 
 
-def contents(path: Path) -> bytes:
-    """Of a file, or of the files in a folder by name."""
-    files = sorted(path.iterdir()) if path.is_dir() else [path]
-    return b"".join(file.read_bytes() for file in files)
-
-
 def kills(of: str, number: int, seed: int) -> dict[str, Any]:
     """Kill and start anew; what came of it."""
     kind = KINDS[of]
@@ -133,7 +128,7 @@ def kills(of: str, number: int, seed: int) -> dict[str, Any]:
         process.start()
         return process
 
-    def finish(place: Path) -> bytes:
+    def finish(place: Path) -> list[bytes]:
         process = start(place)
         process.join()
         if process.exitcode:

@@ -199,7 +199,7 @@ def impute_file(
     return told | {
         "blocks": len(spans.all),
         "block_rows": spans.block,
-        "sample_rows": None if apart else sample_rows,
+        "sample_rows": about["sample_rows"],
         "pools": learned.pools,
         "went_on_at": went_on_at,
         "seconds": round(clock.perf_counter() - started, 3),
