@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from jaximpute._errors import DataError, OutputError, need_extra
-from jaximpute.data.files import check_output, replacing
+from jaximpute.data import placing
 from jaximpute.data.frames import Container, Frame, read
 
 if TYPE_CHECKING:
@@ -156,10 +156,10 @@ def save(figure: "Figure", path: str, *, force: bool = False) -> None:
         force: replace a file that exists.
 
     Raises:
-        OutputError: another suffix, or see `data.files.replacing`.
+        OutputError: another suffix, or see `data.placing.replacing`.
     """
     suffix = _suffix(path)
-    with replacing(path, force=force) as file:
+    with placing.replacing(path, force=force) as file:
         figure.savefig(file, format=suffix[1:])
 
 
@@ -172,7 +172,7 @@ def check(path: str, *, force: bool = False) -> None:
     """
     _need_matplotlib()
     _suffix(path)
-    check_output(path, force=force)
+    placing.check(path, force=force)
 
 
 def _need_matplotlib() -> None:

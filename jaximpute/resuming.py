@@ -1,5 +1,6 @@
 """What a run in blocks keeps of itself while it goes on, and how another goes on from there."""
 
+import contextlib
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -9,7 +10,7 @@ import jax
 import numpy as np
 
 from jaximpute import poolwise, unfinished
-from jaximpute._errors import OutputError
+from jaximpute._errors import DataError, OutputError
 from jaximpute.data import codec as coding
 from jaximpute.data import drawsinks, gridfiles, sinks, sources
 from jaximpute.data.parts import Sink
@@ -22,9 +23,22 @@ Held = dict[str, Any]
 
 
 class Nowhere:
-    """A run that writes nothing, keeps nothing, and begins anew each time."""
+    """A run that writes nothing, keeps nothing, and begins anew each time.
+
+    Args:
+        check: raises an error if the source has changed meanwhile.
+    """
 
     resumes = False
+
+    def __init__(self, check: Callable[[], None]):
+        self.check = check
+
+    def __enter__(self) -> "Nowhere":
+        return self
+
+    def __exit__(self, *raised: Any) -> None:
+        """Let another run have the place."""
 
     def earlier(self) -> Held | None:
         """What an earlier run of the same kind kept last, if there was one."""
@@ -44,45 +58,69 @@ class Nowhere:
 
     def finish(self) -> None:
         """Put the whole into its place."""
+        self.check()
 
 
 class Beside(Nowhere):
     """A run that is kept in a folder beside its output until it ends; see `unfinished`.
 
+    As a context it holds that folder, and no other run may write there.
+
     Args:
+        source: what is completed.
         output: where the whole is to appear.
         about: what must be equal for one run to go on where another stopped.
         opened: `(folder, held, fresh) -> sink`, which begins to write in a folder or goes on.
+        check: raises an error if the output may not be written, or the source has changed.
         needed: bytes that it takes, at the most.
-        force: throw away an unfinished run that differs.
+        force: replace an output, and throw away an unfinished run that differs.
     """
 
     resumes = True
 
     def __init__(
         self,
+        source: str,
         output: str,
         about: Mapping[str, Any],
         opened: Callable[[Path, Held, bool], Sink],
+        check: Callable[[], None],
         *,
         needed: int,
         force: bool,
     ):
-        self.output, self.about, self.opened = output, about, opened
+        super().__init__(check)
+        self.source, self.output, self.about, self.opened = source, output, about, opened
         self.needed, self.force = needed, force
         self.folder = unfinished.folder_of(output)
         self.sink: Sink
+        self._arrays: dict[str, np.ndarray] = {}
+        self._undo = contextlib.ExitStack()
+
+    def __enter__(self) -> "Beside":
+        self._undo.enter_context(unfinished.working(self.output))
+        return self
+
+    def __exit__(self, *raised: Any) -> None:
+        self._undo.close()
 
     def earlier(self) -> Held | None:
         """See `Nowhere`.
 
         Raises:
             OptionError: an unfinished run that differs.
+            DataError: what it has learned is damaged, and nothing is forced.
             OutputError: there is none, and no room for one.
         """
         held = unfinished.find(self.output, self.about, force=self.force)
         if held is not None:
-            return held
+            try:
+                self._arrays = unfinished.read_arrays(self.folder)
+                return held
+            except DataError:
+                if not self.force:
+                    raise
+                unfinished.clear(self.folder)
         free = shutil.disk_usage(self.folder.parent).free
         if free < self.needed:
             raise OutputError(
@@ -93,7 +131,6 @@ class Beside(Nowhere):
 
     def begin(self, arrays: Mapping[str, np.ndarray], held: Held) -> None:
         """See `Nowhere`."""
-        unfinished.begin(self.output)
         with unfinished.writing(self.output):
             unfinished.keep_arrays(self.folder, arrays)
             self.sink = self.opened(self.folder, held, True)
@@ -101,10 +138,9 @@ class Beside(Nowhere):
 
     def go_on(self, held: Held) -> dict[str, np.ndarray]:
         """See `Nowhere`."""
-        arrays = unfinished.read_arrays(self.folder)
         with unfinished.writing(self.output):
             self.sink = self.opened(self.folder, held, False)
-        return arrays
+        return self._arrays
 
     def write(
         self, start: int, stop: int, fill: np.ndarray, values: np.ndarray, held: Held
@@ -117,7 +153,13 @@ class Beside(Nowhere):
     def finish(self) -> None:
         """See `Nowhere`."""
         with unfinished.writing(self.output):
-            unfinished.finish(self.sink.finish(), self.output, self.folder)
+            whole = self.sink.finish()
+            try:
+                self.check()
+            except DataError:
+                unfinished.clear(self.folder)
+                raise
+            unfinished.finish(whole, self.output, self.source, force=self.force)
 
 
 def where(
@@ -128,6 +170,7 @@ def where(
     *,
     interval: bool,
     force: bool,
+    check: Callable[[], None],
 ) -> Nowhere:
     """Where the blocks of a run go.
 
@@ -137,13 +180,14 @@ def where(
         about: what must be equal for one run to go on where another stopped.
         draws: how many are written; 0 = one completion.
         interval: whether their median and the ends of intervals are written instead.
-        force: throw away an unfinished run that differs.
+        force: replace an output, and throw away an unfinished run that differs.
+        check: raises an error if the output may not be written, or the source has changed.
 
     Returns:
         `Beside`, or `Nowhere`.
     """
     if output is None:
-        return Nowhere()
+        return Nowhere(check)
 
     def opened(folder: Path, held: Held, fresh: bool) -> Sink:
         if not draws:
@@ -156,7 +200,7 @@ def where(
     parts = Path(source.path).suffix.lower() in (*sources.PARQUET, *gridfiles.NETCDF)
     written = 3 if interval else max(1, draws)
     needed = sources.size_of(source.path) * written * (2 if parts else 1)
-    return Beside(output, about, opened, needed=needed, force=force)
+    return Beside(source.path, output, about, opened, check, needed=needed, force=force)
 
 
 def beginning(found: Scan, learned: Learned, curve: Curve) -> Held:

@@ -9,7 +9,7 @@ import numpy as np
 
 from jaximpute._errors import DataError, OptionError, OutputError
 from jaximpute._version import __version__
-from jaximpute.data import folders
+from jaximpute.data import placing
 from jaximpute.data.codec import Codec, Levels
 
 if TYPE_CHECKING:
@@ -46,11 +46,14 @@ def save(imputer: "Imputer", path: str | Path, *, force: bool = False) -> None:
     """
     check(Path(path), force=force)
     about, arrays = _describe(imputer)
-    with folders.replacing(path) as folder:
+    with placing.replacing_folder(path, force=force) as folder:
         folder.mkdir()
-        (folder / _ABOUT).write_text(json.dumps(about, indent=2), encoding="utf-8")
+        with (folder / _ABOUT).open("wb") as file:
+            file.write(json.dumps(about, indent=2).encode())
+            placing.settle(file)
         with (folder / _ARRAYS).open("wb") as file:
             np.savez(file, allow_pickle=False, **arrays)
+            placing.settle(file)
 
 
 def load(path: str | Path) -> "Imputer":
@@ -61,7 +64,9 @@ def load(path: str | Path) -> "Imputer":
     """
     from jaximpute.estimators import Imputer
 
-    folder = Path(path)
+    folder = placing.resolved(path)
+    if not folder.exists():
+        placing.restore(folder)  # a process that died while it replaced one may have moved it away
     try:
         about = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
         with np.load(folder / _ARRAYS, allow_pickle=False) as file:
@@ -156,14 +161,30 @@ def check(path: str | Path, *, force: bool = False) -> None:
     """Refuse a folder that `save` would refuse, before the work is done.
 
     Raises:
-        OutputError: it exists and `force` is false, it is another's, or there is no folder for it.
+        OutputError: it exists and `force` is false, there is no folder for it, or it holds anything
+            but a saved imputer; the message names what that is.
     """
-    target = Path(path)
-    if not target.parent.is_dir():
-        raise OutputError(f"cannot write {target}: there is no folder {target.parent}")
-    if not target.exists():
-        return
-    if not force:
-        raise OutputError(f"{target} exists; pass force=True (--force) to replace it")
-    if not (target / _ABOUT).is_file():
-        raise OutputError(f"{target} is no folder that an imputer was saved to; it stays")
+    target = placing.resolved(path)
+    if target.exists():
+        _refuse_another(target, path)
+    placing.check_new(path, force=force)
+
+
+def _refuse_another(target: Path, path: str | Path) -> None:
+    names = sorted(each.name for each in target.iterdir()) if target.is_dir() else []
+    if _ABOUT not in names or not _is_ours(target / _ABOUT):
+        raise OutputError(f"{path} is no folder that an imputer was saved to; it stays")
+    others = [name for name in names if name not in (_ABOUT, _ARRAYS)]
+    if others:
+        raise OutputError(
+            f"{path} holds '{others[0]}' beside a saved imputer, and is not replaced; move that "
+            "away, or name another folder"
+        )
+
+
+def _is_ours(about: Path) -> bool:
+    try:
+        held = json.loads(about.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(held, dict) and {"format", "version", "settings"} <= held.keys()

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from jaximpute import described, fingerprint, hooks, multiple, poolwise, registry, resuming
-from jaximpute._errors import OptionError
+from jaximpute._errors import DataError, OptionError
 from jaximpute._version import __version__
 from jaximpute.automatic import inductive
 from jaximpute.data import drawsinks, feeds, files, scanning, sinks, sources
@@ -129,11 +129,22 @@ def impute_file(
     draws = completions or (multiple.FOR_INTERVAL if ends else 0)
     if output is not None and not draws:
         files.check_output(output, force=force)
+    was = sources.fingerprint_of(source)
     opened = sources.open_source(source, dims, time)
-    if draws:
-        drawsinks.check(opened, output, draws, interval=ends, force=force)
-    elif output is not None:
-        sinks.check_format(opened, output)
+
+    def check() -> None:
+        if draws:
+            drawsinks.check(opened, output, draws, interval=ends, force=force)
+        elif output is not None:
+            files.check_output(output, force=force)
+            sinks.check_format(opened, output)
+        if sources.fingerprint_of(source) != was:
+            raise DataError(
+                f"{source} was changed while it was completed, and nothing is written: the result "
+                "would be a mixture. Run the command again when nothing writes to the file"
+            )
+
+    check()
     instead = "read the file whole, without block_rows (--block-rows)"
     apart = not draws and method != "auto" and not registry.entry(method, opened.kind).inductive
     name = method if apart else inductive(method, opened.kind, instead, draws=draws > 0)
@@ -141,7 +152,7 @@ def impute_file(
     feeds.grain()
     spans = spans_of(opened, block_rows, margin, completions=max(1, draws), full=apart)
     about = {
-        "source": sources.fingerprint_of(source),
+        "source": was,
         **fingerprint.run(name, preset, seed, options),
         "block_rows": spans.block,
         "sample_rows": None if apart else sample_rows,
@@ -154,47 +165,49 @@ def impute_file(
         "version": __version__,
     }
     settings: dict[str, Any] = {"preset": preset, "options": options, "seed": int(seed)}
-    run = resuming.where(opened, output, about, draws, interval=ends, force=force)
-    held = run.earlier()
-    if held is None:
-        found = scanning.scan(opened)
-        curve, bar = Curve([], {}), progress and found.codec.width > 0
-        if apart:
-            learned = _unlearned(opened, found, name, spans, settings)
-        else:
-            learned = _learn(opened, found, name, spans, sample_rows, settings, curve, bar)
-        held = resuming.beginning(found, learned, curve)
-        run.begin(resuming.arrays_of(found, learned), held)
-    else:
-        found, learned = resuming.restored(opened, held, run.go_on(held), name, settings)
-    went_on_at = held["done"]
-    seen = found.seen if opened.kind == "field" and not fill_unseen else None
-
-    def load(*span: int) -> tuple[np.ndarray, tuple[int, ...]]:
-        return opened.read(*span[2:]), span
-
-    try:
-        for window, (start, stop, first, _) in feeds.in_order(load, spans.all[went_on_at:]):
-            begin, length = start - first, stop - start
-            if draws:
-                completed = _draw(opened, learned, window, start, draws, interval)
+    with resuming.where(
+        opened, output, about, draws, interval=ends, force=force, check=check
+    ) as run:
+        held = run.earlier()
+        if held is None:
+            found = scanning.scan(opened)
+            curve, bar = Curve([], {}), progress and found.codec.width > 0
+            if apart:
+                learned = _unlearned(opened, found, name, spans, settings)
             else:
-                completed = _complete(opened, learned, window, held["done"], begin, length)
-            values, fill = _new(window[begin : begin + length], completed, seen)
-            held["filled"] = (held["filled"] + fill.reshape(-1, fill.shape[-1]).sum(0)).tolist()
-            held["done"] += 1
-            held["result"] = _chained(held["result"], values)
-            run.write(start, stop, fill, values, held)
-            if watch is not None:
-                watch(held["done"], len(spans.all))
-    except KeyboardInterrupt:
-        if not run.resumes:
-            raise
-        raise KeyboardInterrupt(
-            f"{held['done']} of {len(spans.all)} blocks are done; the same command goes on "
-            "from there"
-        ) from None
-    run.finish()
+                learned = _learn(opened, found, name, spans, sample_rows, settings, curve, bar)
+            held = resuming.beginning(found, learned, curve)
+            run.begin(resuming.arrays_of(found, learned), held)
+        else:
+            found, learned = resuming.restored(opened, held, run.go_on(held), name, settings)
+        went_on_at = held["done"]
+        seen = found.seen if opened.kind == "field" and not fill_unseen else None
+
+        def load(*span: int) -> tuple[np.ndarray, tuple[int, ...]]:
+            return opened.read(*span[2:]), span
+
+        try:
+            for window, (start, stop, first, _) in feeds.in_order(load, spans.all[went_on_at:]):
+                begin, length = start - first, stop - start
+                if draws:
+                    completed = _draw(opened, learned, window, start, draws, interval)
+                else:
+                    completed = _complete(opened, learned, window, held["done"], begin, length)
+                values, fill = _new(window[begin : begin + length], completed, seen)
+                held["filled"] = (held["filled"] + fill.reshape(-1, fill.shape[-1]).sum(0)).tolist()
+                held["done"] += 1
+                held["result"] = _chained(held["result"], values)
+                run.write(start, stop, fill, values, held)
+                if watch is not None:
+                    watch(held["done"], len(spans.all))
+        except KeyboardInterrupt:
+            if not run.resumes:
+                raise
+            raise KeyboardInterrupt(
+                f"{held['done']} of {len(spans.all)} blocks are done; the same command goes on "
+                "from there"
+            ) from None
+        run.finish()
     told = described.describe(opened, found, held, settings, name)
     return told | {
         "blocks": len(spans.all),

@@ -1,11 +1,14 @@
 """A run that writes block by block, on disk: what it is, what it has learned, how far it came.
 
-All of it lies in one folder beside the output, which is renamed into its place at the end.
+All of it lies in one folder beside the output, whose fixed name the next run knows. The folder
+loses that name before the result is put into its place, so that a run that dies at its very end
+leaves nothing that another could take for its own beginning.
 """
 
 import json
 import os
-import shutil
+import re
+import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,14 +18,40 @@ import numpy as np
 
 from jaximpute import fingerprint
 from jaximpute._errors import DataError, OptionError, OutputError
+from jaximpute.data import placing, workrooms
 
 _PROGRESS, _LEARNED, _FORMAT = "progress.json", "learned.npz", 1
+_OURS = re.compile(r"progress\.json(\.part)?|learned\.npz|whole.*|rows_\d+_\d+\.part|draw_\d+")
 
 
 def folder_of(output: str) -> Path:
     """Where an unfinished run for an output lies."""
-    target = Path(output).resolve()
-    return target.with_name(f".{target.name}.unfinished")
+    return workrooms.named(placing.resolved(output), "unfinished")
+
+
+@contextmanager
+def working(output: str) -> Iterator[Path]:
+    """The folder of a run, held by this process alone; it stays if there is anything to go on with.
+
+    Raises:
+        OutputError: another run holds it, it cannot be made, or it holds what no run has written.
+    """
+    folder = folder_of(output)
+    with placing.saying(output):
+        if not os.path.lexists(folder):
+            folder.mkdir(mode=0o700, exist_ok=True)
+    with placing.holding(folder, output):
+        strange = sorted(each.name for each in folder.iterdir() if not _OURS.fullmatch(each.name))
+        if strange:
+            raise OutputError(
+                f"{folder}, where {output} is to be made, holds '{strange[0]}', which no run has "
+                "written; move it away"
+            )
+        try:
+            yield folder
+        finally:
+            if not (folder / _PROGRESS).exists():
+                workrooms.remove(folder)
 
 
 def find(output: str, about: Mapping[str, Any], *, force: bool = False) -> dict[str, Any] | None:
@@ -34,7 +63,7 @@ def find(output: str, about: Mapping[str, Any], *, force: bool = False) -> dict[
         force: throw away a run that differs.
 
     Returns:
-        What `keep` kept last; None if there is nothing to go on with.
+        What `keep` kept last; None if there is nothing to go on with, and the folder is empty.
 
     Raises:
         OptionError: an unfinished run lies there that differs; the message says in what.
@@ -44,7 +73,7 @@ def find(output: str, about: Mapping[str, Any], *, force: bool = False) -> dict[
         held = json.loads((folder / _PROGRESS).read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         held = None  # stopped before the first block
-    if held is not None and held.get("format") == _FORMAT:
+    if isinstance(held, dict) and held.get("format") == _FORMAT and "about" in held:
         differing = fingerprint.differing(held["about"], json.loads(json.dumps(dict(about))))
         if not differing:
             return held
@@ -54,31 +83,23 @@ def find(output: str, about: Mapping[str, Any], *, force: bool = False) -> dict[
                 f"{', '.join(differing)}. Run that one again to finish it, or pass force=True "
                 "(--force) to throw it away"
             )
-    shutil.rmtree(folder, ignore_errors=True)
+    clear(folder)
     return None
 
 
-def begin(output: str) -> Path:
-    """Make the folder to work in.
-
-    Raises:
-        OutputError: it cannot be made.
-    """
-    folder = folder_of(output)
-    with writing(output):
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
-    return folder
+def clear(folder: Path) -> None:
+    """Throw away what a run has kept, how far it came first."""
+    for each in sorted(folder.iterdir(), key=lambda each: (each.name != _PROGRESS, each.name)):
+        workrooms.remove(each)
 
 
 def keep(folder: Path, about: Mapping[str, Any], progress: Mapping[str, Any]) -> None:
     """Write down how far a run came, whole or not at all."""
     held = {"format": _FORMAT, "about": dict(about), **progress}
     beside = folder / f"{_PROGRESS}.part"
-    with beside.open("w", encoding="utf-8") as file:
-        json.dump(held, file)
-        file.flush()
-        os.fsync(file.fileno())
+    with beside.open("wb") as file:
+        file.write(json.dumps(held).encode())
+        placing.settle(file)
     os.replace(beside, folder / _PROGRESS)
 
 
@@ -86,8 +107,7 @@ def keep_arrays(folder: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write what was learned."""
     with (folder / _LEARNED).open("wb") as file:
         np.savez(file, allow_pickle=False, **arrays)
-        file.flush()
-        os.fsync(file.fileno())
+        placing.settle(file)
 
 
 def read_arrays(folder: Path) -> dict[str, np.ndarray]:
@@ -106,13 +126,25 @@ def read_arrays(folder: Path) -> dict[str, np.ndarray]:
         ) from error
 
 
-def finish(whole: Path, output: str, folder: Path) -> None:
-    """Put the result into its place, and remove the folder."""
-    target = Path(output).resolve()
-    if target.is_dir() and whole.is_dir():  # a Zarr store, or a folder of draws
-        target.rename(folder / "replaced")
-    os.replace(whole, target)
-    shutil.rmtree(folder, ignore_errors=True)
+def finish(whole: Path, output: str, like: str, *, force: bool) -> None:
+    """Put the result into its place, and remove the folder.
+
+    Args:
+        whole: the result, in the folder.
+        output: its place.
+        like: what it is made of; see `placing.replacing`.
+        force: replace an output that exists.
+    """
+    target, folder = placing.resolved(output), folder_of(output)
+    # by a name that any later run may sweep
+    leaving = workrooms.named(target, f"{secrets.token_hex(8)}.part")
+    os.rename(folder, leaving)
+    try:
+        placing.put(leaving / whole.relative_to(folder), target, force=force, like=like)
+    except OSError:  # it is not in its place
+        os.rename(leaving, folder)
+        raise
+    workrooms.remove(leaving)
 
 
 @contextmanager

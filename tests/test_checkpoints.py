@@ -14,6 +14,7 @@ import pytest
 import jaximpute as ji
 from jaximpute import hooks
 from jaximpute.hooks import _orbax, checkpoint
+from jaximpute.hooks._keeping import MARK
 from tests._killed import STEPS, rows, run, walk
 
 pytest.importorskip("orbax.checkpoint")
@@ -43,6 +44,11 @@ def stopped(folder: Path, t: int = 20, **options) -> None:
         run(keeping, watching=[stop_after(t)], method=METHOD)
 
 
+def kept(folder: Path) -> list[int]:
+    """The steps after which there are checkpoints; nothing else may be there but the mark."""
+    return sorted(int(path.name) for path in folder.iterdir() if path.name != MARK)
+
+
 def resumed(folder: Path, **options):
     keeping = hooks.Keeping(str(folder), resume=True, share=1.0)
     return run(keeping, method=METHOD, **options)
@@ -50,7 +56,7 @@ def resumed(folder: Path, **options):
 
 def test_a_run_that_died_ends_as_if_it_had_not(tmp_path, whole):
     stopped(tmp_path)
-    assert sorted(int(path.name) for path in tmp_path.iterdir()) == [14, 16, 18]
+    assert kept(tmp_path) == [14, 16, 18]
     times = []
     state = resumed(tmp_path, watching=[lambda t, state, info: bool(times.append((t, info.loss)))])
     np.testing.assert_array_equal(state["x"], whole["x"])
@@ -85,6 +91,39 @@ def test_another_run_is_refused_by_what_differs(tmp_path):
     run(hooks.Keeping(str(tmp_path), force=True), data=rows(1), method=METHOD)
     assert (tmp_path / "40").is_dir()
     assert not (tmp_path / "4").exists()
+
+
+@pytest.mark.parametrize("theirs", ["7", "notes.txt", "4/notes.txt", "8.orbax-checkpoint-tmp/a"])
+def test_what_others_put_there_is_never_deleted(tmp_path, theirs):
+    def refused(**options):
+        with pytest.raises(ji.OutputError, match=r"holds '.*', which is no checkpoint of this"):
+            run(hooks.Keeping(str(tmp_path / "kept"), share=1.0, **options), method=METHOD)
+        assert file.is_file()
+
+    file = tmp_path / "kept" / theirs / "precious"
+    file.parent.mkdir(parents=True)
+    file.touch()
+    for options in ({}, {"force": True}, {"resume": True}):
+        refused(**options)
+    file.unlink()
+    for folder in (tmp_path / "kept" / theirs, *(tmp_path / "kept" / theirs).parents):
+        if folder.is_relative_to(tmp_path / "kept"):
+            folder.rmdir()
+    stopped(tmp_path / "kept", 6)
+    file.parent.mkdir(parents=True)
+    file.touch()
+    for options in ({"force": True}, {"resume": True, "most": 1}):
+        refused(**options)
+    assert {2, 4} <= {int(each.name) for each in (tmp_path / "kept").iterdir() if each.name in "24"}
+
+
+def test_what_a_kill_left_of_a_checkpoint_is_no_hindrance(tmp_path, whole):
+    stopped(tmp_path, 6)
+    for file in (tmp_path / "2" / "about").iterdir():  # it was being deleted
+        file.unlink()
+    (tmp_path / "9.orbax-checkpoint-tmp" / "state.orbax-checkpoint-tmp").mkdir(parents=True)
+    state = run(hooks.Keeping(str(tmp_path), share=1.0, force=True), method=METHOD)
+    np.testing.assert_array_equal(state["x"], whole["x"])
 
 
 @quietly
@@ -131,7 +170,7 @@ def test_leftovers_are_cleaned_and_a_lone_damaged_one_is_an_error(tmp_path):
     patience = time.monotonic() + 60  # they are removed in a thread, which nobody waits for
     while (tmp_path / "6.orbax-checkpoint-tmp").exists() and time.monotonic() < patience:
         time.sleep(0.05)
-    assert [path.name for path in tmp_path.iterdir()] == ["2"]
+    assert kept(tmp_path) == [2]
 
 
 def test_a_full_disk_costs_the_checkpoint_and_not_the_run(tmp_path, whole, monkeypatch):
@@ -179,7 +218,7 @@ def test_saves_take_no_more_than_their_share(tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoint, "_copy", copy)
     run(hooks.Keeping(str(tmp_path), most=99, share=0.05), watching=[working], method=METHOD)
     # of 20 CPU-seconds a twentieth: the first save at once, and always one left for the last
-    saved = sorted(int(path.name) for path in tmp_path.iterdir())
+    saved = kept(tmp_path)
     assert saved == [2, 24, 32, STEPS]
     assert len(saved) * 0.2 <= 0.05 * now[1]
 

@@ -29,7 +29,7 @@ def write(command: str, file: str, run: dict[str, Any], report: dict[str, Any]) 
     Raises:
         OutputError: it cannot be written.
     """
-    from jaximpute.data import files
+    from jaximpute.data import placing
 
     about = {
         "format": FORMAT,
@@ -39,7 +39,7 @@ def write(command: str, file: str, run: dict[str, Any], report: dict[str, Any]) 
         "configuration": _configuration(report),
         **report,
     }
-    with files.replacing(run["report"], force=run["force"]) as out:
+    with placing.replacing(run["report"], force=run["force"]) as out:
         out.write(f"{json.dumps(about, indent=2, default=str)}\n".encode())
 
 

@@ -1,6 +1,5 @@
 """`jaximpute impute` on a folder of images: a folder of completed ones out, and a montage."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,7 +27,7 @@ def impute_folder(file: str, run: dict[str, Any], draws: int, kept: Any = None) 
     """
     from jaximpute import montage, plots
     from jaximpute.cli.impute import fill
-    from jaximpute.data import files, frames, pictures
+    from jaximpute.data import files, filesets, frames, pictures
 
     unused = [name for name in _UNUSED if run[name]]
     if unused:
@@ -40,13 +39,13 @@ def impute_folder(file: str, run: dict[str, Any], draws: int, kept: Any = None) 
     if output == "-":
         raise OptionError("completed images are written to a folder; name it with -o out/")
     read = pictures.read_pictures(file)
-    folders = [output, *(str(Path(output, f"draw_{i + 1}")) for i in range(draws))]
-    for folder in folders if Path(output).is_dir() else folders[:1]:
-        pictures.check_output_folder(folder, read.names, force=force)
+    filesets.check(output, pictures.names(read, draws), force=force)
     holed = pictures.with_holes(read, file, run["mask"])
     frame, filled = fill(files.Sheet(holed, None), run, kept)
-    for folder, values in zip(folders, (filled.values, *filled.draws), strict=True):
-        pictures.write_pictures(read, frames.write(frame, values), folder, force=force)
-    figure = montage.plot_images(holed, np.clip(frames.write(frame, filled.values), 0, 255))
-    plots.save(figure, pictures.paths(output, read.names)[-1], force=force)
+    with filesets.replacing(output, force=force, like=file) as folder:
+        parts = [folder, *(folder / f"draw_{i + 1}" for i in range(draws))]
+        for part, values in zip(parts, (filled.values, *filled.draws), strict=True):
+            pictures.write_pictures(read, frames.write(frame, values), part)
+        figure = montage.plot_images(holed, np.clip(frames.write(frame, filled.values), 0, 255))
+        plots.save(figure, str(folder / f"{pictures.MONTAGE}.png"))
     return filled.report

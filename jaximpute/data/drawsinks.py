@@ -1,14 +1,13 @@
 """Draws of a file that is completed block by block: a file each, or one Parquet file for all."""
 
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from jaximpute._errors import OptionError, OutputError
-from jaximpute.data import files, many, parquetsinks, sinks
+from jaximpute.data import files, many, parquetsinks, placing, sinks
 from jaximpute.data.files import Sheet
 from jaximpute.data.parts import Sink
 from jaximpute.data.sources import PARQUET, Source
@@ -41,7 +40,7 @@ def check(
         return
     suffix = Path(source.path).suffix.lower()
     if not interval and many.is_folder(output):
-        _check_folder(output, suffix, force)
+        _check_folder(output, many.names(suffix, draws), force)
         return
     if suffix not in PARQUET:
         raise OptionError(
@@ -111,20 +110,18 @@ def _files(source: Source, folder: Path, draws: int, fresh: bool) -> Sink:
     return Sink(write, finish)
 
 
-def _check_folder(output: str, suffix: str, force: bool) -> None:
+def _check_folder(output: str, wanted: Sequence[str], force: bool) -> None:
     """The folder appears as a whole, so that nothing else may lie where it is to be."""
-    folder = Path(output)
+    folder = placing.resolved(output)
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{output} is no folder")
-    if not folder.resolve().parent.is_dir():
-        raise OutputError(f"cannot write {output}: there is no folder {folder.parent}")
+    placing.check_new(output, force=True)
     held = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
-    others = [
-        name for name in held if not re.fullmatch(rf"{many.COLUMN}_\d+{re.escape(suffix)}", name)
-    ]
+    others = [name for name in held if name not in wanted]
     if others:
         raise OutputError(
-            f"{output} holds '{others[0]}'; draws of a file in blocks go to a folder of their own"
+            f"{output} holds '{others[0]}', which this run does not write; draws of a file in "
+            "blocks go to a folder of their own: move it away, or name another folder"
         )
     if held and not force:
         raise OutputError(f"{output} holds draws; pass --force (force=True) to replace them")

@@ -1,19 +1,17 @@
 """Files in, files out, by suffix: CSV, Parquet, NetCDF, Zarr, NumPy; `-` is standard streams."""
 
-import contextlib
 import importlib
-import os
-import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from jaximpute._errors import DataError, OutputError, need_extra
-from jaximpute.data import csvtext, fields, gridfiles, stacks
+from jaximpute.data import csvtext, fields, gridfiles, placing, stacks
+from jaximpute.data.placing import replacing
 
 STREAM = "-"
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
@@ -100,13 +98,14 @@ def punch(sheet: Sheet, holes: np.ndarray) -> Sheet:
     return Sheet(table, None)
 
 
-def write_file(sheet: Sheet, path: str, *, force: bool = False) -> None:
+def write_file(sheet: Sheet, path: str, *, force: bool = False, like: str | None = None) -> None:
     """Write a table, in the format of the path's suffix; CSV on stdout for `-`.
 
     Args:
         sheet: the table; its text, if it has one, is written as it is.
         path: where.
         force: replace a file that exists.
+        like: what it is made of: a new file may be read by nobody who cannot read this.
 
     Raises:
         OutputError: it exists and `force` is false, or it cannot be written; nothing half-written
@@ -120,10 +119,10 @@ def write_file(sheet: Sheet, path: str, *, force: bool = False) -> None:
             "(.nc, .zarr), and nothing else is"
         )
     if gridfiles.is_zarr(path):
-        gridfiles.write_zarr(sheet.table, path, force=force)
+        gridfiles.write_zarr(sheet.table, path, force=force, like=like)
         return
     if suffix in gridfiles.SUFFIXES:
-        with replacing(path, force=force) as file:
+        with replacing(path, force=force, like=like) as file:
             file.write(gridfiles.netcdf(sheet.table))
         return
     if (suffix in stacks.SUFFIXES) != isinstance(sheet.table, np.ndarray):
@@ -131,7 +130,7 @@ def write_file(sheet: Sheet, path: str, *, force: bool = False) -> None:
             f"cannot write {path}: an array is written as .npy or .npz, and nothing else is"
         )
     if suffix in stacks.SUFFIXES:
-        with replacing(path, force=force) as file:
+        with replacing(path, force=force, like=like) as file:
             stacks.write_stack(file, sheet.table, suffix)
         return
     if suffix in _PARQUET:
@@ -139,7 +138,7 @@ def write_file(sheet: Sheet, path: str, *, force: bool = False) -> None:
         table = sheet.table
         if isinstance(table, pd.DataFrame):
             table = arrow.Table.from_pandas(table, preserve_index=False)
-        with replacing(path, force=force) as file:
+        with replacing(path, force=force, like=like) as file:
             parquet.write_table(table, file)
         return
     if sheet.text is None or sheet.text.delimiter != _DELIMITERS[suffix]:
@@ -151,7 +150,7 @@ def write_file(sheet: Sheet, path: str, *, force: bool = False) -> None:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
         return
-    with replacing(path, force=force) as file:
+    with replacing(path, force=force, like=like) as file:
         file.write(data)
 
 
@@ -166,7 +165,7 @@ def check_table(path: str, *, force: bool = False) -> None:
 
 
 def check_output(path: str, *, force: bool = False) -> None:
-    """Refuse a path that `replacing` would refuse.
+    """Refuse a path that could not be written to, before the work is done.
 
     Raises:
         OutputError: it exists and `force` is false, its folder does not exist, or it is no file.
@@ -176,48 +175,7 @@ def check_output(path: str, *, force: bool = False) -> None:
     if gridfiles.is_zarr(path):
         gridfiles.check_zarr(path, force=force)
         return
-    target = Path(path)
-    if target.exists() and not target.is_file():
-        raise OutputError(f"{path} is no regular file; name a file, or - for stdout")
-    if target.exists() and not force:
-        raise OutputError(f"{path} exists; pass --force (force=True) to replace it")
-    if not target.parent.is_dir():
-        raise OutputError(f"cannot write {path}: there is no folder {target.parent}")
-
-
-@contextlib.contextmanager
-def replacing(path: str, *, force: bool = False) -> Iterator[IO[bytes]]:
-    """A file that appears whole or not at all.
-
-    It is written beside its place under another name and renamed at the end, so that neither a full
-    disk nor an interruption leaves half of it.
-
-    Args:
-        path: where it is to appear.
-        force: replace a file that exists.
-
-    Raises:
-        OutputError: see `check_output`; or writing failed.
-    """
-    check_output(path, force=force)
-    target = Path(path).resolve()  # through a link, not in its place
-    beside = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        with contextlib.ExitStack() as undo:
-            undo.callback(beside.unlink, missing_ok=True)
-            with beside.open("xb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            if target.exists():
-                shutil.copymode(target, beside)
-            os.replace(beside, target)
-    except OSError as error:
-        if isinstance(error, OutputError):
-            raise
-        raise OutputError(
-            f"cannot write {path}: {error.strerror or error}; what was there before is untouched"
-        ) from error
+    placing.check(path, force=force)
 
 
 def _suffix(path: str, wrong: type[DataError] | type[OutputError]) -> str:

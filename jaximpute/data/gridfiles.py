@@ -5,8 +5,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from jaximpute._errors import DataError, OutputError, need_extra
-from jaximpute.data import folders
+from jaximpute._errors import DataError, need_extra
+from jaximpute.data import placing, zarrfolders
 
 NETCDF, ZARR = (".nc", ".nc4"), (".zarr",)
 SUFFIXES = (*NETCDF, *ZARR)
@@ -70,13 +70,14 @@ def netcdf(dataset: Any) -> bytes:
         return file.read_bytes()
 
 
-def write_zarr(dataset: Any, path: str, *, force: bool = False) -> None:
+def write_zarr(dataset: Any, path: str, *, force: bool = False, like: str | None = None) -> None:
     """Write a Zarr store: it is made beside its place and renamed, so it appears whole or not.
 
     Args:
         dataset: what to write.
         path: the store.
         force: replace a store that exists.
+        like: what it is made of; see `placing.replacing`.
 
     Raises:
         OutputError: see `check_zarr`; or writing failed.
@@ -84,7 +85,7 @@ def write_zarr(dataset: Any, path: str, *, force: bool = False) -> None:
     """
     check_zarr(path, force=force)
     xarray(zarr=True)
-    with folders.replacing(path) as beside:
+    with placing.replacing_folder(path, force=force, like=like) as beside:
         # the third version of the format has no consolidated metadata
         _without_codecs(dataset).to_zarr(beside, mode="w", consolidated=False)
 
@@ -93,17 +94,12 @@ def check_zarr(path: str, *, force: bool = False) -> None:
     """Refuse a path that `write_zarr` would refuse.
 
     Raises:
-        OutputError: it exists and `force` is false, or is no Zarr store; or its folder does not
-            exist.
+        OutputError: it exists and `force` is false, or holds what is no part of a Zarr store; or
+            there is no folder for it.
         MissingExtraError: zarr is not installed.
     """
-    target = Path(path)
-    if target.exists() and not _is_store(target):
-        raise OutputError(f"{path} exists and is no Zarr store; it is not replaced")
-    if target.exists() and not force:
-        raise OutputError(f"{path} exists; pass --force (force=True) to replace it")
-    if not target.resolve().parent.is_dir():
-        raise OutputError(f"cannot write {path}: there is no folder {target.parent}")
+    zarrfolders.check(path)
+    placing.check_new(path, force=force)
     xarray(zarr=True)
 
 
@@ -124,11 +120,6 @@ def xarray(zarr: bool = False) -> Any:
         return importlib.import_module("xarray")
     except ImportError as error:
         raise need_extra(words[0], "fields", words[1]) from error
-
-
-def _is_store(target: Path) -> bool:
-    known = ("zarr.json", ".zgroup", ".zmetadata", ".zarray")
-    return target.is_dir() and any((target / name).exists() for name in known)
 
 
 def _without_codecs(dataset: Any) -> Any:

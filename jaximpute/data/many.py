@@ -1,6 +1,7 @@
 """Several completions of one file: one below the other, or as a file each, or as columns."""
 
 import importlib
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from jaximpute._errors import DataError, OutputError
-from jaximpute.data import fields, files, gridfiles
+from jaximpute.data import fields, files, filesets, gridfiles, zarrfolders
 from jaximpute.data.files import Sheet
 
 COLUMN = "draw"
@@ -25,22 +26,35 @@ def check_folder(path: str, suffix: str, draws: int, *, force: bool = False) -> 
     """Refuse a folder that `write_folder` could not write into, before the work is done.
 
     Raises:
-        OutputError: its own folder does not exist, or a file in it does and `force` is false.
+        OutputError: its own folder does not exist, or a file in it does and `force` is false; or
+            it holds other draws, which would stay beside the new ones.
     """
-    folder = Path(path)
-    if not folder.is_dir() and not folder.parent.is_dir():
-        raise OutputError(f"cannot write {path}: there is no folder {folder.parent}")
-    if folder.is_dir():
-        for name in names(suffix, draws):
-            files.check_table(str(folder / name), force=force)
+    wanted = names(suffix, draws)
+    filesets.check(path, wanted, force=force)
+    for name in (name for name in wanted if gridfiles.is_zarr(name)):
+        zarrfolders.check(str(Path(path, name)))
+    pattern = re.compile(rf"{COLUMN}_\d+{re.escape(suffix)}")
+    held = sorted(each.name for each in Path(path).iterdir()) if Path(path).is_dir() else []
+    other = next((name for name in held if pattern.fullmatch(name) and name not in wanted), None)
+    if other is not None:
+        raise OutputError(
+            f"{path} holds '{other}' of other draws, beside which these could not be told apart; "
+            "move it away, or name another folder"
+        )
 
 
-def write_folder(sheets: Sequence[Sheet], path: str, suffix: str, *, force: bool = False) -> None:
-    """A file for each completion: `draw_1.csv`, `draw_2.csv`, ..."""
-    folder = Path(path)
-    folder.mkdir(exist_ok=True)
-    for name, sheet in zip(names(suffix, len(sheets)), sheets, strict=True):
-        files.write_file(sheet, str(folder / name), force=force)
+def write_folder(
+    sheets: Sequence[Sheet],
+    path: str,
+    suffix: str,
+    *,
+    force: bool = False,
+    like: str | None = None,
+) -> None:
+    """A file for each completion: `draw_1.csv`, `draw_2.csv`, ...; all of them appear together."""
+    with filesets.replacing(path, force=force, like=like) as folder:
+        for name, sheet in zip(names(suffix, len(sheets)), sheets, strict=True):
+            files.write_file(sheet, str(folder / name))
 
 
 def stacked(sheets: Sequence[Sheet]) -> Sheet:

@@ -1,13 +1,11 @@
 """Folders of PNG and JPEG images: holes by transparency or by masks. Needs the extra `images`."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from jaximpute._errors import DataError, OutputError, need_extra
-from jaximpute.data.files import check_output, replacing
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 MONTAGE = "montage"
@@ -124,40 +122,26 @@ def read_mask(path: str) -> np.ndarray:
         raise DataError(f"cannot read the mask {path}: {error}") from error
 
 
-def paths(folder: str, names: Sequence[str]) -> list[str]:
-    """Where images are written: `NAME.png` for each, and `montage.png`."""
-    return [str(Path(folder, f"{name}.png")) for name in (*names, MONTAGE)]
-
-
-def check_output_folder(folder: str, names: Sequence[str], *, force: bool = False) -> None:
-    """Refuse a folder that could not be written into, before the work is done.
+def names(pictures: Pictures, draws: int = 0) -> list[str]:
+    """What is written to a folder: `NAME.png` for each, `montage.png`, and `draw_1/NAME.png`...
 
     Raises:
-        OutputError: its own folder does not exist, it is a file, a file in it exists and `force` is
-            false, or an image has the name of the montage.
+        OutputError: an image has the name of the montage.
     """
-    target = Path(folder)
-    if MONTAGE in names:
+    if MONTAGE in pictures.names:
         raise OutputError(f"an image is called {MONTAGE}, as the picture of all is; rename it")
-    if target.exists() and not target.is_dir():
-        raise OutputError(f"{folder} is a file; completed images are written to a folder: -o out/")
-    if not target.is_dir() and not target.parent.is_dir():
-        raise OutputError(f"cannot write {folder}: there is no folder {target.parent}")
-    if target.is_dir():
-        for path in paths(folder, names):
-            check_output(path, force=force)
+    files = [f"{name}.png" for name in pictures.names]
+    drawn = [f"draw_{i + 1}/{file}" for i in range(draws) for file in files]
+    return [*files, f"{MONTAGE}.png", *drawn]
 
 
-def write_pictures(
-    pictures: Pictures, completed: np.ndarray, folder: str, *, force: bool = False
-) -> None:
+def write_pictures(pictures: Pictures, completed: np.ndarray, folder: str | Path) -> None:
     """Write completed images as PNG; observed pixels are as they were read.
 
     Args:
         pictures: what was read.
         completed: `(n, y, x, channels)`; what was filled is rounded to 0..255 and made opaque.
-        folder: where; made if it is not there.
-        force: replace files that exist.
+        folder: a new one, where none of them exists; made if it is not there.
     """
     image = _pillow()
     Path(folder).mkdir(exist_ok=True)
@@ -165,8 +149,8 @@ def write_pictures(
     if pictures.alpha is not None:
         opacity = np.where(pictures.alpha == 0, 255, pictures.alpha).astype(np.uint8)
         pixels = np.concatenate([pixels, opacity[..., None]], axis=-1)
-    for path, one in zip(paths(folder, pictures.names)[:-1], pixels, strict=True):
-        with replacing(path, force=force) as file:
+    for name, one in zip(pictures.names, pixels, strict=True):
+        with Path(folder, f"{name}.png").open("xb") as file:
             image.fromarray(one.squeeze(-1) if one.shape[-1] == 1 else one).save(file, "PNG")
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from jaximpute._errors import OptionError
-from jaximpute.data import gridfiles, parquetsinks, parts
+from jaximpute.data import gridfiles, parquetsinks, parts, zarrfolders
 from jaximpute.data.gridblocks import Lazy, encoded
 from jaximpute.data.parts import Sink
 from jaximpute.data.sources import PARQUET, Source
@@ -82,8 +82,7 @@ def _zarr(source: Source, whole: Path, fresh: bool) -> Sink:
     import zarr
 
     if fresh:
-        shutil.rmtree(whole, ignore_errors=True)
-        shutil.copytree(source.path, whole)  # all that is not filled stays as it is
+        zarrfolders.copy(source.path, whole)  # all that is not filled stays as it is
     lazy: Lazy = source.native
     before: Any = zarr.open_group(source.path, mode="r")
     after: Any = zarr.open_group(whole, mode="r+")

@@ -1,5 +1,6 @@
 """Files larger than memory: rows, or steps of time, read block by block."""
 
+import hashlib
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -107,20 +108,34 @@ def size_of(path: str) -> int:
     return sum(entry.stat().st_size for entry in _files(path))
 
 
-def fingerprint_of(path: str) -> dict[str, int]:
+def fingerprint_of(path: str) -> dict[str, int | str]:
     """What changes when a file does, without reading it: its size, and when it was written.
 
     Args:
         path: a file, or a folder such as a Zarr store.
 
     Returns:
-        `bytes`, `files`, and `written`, the newest time in nanoseconds.
+        `bytes`, `files`, `written`, the newest time in nanoseconds, and `identity`, a hash of each
+        file's name, size, times of writing and of any change, and number on its disk: a file that
+        another has replaced, or whose time was set back, is another one.
+
+    Raises:
+        DataError: it cannot be looked at.
     """
-    stats = [entry.stat() for entry in _files(path)]
+    found, total = [], hashlib.sha256()
+    try:
+        for entry in sorted(_files(path)):
+            stat = entry.stat()
+            found.append(stat)
+            about = (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino, stat.st_dev)
+            total.update(f"{os.path.relpath(entry, path)}\0{about};".encode(errors="replace"))
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror}") from error
     return {
-        "bytes": sum(stat.st_size for stat in stats),
-        "files": len(stats),
-        "written": max((stat.st_mtime_ns for stat in stats), default=0),
+        "bytes": sum(stat.st_size for stat in found),
+        "files": len(found),
+        "written": max((stat.st_mtime_ns for stat in found), default=0),
+        "identity": total.hexdigest(),
     }
 
 

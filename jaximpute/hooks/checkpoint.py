@@ -17,7 +17,7 @@ from jax.experimental import multihost_utils
 
 from jaximpute._errors import DataError, ImputationWarning, OptionError, OutputError
 from jaximpute.fingerprint import differing, versions
-from jaximpute.hooks import _orbax
+from jaximpute.hooks import _keeping, _orbax
 from jaximpute.hooks._sums import check_sums
 from jaximpute.types import Hook, Info, State
 
@@ -104,6 +104,7 @@ class Checkpoints:
         options = self._orbax.CheckpointManagerOptions(
             max_to_keep=self._keeping.most, cleanup_tmp_directories=True
         )
+        _keeping.claim(self._folder, self._keeping.folder)  # what is there may be deleted
         try:
             self._manager = self._orbax.CheckpointManager(self._folder, options=options)
         except OSError as error:

@@ -118,7 +118,7 @@ def test_other_folders_are_refused(folder, tmp_path):
     with pytest.raises(DataError, match=r"two images called 2; both would become 2.png"):
         pictures.read_pictures(str(folder))
     with pytest.raises(OutputError, match="rename it"):
-        pictures.check_output_folder("out", ["a", "montage"])
+        pictures.names(pictures.Pictures(("a", "montage"), np.zeros(0), None))
     assert call("impute", folder).exit_code == 2
     used = call("impute", folder, "-o", tmp_path / "out", "--plot", "p.png")
     assert "--plot is of no use" in used.stderr

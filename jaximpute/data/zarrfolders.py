@@ -1,0 +1,92 @@
+"""Zarr stores as folders: what may lie in one, and a copy that follows no link out of it."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+from jaximpute._errors import DataError, OutputError
+
+_NODES = ("zarr.json", ".zgroup", ".zarray")
+_ABOUT = (*_NODES, ".zattrs", ".zmetadata")
+_CHUNK = re.compile(r"c([./]\d+)*|\d+([./]\d+)*")  # its key, by the versions 3 and 2 of the format
+
+
+def check(path: str) -> None:
+    """Refuse a folder that holds what is no part of a Zarr store, so that it is not replaced.
+
+    Raises:
+        OutputError: it does, or is no store; the message names what was found.
+    """
+    target = Path(path)
+    if not target.exists():
+        return
+    if not target.is_dir() or not any((target / name).is_file() for name in _NODES):
+        raise OutputError(f"{path} exists and is no Zarr store; it is not replaced")
+    strange = _strange(target.resolve())
+    if strange is not None:
+        raise OutputError(
+            f"{path} holds '{strange.relative_to(target.resolve())}', which is no part of a Zarr "
+            "store; move it away, or name another output"
+        )
+
+
+def copy(store: str, to: Path) -> None:
+    """Copy a store; a link to another file in it becomes a copy of that file.
+
+    Args:
+        store: a folder.
+        to: does not exist.
+
+    Raises:
+        DataError: a link leads elsewhere, or something is neither a file nor a folder.
+        OSError: the disk is full, for instance.
+    """
+    root = Path(store).resolve()
+    to.mkdir()
+    for one in sorted(root.rglob("*")):
+        real, place = one.resolve(), to / one.relative_to(root)
+        if one.is_dir() and not one.is_symlink():
+            place.mkdir()
+        elif real.is_file() and real.is_relative_to(root):
+            shutil.copyfile(real, place)
+        else:
+            raise DataError(
+                f"'{one.relative_to(root)}' in {store} is a link out of the store or to a folder, "
+                "or no file; put a copy of what it stands for in its place"
+            )
+
+
+def _strange(node: Path) -> Path | None:
+    """The first thing in a group or array that the format does not put there."""
+    array = _is_array(node)
+    for one in sorted(node.iterdir()):
+        if one.name in _ABOUT and one.is_file():
+            continue
+        if array and _CHUNK.fullmatch(one.name):
+            found = _no_chunk(one)
+        elif not array and one.is_dir() and any((one / name).is_file() for name in _NODES):
+            found = _strange(one)
+        else:
+            found = one
+        if found is not None:
+            return found
+    return None
+
+
+def _no_chunk(one: Path) -> Path | None:
+    if one.is_file():
+        return None
+    inner = (found for each in sorted(one.iterdir()) for found in [_no_chunk(each)])
+    bad = (each for each in sorted(one.iterdir()) if not _CHUNK.fullmatch(each.name))
+    return next(bad, None) or next((each for each in inner if each is not None), None)
+
+
+def _is_array(node: Path) -> bool:
+    if (node / ".zarray").is_file():
+        return True
+    try:
+        about = json.loads((node / "zarr.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(about, dict) and about.get("node_type") == "array"
