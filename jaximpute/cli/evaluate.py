@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from jaximpute._errors import OptionError
-from jaximpute.cli import settings
+from jaximpute.cli import paths, settings
 from jaximpute.cli.common import (
     GATE,
     Debug,
@@ -61,6 +61,7 @@ def evaluate(
         from jaximpute import evaluation
         from jaximpute.data import files
 
+        paths.check_distinct({"FILE": file}, {"--output": output})
         if output is not None:
             files.check_table(output, force=force)
         options = _by_method(assignments or [])

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from jaximpute.cli import manifest, settings
+from jaximpute.cli import manifest, paths, settings
 from jaximpute.cli.common import (
     Assignments,
     Checkpoint,
@@ -64,6 +64,11 @@ def fit(
             "force": force,
             "quiet": quiet,
         }
+        paths.check_distinct(
+            {"FILE": file},
+            {"--save": save, "--report": report, "--checkpoint": checkpoint},
+            whole=["--save", "--checkpoint"],
+        )
         kept = keeping(run)
         from jaximpute import saving
         from jaximpute.cli import models
@@ -114,15 +119,23 @@ def apply(
             "quiet": quiet,
         }
         from jaximpute.cli import models
-        from jaximpute.data import files
+        from jaximpute.data import files, gridfiles
 
+        paths.check_distinct(
+            {"FILE": file, "MODEL": model},
+            {"--output": output, "--report": report},
+            whole=["MODEL", *(["--output"] if gridfiles.is_zarr(output) else [])],
+            in_place=[("--output", "FILE")],
+        )
         files.check_table(output, force=force)
         if report is not None:
             files.check_output(report, force=force)
         sheet = files.read_file(file, missing or [])
         keep_compiled()
         applied = models.complete(sheet, file, model)
-        files.write_file(applied.sheet, output, force=force)
+        files.write_file(
+            applied.sheet, output, force=force, like=None if file == files.STREAM else file
+        )
         if report is not None:
             manifest.write("apply", file, run, applied.report)
         if not quiet:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from jaximpute._errors import DataError
-from jaximpute.cli import settings
+from jaximpute.cli import paths, settings
 from jaximpute.cli.common import (
     Assignments,
     Debug,
@@ -48,6 +48,9 @@ def forecast(
         from jaximpute import forecasting, plots
         from jaximpute.data import files
 
+        paths.check_distinct({"FILE": file}, {"--output": output, "--plot": plot})
+        options = settings.parse_options(assignments or [])
+        settings.refuse_taken(options, forecasting.forecast)
         files.check_table(output, force=force)
         if plot is not None:
             plots.check(plot, force=force)
@@ -71,7 +74,7 @@ def forecast(
             seed=seed,
             preset=preset,
             progress=not quiet,
-            **settings.parse_options(assignments or []),
+            **options,
         )
         wide = found.median.copy()
         for name in found.median.columns.drop(time):

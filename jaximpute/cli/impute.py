@@ -6,7 +6,7 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from jaximpute._errors import OptionError
-from jaximpute.cli import manifest, settings, streaming
+from jaximpute.cli import manifest, paths, settings, streaming
 from jaximpute.cli.common import (
     Assignments,
     Checkpoint,
@@ -143,6 +143,7 @@ def impute(
             "quiet": quiet,
         }
         run = settings.resolve(flags, config)
+        paths.check_impute(file, run, config, _draws(run))
         if dry_run:
             _plan(file, run)
         elif streaming.wanted(file, run):
@@ -209,11 +210,11 @@ def _impute(file: str, run: dict[str, Any]) -> None:
             result = files.Sheet(wider, None)
         elif folder:
             sheets = [sheet_of(values) for values in filled.draws]
-            many.write_folder(sheets, run["output"], suffix, force=force)
+            many.write_folder(sheets, run["output"], suffix, force=force, like=_made_of(file))
         else:
             result = many.stacked([sheet_of(values) for values in filled.draws])
     if not folder:
-        files.write_file(result, run["output"], force=force)
+        files.write_file(result, run["output"], force=force, like=_made_of(file))
     if run["plot"] is not None:
         if is_stack and sheet.table.ndim == 4:
             figure = montage.plot_images(sheet.table, completed)
@@ -221,6 +222,11 @@ def _impute(file: str, run: dict[str, Any]) -> None:
             figure = plots.plot_imputation(sheet.table, completed, time=run["time"], band=band)
         plots.save(figure, run["plot"], force=force)
     _tell(file, run, filled.report)
+
+
+def _made_of(file: str) -> str | None:
+    """Whose permissions an output takes."""
+    return None if file == "-" else file
 
 
 def _tell(file: str, run: dict[str, Any], report: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from jaximpute._errors import OptionError
+from jaximpute.cli import paths
 from jaximpute.cli._fields import print_field
 from jaximpute.cli.common import (
     Debug,
@@ -46,6 +47,7 @@ def inspect(
         from jaximpute import plots
         from jaximpute.data import fields, files, frames
 
+        paths.check_distinct({"FILE": file}, {"--plot": plot})
         if plot is not None:
             plots.check(plot, force=force)
         sheet = files.read_file(file, missing or [])

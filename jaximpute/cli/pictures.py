@@ -1,10 +1,12 @@
 """`jaximpute impute` on a folder of images: a folder of completed ones out, and a montage."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from jaximpute._errors import OptionError
+from jaximpute.cli import paths
 
 _UNUSED = ("time", "interval", "max_gap", "dims", "plot", "missing", "fill_unseen")
 
@@ -39,7 +41,12 @@ def impute_folder(file: str, run: dict[str, Any], draws: int, kept: Any = None) 
     if output == "-":
         raise OptionError("completed images are written to a folder; name it with -o out/")
     read = pictures.read_pictures(file)
-    filesets.check(output, pictures.names(read, draws), force=force)
+    names = pictures.names(read, draws)
+    paths.check_distinct(
+        {"--mask": run["mask"]},
+        {"a picture": [str(Path(output, name)) for name in names], "--report": run["report"]},
+    )
+    filesets.check(output, names, force=force)
     holed = pictures.with_holes(read, file, run["mask"])
     frame, filled = fill(files.Sheet(holed, None), run, kept)
     with filesets.replacing(output, force=force, like=file) as folder:

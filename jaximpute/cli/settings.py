@@ -1,7 +1,8 @@
 """What a run was asked to do: defaults, a TOML file over them, flags over that."""
 
+import inspect
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -127,6 +128,20 @@ def parse_options(assignments: Sequence[str]) -> dict[str, Any]:
             )
         options[name.strip().replace("-", "_")] = parse_value(value.strip())
     return options
+
+
+def refuse_taken(options: Mapping[str, Any], function: Callable[..., Any]) -> None:
+    """Refuse options of a method by the name of a setting, which they would override.
+
+    Raises:
+        OptionError: there is one.
+    """
+    taken = sorted(options.keys() & inspect.signature(function).parameters.keys())
+    if taken:
+        raise OptionError(
+            f"--set {taken[0]}=... sets no option of a method; '{taken[0]}' is a setting of the "
+            "command, and has a flag or an argument of its own"
+        )
 
 
 def parse_value(text: str) -> Any:

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
+from jaximpute.cli import paths
 from jaximpute.cli.common import (
     Debug,
     File,
@@ -53,6 +54,9 @@ def simulate(
 
         from jaximpute.data import files, frames, holes
 
+        paths.check_distinct(
+            {"FILE": file}, {"--output": output, "--mask": mask}, in_place=[("--output", "FILE")]
+        )
         for path in (output, mask):
             if path is not None:
                 files.check_table(path, force=force)
@@ -62,7 +66,8 @@ def simulate(
         hidden = holes.hide(
             jax.random.key(seed), frame, rate, pattern, length=length, keep=keep or []
         )
-        files.write_file(files.punch(sheet, hidden), output, force=force)
+        like = None if file == files.STREAM else file
+        files.write_file(files.punch(sheet, hidden), output, force=force, like=like)
         if mask is not None:
             files.write_file(_mask_sheet(frame, hidden), mask, force=force)
         if not quiet:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from jaximpute._errors import OptionError
-from jaximpute.cli import manifest
+from jaximpute.cli import manifest, settings
 from jaximpute.cli.common import keep_compiled, say, split_dims
 
 # what needs all rows at once
@@ -75,7 +75,14 @@ def impute_blocks(file: str, run: dict[str, Any]) -> dict[str, Any]:
 
 
 def arguments(run: dict[str, Any]) -> dict[str, Any]:
-    """What `stream.impute_file` is told by settings, where it writes and how it goes on apart."""
+    """What `stream.impute_file` is told by settings, where it writes and how it goes on apart.
+
+    Raises:
+        OptionError: an option of the method has the name of a setting.
+    """
+    from jaximpute import stream
+
+    settings.refuse_taken(run["options"], stream.impute_file)
     return {
         "method": run["method"],
         "seed": run["seed"],

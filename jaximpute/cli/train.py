@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from jaximpute._errors import OptionError
-from jaximpute.cli import manifest, settings
+from jaximpute.cli import manifest, paths, settings
 from jaximpute.cli.common import (
     Assignments,
     Debug,
@@ -70,6 +70,11 @@ def train(
         for name in ("data", "save"):
             if run[name] is None:
                 raise OptionError(f'{config} sets no {name}; add a line {name} = "..."')
+        paths.check_distinct(
+            {"TOML": config, "data": run["data"]},
+            {"save": run["save"], "report": run["report"], "checkpoint": run["checkpoint"]},
+            whole=["save", "checkpoint"],
+        )
         size = mesh_size(run["mesh"])
         kept = keeping(run)
         keep_compiled()

@@ -57,9 +57,14 @@ def test_the_new_folder_takes_the_place_of_the_old(target, monkeypatch, swaps):
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
 def test_the_old_folder_stays_where_writing_fails(target, error):
     expected = OutputError if isinstance(error, OSError) else KeyboardInterrupt
-    with pytest.raises(expected), placing.replacing_folder(target, force=True) as folder:
-        write(folder)
-        raise error
+
+    def fail():
+        with placing.replacing_folder(target, force=True) as folder:
+            write(folder)
+            raise error
+
+    with pytest.raises(expected):
+        fail()
     assert held(target) == "old"
 
 
@@ -80,11 +85,16 @@ def test_the_old_folder_is_put_back_where_the_exchange_fails(target, monkeypatch
 
 def test_what_appears_meanwhile_is_not_replaced(tmp_path, monkeypatch):
     path = tmp_path / "out.txt"
-    for call in (_rename._system_call, lambda: None):
-        monkeypatch.setattr(_rename, "_system_call", call)
-        with pytest.raises(OutputError, match="has appeared"), placing.replacing(path) as file:
+
+    def late():
+        with placing.replacing(path) as file:
             file.write(b"new")
             path.write_text("another's")
+
+    for call in (_rename._system_call, lambda: None):
+        monkeypatch.setattr(_rename, "_system_call", call)
+        with pytest.raises(OutputError, match="has appeared"):
+            late()
         assert path.read_text() == "another's"
         assert list(tmp_path.iterdir()) == [path]
         path.unlink()
@@ -246,6 +256,6 @@ def test_a_copy_of_a_store_follows_no_link_out_of_it(tmp_path):
     assert not (tmp_path / "copy" / "b").is_symlink()
     for to in (secret, tmp_path, tmp_path / "nowhere", Path("/dev/zero"), store):
         (store / "c").symlink_to(to)
-        with pytest.raises(ValueError, match="'c' in .* is a link out of the store"):
+        with pytest.raises(ValueError, match=r"'c' in .* is a link out of the store"):
             zarrfolders.copy(str(store), tmp_path / f"copy{to.name}")
         (store / "c").unlink()
