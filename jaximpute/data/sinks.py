@@ -83,6 +83,8 @@ def _zarr(source: Source, whole: Path, fresh: bool) -> Sink:
 
     if fresh:
         zarrfolders.copy(source.path, whole)  # all that is not filled stays as it is
+    else:
+        zarrfolders.clear(whole)
     lazy: Lazy = source.native
     before: Any = zarr.open_group(source.path, mode="r")
     after: Any = zarr.open_group(whole, mode="r+")

@@ -61,8 +61,10 @@ def workroom(target: Path) -> Iterator[Path]:
     try:
         yield room
     finally:
-        remove(room)
-        release(lock)
+        try:
+            remove(room)
+        finally:
+            release(lock)
 
 
 def sweep(target: Path, rescue: Callable[[Path], None] = lambda room: None) -> None:

@@ -11,6 +11,9 @@ _NODES = ("zarr.json", ".zgroup", ".zarray")
 _ABOUT = (*_NODES, ".zattrs", ".zmetadata")
 _CHUNK = re.compile(r"c([./]\d+)*|\d+([./]\d+)*")  # its key, by the versions 3 and 2 of the format
 
+# what a writer of Zarr leaves of a file if it dies
+_PARTIAL = re.compile(r".+\.[0-9a-f]{32}\.partial")
+
 
 def check(path: str) -> None:
     """Refuse a folder that holds what is no part of a Zarr store, so that it is not replaced.
@@ -45,6 +48,8 @@ def copy(store: str, to: Path) -> None:
     root = Path(store).resolve()
     to.mkdir()
     for one in sorted(root.rglob("*")):
+        if _PARTIAL.fullmatch(one.name):
+            continue
         real, place = one.resolve(), to / one.relative_to(root)
         if one.is_dir() and not one.is_symlink():
             place.mkdir()
@@ -57,11 +62,18 @@ def copy(store: str, to: Path) -> None:
             )
 
 
+def clear(store: Path) -> None:
+    """Remove what a run that died while it wrote a chunk has left of it."""
+    for one in store.rglob("*.partial"):
+        if _PARTIAL.fullmatch(one.name):
+            one.unlink()
+
+
 def _strange(node: Path) -> Path | None:
     """The first thing in a group or array that the format does not put there."""
     array = _is_array(node)
     for one in sorted(node.iterdir()):
-        if one.name in _ABOUT and one.is_file():
+        if (one.name in _ABOUT or _PARTIAL.fullmatch(one.name)) and one.is_file():
             continue
         if array and _CHUNK.fullmatch(one.name):
             found = _no_chunk(one)
@@ -77,9 +89,12 @@ def _strange(node: Path) -> Path | None:
 def _no_chunk(one: Path) -> Path | None:
     if one.is_file():
         return None
-    inner = (found for each in sorted(one.iterdir()) for found in [_no_chunk(each)])
-    bad = (each for each in sorted(one.iterdir()) if not _CHUNK.fullmatch(each.name))
-    return next(bad, None) or next((each for each in inner if each is not None), None)
+    for each in sorted(one.iterdir()):
+        known = _CHUNK.fullmatch(each.name) or _PARTIAL.fullmatch(each.name)
+        found = _no_chunk(each) if known else each
+        if found is not None:
+            return found
+    return None
 
 
 def _is_array(node: Path) -> bool:
