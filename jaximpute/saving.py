@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 
-from jaximpute._errors import DataError, OptionError, OutputError
+from jaximpute._errors import DataError, JaximputeError, OptionError, OutputError
+from jaximpute._savedformat import check_about, check_codec, check_finite, is_name
 from jaximpute._version import __version__
-from jaximpute.data import placing
+from jaximpute.data import arrayfiles, placing
 from jaximpute.data.codec import Codec, Levels
 
 if TYPE_CHECKING:
@@ -62,35 +63,58 @@ def load(path: str | Path) -> "Imputer":
     Raises:
         DataError: no imputer is there, it was written by a newer version, or it is damaged.
     """
-    from jaximpute.estimators import Imputer
-
     folder = placing.resolved(path)
     if not folder.exists():
         placing.restore(folder)  # a process that died while it replaced one may have moved it away
     try:
-        about = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
-        with np.load(folder / _ARRAYS, allow_pickle=False) as file:
-            arrays = dict(file)
+        about = json.loads(arrayfiles.read_text(folder / _ABOUT))
+        _refuse_format(about, path)
+        check_about(about)
+        arrays = arrayfiles.read_arrays(folder / _ARRAYS, is_name)
+        return _restored(about, arrays, path)
     except FileNotFoundError as error:
         raise DataError(f"{path} holds no saved imputer: there is no {error.filename}") from error
-    except (OSError, ValueError) as error:
-        raise DataError(f"the imputer in {path} is damaged: {error}") from error
+    except JaximputeError:
+        raise
+    except (OSError, ValueError, KeyError, RecursionError) as error:
+        what = f"there is no array {error}" if isinstance(error, KeyError) else error
+        raise DataError(f"the imputer in {path} is damaged: {what}") from error
+
+
+def _refuse_format(about: Any, path: str | Path) -> None:
+    if not isinstance(about, dict):
+        raise ValueError(f"{_ABOUT} holds no object")
     if about.get("format") != FORMAT:
         raise DataError(
             f"{path} is in format {about.get('format')}, written by jaximpute "
             f"{about.get('version')}; this is {__version__}, which reads format {FORMAT}. "
             "Install that version, or fit and save again"
         )
+
+
+def _restored(about: dict[str, Any], arrays: dict[str, np.ndarray], path: str | Path) -> "Imputer":
+    from jaximpute.estimators import Imputer
+
     imputer = Imputer()
     for name in _PLAIN:
         value = about["settings"][name]
         setattr(imputer, name, np.nan if name == "missing_values" and value is None else value)
     if "feature_names" in about:
         imputer.feature_names_in_ = np.array(about["feature_names"], object)
-    imputer._kept = arrays["kept"]
+    columns, kept, flagged = imputer.n_features_in_, arrays["kept"], arrays.get("indicator")
+    if kept.dtype != bool or kept.shape != (columns,):
+        raise ValueError(f"'kept' holds {kept.dtype} of shape {kept.shape}")
+    if flagged is not None and (
+        flagged.dtype.kind != "i" or flagged.ndim != 1 or set(flagged.tolist()) - {*range(columns)}
+    ):
+        raise ValueError("'indicator' holds no columns")
+    imputer._kept = kept
     imputer.codec_ = _codec(about["codec"], arrays)
-    imputer._restore_indicator(arrays.get("indicator"))
+    check_codec(imputer.codec_, columns)
+    imputer._restore_indicator(flagged)
     leaves = [arrays[f"state/{i}"] for i in range(about["leaves"])]
+    for i, leaf in enumerate(leaves):
+        check_finite(f"state/{i}", leaf)
     _restore(imputer, leaves, str(path))
     return imputer
 
@@ -146,7 +170,15 @@ def _restore(imputer: "Imputer", leaves: list[np.ndarray], path: str) -> None:
     if not leaves:
         imputer._method = imputer.state_ = None
         return
-    wanted = imputer._rebuild()
+    try:
+        wanted = imputer._rebuild()
+    except MemoryError:
+        raise
+    except Exception as error:  # settings from a file may make a method fail in any way
+        raise DataError(
+            f"the imputer in {path} cannot be rebuilt by jaximpute {__version__}: {error}; fit and "
+            "save again"
+        ) from error
     described = [(leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(wanted)]
     if described != [(leaf.shape, leaf.dtype) for leaf in leaves]:
         raise DataError(
@@ -184,7 +216,7 @@ def _refuse_another(target: Path, path: str | Path) -> None:
 
 def _is_ours(about: Path) -> bool:
     try:
-        held = json.loads(about.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        held = json.loads(arrayfiles.read_text(about))
+    except (OSError, ValueError, RecursionError):
         return False
     return isinstance(held, dict) and {"format", "version", "settings"} <= held.keys()

@@ -18,7 +18,7 @@ import numpy as np
 
 from jaximpute import fingerprint
 from jaximpute._errors import DataError, OptionError, OutputError
-from jaximpute.data import placing, workrooms
+from jaximpute.data import arrayfiles, placing, workrooms
 
 _PROGRESS, _LEARNED, _FORMAT = "progress.json", "learned.npz", 1
 _OURS = re.compile(r"progress\.json(\.part)?|learned\.npz|whole.*|rows_\d+_\d+\.part|draw_\d+")
@@ -117,12 +117,11 @@ def read_arrays(folder: Path) -> dict[str, np.ndarray]:
         DataError: it is damaged.
     """
     try:
-        with np.load(folder / _LEARNED, allow_pickle=False) as file:
-            return dict(file)
-    except (OSError, ValueError) as error:
+        return arrayfiles.read_arrays(folder / _LEARNED, lambda name: True)
+    except (OSError, DataError) as error:
         raise DataError(
-            f"what the unfinished run in {folder} has learned cannot be read: {error}; remove the "
-            "folder, or pass force=True (--force), to begin again"
+            f"what the unfinished run in {folder} has learned cannot be read: {error}; pass "
+            "force=True (--force) to begin again"
         ) from error
 
 

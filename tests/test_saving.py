@@ -1,14 +1,18 @@
 """A saved imputer answers as it did, in a fresh process too, and what is wrong is said in words."""
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import jaximpute as ji
+from jaximpute.data import arrayfiles
+from tests.test_cli import call
 
 SMALL = {
     "mean": {},
@@ -59,7 +63,7 @@ def test_a_fresh_process_answers_the_same(tmp_path):
 @pytest.mark.fast
 def test_nothing_is_overwritten_unasked(saved, tmp_path):
     imputer = ji.Imputer("median").fit(rows())
-    with pytest.raises(ji.OutputError, match="exists; pass force=True"):
+    with pytest.raises(ji.OutputError, match=r"exists; pass .*force=True"):
         imputer.save(saved)
     imputer.save(saved, force=True)
     assert ji.Imputer.load(saved).method_ == "median"
@@ -93,3 +97,121 @@ def test_arrays_of_another_shape_are_refused(tmp_path):
     np.savez(tmp_path / "model" / "arrays.npz", **arrays)
     with pytest.raises(ji.DataError, match="does not fit the 'gaussian'"):
         ji.Imputer.load(tmp_path / "model")
+
+
+def rewrite(model: Path, **changes) -> None:
+    """Arrays of a saved imputer, with some changed; None takes one away."""
+    with np.load(model / "arrays.npz") as file:
+        arrays = dict(file)
+    for name, value in changes.items():
+        arrays[name.replace("__", "/")] = value
+    np.savez(model / "arrays.npz", **{k: v for k, v in arrays.items() if v is not None})
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("name", ["state/0", "codec/centre", "codec/scale"])
+def test_parameters_that_are_not_finite_are_refused(tmp_path, name, bad):
+    model = tmp_path / "model"
+    ji.Imputer("gaussian").fit(rows()).save(model)
+    with np.load(model / "arrays.npz") as file:
+        array = file[name].copy()
+    array.flat[-1] = bad
+    rewrite(model, **{name.replace("/", "__"): array})
+    rows().to_csv(tmp_path / "in.csv", index=False)
+    done = call("apply", model, tmp_path / "in.csv", "-o", tmp_path / "out.csv")
+    assert done.exit_code == 3
+    assert f"the imputer in {model} is damaged: '{name}' holds numbers that are" in done.stderr
+    assert not (tmp_path / "out.csv").exists()
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (["settings"], []),
+        (["settings", "method_"], 3),
+        (["settings", "method_"], "no_method"),
+        (["settings", "options"], {"no_option": 1}),
+        (["settings", "n_features_in_"], 10**30),
+        (["settings", "n_features_in_"], True),
+        (["settings", "_rows_fitted"], -1),
+        (["settings", "seed_"], 1e9),
+        (["settings", "preset"], None),
+        (["feature_names"], ["a", "b"]),
+        (["feature_names"], ["a", "a", "b"]),
+        (["codec", "levels"], [[1, "x"]]),
+        (["codec", "constants"], {"x": 1}),
+        (["codec", "constants"], {"7": 1.0}),
+        (["codec", "constants"], {"0": float("nan")}),
+        (["leaves"], "1"),
+        (["leaves"], 99),
+        (["codec"], None),
+    ],
+)
+def test_descriptions_are_checked(saved, path, value):
+    about = json.loads((saved / "imputer.json").read_text())
+    inner = about
+    for name in path[:-1]:
+        inner = inner[name]
+    inner[path[-1]] = value
+    (saved / "imputer.json").write_text(json.dumps(about))
+    with pytest.raises(ji.DataError, match=r"imputer in .*model (is damaged|cannot be)"):
+        ji.Imputer.load(saved)
+
+
+@pytest.mark.fast
+def test_arrays_are_checked_before_they_are_read(saved):
+    def refused(words):
+        with pytest.raises(ji.DataError, match=words):
+            ji.Imputer.load(saved)
+
+    whole = (saved / "arrays.npz").read_bytes()
+
+    def again():
+        (saved / "arrays.npz").unlink()
+        (saved / "arrays.npz").write_bytes(whole)
+
+    rewrite(saved, kept=None)
+    refused("there is no array 'kept'")
+    again()
+    rewrite(saved, more=np.ones(2))
+    refused("holds 'more', which is not expected")
+    again()
+    rewrite(saved, kept=np.array([None], object))
+    refused("is not of plain numbers|holds object|no array")
+    again()
+    with np.load(saved / "arrays.npz") as file:
+        np.savez_compressed(saved / "arrays.npz", **dict(file))
+    refused("is compressed")
+    for length in (0, 30, len(whole) // 2, len(whole) - 1):
+        (saved / "arrays.npz").write_bytes(whole[:length])
+        refused("is damaged")
+    (saved / "arrays.npz").unlink()
+    refused("holds no saved imputer: there is no")
+    if hasattr(os, "mkfifo"):
+        for name in ("arrays.npz", "imputer.json"):
+            (saved / name).unlink(missing_ok=True)
+            os.mkfifo(saved / name)
+            refused("is no regular file")
+            (saved / name).unlink()
+            (saved / name).symlink_to("/dev/zero")
+            refused("is no regular file")
+    (saved / "imputer.json").unlink()
+    (saved / "imputer.json").write_text("[" * 100_000)
+    refused("is damaged")
+
+
+def test_arrays_in_any_order_come_back_bit_for_bit(tmp_path):
+    given = {
+        "c": np.arange(6.0).reshape(2, 3),
+        "f": np.asfortranarray(np.arange(6.0).reshape(2, 3)),
+        "none": np.zeros((0, 3), np.float32),
+        "one": np.array(3, np.int8),
+    }
+    np.savez(tmp_path / "a.npz", **given)
+    found = arrayfiles.read_arrays(tmp_path / "a.npz", lambda name: True)
+    for name, array in given.items():
+        np.testing.assert_array_equal(found[name], array)
+        assert (found[name].dtype, found[name].shape) == (array.dtype, array.shape)
+        assert found[name].flags.writeable

@@ -116,6 +116,11 @@ def complete(sheet: files.Sheet, file: str, model: str) -> Applied:
     """
     started = clock.perf_counter()
     imputer = Imputer.load(model)
+    if not hasattr(imputer, "feature_names_in_"):
+        raise DataError(
+            f"the model in {model} knows its columns by no names, as it was fitted to an array; "
+            "Imputer.load completes arrays by it"
+        )
     names = [str(name) for name in imputer.feature_names_in_]
     whole = {names[i] for i in imputer.codec_.numeric[imputer.codec_.whole]}
     table = sheet.table

@@ -1,0 +1,131 @@
+"""What a saved imputer must look like before anything of it is believed."""
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from jaximpute.data.codec import Codec
+
+_MOST = 2**40  # rows and columns
+_NAMES = re.compile(
+    r"state/\d{1,7}|kept|indicator|codec/(numeric|centre|scale|whole)|codec/(codes|share)/\d{1,7}"
+)
+
+
+def is_name(name: str) -> bool:
+    """Whether an array of a saved imputer may be called so."""
+    return _NAMES.fullmatch(name) is not None
+
+
+def check_about(about: Mapping[str, Any]) -> None:
+    """Refuse a description whose values are not of their types, or out of range.
+
+    Raises:
+        ValueError: one is; the message names it.
+    """
+    settings, codec = (_get(about, name, _is_dict, "an object") for name in ("settings", "codec"))
+    _get(about, "leaves", _is_count, "a number of arrays")
+    for name in ("method", "preset", "method_"):
+        _get(settings, name, _is_text, "text")
+    for name in ("add_indicator", "keep_empty_features"):
+        _get(settings, name, lambda value: isinstance(value, bool), "true or false")
+    _get(settings, "random_state", lambda value: value is None or _is_whole(value), "a number")
+    _get(settings, "missing_values", lambda value: value is None or _is_number(value), "a number")
+    _get(settings, "options", lambda value: value is None or isinstance(value, dict), "an object")
+    _get(settings, "seed_", lambda value: _is_whole(value) and 0 <= value < 2**32, "0..2**32-1")
+    for name in ("n_features_in_", "_rows_fitted"):
+        _get(settings, name, lambda value: _is_count(value) and value > 0, "at least 1")
+    _get(codec, "levels", lambda value: _all(value, _is_level), "pairs of a column and a scale")
+    wanted = "an object with columns for names"
+    _get(codec, "constants", lambda value: _is_by_column(value, _is_number), wanted)
+    _get(codec, "unlearned", lambda value: _is_by_column(value, _is_text), wanted)
+    if "feature_names" in about:
+        names = _get(about, "feature_names", lambda value: _all(value, _is_text), "texts")
+        if len(names) != settings["n_features_in_"] or len(set(names)) != len(names):
+            raise ValueError("feature_names has not one name for each column")
+
+
+def check_codec(codec: Codec, columns: int) -> None:
+    """Refuse numbers that are not finite, columns that are not there, and arrays of other shapes.
+
+    Raises:
+        ValueError: there are some; the message names them.
+    """
+    d = len(codec.numeric)
+    for name, array, kind in (
+        ("numeric", codec.numeric, "i"),
+        ("centre", codec.centre, "f"),
+        ("scale", codec.scale, "f"),
+        ("whole", codec.whole, "b"),
+    ):
+        _check_array(f"codec/{name}", array, kind, d)
+    for i, block in enumerate(codec.levels):
+        for name, array in (("codes", block.codes), ("share", block.share)):
+            _check_array(f"codec/{name}/{i}", array, "f", len(block.codes))
+    if not (codec.scale > 0).all() or any(block.scale <= 0 for block in codec.levels):
+        raise ValueError("a scale is not above 0")
+    named = [*codec.columns, *codec.constants, *codec.unlearned]
+    if len(set(named)) != len(named) or any(not 0 <= column < columns for column in named):
+        raise ValueError(f"its columns are not among 0..{columns - 1}, each once")
+
+
+def check_finite(name: str, array: np.ndarray) -> None:
+    """Refuse parameters that are not finite: what they fill would be none.
+
+    Raises:
+        ValueError: some are not.
+    """
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise ValueError(f"'{name}' holds numbers that are not finite")
+
+
+def _check_array(name: str, array: np.ndarray, kind: str, length: int) -> None:
+    if array.dtype.kind != kind or array.shape != (length,):
+        raise ValueError(f"'{name}' holds {array.dtype} of shape {array.shape}")
+    check_finite(name, array)
+
+
+def _get(within: Mapping[str, Any], name: str, holds: Callable[[Any], bool], wanted: str) -> Any:
+    if name not in within:
+        raise ValueError(f"there is no '{name}'")
+    if not holds(within[name]):
+        raise ValueError(f"'{name}' is {str(within[name])[:60]}; expected {wanted}")
+    return within[name]
+
+
+def _is_dict(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_whole(value: Any) -> bool:
+    return type(value) is int
+
+
+def _is_count(value: Any) -> bool:
+    return _is_whole(value) and 0 <= value < _MOST
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and abs(value) < 2**1000 and math.isfinite(value)
+
+
+def _is_level(value: Any) -> bool:
+    pair = isinstance(value, list) and len(value) == 2
+    return pair and _is_count(value[0]) and _is_number(value[1])
+
+
+def _is_by_column(value: Any, holds: Callable[[Any], bool]) -> bool:
+    return isinstance(value, dict) and all(
+        name.isdecimal() and len(name) < 13 and holds(each) for name, each in value.items()
+    )
+
+
+def _all(value: Any, holds: Callable[[Any], bool]) -> bool:
+    return isinstance(value, list) and all(map(holds, value))
