@@ -48,6 +48,16 @@ def stamps_of(numbers: np.ndarray, least_digits: int = 6) -> pd.DatetimeIndex | 
     return None if parsed.isna().any() else pd.DatetimeIndex(parsed)
 
 
+def numbers_of(times: pd.DatetimeIndex, like: int) -> np.ndarray:
+    """Times as whole numbers of as many digits as one of them has.
+
+    Example:
+        >>> numbers_of(pd.DatetimeIndex(["2024-02-01"]), like=20240131).tolist()
+        [20240201]
+    """
+    return times.strftime(_STAMPS[len(str(like))]).astype(np.int64).to_numpy()
+
+
 def parse_dates(texts: Sequence[Any]) -> tuple[pd.Series, str]:
     """Texts as times: ISO 8601, stamps without marks, or day, month and year in one order.
 

@@ -139,8 +139,8 @@ class _Notes(NamedTuple):
 
     def said(self, reading: Reading) -> list[str]:
         texts = [
-            f"{_named(names)}: numbers with {numerals.named(dress)}; --as '{names[0]}=text' reads "
-            "texts"
+            f"{_named(names)}: numbers with {numerals.named(dress)} (--decimal, or --as "
+            f"'{names[0]}=text', reads them otherwise)"
             for dress, names in self.worn.items()
             if numerals.named(dress) and dress.decimal != reading.decimal
         ]

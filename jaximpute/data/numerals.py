@@ -194,7 +194,11 @@ def _marks(bodies: list[str], decimal: str | None, usual: str) -> tuple[str, str
         return None
     if _whole(bodies):
         return (decimal or usual, "")
-    # 1,234 alone fits thousands and a decimal comma
+    # 1,234 fits thousands and a decimal comma; beside 950 it is thousands, since decimals are
+    # written as often in all cells
+    bare = [body for body in bodies if body.isdecimal()]
+    if decimal is None and bare and max(map(len, bare)) <= 3:
+        return min(fits, key=lambda found: not found[1])
     return min(fits, key=lambda found: found[0] != (decimal or usual))
 
 
