@@ -99,19 +99,33 @@ def _in_order(cells: pd.Series) -> tuple[pd.Series | None, str]:
     if any(part is None for part in parts):
         return None, ""
     found = [part for part in parts if part is not None]
-    first = [int(part[1] or 0) for part in found]
-    second = [int(part[3] or 0) for part in found]
-    day_first, month_first = max(second) <= 12, max(first) <= 12
-    if day_first and month_first and max(first) > 0 and first != second:
-        return None, (
-            "days and months cannot be told apart, since neither goes beyond 12; write the dates "
-            "as year-month-day"
-        )
+    dotted = any(part[2] == "." for part in found)  # where days come first
+    read = [_parsed(found, day_first) for day_first in ((True,) if dotted else (True, False))]
+    possible = [times for times in read if times is not None]
+    if len(possible) == 2 and not possible[0].equals(possible[1]):
+        uneven = [_unevenness(times) for times in possible]
+        if uneven[0] == uneven[1]:
+            return None, (
+                "days and months cannot be told apart, since neither goes beyond 12; write the "
+                "dates as year-month-day"
+            )
+        # days in a row, and not one day of each month
+        return possible[int(uneven[1] < uneven[0])], ""
+    return (possible[0], "") if possible else (None, "")
+
+
+def _parsed(parts: Sequence[re.Match[str]], day_first: bool) -> pd.Series | None:
     texts = []
-    for part in found:
+    for part in parts:
         a, b = (part[1], part[3]) if day_first else (part[3], part[1])
         year, month, day = (part[4], b, a) if part[4] else (part[5], part[6], part[7])
         clock = f"{int(part[8] or 0):02}:{part[9] or '00'}:{part[10] or '00'}"
         texts.append(f"{year}-{int(month):02}-{int(day):02} {clock}")
     parsed = pd.Series(pd.to_datetime(texts, format="%Y-%m-%d %H:%M:%S", errors="coerce"))
-    return (None, "") if parsed.isna().any() else (parsed, "")
+    return None if parsed.isna().any() else parsed
+
+
+def _unevenness(times: pd.Series) -> float:
+    """The longest distance of neighbours, in usual ones."""
+    gaps = np.diff(np.unique(times.to_numpy()).astype("int64"))
+    return float(gaps.max() / np.median(gaps)) if gaps.size else 1.0
