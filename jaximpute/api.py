@@ -219,7 +219,7 @@ def fill(
         raise OptionError(no_draws(tag, frame.kind))
     laid = lay_out(frame)
     kept, why = _left_empty(frame, laid.axis, max_gap, never_impute)
-    notes = list(laid.notes)
+    notes = [*frame.notes, *laid.notes]
     if frame.grid is not None and "partition" in registry.options(name):
         notes += fields.check_learning(frame.grid, frame.mask, kept, name, options)
 

@@ -9,7 +9,7 @@ import pandas as pd
 from jaximpute import api, registry
 from jaximpute._errors import DataError, OptionError, TimeError
 from jaximpute.automatic import choose
-from jaximpute.data import series
+from jaximpute.data import calendars, series
 from jaximpute.data.frames import read
 from jaximpute.multiple import check_level, interval
 from jaximpute.report import Report
@@ -172,7 +172,7 @@ def extend(data: Any, horizon: int, time: str | None) -> pd.DataFrame:
     wrong = [str(c) for c in channels if not pd.api.types.is_numeric_dtype(data[c].dtype)]
     if wrong:
         raise DataError(f"columns of a forecast hold numbers; '{wrong[0]}' does not. Drop it first")
-    later = following(stamps, horizon)
+    later = _following_as_written(stamps, horizon)
     past = data[channels].astype(np.float64).to_numpy()
     values = np.concatenate([past, np.full((horizon, len(channels)), np.nan)])
     index = stamps.append(later)
@@ -181,6 +181,16 @@ def extend(data: Any, horizon: int, time: str | None) -> pd.DataFrame:
     made = pd.DataFrame(values, columns=channels)
     made.insert(list(data.columns).index(time), time, index)
     return made
+
+
+def _following_as_written(stamps: pd.Index, horizon: int) -> pd.Index:
+    """`following`, by the calendar for whole numbers such as 20240131, too."""
+    numeric = pd.api.types.is_integer_dtype(stamps.dtype) and not stamps.hasnans
+    dates = calendars.stamps_of(stamps.to_numpy()) if numeric and len(stamps) > 1 else None
+    if dates is None:
+        return following(stamps, horizon)
+    later = following(dates, horizon)
+    return pd.Index(calendars.numbers_of(later, int(stamps[0])), dtype=stamps.dtype)
 
 
 def following(stamps: pd.Index, horizon: int) -> pd.Index:

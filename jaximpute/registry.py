@@ -47,6 +47,7 @@ def entry(name: str, kind: str | None = None) -> Entry:
         raise OptionError(
             f"method '{name}' takes {' or '.join(found.kinds)} data, and this is a {kind}; "
             f"methods for a {kind}: {', '.join(names(kind))}"
+            + ("; time= (--time) makes a table a series" if kind == "table" else "")
         )
     return found
 

@@ -261,7 +261,7 @@ def test_inspect_counts_gaps_with_the_rows_that_are_not_there(path):
     assert done.exit_code == 0, done.stderr
     level = next(line for line in done.stdout.splitlines() if "level" in line)
     assert [cell.strip() for cell in level.split("│")[1:-1]] == [
-        *("level", "number", "2", "40.0", "2", "1")
+        *("level", "number", "1.5", "5.5", "2", "40.0", "2", "1")
     ]
     assert path.with_name("p.png").read_bytes().startswith(b"\x89PNG")
 

@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import jaximpute as ji
-from jaximpute.data import csvtext, files, frames
+from jaximpute.data import celltypes, cellwriting, csvtext, files, frames
+from jaximpute.data.dialect import Dialect, Reading
 
 ROWS = """id,x,y,word,flag,day
 1,1.50,2e-3,u,TRUE,2020-01-01
@@ -84,14 +85,17 @@ CELLS = st.one_of(
 @given(st.integers(2, 4).flatmap(lambda d: st.lists(st.tuples(*[CELLS] * d), min_size=1)))
 def test_any_observed_text_survives(tmp_path, rows):
     names = [f"c{i}" for i in range(len(rows[0]))]
-    text = csvtext.Text(names, [list(row) for row in rows], [], ",", "\n", False)
+    text = csvtext.made(names, rows, Dialect())
     try:
-        sheet = files.read_file(write(tmp_path / "a.csv", csvtext.render(text)))
+        sheet = files.read_file(
+            write(tmp_path / "a.csv", csvtext.render(text)), Reading(delimiter=",")
+        )
         filled = fill(sheet, 1.0)
     except ji.DataError as error:  # infinite values, or numbers with an odd one among them
         assert "column 'c" in str(error)  # noqa: PT017
         return
-    for row, hole, after in zip(rows, sheet.text.missing, filled.text.rows, strict=True):
+    kept = [rows[i - 1] for i in sheet.text.at]  # without rows of nothing
+    for row, hole, after in zip(kept, sheet.text.missing, filled.text.rows, strict=True):
         assert all(new == old for old, h, new in zip(row, hole, after, strict=True) if not h)
 
 
@@ -106,7 +110,7 @@ def test_one_column_may_have_blank_lines(tmp_path):
 @pytest.mark.fast
 def test_further_signs_of_a_missing_cell(tmp_path):
     path = write(tmp_path / "a.csv", "x,y\n-999,1\n3,-999\n4,?\n")
-    sheet = files.read_file(path, ["-999", "?"])
+    sheet = files.read_file(path, Reading(missing=("-999", "?")))
     assert sheet.text.missing == [[True, False], [False, True], [False, True]]
     assert sheet.table["x"].dtype == "Int64"
 
@@ -259,7 +263,8 @@ def test_nothing_half_written_is_left(tmp_path, monkeypatch, failure, seen, befo
     ("seen", "filled"), [("TRUE", "FALSE"), ("True", "False"), ("true", "false")]
 )
 def test_a_boolean_nowhere_observed_is_spelled_like_the_others(seen, filled):
-    text = csvtext.parse(f"a,b\n{seen},1\n,2\n".encode(), "x.csv")
-    frame = csvtext.typed(text, "x.csv")
-    frame.loc[1, "a"] = False
-    assert csvtext.completed(text, frame).rows == [[seen, "1"], [filled, "2"]]
+    text, _ = csvtext.parse(f"a,b\n{seen},1\n,2\n".encode(), "x.csv")
+    found = celltypes.typed(text, "x.csv")
+    found.table.loc[1, "a"] = False
+    completed = cellwriting.completed(text, found.table, found.dresses)
+    assert completed.rows == [[seen, "1"], [filled, "2"]]

@@ -17,16 +17,12 @@ File = Annotated[
     str,
     typer.Argument(
         help="CSV, TSV, Parquet, NetCDF, Zarr or NumPy file, or a folder of images (to impute); "
-        "- reads CSV from stdin."
+        "text and Parquet also as .gz, .bz2, .xz or .zip; - reads CSV from stdin."
     ),
 ]
 Time = Annotated[
     str | None,
     typer.Option(help="Column of time stamps; makes the file a series. Without it, a table."),
-]
-Missing = Annotated[
-    list[str] | None,
-    typer.Option(help="Text that also stands for a missing cell, such as -999. May be repeated."),
 ]
 Dims = Annotated[
     str | None,
@@ -71,7 +67,24 @@ def split_dims(dims: str | None) -> list[str] | None:
 def say(text: str) -> None:
     """A line on stderr, in place of a progress bar that may stand there."""
     clear = "\r\x1b[K" if sys.stderr.isatty() else ""
-    typer.echo(f"{clear}{text}", err=True)
+    typer.echo(f"{clear}{visible(text)}", err=True)
+
+
+def visible(text: str) -> str:
+    r"""A text with control characters as escapes, line breaks aside.
+
+    Names of columns come from files, and a terminal would obey them.
+
+    Example:
+        >>> visible("a\x1b[2J")
+        'a\\x1b[2J'
+    """
+    return "".join(
+        letter
+        if letter == "\n" or (letter.isprintable() or letter == " ")
+        else letter.encode("unicode_escape").decode()
+        for letter in text
+    )
 
 
 @contextlib.contextmanager
@@ -121,10 +134,28 @@ def mention_dates(table: Any, time: str | None) -> None:
         str(name) for name, kind in _kinds(table) if kind.startswith(("datetime", "timestamp"))
     ]
     if names:
+        axis = names[0]
+        clock = _clock_beside(table, axis)
+        if clock is not None:
+            axis = f"{axis}+{clock}"
         say(
             f"note: column '{names[0]}' holds dates, and the file is taken for a table, whose rows "
-            f"have no order. For a time series: --time '{names[0]}'"
+            f"have no order. For a time series: --time '{axis}'"
         )
+
+
+def _clock_beside(table: Any, name: str) -> str | None:
+    """A column of times of day, where that of dates has none."""
+    from jaximpute.data import calendars
+
+    if not hasattr(table, "dtypes") or (table[name].dropna().dt.hour != 0).any():
+        return None
+    for other in table.columns:
+        cells = table[other].dropna()
+        texts = str(cells.dtype) in ("string", "str", "object") and cells.size > 0
+        if texts and all(calendars.CLOCK.fullmatch(str(cell).strip()) for cell in cells.unique()):
+            return str(other)
+    return None
 
 
 def keep_compiled() -> None:

@@ -7,12 +7,12 @@ import typer
 
 from jaximpute._errors import OptionError
 from jaximpute.cli import paths, settings
+from jaximpute.cli import reading as files_read
 from jaximpute.cli.common import (
     GATE,
     Debug,
     File,
     Force,
-    Missing,
     Quiet,
     Time,
     keep_compiled,
@@ -22,6 +22,7 @@ from jaximpute.cli.common import (
 )
 
 
+@files_read.with_reading
 def evaluate(
     file: File,
     method: Annotated[
@@ -48,7 +49,7 @@ def evaluate(
         float | None,
         typer.Option(metavar="NUMBER", help="Exit with 4 if the best score is above this."),
     ] = None,
-    missing: Missing = None,
+    reading: Any = None,
     force: Force = False,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -65,7 +66,7 @@ def evaluate(
         if output is not None:
             files.check_table(output, force=force)
         options = _by_method(assignments or [])
-        sheet = files.read_file(file, missing or [])
+        sheet = files_read.read(file, files_read.settled(reading), quiet)
         mention_dates(sheet.table, time)
         keep_compiled()
         scores = evaluation.evaluate(

@@ -1,10 +1,11 @@
 """`jaximpute fit` and `jaximpute apply`: learn from one file, complete others."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from jaximpute.cli import manifest, paths, settings
+from jaximpute.cli import reading as files_read
 from jaximpute.cli.common import (
     Assignments,
     Checkpoint,
@@ -12,7 +13,6 @@ from jaximpute.cli.common import (
     Every,
     File,
     Force,
-    Missing,
     Quiet,
     Report,
     Resume,
@@ -23,6 +23,7 @@ from jaximpute.cli.common import (
 )
 
 
+@files_read.with_reading
 def fit(
     file: File,
     save: Annotated[str, typer.Option(metavar="DIR", help="Folder to write the model to.")],
@@ -42,7 +43,7 @@ def fit(
     checkpoint: Checkpoint = None,
     resume: Resume = False,
     checkpoint_every: Every = None,
-    missing: Missing = None,
+    reading: Any = None,
     force: Force = False,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -60,7 +61,7 @@ def fit(
             "checkpoint": checkpoint,
             "resume": resume,
             "checkpoint_every": 1 if checkpoint_every is None else checkpoint_every,
-            "missing": missing or [],
+            **files_read.settled(reading),
             "force": force,
             "quiet": quiet,
         }
@@ -77,7 +78,7 @@ def fit(
         saving.check(save, force=force)
         if report is not None:
             files.check_output(report, force=force)
-        sheet = files.read_file(file, missing or [])
+        sheet = files_read.read(file, run, quiet)
         keep_compiled()
         learned = models.learn(sheet, file, run, kept)
         learned.imputer.save(save, force=force)
@@ -93,6 +94,7 @@ def fit(
             )
 
 
+@files_read.with_reading
 def apply(
     model: Annotated[str, typer.Argument(help="Folder that jaximpute fit --save has written.")],
     file: File,
@@ -100,7 +102,7 @@ def apply(
         str, typer.Option("--output", "-o", help="Where to write, by suffix; CSV on stdout.")
     ] = "-",
     report: Report = None,
-    missing: Missing = None,
+    reading: Any = None,
     force: Force = False,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -114,7 +116,7 @@ def apply(
             "model": model,
             "output": output,
             "report": report,
-            "missing": missing or [],
+            **files_read.settled(reading),
             "force": force,
             "quiet": quiet,
         }
@@ -130,7 +132,7 @@ def apply(
         files.check_table(output, force=force)
         if report is not None:
             files.check_output(report, force=force)
-        sheet = files.read_file(file, missing or [])
+        sheet = files_read.read(file, run, quiet)
         keep_compiled()
         applied = models.complete(sheet, file, model)
         files.write_file(

@@ -1,17 +1,17 @@
 """`jaximpute forecast`: what may follow a series, with intervals."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from jaximpute._errors import DataError
 from jaximpute.cli import paths, settings
+from jaximpute.cli import reading as files_read
 from jaximpute.cli.common import (
     Assignments,
     Debug,
     File,
     Force,
-    Missing,
     Quiet,
     keep_compiled,
     reported,
@@ -19,6 +19,7 @@ from jaximpute.cli.common import (
 )
 
 
+@files_read.with_reading
 def forecast(
     file: File,
     time: Annotated[str, typer.Option(help="Column of time stamps.")],
@@ -36,7 +37,7 @@ def forecast(
     plot: Annotated[
         str | None, typer.Option(metavar="PNG", help="Draw the end of the series and the forecast.")
     ] = None,
-    missing: Missing = None,
+    reading: Any = None,
     force: Force = False,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -54,7 +55,7 @@ def forecast(
         files.check_table(output, force=force)
         if plot is not None:
             plots.check(plot, force=force)
-        table = files.read_file(file, missing or []).table
+        table = files_read.read(file, files_read.settled(reading), quiet).table
         table = table if isinstance(table, pd.DataFrame) else table.to_pandas()
         columns = [str(name) for name in table.columns]
         made = [f"{name}_{end}" for name in columns for end in ("low", "high")]

@@ -7,6 +7,7 @@ import typer
 
 from jaximpute._errors import OptionError
 from jaximpute.cli import manifest, paths, settings, streaming
+from jaximpute.cli import reading as files_read
 from jaximpute.cli.common import (
     Assignments,
     Checkpoint,
@@ -16,7 +17,6 @@ from jaximpute.cli.common import (
     Every,
     File,
     Force,
-    Missing,
     Quiet,
     Report,
     Resume,
@@ -37,6 +37,7 @@ class Done(NamedTuple):
     filled: Any
 
 
+@files_read.with_reading
 def impute(
     file: File,
     output: Annotated[
@@ -107,7 +108,7 @@ def impute(
         int | None,
         typer.Option(help="Block by block: rows that are learned from at a time; 8192 by default."),
     ] = None,
-    missing: Missing = None,
+    reading: Any = None,
     config: Config = None,
     force: Force = False,
     quiet: Quiet = False,
@@ -138,7 +139,7 @@ def impute(
             "checkpoint_every": checkpoint_every,
             "block_rows": block_rows,
             "sample_rows": sample_rows,
-            "missing": missing,
+            **files_read.given(reading),
             "force": force,
             "quiet": quiet,
         }
@@ -165,7 +166,7 @@ def _impute(file: str, run: dict[str, Any]) -> None:
         _tell(file, run, pictures.impute_folder(file, run, draws, kept))
         return
     folder = draws > 0 and run["interval"] is None and many.is_folder(run["output"])
-    suffix = ".csv" if file == files.STREAM else Path(file).suffix.lower()
+    suffix = files.suffix_of(file)
     if folder:
         many.check_folder(run["output"], suffix, draws, force=force)
     else:
@@ -207,7 +208,7 @@ def _impute(file: str, run: dict[str, Any]) -> None:
         elif spread and frame.grid is not None:
             beside = multiple.deviation(frame, filled)
             wider = fields.with_spread(sheet.table, frame.grid, completed, beside, draws)
-            result = files.Sheet(wider, None)
+            result = sheet._replace(table=wider)
         elif folder:
             sheets = [sheet_of(values) for values in filled.draws]
             many.write_folder(sheets, run["output"], suffix, force=force, like=_made_of(file))
@@ -256,7 +257,7 @@ def read_sheet(file: str, run: dict[str, Any]) -> Any:
     mask = run["mask"]
     if Path(file).is_dir() and not gridfiles.is_grid_file(file):
         return files.Sheet(pictures.with_holes(pictures.read_pictures(file), file, mask), None)
-    sheet = files.read_file(file, run["missing"])
+    sheet = files_read.read(file, run, run["quiet"])
     if mask is None:
         return sheet
     if not isinstance(sheet.table, np.ndarray):

@@ -6,18 +6,19 @@ import typer
 
 from jaximpute._errors import OptionError
 from jaximpute.cli import paths
+from jaximpute.cli import reading as files_read
 from jaximpute.cli._fields import print_field
 from jaximpute.cli.common import (
     Debug,
     Dims,
     File,
     Force,
-    Missing,
     Time,
     mention_dates,
     reported,
     say,
     split_dims,
+    visible,
 )
 
 
@@ -29,12 +30,13 @@ class Holes(NamedTuple):
     longest: int
 
 
+@files_read.with_reading
 def inspect(
     file: File,
     time: Time = None,
     plot: Annotated[str | None, typer.Option(metavar="PNG", help="Draw the holes.")] = None,
     dims: Dims = None,
-    missing: Missing = None,
+    reading: Any = None,
     force: Force = False,
     debug: Debug = False,
 ) -> None:
@@ -45,12 +47,12 @@ def inspect(
     """
     with reported(debug):
         from jaximpute import plots
-        from jaximpute.data import fields, files, frames
+        from jaximpute.data import fields, frames
 
         paths.check_distinct({"FILE": file}, {"--plot": plot})
         if plot is not None:
             plots.check(plot, force=force)
-        sheet = files.read_file(file, missing or [])
+        sheet = files_read.read(file, files_read.settled(reading))
         gridded = fields.is_gridded(sheet.table)
         if gridded or getattr(sheet.table, "ndim", 2) > 3:
             if plot is not None:
@@ -61,6 +63,8 @@ def inspect(
         mention_dates(sheet.table, time)
         frame = frames.read(sheet.table, time, split_dims(dims))
         _print(frame)
+        for note in frame.notes:
+            say(f"warning: {note}")
         if plot is not None:
             figure = plots.plot_missingness(sheet.table, time=time)
             plots.save(figure, plot, force=force)
@@ -92,6 +96,7 @@ def count_holes(frame: Any) -> list[Holes]:
 def _print(frame: Any) -> None:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from jaximpute.data import series
 
@@ -104,13 +109,26 @@ def _print(frame: Any) -> None:
             say(f"note: {note}")
     table = Table(title=f"{frame.kind}, {rows} rows {when}".rstrip(), title_justify="left")
     table.add_column("column", overflow="fold")
-    for name in ("holds", "missing", "%", "gaps", "longest gap"):
+    for name in ("holds", "from", "to", "missing", "%", "gaps", "longest gap"):
         table.add_column(name, justify="left" if name == "holds" else "right")
-    for column, holes in zip(frame.columns, count_holes(frame), strict=True):
+    counted = zip(frame.columns, frame.values.T, count_holes(frame), strict=True)
+    for column, cells, holes in counted:
         share = 100 * holes.missing / steps
-        cells = (holes.missing, f"{share:.1f}", holes.gaps, holes.longest)
-        table.add_row(column.name, _describe(column), *map(str, cells))
+        numbers = (holes.missing, f"{share:.1f}", holes.gaps, holes.longest)
+        ends = _ends(column, cells)
+        # as it is, not as markup
+        shown = (visible(column.name), _describe(column), *ends, *map(str, numbers))
+        table.add_row(*map(Text, shown))
     Console(width=None if Console().is_terminal else 120).print(table)
+
+
+def _ends(column: Any, cells: Any) -> tuple[str, str]:
+    """Least and greatest number of a column."""
+    import numpy as np
+
+    if column.kind not in ("number", "integer") or np.isnan(cells).all():
+        return "", ""
+    return f"{np.nanmin(cells):.6g}", f"{np.nanmax(cells):.6g}"
 
 
 def _describe(column: Any) -> str:

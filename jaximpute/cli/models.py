@@ -90,7 +90,11 @@ def learn(
             "seconds": round(clock.perf_counter() - started, 3),
             "losses": curve.losses,
             "metrics": curve.metrics,
-            "warnings": [*notes, *report.worse_warning(imputer.method_, curve.metrics)],
+            "warnings": [
+                *notes,
+                *frame.notes,
+                *report.worse_warning(imputer.method_, curve.metrics),
+            ],
             "hashes": {
                 "data": fingerprint.digest([frame.values]),
                 "result": fingerprint.digest(map(np.asarray, jax.tree.leaves(imputer.state_))),
@@ -138,7 +142,7 @@ def complete(sheet: files.Sheet, file: str, model: str) -> Applied:
     filled = int((np.isnan(frame.values) & ~np.isnan(values)).sum())
     leaves = map(np.asarray, jax.tree.leaves(imputer.state_))
     return Applied(
-        files.complete(files.Sheet(table, sheet.text), frames.write(frame, values)),
+        files.complete(sheet._replace(table=table), frames.write(frame, values)),
         {
             "method": imputer.method_,
             "options": dict(imputer.options or {}),

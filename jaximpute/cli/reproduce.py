@@ -7,13 +7,14 @@ import typer
 
 from jaximpute._errors import DataError
 from jaximpute.cli import manifest, settings
+from jaximpute.cli import reading as files_read
 from jaximpute.cli.common import GATE, Debug, Quiet, keep_compiled, reported, say
 
 _APPLY: dict[str, Any] = {
     "model": None,
     "output": "-",
     "report": None,
-    "missing": [],
+    **files_read.DEFAULTS,
     "force": False,
 }
 # every setting of a command, and what it is where a manifest does not tell
@@ -118,14 +119,13 @@ def _settings(about: dict[str, Any], path: str) -> dict[str, Any]:
 def _repeat(about: dict[str, Any], file: str, run: dict[str, Any]) -> dict[str, Any]:
     from jaximpute.cli import models
     from jaximpute.cli.impute import fill, read_sheet
-    from jaximpute.data import files
 
     command = about["command"]
     if command == "impute":
         return fill(read_sheet(file, run), run).filled.report
     if command == "impute --block-rows":
         return _stream(about, file, run)
-    sheet = files.read_file(file, run["missing"])
+    sheet = files_read.read(file, run, True)
     if command == "apply":
         return models.complete(sheet, file, run["model"]).report
     if command == "fit":

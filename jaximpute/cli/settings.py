@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from jaximpute._errors import OptionError
+from jaximpute.cli import reading
 
 DEFAULTS: dict[str, Any] = {
     "output": "-",
@@ -29,7 +30,7 @@ DEFAULTS: dict[str, Any] = {
     "resume": False,
     "block_rows": None,
     "sample_rows": None,
-    "missing": [],
+    **reading.DEFAULTS,
     "force": False,
     "quiet": False,
 }
@@ -41,7 +42,7 @@ TRAINING: dict[str, Any] = {
     "options": {},
     "seed": 0,
     "leave": [],
-    "missing": [],
+    **reading.DEFAULTS,
     "mesh": "all",
     "accumulate": 1,
     "bfloat16": False,
@@ -63,7 +64,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "resume": (bool,),
     "interval": (float,),
     "max_gap": (int, float, str),
-    "missing": (list,),
+    **reading.TYPES,
     "leave": (list,),
     "accumulate": (int,),
     "bfloat16": (bool,),
@@ -103,7 +104,9 @@ def resolve(
     given = {
         name: value
         for name, value in flags.items()
-        if value is not None and value is not False and value not in ([], {})
+        if value is not None
+        and (value is not False or name == "header")  # which --no-header turns off
+        and value not in ([], {})
     }
     merged = {**chosen["options"], **given.pop("options", {})}
     return {**chosen, **given, "options": merged}

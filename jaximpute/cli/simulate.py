@@ -5,11 +5,11 @@ from typing import Annotated, Any
 import typer
 
 from jaximpute.cli import paths
+from jaximpute.cli import reading as files_read
 from jaximpute.cli.common import (
     Debug,
     File,
     Force,
-    Missing,
     Quiet,
     Time,
     keep_compiled,
@@ -18,6 +18,7 @@ from jaximpute.cli.common import (
 )
 
 
+@files_read.with_reading
 def simulate(
     file: File,
     output: Annotated[
@@ -43,7 +44,7 @@ def simulate(
         str | None,
         typer.Option(help="Write a file of the same columns: true = still observed."),
     ] = None,
-    missing: Missing = None,
+    reading: Any = None,
     force: Force = False,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -60,7 +61,7 @@ def simulate(
         for path in (output, mask):
             if path is not None:
                 files.check_table(path, force=force)
-        sheet = files.read_file(file, missing or [])
+        sheet = files_read.read(file, files_read.settled(reading), quiet)
         keep_compiled()
         frame = frames.read(sheet.table, time)
         hidden = holes.hide(

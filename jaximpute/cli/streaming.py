@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from jaximpute._errors import OptionError
-from jaximpute.cli import manifest, settings
+from jaximpute.cli import manifest, reading, settings
 from jaximpute.cli.common import keep_compiled, say, split_dims
 
 # what needs all rows at once
@@ -26,6 +26,7 @@ def wanted(file: str, run: dict[str, Any]) -> bool:
         OptionError: it is asked for together with what needs all rows at once.
     """
     clash = [f"--{name.replace('_', '-')}" for name in _WHOLE if run[name] not in (None, False)]
+    clash += reading.used(run)
     if run["block_rows"] is not None:
         if clash:
             raise OptionError(f"{', '.join(clash)} needs all rows at once; leave out --block-rows")

@@ -6,6 +6,7 @@ import typer
 
 from jaximpute._errors import OptionError
 from jaximpute.cli import manifest, paths, settings
+from jaximpute.cli import reading as files_read
 from jaximpute.cli.common import (
     Assignments,
     Debug,
@@ -95,7 +96,7 @@ def _train(run: dict[str, Any], size: int | None, kept: Any) -> None:
     saving.check(run["save"], force=run["force"])
     if run["report"] is not None:
         files.check_output(run["report"], force=run["force"])
-    sheet = files.read_file(run["data"], run["missing"])
+    sheet = files_read.read(run["data"], run, run["quiet"])
     how = Running(on, run["accumulate"], run["bfloat16"], run["remat"])
     learned = models.learn(sheet, run["data"], {**run, "quiet": quiet}, kept, how)
     about = learned.report | {"devices": on.size, "processes": jax.process_count()}

@@ -2,6 +2,7 @@
 
 import datetime
 import numbers
+import re
 from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any, Literal, NamedTuple
@@ -10,11 +11,15 @@ import narwhals as nw
 import numpy as np
 
 from jaximpute._errors import DataError
+from jaximpute.data.calendars import stamps_of
 
 ColumnKind = Literal["number", "integer", "boolean", "category", "text", "time", "other"]
 
 _INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 _LEVELLED = ("boolean", "category", "text")
+_EXACT = 2**53  # beyond it floats do not tell whole numbers apart
+_STAMP_DIGITS = 8  # of whole numbers that are taken for days, and 10, 12, 14 for what is finer
+_LONG = re.compile(r"[0-9]{16,}|[0-9a-fA-F-]{32,36}")
 _TIMES = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)
 
 
@@ -59,9 +64,13 @@ def read_column(series: nw.Series, name: str) -> tuple[Column, np.ndarray]:
         >>> column.kind, column.levels, cells.tolist()
         ('text', ('a', 'b'), [1.0, nan, 0.0])
     """
+    if is_arrow_decimal(series):
+        series = nw.from_native(series.to_native().cast("float64"), series_only=True)
     dtype = series.dtype
     if dtype.is_numeric():
         limits = _limits(str(dtype))
+        if dtype.is_integer() and (special := _special(series, name)) is not None:
+            return special
         if limits is None and not dtype.is_float():  # decimals and 128-bit integers
             series = series.cast(nw.Float64())
         kind: ColumnKind = "integer" if dtype.is_integer() else "number"
@@ -76,7 +85,8 @@ def read_column(series: nw.Series, name: str) -> tuple[Column, np.ndarray]:
         return _levelled(series.to_list(), missing, column)
     if dtype in (nw.Categorical, nw.String):
         kind = "text" if dtype == nw.String else "category"
-        return _levelled(series.to_list(), missing, Column(name, kind))
+        cells = series.to_list()
+        return _levelled(cells, missing | _blank(cells), Column(name, kind))
     if dtype.is_temporal():
         return Column(name, "time", reason="dates and times are not learned"), _presence(missing)
     return Column(name, "other", reason=f"cells of type {dtype} are not learned"), _presence(
@@ -90,6 +100,7 @@ def read_objects(cells: Sequence[Any], name: str, missing: np.ndarray) -> tuple[
     Raises:
         DataError: cells of more than one sort; names the column and the first odd row.
     """
+    missing = missing | _blank(cells)
     observed = np.flatnonzero(~missing).tolist()
     sorts = [_sort(cells[row]) for row in observed]
     if len(set(sorts)) > 1:
@@ -105,6 +116,8 @@ def read_objects(cells: Sequence[Any], name: str, missing: np.ndarray) -> tuple[
         values = np.full(len(cells), np.nan)
         values[observed] = [float(cells[row]) for row in observed]
         whole = all(isinstance(cells[row], numbers.Integral) for row in observed)
+        if whole and np.nanmax(np.abs(values), initial=0) > _EXACT:
+            return _long_integers(cells, missing, name)
         return Column(name, "integer" if whole else "number"), values
     if sort == "boolean":
         return _levelled(cells, missing, Column(name, "boolean", (False, True)))
@@ -126,6 +139,11 @@ def native_values(column: Column, cells: np.ndarray) -> list[Any]:
     return [float(cell) for cell in cells]
 
 
+def is_arrow_decimal(series: nw.Series) -> bool:
+    """Whether a column is one of pyarrow's decimals, of any width."""
+    return str(getattr(series.to_native(), "type", "")).startswith("decimal")
+
+
 def suggest(wrong: str, names: Sequence[str]) -> str:
     """The end of an error about a column that does not exist."""
     close = get_close_matches(wrong, names, n=1)
@@ -143,7 +161,47 @@ def _levelled(
     code = {level: i for i, level in enumerate(levels)}
     values = np.full(len(cells), np.nan)
     values[observed] = [code[cells[row]] for row in observed]
+    texts = [level for level in levels if isinstance(level, str)]
+    different = len(levels) == len(observed) > 2 and len(texts) == len(levels)
+    if different and all(_LONG.fullmatch(level.strip()) for level in texts):
+        return _identifiers(column.name, missing)
     return column._replace(levels=levels), values
+
+
+def _special(series: nw.Series, name: str) -> tuple[Column, np.ndarray] | None:
+    """Whole numbers that are no quantities: stamps of the calendar, and long identifiers."""
+    known = series.drop_nulls()
+    if not len(known):
+        return None
+    low, high = int(known.min()), int(known.max())
+    if max(abs(low), abs(high)) > _EXACT:
+        return _long_integers(series.to_list(), series.is_null().to_numpy(), name)
+    long = low >= 10 ** (_STAMP_DIGITS - 1) and low != high
+    if long and stamps_of(known.to_numpy(), _STAMP_DIGITS) is not None:
+        reason = "dates and times are not learned"
+        return Column(name, "time", reason=reason), _presence(series.is_null().to_numpy())
+    return None
+
+
+def _long_integers(
+    cells: Sequence[Any], missing: np.ndarray, name: str
+) -> tuple[Column, np.ndarray]:
+    """Whole numbers of more digits than floats have: levels, exact, or identifiers."""
+    known = [int(cells[row]) for row in np.flatnonzero(~missing).tolist()]
+    if len(set(known)) == len(known) > 1:
+        return _identifiers(name, missing)
+    whole = [None if hole else int(cell) for cell, hole in zip(cells, missing, strict=True)]
+    return _levelled(whole, missing, Column(name, "category"))
+
+
+def _identifiers(name: str, missing: np.ndarray) -> tuple[Column, np.ndarray]:
+    reason = f"its {int((~missing).sum())} long values are all different, as identifiers are"
+    return Column(name, "other", reason=reason), _presence(missing)
+
+
+def _blank(cells: Sequence[Any]) -> np.ndarray:
+    """Texts of nothing but spaces, which are missing in files, too."""
+    return np.array([isinstance(cell, str) and not cell.strip() for cell in cells], bool)
 
 
 def _sort(cell: Any) -> str:

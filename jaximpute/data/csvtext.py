@@ -1,235 +1,230 @@
-"""CSV as text: typed columns for the methods, and an observed cell comes back as it was written."""
+"""A text table as it is written: every line cell by cell, so that what is observed is copied."""
 
-import csv
-import io
 import re
-from collections import Counter
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
-
-import pandas as pd
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from jaximpute._errors import DataError
+from jaximpute.data import dialect as dialects
+from jaximpute.data import headers
+from jaximpute.data.dialect import Dialect, Reading
+from jaximpute.data.records import quoted, split, unquoted
+from jaximpute.data.signs import signs_of
 
-# what a missing cell may look like, spaces around it aside
-MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "NAN", "NULL", "null", "None", "<NA>", "#N/A")
-MOSTLY = 0.9  # of a column's cells are numbers: then the others are mistakes, not texts
-
-_INTEGER = re.compile(r"[+-]?\d{1,18}")
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?inf(inity)?", re.IGNORECASE)
-_DATE = re.compile(r"\d{4}-\d\d?-\d\d?([ T]\d.*)?")
-_QUOTED = re.compile(r'["\r\n]')
-_BOOLEAN = {"true": True, "false": False}
+_LINE = re.compile(r"[^\r\n]*(\r\n|\n|\r|$)")
 
 
 class Text(NamedTuple):
-    """A CSV file as it is written.
+    """A text file as it is written.
 
     Attributes:
-        names: the header.
-        rows: the cells of each row below it.
-        missing: for each row, True where a cell is missing.
-        delimiter: between cells.
-        newline: between rows.
-        mark: whether the file begins with a byte-order mark.
+        records: every line, as cells with the quotes they have; a line that is passed over is one
+            cell. A cell in quotes may hold line breaks.
+        ends: what each record ends with; the last may end with nothing.
+        header: the number of the record that holds the names; None if none does.
+        at: `(rows,)` the record of each row of the table. What is in neither is kept as it is.
+        columns: the place of each column of the table in a record.
+        names: of the columns.
+        missing: for each row and column, True where a cell is missing.
+        dialect: delimiter, encoding, newline.
+        whole: the records that are no cells, but lines passed over.
     """
 
+    records: list[list[str]]
+    ends: list[str]
+    header: int | None
+    at: list[int]
+    columns: list[int]
     names: list[str]
-    rows: list[list[str]]
     missing: list[list[bool]]
-    delimiter: str
-    newline: str
-    mark: bool
+    dialect: Dialect
+    whole: frozenset[int] = frozenset()
+
+    @property
+    def rows(self) -> list[list[str]]:
+        """The cells of the table, without their quotes."""
+        columns = self.columns
+        picked = (self.records[i] for i in self.at)
+        return [[unquoted(record[j]) for j in columns] for record in picked]
 
 
-def parse(data: bytes, source: str, delimiter: str = ",", missing: Sequence[str] = ()) -> Text:
-    """Split a CSV file into cells; checks that every row has one for each name of the header.
-
-    Blank lines are skipped, except in a file of one column, where they are missing cells.
+def parse(
+    data: bytes, source: str, reading: Reading | None = None, usual: str = ","
+) -> tuple[Text, list[str]]:
+    """Split a text file into cells, and find out which of them are the table.
 
     Args:
-        data: the file, in UTF-8.
+        data: the file.
         source: its name, for messages.
-        delimiter: between cells.
-        missing: what stands for a missing cell besides `MISSING`.
+        reading: what the user says of it.
+        usual: the delimiter of such files.
 
     Returns:
-        The cells.
+        The cells, and what was taken as what, in words.
 
     Raises:
-        DataError: empty, no row below the header, not UTF-8, names that are not unique, or a row
-            with too many or too few cells; the message names file and line.
+        DataError: empty, no row below the header, names that are not unique, a cell whose quotes do
+            not close, or a row with too many or too few cells; the message names file and line.
 
     Example:
-        >>> text = parse(b"a,b\\n1.50,\\n", "x.csv")
+        >>> text, _ = parse(b"a;b\\n1,50;\\n", "x.csv")
         >>> text.rows, text.missing
-        ([['1.50', '']], [[False, True]])
+        ([['1,50', '']], [[False, True]])
     """
+    reading = dialects.check(reading or Reading())
     if not data.strip():
         raise DataError(f"{source} is empty; expected a header and rows below it")
-    try:
-        decoded = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise DataError(
-            f"{source} is no UTF-8 text (line {line}); save it as CSV in UTF-8"
-        ) from error
-    reader = csv.reader(io.StringIO(decoded, newline=""), delimiter=delimiter, strict=True)
-    names: list[str] | None = None
-    rows: list[list[str]] = []
-    try:
-        for cells in reader:
-            if names is None:
-                names = cells or None
-                continue
-            if not cells and len(names) == 1:
-                cells = [""]
-            if not cells:
-                continue
-            if len(cells) != len(names):
-                raise DataError(
-                    f"{source}, line {reader.line_num}: {len(cells)} cells; expected {len(names)}, "
-                    "one for each name in the header. Quote cells that hold the delimiter "
-                    f"{delimiter!r}"
-                )
-            rows.append(cells)
-    except csv.Error as error:
-        raise DataError(f"{source}, line {reader.line_num}: {error}") from error
-    if names is None or not rows:
-        raise DataError(
-            f"{source} has a header and no row below it; there is nothing to learn from"
-        )
-    twice = [name for name, count in Counter(names).items() if count > 1]
-    if twice:
-        raise DataError(
-            f"{source}: column names must be unique; '{twice[0]}' occurs more than once"
-        )
-    tokens = {*MISSING, *(token.strip() for token in missing)}
-    holes = [[cell.strip() in tokens for cell in row] for row in rows]
-    newline = "\r\n" if "\r\n" in decoded else "\n"
-    return Text(names, rows, holes, delimiter, newline, data.startswith(b"\xef\xbb\xbf"))
-
-
-def typed(text: Text, source: str) -> pd.DataFrame:
-    """The columns as integers, numbers, booleans, dates or texts, whichever all cells can be.
-
-    Raises:
-        DataError: a column of numbers with a few cells that are none; names the column and row.
-
-    Example:
-        >>> frame = typed(parse(b"a,b\\n1,x\\n,y\\n", "x.csv"), "x.csv")
-        >>> frame.dtypes.astype(str).tolist()
-        ['Int64', 'string']
-    """
-    # transposed as a whole: one column at a time would walk all rows again for each
-    columns = zip(
-        text.names,
-        zip(*text.rows, strict=True),
-        zip(*text.missing, strict=True),
-        strict=True,
+    decoded, dialect = dialects.decode(data, source, reading.encoding)
+    lines = [match[0] for match in _LINE.finditer(decoded)]
+    if lines and not lines[-1]:
+        lines.pop()
+    over = headers.passed_over(lines, reading)
+    delimiter = reading.delimiter
+    if delimiter is None:
+        shown = [
+            line.rstrip("\r\n")
+            for i, line in enumerate(lines[: dialects.SNIFFED])
+            if i not in over and line.strip()
+        ]
+        delimiter = dialects.sniff(shown, usual)
+    dialect = dialect._replace(delimiter=delimiter)
+    records, ends, whole, numbers = split(lines, over, delimiter, source)
+    values = [
+        record if i in whole else [unquoted(cell) for cell in record]
+        for i, record in enumerate(records)
+    ]
+    found = headers.find(values, whole, numbers, delimiter, source, reading)
+    tokens = signs_of(reading, found.names)
+    columns = found.columns
+    missing = [
+        [values[i][j].strip() in signs for j, signs in zip(columns, tokens, strict=True)]
+        for i in found.at
+    ]
+    notes = list(found.notes)
+    if delimiter != usual and reading.delimiter is None:
+        notes.insert(0, f"the cells of {source} are taken to be apart by {delimiter!r}")
+    text = Text(
+        records,
+        ends,
+        found.header,
+        found.at,
+        columns,
+        found.names,
+        missing,
+        dialect,
+        frozenset(whole),
     )
-    arrays = {name: _typed(cells, holes, name, source) for name, cells, holes in columns}
-    return pd.DataFrame(arrays)
+    return text, notes
 
 
-def completed(text: Text, frame: pd.DataFrame) -> Text:
-    """The missing cells that `frame` holds, written in their column's manner.
-
-    A filled number gets as many decimals as the observed cells of its column show at most (as many
-    digits, if they have exponents); integers stay integers, and booleans are spelled as observed
-    ones are.
+def changed(text: Text, cells: Mapping[tuple[int, int], str], missing: list[list[bool]]) -> Text:
+    """The file with other values in some cells.
 
     Args:
-        text: the file as read; not changed.
-        frame: `typed(text)`, completed.
+        text: the file; not changed.
+        cells: the value of each cell that changes, by row and column of the table.
+        missing: which cells are missing then.
 
     Returns:
-        The file in which only missing cells differ.
+        A file in which all other cells are as before.
     """
-    rows = [list(row) for row in text.rows]
-    missing = [list(row) for row in text.missing]
-    for j in range(len(text.names)):
-        column = frame.iloc[:, j]
-        fill = [i for i, hole in enumerate(text.missing) if hole[j]]
-        present = column.notna().to_numpy()
-        fill = [i for i in fill if present[i]]
-        if not fill:
-            continue
-        observed = [
-            row[j].strip() for row, hole in zip(rows, text.missing, strict=True) if not hole[j]
+    records = list(text.records)
+    for (row, column), value in cells.items():
+        i, j = text.at[row], text.columns[column]
+        if records[i] is text.records[i]:
+            records[i] = list(records[i])
+        old = records[i][j]
+        records[i][j] = quoted(value, text.dialect.delimiter, old.startswith('"'))
+    return text._replace(records=records, missing=missing)
+
+
+def render(text: Text, delimiter: str | None = None) -> bytes:
+    """The file.
+
+    Args:
+        text: the file.
+        delimiter: another one, which leaves the cells as they are.
+    """
+    given = text.dialect.delimiter
+    if delimiter is None or delimiter == given:
+        lines = [
+            f"{given.join(record)}{end}"
+            for record, end in zip(text.records, text.ends, strict=True)
         ]
-        write = _writer(column, observed)
-        for i, value in zip(fill, column.iloc[fill], strict=True):
-            rows[i][j], missing[i][j] = write(value), False
-    return text._replace(rows=rows, missing=missing)
+    else:
+        lines = [
+            f"{record[0] if i in text.whole else delimiter.join(_again(record, delimiter))}{end}"
+            for i, (record, end) in enumerate(zip(text.records, text.ends, strict=True))
+        ]
+    return dialects.encode("".join(lines), text.dialect)
 
 
-def render(text: Text) -> bytes:
-    """The file; cells are quoted where they must be."""
-    # by hand: csv.writer leaves a lone carriage return unquoted, and csv.reader ends a row there
-    lines = [_line(cells, text.delimiter) for cells in (text.names, *text.rows)]
-    whole = text.newline.join([*lines, ""])
-    return whole.encode("utf-8-sig" if text.mark else "utf-8")
+def below(texts: Sequence[Text], column: str) -> Text:
+    """Files of the same lines below one another, numbered from 1 in a first column.
 
-
-def _line(cells: Sequence[str], delimiter: str) -> str:
-    line = delimiter.join(cells)
-    if line.count(delimiter) == len(cells) - 1 and not _QUOTED.search(line):
-        return line
-    return delimiter.join(
-        '"{}"'.format(cell.replace('"', '""'))
-        if delimiter in cell or _QUOTED.search(cell)
-        else cell
-        for cell in cells
+    Lines that are neither names nor rows are left out.
+    """
+    first = texts[0]
+    kept = [] if first.header is None else [[column, *first.records[first.header]]]
+    rows = [[str(i), *text.records[at]] for i, text in enumerate(texts, 1) for at in text.at]
+    start = len(kept)
+    return first._replace(
+        records=[*kept, *rows],
+        ends=[first.dialect.newline] * (start + len(rows)),
+        header=0 if kept else None,
+        at=list(range(start, start + len(rows))),
+        columns=[0, *(j + 1 for j in first.columns)],
+        names=[column, *first.names],
+        missing=[[False, *row] for text in texts for row in text.missing],
+        whole=frozenset(),
     )
 
 
-def _typed(cells: Sequence[str], holes: Sequence[bool], name: str, source: str) -> Any:
-    observed = [cell.strip() for cell, hole in zip(cells, holes, strict=True) if not hole]
-    number = [bool(_NUMBER.fullmatch(cell)) for cell in observed]
-    if observed and all(number):
-        if all(_INTEGER.fullmatch(cell) for cell in observed):
-            return pd.array(_place(map(int, observed), holes), dtype="Int64")
-        return pd.array(_place(map(float, observed), holes, float("nan")), dtype="float64")
-    if sum(number) > MOSTLY * len(observed):
-        odd = number.index(False)
-        row = [i for i, hole in enumerate(holes) if not hole][odd]
-        raise DataError(
-            f"{source}, column '{name}': row {row} below the header holds {observed[odd]!r} where "
-            f"{sum(number)} of {len(observed)} cells are numbers. Correct it, or name it as a sign "
-            f"of a missing cell (--missing {observed[odd]!r})"
-        )
-    if observed and all(cell.lower() in _BOOLEAN for cell in observed):
-        values = _place((_BOOLEAN[cell.lower()] for cell in observed), holes)
-        return pd.array(values, dtype="boolean")
-    if observed and all(_DATE.fullmatch(cell) for cell in observed):
-        try:
-            dates = pd.Series(_place(observed, holes), dtype=object)
-            return pd.to_datetime(dates, format="ISO8601").array
-        except ValueError:
-            pass  # no day of the calendar, or time zones that differ: then they are texts
-    texts = (cell for cell, hole in zip(cells, holes, strict=True) if not hole)
-    return pd.array(_place(texts, holes), dtype="string")
+def beside(text: Text, columns: Mapping[str, tuple[Text, int]]) -> Text:
+    """A file with further columns behind its own, taken from files of the same rows.
+
+    Args:
+        text: the file; not changed.
+        columns: by their names: a file, and the number of its column.
+    """
+    width = max(len(record) for i, record in enumerate(text.records) if i not in text.whole)
+    more = {i: [""] * len(columns) for i in range(len(text.records)) if i not in text.whole}
+    if text.header is not None:
+        more[text.header] = [quoted(name, text.dialect.delimiter) for name in columns]
+    for row, i in enumerate(text.at):
+        more[i] = [other.records[other.at[row]][other.columns[j]] for other, j in columns.values()]
+    records = [
+        record if i in text.whole else [*record, *[""] * (width - len(record)), *more[i]]
+        for i, record in enumerate(text.records)
+    ]
+    return text._replace(
+        records=records,
+        columns=[*text.columns, *range(width, width + len(columns))],
+        names=[*text.names, *columns],
+        missing=[
+            [*row, *(other.missing[i][j] for other, j in columns.values())]
+            for i, row in enumerate(text.missing)
+        ],
+    )
 
 
-def _place(observed: Any, holes: Sequence[bool], empty: Any = None) -> list[Any]:
-    values = iter(observed)
-    return [empty if hole else next(values) for hole in holes]
+def made(names: Sequence[str], rows: Sequence[Sequence[str]], dialect: Dialect) -> Text:
+    """A text file of these values, nothing in it missing.
+
+    Example:
+        >>> render(made(["a"], [["x,y"]], Dialect()))
+        b'a\\n"x,y"\\n'
+    """
+    records = [[quoted(cell, dialect.delimiter) for cell in row] for row in (names, *rows)]
+    missing = [[False] * len(names) for _ in rows]
+    at = list(range(1, len(records)))
+    ends = [dialect.newline] * len(records)
+    return Text(records, ends, 0, at, list(range(len(names))), list(names), missing, dialect)
 
 
-def _writer(column: pd.Series, observed: Sequence[str]) -> Callable[[Any], str]:
-    if pd.api.types.is_bool_dtype(column.dtype):
-        first = observed[0] if observed else "true"
-        like = str.upper if first.isupper() else str.title if first.istitle() else str.lower
-        # a value that is nowhere observed is spelled in the manner of the other
-        spelled = {True: like("true"), False: like("false")}
-        spelled |= {_BOOLEAN[cell.lower()]: cell for cell in reversed(observed)}
-        return lambda value: spelled[bool(value)]
-    if not pd.api.types.is_float_dtype(column.dtype):
-        return str
-    if all(_INTEGER.fullmatch(cell) for cell in observed):
-        return lambda value: f"{value:.6g}"  # numbers are known to have decimals, and show none
-    mantissas = [cell.lower().split("e")[0] for cell in observed]
-    decimals = max(len(part) for _, _, part in (cell.partition(".") for cell in mantissas))
-    kind = "e" if any("e" in cell.lower() for cell in observed) else "f"
-    return lambda value: f"{value:.{decimals}{kind}}"
+def _again(record: Sequence[str], delimiter: str) -> list[str]:
+    """Cells with quotes where another delimiter needs them."""
+    return [
+        cell if cell[:1] == '"' or delimiter not in cell else quoted(cell, delimiter)
+        for cell in record
+    ]

@@ -1,21 +1,31 @@
 """Files in, files out, by suffix: CSV, Parquet, NetCDF, Zarr, NumPy; `-` is standard streams."""
 
-import importlib
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from jaximpute._errors import DataError, OutputError, need_extra
-from jaximpute.data import csvtext, fields, gridfiles, placing, stacks
+from jaximpute._errors import DataError, OptionError, OutputError
+from jaximpute.data import (
+    celltypes,
+    cellwriting,
+    csvtext,
+    fields,
+    gridfiles,
+    looks,
+    packing,
+    parquetfiles,
+    placing,
+    stacks,
+)
+from jaximpute.data.dialect import Reading, check
+from jaximpute.data.numerals import Dress
 from jaximpute.data.placing import replacing
 
 STREAM = "-"
-_DELIMITERS = {".csv": ",", ".tsv": "\t"}
-_PARQUET = (".parquet", ".pq")
+_DELIMITERS = {".csv": ",", ".tsv": "\t", ".txt": ",", ".data": ","}
 
 
 class Sheet(NamedTuple):
@@ -25,40 +35,61 @@ class Sheet(NamedTuple):
         table: a pandas frame for CSV, a pyarrow table for Parquet, an xarray `Dataset` for NetCDF
             and Zarr, an array for NumPy's files.
         text: the cells of a CSV file as written; None for the others.
+        dresses: how the numbers of each column of a CSV file are written; None for other columns.
+        suffix: of the file, that of its compression aside; empty for stdin.
+        notes: what was taken as what, and how to change it.
     """
 
     table: Any
     text: csvtext.Text | None
+    dresses: list[Dress | None] = []  # noqa: RUF012 - of a tuple, never changed
+    suffix: str = ""
+    notes: tuple[str, ...] = ()
 
 
-def read_file(path: str, missing: Sequence[str] = ()) -> Sheet:
+def read_file(path: str, reading: Reading | None = None) -> Sheet:
     """Read a table.
 
     Args:
-        path: `.csv`, `.tsv`, `.parquet`, `.nc`, `.zarr`, `.npy` or `.npz`, or `-` for CSV on stdin.
-        missing: texts that stand for a missing cell of a CSV file, besides the usual ones.
+        path: `.csv`, `.tsv`, `.txt`, `.data`, `.parquet`, `.nc`, `.zarr`, `.npy` or `.npz`, or `-`
+            for CSV on stdin; text and Parquet also compressed (`.csv.gz`, `.bz2`, `.xz`, `.zip`).
+        reading: what the user says about it; the rest is told by the file.
 
     Returns:
         The table, and for CSV the text it came from.
 
     Raises:
         DataError: no such file, unknown suffix, empty or damaged; the message names the file.
+        OptionError: `reading` holds what is not for such a file, or no such value.
         MissingExtraError: Parquet without pyarrow, NetCDF or Zarr without xarray.
     """
     suffix = _suffix(path, DataError)
+    reading = check(reading or Reading())
     source = "stdin" if path == STREAM else path
+    if suffix not in _DELIMITERS:
+        _refuse(reading, suffix, source)
     if suffix in gridfiles.SUFFIXES:
         return Sheet(gridfiles.read_dataset(path), None)
     try:
         data = sys.stdin.buffer.read() if path == STREAM else Path(path).read_bytes()
     except OSError as error:
         raise DataError(f"cannot read {source}: {error.strerror}") from error
-    if suffix in _PARQUET:
-        return Sheet(_read_parquet(data, source), None)
+    data = packing.unpack(data, packing.suffixes(path)[1], source)
+    if suffix in parquetfiles.SUFFIXES:
+        table = parquetfiles.read_table(data, source)
+        return Sheet(parquetfiles.without_signs(table, reading.missing), None)
     if suffix in stacks.SUFFIXES:
         return Sheet(stacks.read_stack(data, source), None)
-    text = csvtext.parse(data, source, _DELIMITERS[suffix], missing)
-    return Sheet(csvtext.typed(text, source), text)
+    text, notes = csvtext.parse(data, source, reading, _DELIMITERS[suffix])
+    found = celltypes.typed(text, source, reading)
+    found = _without_sentinels(found, reading)
+    return Sheet(
+        found.table,
+        found.text,
+        found.dresses,
+        "" if path == STREAM else suffix,
+        (*notes, *found.notes),
+    )
 
 
 def complete(sheet: Sheet, table: Any) -> Sheet:
@@ -68,7 +99,10 @@ def complete(sheet: Sheet, table: Any) -> Sheet:
         sheet: what `read_file` returned.
         table: its table, completed.
     """
-    return Sheet(table, None if sheet.text is None else csvtext.completed(sheet.text, table))
+    if sheet.text is None:
+        return sheet._replace(table=table)
+    text = cellwriting.completed(sheet.text, table, sheet.dresses)
+    return sheet._replace(table=table, text=text)
 
 
 def punch(sheet: Sheet, holes: np.ndarray) -> Sheet:
@@ -84,18 +118,16 @@ def punch(sheet: Sheet, holes: np.ndarray) -> Sheet:
     if fields.is_gridded(sheet.table):
         raise DataError("cells of fields are not emptied; see jaximpute.missing for fields")
     if sheet.text is not None:
-        rows = [
-            ["" if hole else cell for cell, hole in zip(row, emptied, strict=True)]
-            for row, emptied in zip(sheet.text.rows, holes.tolist(), strict=True)
-        ]
+        emptied = {(int(i), int(j)): "" for i, j in np.argwhere(holes)}
         missing = (np.array(sheet.text.missing) | holes).tolist()
-        return Sheet(sheet.table.mask(holes), sheet.text._replace(rows=rows, missing=missing))
-    compute = pyarrow("pyarrow.compute")
+        text = csvtext.changed(sheet.text, emptied, missing)
+        return sheet._replace(table=sheet.table.mask(holes), text=text)
+    compute = parquetfiles.pyarrow("pyarrow.compute")
     table = sheet.table
     for i, field in enumerate(table.schema):
         kept = compute.if_else(~holes[:, i], table.column(i), None)
         table = table.set_column(i, field, kept)
-    return Sheet(table, None)
+    return sheet._replace(table=table)
 
 
 def write_file(sheet: Sheet, path: str, *, force: bool = False, like: str | None = None) -> None:
@@ -133,25 +165,24 @@ def write_file(sheet: Sheet, path: str, *, force: bool = False, like: str | None
         with replacing(path, force=force, like=like) as file:
             stacks.write_stack(file, sheet.table, suffix)
         return
-    if suffix in _PARQUET:
-        arrow, parquet = pyarrow("pyarrow"), pyarrow("pyarrow.parquet")
-        table = sheet.table
-        if isinstance(table, pd.DataFrame):
-            table = arrow.Table.from_pandas(table, preserve_index=False)
-        with replacing(path, force=force, like=like) as file:
-            parquet.write_table(table, file)
-        return
-    if sheet.text is None or sheet.text.delimiter != _DELIMITERS[suffix]:
-        frame = sheet.table if isinstance(sheet.table, pd.DataFrame) else sheet.table.to_pandas()
+    table = sheet.table
+    if suffix in parquetfiles.SUFFIXES:
+        if sheet.text is not None:
+            table = cellwriting.lossless(sheet.text, table, sheet.dresses)
+        data = parquetfiles.parquet_of(table)
+    elif sheet.text is None:
+        frame = table if isinstance(table, pd.DataFrame) else table.to_pandas()
         data = frame.to_csv(index=False, sep=_DELIMITERS[suffix]).encode()
     else:
-        data = csvtext.render(sheet.text)
+        # in its own dress, unless the name asks for another delimiter than such files have
+        kept = path == STREAM or sheet.suffix in ("", suffix)
+        data = csvtext.render(sheet.text, None if kept else _DELIMITERS[suffix])
     if path == STREAM:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
         return
     with replacing(path, force=force, like=like) as file:
-        file.write(data)
+        file.write(packing.pack(data, path))
 
 
 def check_table(path: str, *, force: bool = False) -> None:
@@ -178,33 +209,66 @@ def check_output(path: str, *, force: bool = False) -> None:
     placing.check(path, force=force)
 
 
+def suffix_of(path: str) -> str:
+    """The suffixes of files of a path's format and compression; `.csv` for stdin."""
+    return ".csv" if path == STREAM else "".join(packing.suffixes(path))
+
+
 def _suffix(path: str, wrong: type[DataError] | type[OutputError]) -> str:
-    suffix = ".csv" if path == STREAM else Path(path).suffix.lower()
-    every = (*_DELIMITERS, *_PARQUET, *gridfiles.SUFFIXES, *stacks.SUFFIXES)
-    if suffix not in every:
-        known = ", ".join(every)
-        raise wrong(f"{path} has the suffix '{suffix}'; expected one of {known}, or - for CSV")
+    suffix, packed = (".csv", "") if path == STREAM else packing.suffixes(path)
+    tables = (*_DELIMITERS, *parquetfiles.SUFFIXES)
+    if suffix not in (tables if packed else (*tables, *gridfiles.SUFFIXES, *stacks.SUFFIXES)):
+        known = ", ".join((*tables, *gridfiles.SUFFIXES, *stacks.SUFFIXES))
+        raise wrong(
+            f"{path} has the suffix '{suffix}{packed}'; expected one of {known}, "
+            f"{', '.join(tables)} followed by one of {', '.join(packing.SUFFIXES)}, or - for CSV"
+        )
     return suffix
 
 
-def _read_parquet(data: bytes, source: str) -> Any:
-    arrow, parquet = pyarrow("pyarrow"), pyarrow("pyarrow.parquet")
-    try:
-        table = parquet.read_table(arrow.BufferReader(data))
-    except arrow.ArrowException as error:
-        raise DataError(f"{source} is no Parquet file: {error}") from error
-    if not table.num_rows or not table.num_columns:
-        raise DataError(f"{source} has {table.num_rows} rows and {table.num_columns} columns")
-    return table
+def _refuse(reading: Reading, suffix: str, source: str) -> None:
+    """Options that mean nothing for a format are mistakes."""
+    wrong = list(reading.of_text)
+    if reading.missing and suffix not in parquetfiles.SUFFIXES:
+        wrong.append("--missing")
+    if wrong:
+        raise OptionError(
+            f"{', '.join(wrong)} {'is' if len(wrong) == 1 else 'are'} for text files such as CSV"
+            f"{' and Parquet' if wrong == ['--missing'] else ''}, and {source} is none; make such "
+            "cells missing (NaN, null) in the file"
+        )
 
 
-def pyarrow(module: str) -> Any:
-    """A module of pyarrow.
-
-    Raises:
-        MissingExtraError: it is not installed.
-    """
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        raise need_extra("pyarrow", "parquet", "Parquet") from error
+def _without_sentinels(found: celltypes.Typed, reading: Reading) -> celltypes.Typed:
+    """Take for missing a number that several columns repeat far off the rest, and say so."""
+    numbers = [
+        j
+        for j, dress in enumerate(found.dresses)
+        if dress is not None and found.text.names[j] not in reading.kinds
+    ]
+    if reading.missing_only:
+        return found
+    table = found.table
+    columns = [table.iloc[:, j].to_numpy(dtype=np.float64, na_value=np.nan) for j in numbers]
+    sure = [hit for hit in looks.sentinels(columns) if hit.sure]
+    if not sure:
+        return found
+    missing = np.array(found.text.missing)
+    for hit in sure:
+        missing[:, numbers[hit.column]] |= columns[hit.column] == hit.value
+    notes = []
+    for value in sorted({hit.value for hit in sure}):
+        where = [hit for hit in sure if hit.value == value]
+        shown = ", ".join(f"'{found.text.names[numbers[hit.column]]}'" for hit in where[:6])
+        more = f" and {len(where) - 6} more" if len(where) > 6 else ""
+        notes.append(
+            f"{value:.10g} is taken for a missing cell {sum(hit.cells for hit in where)} times, in "
+            f"columns {shown}{more}: it is repeated far off their other values. --missing "
+            f"{value:.10g} says the same; --missing-only NA takes it for a number"
+        )
+    empty = missing & ~np.array(found.text.missing)
+    return found._replace(
+        table=table.mask(pd.DataFrame(empty, table.index, table.columns)),
+        text=found.text._replace(missing=missing.tolist()),
+        notes=[*found.notes, *notes],
+    )

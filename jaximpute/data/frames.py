@@ -1,6 +1,8 @@
 """Any container in, the same container out: only missing cells are ever written, into a copy."""
 
+import importlib
 from collections.abc import Hashable, Sequence
+from decimal import Decimal, localcontext
 from typing import Any, NamedTuple, TypeAlias
 
 import jax
@@ -11,9 +13,17 @@ import pandas as pd
 from narwhals.dependencies import is_pyarrow_table
 
 from jaximpute._errors import DataError, OptionError, TimeError
-from jaximpute.data.columns import Column, native_values, read_column, read_objects, suggest
+from jaximpute.data import looks
+from jaximpute.data.columns import (
+    Column,
+    is_arrow_decimal,
+    native_values,
+    read_column,
+    read_objects,
+    suggest,
+)
 from jaximpute.data.fields import Grid, array_grid, is_gridded, read_grid, write_grid
-from jaximpute.data.series import Stamps, parse_stamps
+from jaximpute.data.series import Stamps, joined, parse_stamps
 from jaximpute.types import Kind
 
 # NumPy and JAX arrays; pandas, polars and pyarrow frames; their series; xarray's two
@@ -33,6 +43,7 @@ class Frame(NamedTuple):
         stamps: the time axis as given, `None` where there is none.
         native: the container itself, never changed.
         grid: how images and fields lie; None for the rest.
+        notes: what a user should know of the columns, as texts for warnings.
     """
 
     values: np.ndarray
@@ -42,6 +53,7 @@ class Frame(NamedTuple):
     stamps: Stamps | None
     native: Container
     grid: Grid | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def mask(self) -> np.ndarray:
@@ -57,17 +69,18 @@ class Frame(NamedTuple):
 def read(data: Container, time: Any = None, dims: Sequence[str] | None = None) -> Frame:
     """A container as numbers with holes, and everything needed to write it back.
 
-    A frame with a `DatetimeIndex` (or `PeriodIndex`), anything with `time`, and 3-D arrays are
-    series; 4-D arrays are images and 5-D arrays fields, as is what xarray holds; the rest are
-    tables.
+    A frame with a `DatetimeIndex`, `PeriodIndex` or `TimedeltaIndex`, anything with `time`, and
+    3-D arrays are series; 4-D arrays are images and 5-D arrays fields, as is what xarray holds; the
+    rest are tables.
 
     Args:
         data: a 2-D array (rows, columns), a 3-D array of windows (n, time, channels), a 4-D array
             of images (n, y, x, channels), a 5-D array of fields (n, time, y, x, channels), a
             pandas, polars or pyarrow frame, or one of their series, an xarray `DataArray` or
-            `Dataset`. NaN, None, NA and null are missing.
-        time: name of the column that holds the time stamps, or an array of them, one a row (one a
-            step for windows): dates, ISO texts, or numbers.
+            `Dataset`. NaN, None, NA, null and blank texts are missing.
+        time: name of the column that holds the time stamps, or `"A+B"` for a date and a time of day
+            in two columns, or an array of stamps, one a row (one a step for windows): dates, texts,
+            numbers, or whole numbers such as 20240131.
         dims: of xarray's objects, see `jaximpute.data.fields.read_grid`.
 
     Returns:
@@ -96,7 +109,10 @@ def read(data: Container, time: Any = None, dims: Sequence[str] | None = None) -
     else:
         frame = _read_frame(data, time)
     _refuse_infinite(frame)
-    return frame
+    if frame.kind not in ("table", "series"):
+        return frame
+    notes = [*_unordered(frame), *looks.remarks(frame.columns, frame.values)]
+    return frame._replace(notes=tuple(notes))
 
 
 def write(frame: Frame, values: np.ndarray) -> Container:
@@ -204,11 +220,11 @@ def _read_frame(data: Any, time: Any) -> Frame:
             "one row below the header, and one column"
         )
     labels = list(table.columns)
-    stamps, axis = _find_stamps(table, labels, data, time)
+    stamps, axes = _find_stamps(table, labels, data, time)
     read_cells = []
     for label, series in zip(labels, table.iter_columns(), strict=True):
         name = str(label)
-        if axis is not None and label == axis:
+        if label in axes:
             read_cells.append((Column(name, "time"), np.zeros(len(series))))
         else:
             read_cells.append(read_column(series, name))
@@ -220,23 +236,40 @@ def _read_frame(data: Any, time: Any) -> Frame:
 
 def _find_stamps(
     table: nw.DataFrame, labels: list[Any], data: Any, time: Any
-) -> tuple[Stamps | None, Hashable]:
-    """The time axis, and the name of the column it is."""
+) -> tuple[Stamps | None, tuple[Hashable, ...]]:
+    """The time axis, and the names of the columns it is."""
     rows = table.shape[0]
     if time is None:
         index = getattr(data, "index", None)
-        if isinstance(index, pd.DatetimeIndex | pd.PeriodIndex):
-            return parse_stamps(index, rows), None
-        return None, None
+        if isinstance(index, pd.DatetimeIndex | pd.PeriodIndex | pd.TimedeltaIndex):
+            return parse_stamps(index, rows), ()
+        return None, ()
     if not np.isscalar(time):
-        return parse_stamps(time, rows), None
+        return parse_stamps(time, rows), ()
+    columns = list(table.iter_columns())
+    parts = str(time).split("+")
+    if time not in labels and len(parts) == 2 and all(part in labels for part in parts):
+        halves = [columns[labels.index(part)].to_list() for part in parts]
+        return parse_stamps(joined(*halves), rows, f"columns {time!r}"), tuple(parts)
     if time not in labels:
         names = [str(label) for label in labels]
         raise TimeError(f"no column is called {time!r}{suggest(str(time), names)}")
-    series = list(table.iter_columns())[labels.index(time)]
+    series = columns[labels.index(time)]
     native = series.to_native()
     stamps = native if isinstance(native, pd.Series) else series.to_numpy()
-    return parse_stamps(stamps, rows, f"column {time!r}"), time
+    return parse_stamps(stamps, rows, f"column {time!r}"), (time,)
+
+
+def _unordered(frame: Frame) -> list[str]:
+    """What to say of a series of one kind of value that came without its times."""
+    native = frame.native
+    alone = type(native).__name__ in ("Series", "ChunkedArray") and frame.values.shape[1] == 1
+    if frame.kind != "table" or not alone:
+        return []
+    return [
+        "a series without times is taken for a table of one column, whose rows have no order; "
+        "time= with a stamp for each row makes it a series"
+    ]
 
 
 def _stack(
@@ -290,7 +323,11 @@ def _write_narwhals(native: Any, changes: dict) -> Any:
         padded, where = np.full(len(series), cells[0], object), np.zeros(len(series), bool)
         padded[rows], where[rows] = cells, True
         backend = series.implementation
-        other = nw.new_series(series.name, padded.tolist(), series.dtype, backend=backend)
+        fills = padded.tolist()
+        if is_arrow_decimal(series):
+            other = _decimals(series, fills)
+        else:
+            other = nw.new_series(series.name, fills, series.dtype, backend=backend)
         missing = nw.new_series("missing", where, nw.Boolean, backend=backend)
         filled.append(other.zip_with(missing, series))
     result = table.with_columns(*filled)
@@ -299,3 +336,16 @@ def _write_narwhals(native: Any, changes: dict) -> Any:
     completed = result.to_native()
     # narwhals gives dictionary columns of pyarrow back as texts
     return completed.cast(native.schema) if is_pyarrow_table(native) else completed
+
+
+def _decimals(series: nw.Series, cells: Sequence[float]) -> nw.Series:
+    """Floats as decimals of the column's own type, at its digits and within its range."""
+    arrow = importlib.import_module("pyarrow")
+    kind = series.to_native().type
+    step = Decimal(1).scaleb(-kind.scale)
+    most = Decimal(10) ** (kind.precision - kind.scale) - step
+    with localcontext() as context:
+        context.prec = max(kind.precision + 20, 40)
+        fills = [min(max(Decimal(cell), -most), most).quantize(step) for cell in cells]
+    made = arrow.chunked_array([arrow.array(fills, kind)])
+    return nw.from_native(made, series_only=True).alias(series.name)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from jaximpute._errors import DataError, OutputError
-from jaximpute.data import fields, files, filesets, gridfiles, zarrfolders
+from jaximpute.data import csvtext, fields, files, filesets, gridfiles, zarrfolders
 from jaximpute.data.files import Sheet
 
 COLUMN = "draw"
@@ -61,18 +61,12 @@ def stacked(sheets: Sequence[Sheet]) -> Sheet:
     """The completions below one another, numbered from 1 in a first column `draw`."""
     first = sheets[0]
     if first.text is not None:
-        rows = [
-            [str(i), *row]
-            for i, sheet in enumerate(sheets, 1)
-            for row in sheet.text.rows  # type: ignore[union-attr]
-        ]
-        holes = [
-            [False, *row]
-            for sheet in sheets
-            for row in sheet.text.missing  # type: ignore[union-attr]
-        ]
-        text = first.text._replace(names=[COLUMN, *first.text.names], rows=rows, missing=holes)
-        return Sheet(pd.concat([sheet.table for sheet in sheets], ignore_index=True), text)
+        text = csvtext.below([sheet.text for sheet in sheets if sheet.text is not None], COLUMN)
+        return first._replace(
+            table=pd.concat([sheet.table for sheet in sheets], ignore_index=True),
+            text=text,
+            dresses=[None, *first.dresses],
+        )
     pyarrow = importlib.import_module("pyarrow")
     numbered = [
         sheet.table.add_column(0, COLUMN, pyarrow.array([i] * sheet.table.num_rows))
@@ -100,16 +94,12 @@ def with_interval(sheet: Sheet, low: Sheet, high: Sheet, columns: Sequence[str])
         for end, part in (("low", low), ("high", high))
     ]
     if sheet.text is not None:
-        rows = [
-            [*row, *(part.text.rows[i][j] for _, part, j in ends)]  # type: ignore[union-attr]
-            for i, row in enumerate(sheet.text.rows)
-        ]
-        holes = [
-            [*row, *(part.text.missing[i][j] for _, part, j in ends)]  # type: ignore[union-attr]
-            for i, row in enumerate(sheet.text.missing)
-        ]
-        wider = [*names, *(name for name, _, _ in ends)]
-        return Sheet(sheet.table, sheet.text._replace(names=wider, rows=rows, missing=holes))
+        return sheet._replace(
+            text=csvtext.beside(
+                sheet.text,
+                {name: (part.text, j) for name, part, j in ends if part.text is not None},
+            )
+        )
     table = sheet.table
     if fields.is_gridded(table):
         return Sheet(table.assign({name: part.table[names[j]] for name, part, j in ends}), None)

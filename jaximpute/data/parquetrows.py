@@ -8,7 +8,7 @@ import numpy as np
 from jaximpute._errors import DataError, TimeError
 from jaximpute.data.codec import MOST_LEVELS
 from jaximpute.data.columns import Column, suggest
-from jaximpute.data.files import pyarrow
+from jaximpute.data.parquetfiles import pyarrow
 from jaximpute.data.series import make_axis, parse_stamps
 from jaximpute.data.sources import Source
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from jaximpute.data import many, parts
-from jaximpute.data.files import pyarrow
+from jaximpute.data.parquetfiles import pyarrow
 from jaximpute.data.parquetrows import filled
 from jaximpute.data.parts import Sink
 from jaximpute.data.sources import Source

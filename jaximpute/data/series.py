@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from jaximpute._errors import OptionError, TimeError
+from jaximpute.data import calendars
 from jaximpute.types import Observed
 
 JITTER = 0.1  # of a step that a stamp may lie off its slot: months of 28 to 31 days are even
@@ -227,17 +228,34 @@ def _as_ticks(labels: pd.Index, what: str) -> pd.Index:
         values = labels.to_numpy(dtype=np.float64)
         if np.isinf(values).any():
             raise TimeError(f"{what} is infinite in row {int(np.flatnonzero(np.isinf(values))[0])}")
-        return pd.Index(values)
+        dates = calendars.stamps_of(values) if len(values) > 1 else None
+        return pd.Index(values) if dates is None else dates
     return _parse_texts(list(labels), what)
 
 
+def joined(dates: Sequence[Any], clocks: Sequence[Any]) -> list[str | None]:
+    """Dates and times of day, from two columns, as texts.
+
+    Example:
+        >>> joined(["10/03/2004"], ["18.00.00"])
+        ['10/03/2004 18.00.00']
+    """
+    missing = (None, "")
+    return [
+        None
+        if date in missing or clock in missing or date is pd.NaT
+        else f"{date.date() if isinstance(date, datetime.datetime) else date} {clock}"
+        for date, clock in zip(dates, clocks, strict=True)
+    ]
+
+
 def _parse_texts(texts: Sequence[Any], what: str) -> pd.DatetimeIndex:
-    parsed = pd.to_datetime(pd.Series(texts, dtype=object), errors="coerce", format="ISO8601")
+    parsed, why = calendars.parse_dates(texts)
     if parsed.isna().any():
         row = int(np.flatnonzero(parsed.isna())[0])
         raise TimeError(
             f"{what} is {texts[row]!r} in row {row}, which is no date in ISO form "
-            "(2024-01-31 18:00); parse the stamps first, for instance with "
-            "pandas.to_datetime(..., format=...)"
+            f"(2024-01-31 18:00){': ' if why else ''}{why}; parse the stamps first, for instance "
+            "with pandas.to_datetime(..., format=...)"
         )
     return pd.DatetimeIndex(parsed)
