@@ -28,6 +28,22 @@ Missing = Annotated[
     list[str] | None,
     typer.Option(help="Text that also stands for a missing cell, such as -999. May be repeated."),
 ]
+Bounds = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=LOW:HIGH",
+        help="Least and greatest value a missing cell of a column may get, such as Ozone=0: . "
+        "Counts, rain and shares are kept at or above 0 without it. May be repeated.",
+    ),
+]
+Circular = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME[=PERIOD]",
+        help="Column of directions, which come back to themselves after 360 or PERIOD. May be "
+        "repeated.",
+    ),
+]
 Dims = Annotated[
     str | None,
     typer.Option(

@@ -9,6 +9,8 @@ from jaximpute._errors import OptionError
 from jaximpute.cli import settings
 from jaximpute.cli.common import (
     GATE,
+    Bounds,
+    Circular,
     Debug,
     File,
     Force,
@@ -48,6 +50,8 @@ def evaluate(
         float | None,
         typer.Option(metavar="NUMBER", help="Exit with 4 if the best score is above this."),
     ] = None,
+    bounds: Bounds = None,
+    circular: Circular = None,
     missing: Missing = None,
     force: Force = False,
     quiet: Quiet = False,
@@ -77,6 +81,8 @@ def evaluate(
             seed=seed,
             preset=preset,
             options=options,
+            bounds=settings.parse_bounds(bounds or []),
+            circular=settings.parse_circular(circular or []),
             verbose=not quiet and output != files.STREAM,
         )
         if output is not None:

@@ -7,7 +7,9 @@ import typer
 from jaximpute.cli import manifest, settings
 from jaximpute.cli.common import (
     Assignments,
+    Bounds,
     Checkpoint,
+    Circular,
     Debug,
     Every,
     File,
@@ -42,6 +44,8 @@ def fit(
     checkpoint: Checkpoint = None,
     resume: Resume = False,
     checkpoint_every: Every = None,
+    bounds: Bounds = None,
+    circular: Circular = None,
     missing: Missing = None,
     force: Force = False,
     quiet: Quiet = False,
@@ -60,6 +64,8 @@ def fit(
             "checkpoint": checkpoint,
             "resume": resume,
             "checkpoint_every": 1 if checkpoint_every is None else checkpoint_every,
+            "bounds": bounds or [],
+            "circular": circular or [],
             "missing": missing or [],
             "force": force,
             "quiet": quiet,

@@ -8,6 +8,8 @@ from jaximpute._errors import DataError
 from jaximpute.cli import settings
 from jaximpute.cli.common import (
     Assignments,
+    Bounds,
+    Circular,
     Debug,
     File,
     Force,
@@ -36,6 +38,8 @@ def forecast(
     plot: Annotated[
         str | None, typer.Option(metavar="PNG", help="Draw the end of the series and the forecast.")
     ] = None,
+    bounds: Bounds = None,
+    circular: Circular = None,
     missing: Missing = None,
     force: Force = False,
     quiet: Quiet = False,
@@ -70,6 +74,8 @@ def forecast(
             context=context,
             seed=seed,
             preset=preset,
+            bounds=settings.parse_bounds(bounds or []),
+            circular=settings.parse_circular(circular or []),
             progress=not quiet,
             **settings.parse_options(assignments or []),
         )

@@ -10,6 +10,7 @@ import pandas as pd
 
 from jaximpute import fingerprint, hooks, registry, report
 from jaximpute._errors import DataError, OptionError
+from jaximpute.cli import settings
 from jaximpute.data import files, frames
 from jaximpute.data.columns import suggest
 from jaximpute.data.frames import Frame
@@ -64,6 +65,8 @@ def learn(
         random_state=run["seed"],
         keep_empty_features=True,
         options=run["options"] or None,
+        bounds=settings.parse_bounds(run["bounds"]),
+        circular=settings.parse_circular(run["circular"]),
     )
     curve = report.Curve([], {})
 
@@ -90,7 +93,11 @@ def learn(
             "seconds": round(clock.perf_counter() - started, 3),
             "losses": curve.losses,
             "metrics": curve.metrics,
-            "warnings": [*notes, *report.worse_warning(imputer.method_, curve.metrics)],
+            "warnings": [
+                *notes,
+                *imputer._notes,
+                *report.worse_warning(imputer.method_, curve.metrics),
+            ],
             "hashes": {
                 "data": fingerprint.digest([frame.values]),
                 "result": fingerprint.digest(map(np.asarray, jax.tree.leaves(imputer.state_))),

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from jaximpute._errors import OptionError
-from jaximpute.cli import manifest
+from jaximpute.cli import manifest, settings
 from jaximpute.cli.common import keep_compiled, say, split_dims
 
 # what needs all rows at once
@@ -85,6 +85,8 @@ def arguments(run: dict[str, Any]) -> dict[str, Any]:
         "time": run["time"],
         "dims": split_dims(run["dims"]),
         "fill_unseen": run["fill_unseen"],
+        "bounds": settings.parse_bounds(run["bounds"]),
+        "circular": settings.parse_circular(run["circular"]),
         "completions": run["draws"],
         "interval": run["interval"],
         "progress": not run["quiet"],

@@ -14,6 +14,7 @@ from jaximpute._errors import DataError
 ColumnKind = Literal["number", "integer", "boolean", "category", "text", "time", "other"]
 
 _INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+_LONG, _EXACT = 10**15, 2**53  # integers of more than 15 digits; those that floats can hold
 _LEVELLED = ("boolean", "category", "text")
 _TIMES = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)
 
@@ -27,7 +28,11 @@ class Column(NamedTuple):
             learned, `time` and `other`.
         levels: the values behind the codes 0, 1, ... of a boolean, category or text column.
         limits: the least and greatest value an integer column's type can hold.
-        reason: why a `time` or `other` column is not learned.
+        reason: why a column is not learned that could be read.
+        bounds: the least and greatest value a missing cell may get, as the user said; None on
+            either side for no bound, None for what the column itself says.
+        period: of a direction, after which it comes back to itself; None for all else.
+        angle: whether attributes of the data say that it holds directions.
     """
 
     name: str
@@ -35,6 +40,9 @@ class Column(NamedTuple):
     levels: tuple[Any, ...] = ()
     limits: tuple[int, int] | None = None
     reason: str = ""
+    bounds: tuple[float | None, float | None] | None = None
+    period: float | None = None
+    angle: bool = False
 
 
 def read_column(series: nw.Series, name: str) -> tuple[Column, np.ndarray]:
@@ -62,6 +70,11 @@ def read_column(series: nw.Series, name: str) -> tuple[Column, np.ndarray]:
     dtype = series.dtype
     if dtype.is_numeric():
         limits = _limits(str(dtype))
+        if dtype.is_integer():
+            missing = series.is_null().to_numpy()
+            long = not missing.all() and _is_long(series.min(), series.max())
+            if long and (found := read_long(series.to_list(), name, missing)) is not None:
+                return found
         if limits is None and not dtype.is_float():  # decimals and 128-bit integers
             series = series.cast(nw.Float64())
         kind: ColumnKind = "integer" if dtype.is_integer() else "number"
@@ -102,9 +115,12 @@ def read_objects(cells: Sequence[Any], name: str, missing: np.ndarray) -> tuple[
         )
     sort = sorts[0] if sorts else "text"
     if sort == "number":
+        whole = all(isinstance(cells[row], numbers.Integral) for row in observed)
+        long = whole and _is_long(*(end(cells[row] for row in observed) for end in (min, max)))
+        if long and (found := read_long(cells, name, missing)) is not None:
+            return found
         values = np.full(len(cells), np.nan)
         values[observed] = [float(cells[row]) for row in observed]
-        whole = all(isinstance(cells[row], numbers.Integral) for row in observed)
         return Column(name, "integer" if whole else "number"), values
     if sort == "boolean":
         return _levelled(cells, missing, Column(name, "boolean", (False, True)))
@@ -114,6 +130,24 @@ def read_objects(cells: Sequence[Any], name: str, missing: np.ndarray) -> tuple[
         return Column(name, "time", reason="dates and times are not learned"), _presence(missing)
     reason = f"cells of type {sort} are not learned"
     return Column(name, "other", reason=reason), _presence(missing)
+
+
+def read_long(
+    cells: Sequence[Any], name: str, missing: np.ndarray
+) -> tuple[Column, np.ndarray] | None:
+    """`read_column` for integers of more than 15 digits; None if they may be read as numbers.
+
+    They are ids far oftener than quantities: if all are different, nothing is to be learned from
+    them. Beyond 2^53 a float has no room for them, and each is a level of its own.
+    """
+    observed = [int(cells[row]) for row in np.flatnonzero(~missing).tolist()]
+    levels = tuple(sorted(set(observed)))
+    if 1 < len(levels) == len(observed):
+        reason = f"its {len(levels)} integers of more than 15 digits are all different, as ids are"
+        return Column(name, "other", reason=reason), _presence(missing)
+    if max(-levels[0], levels[-1]) <= _EXACT:
+        return None
+    return _levelled(cells, missing, Column(name, "category", levels))
 
 
 def native_values(column: Column, cells: np.ndarray) -> list[Any]:
@@ -158,6 +192,10 @@ def _sort(cell: Any) -> str:
 
 def _presence(missing: np.ndarray) -> np.ndarray:
     return np.where(missing, np.nan, 0.0)
+
+
+def _is_long(low: Any, high: Any) -> bool:
+    return max(-int(low), int(high)) >= _LONG
 
 
 def _limits(dtype: str) -> tuple[int, int] | None:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from jaximpute._errors import DataError
@@ -15,7 +16,7 @@ from jaximpute._errors import DataError
 MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "NAN", "NULL", "null", "None", "<NA>", "#N/A")
 MOSTLY = 0.9  # of a column's cells are numbers: then the others are mistakes, not texts
 
-_INTEGER = re.compile(r"[+-]?\d{1,18}")
+_INTEGER = re.compile(r"[+-]?\d+")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?inf(inity)?", re.IGNORECASE)
 _DATE = re.compile(r"\d{4}-\d\d?-\d\d?([ T]\d.*)?")
 _QUOTED = re.compile(r'["\r\n]')
@@ -189,7 +190,13 @@ def _typed(cells: Sequence[str], holes: Sequence[bool], name: str, source: str) 
     number = [bool(_NUMBER.fullmatch(cell)) for cell in observed]
     if observed and all(number):
         if all(_INTEGER.fullmatch(cell) for cell in observed):
-            return pd.array(_place(map(int, observed), holes), dtype="Int64")
+            whole = [int(cell) for cell in observed]
+            for dtype in ("Int64", "UInt64"):
+                limits = np.iinfo(dtype.lower())
+                if limits.min <= min(whole) and max(whole) <= limits.max:
+                    return pd.array(_place(whole, holes), dtype=dtype)
+            # no type of integers holds them, and a number would lose their last digits
+            return pd.array(_place(observed, holes), dtype="string")
         return pd.array(_place(map(float, observed), holes, float("nan")), dtype="float64")
     if sum(number) > MOSTLY * len(observed):
         odd = number.index(False)
@@ -228,8 +235,8 @@ def _writer(column: pd.Series, observed: Sequence[str]) -> Callable[[Any], str]:
     if not pd.api.types.is_float_dtype(column.dtype):
         return str
     if all(_INTEGER.fullmatch(cell) for cell in observed):
-        return lambda value: f"{value:.6g}"  # numbers are known to have decimals, and show none
+        return lambda value: f"{value:z.6g}"  # numbers are known to have decimals, and show none
     mantissas = [cell.lower().split("e")[0] for cell in observed]
     decimals = max(len(part) for _, _, part in (cell.partition(".") for cell in mantissas))
     kind = "e" if any("e" in cell.lower() for cell in observed) else "f"
-    return lambda value: f"{value:.{decimals}{kind}}"
+    return lambda value: f"{value:z.{decimals}{kind}}"  # z: no "-0.0"
