@@ -79,7 +79,8 @@ def learn(frame: Frame, exact: Exact = "") -> Codec:
     r"""Learn the coding of a frame's columns from their observed cells.
 
     Numbers become :math:`(x - \mu) / s`, and directions points of a circle. The indicator
-    :math:`e_k` of a level with share :math:`p_k` becomes :math:`(e_k - p_k) / \sqrt{\sum_j p_j (1 - p_j)}`.
+    :math:`e_k` of a level with share :math:`p_k` becomes
+    :math:`(e_k - p_k) / \sqrt{\sum_j p_j (1 - p_j)}`.
 
     Args:
         frame: what `read` returned.
