@@ -201,7 +201,9 @@ def test_the_command_line_says_and_repeats_it(tmp_path):
 
 def test_no_negative_zero_is_written(tmp_path):
     path = tmp_path / "rain.csv"
-    path.write_text("t,rain,y\n2024-01-01,0.0,-1\n2024-01-02,,\n2024-01-03,0.0,0\n2024-01-04,7.4,4\n")
+    path.write_text(
+        "t,rain,y\n2024-01-01,0.0,-1\n2024-01-02,,\n2024-01-03,0.0,0\n2024-01-04,7.4,4\n"
+    )
     done = RUNNER.invoke(app, ["impute", str(path), "--time", "t", "--method", "pchip"])
     assert done.exit_code == 0
     assert "2024-01-02,0.0," in done.output

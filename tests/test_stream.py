@@ -19,7 +19,7 @@ import jaximpute as ji
 from jaximpute import poolwise, registry, resuming, stream, unfinished
 from jaximpute.cli import settings, streaming
 from jaximpute.data import codec as coding
-from jaximpute.data import feeds, frames, moments, parts, sinks, sources
+from jaximpute.data import codecplain, feeds, frames, moments, parts, sinks, sources
 from jaximpute.masking import clamp
 from tests.test_cli import call
 
@@ -106,7 +106,7 @@ def test_moments_of_parts_make_those_of_the_whole(cells, block):
     size = np.abs(np.nan_to_num(x[:, found.numeric])).max(axis=0, initial=1e-300)
     np.testing.assert_allclose(found.centre / size, expected.centre / size, atol=1e-13)
     np.testing.assert_allclose(found.scale / size, expected.scale / size, atol=1e-7)
-    kept = coding.from_plain(json.loads(json.dumps(coding.to_plain(found))))
+    kept = codecplain.from_plain(json.loads(json.dumps(codecplain.to_plain(found))))
     assert repr(kept) == repr(found)
 
 

@@ -17,7 +17,7 @@ _EXPECTED = 5.0  # cells of a normal column beyond a bound, where none is seen
 _NEAR = 0.05  # how near to 0 and 1 shares come
 _DIRECTION = re.compile(
     r"(.*[_\s.])?(wd|wdir|wind_?dir|wind_?direction|dir|direction|heading|bearing|azimuth|aspect)"
-    r"([_\s.(\[]?(deg|degrees|degree|10m|mean|avg)[)\]]?)*",
+    r"([_\s.(\[]*(deg|degrees|degree|10m|mean|avg)[)\]]?)*",
     re.IGNORECASE,
 )
 
@@ -59,8 +59,8 @@ def natural_bounds(seen: Seen) -> tuple[np.ndarray, np.ndarray]:
 
     It is kept at or below 1 if it is so kept above 0, nothing in it is greater than 1, and it
     touches both ends (0/1 columns, shares), or comes within a twentieth of both where a normal
-    column would have gone beyond 1 in five cells. It is kept at or below 100 if nothing in it is
-    negative or greater, and 100 occurs again and again (percentages).
+    column would have gone beyond 1 in five cells. It is kept between 0 and 100 if nothing in it is
+    negative or greater than 100, and 100 occurs again and again (percentages).
 
     Args:
         seen: of the columns.
@@ -85,6 +85,7 @@ def natural_bounds(seen: Seen) -> tuple[np.ndarray, np.ndarray]:
     nearly = (seen.low <= _NEAR) & (seen.high >= 1 - _NEAR) & (above >= _EXPECTED)
     one = zero & (seen.high <= 1) & (touches | nearly)
     hundred = (seen.low >= 0) & (seen.high == 100) & often_high
+    zero |= hundred
     top = np.where(one, 1.0, np.where(hundred, 100.0, np.inf))
     return np.where(zero, 0.0, -np.inf), top
 
