@@ -89,7 +89,7 @@ def test_frames_before_and_after_are_copied():
 @pytest.mark.parametrize("method", ["locf", "mean", "mode"])
 def test_long_integers_are_never_changed(cells, dtype, answer, method):
     column = pd.DataFrame({"id": pd.array(cells, dtype=dtype)}, index=DAYS[: len(cells)])
-    if method == "mean" and answer < 2**53 and len(set(cells)) > 2:
+    if method == "mean" and abs(answer) < 2**53 and len(set(cells)) > 2:
         answer = round(sum(cell for cell in cells if cell) / (len(cells) - 1))
     filled = ji.impute(column if method == "locf" else column.reset_index(drop=True), method)
     assert filled.id.dtype == dtype
@@ -129,7 +129,7 @@ def test_one_huge_cell_does_not_hide_the_others_from_a_regression():
     truth = x.copy()
     x[3, 1], x[10:40, 1] = 2.1e9, np.nan
     found = ji.impute(x, "knn", k=3)
-    assert np.abs(found[10:40, 1] - truth[10:40, 1]).mean() < 0.3
+    assert np.median(np.abs(found[10:40, 1] - truth[10:40, 1])) < 0.2
     for method in ("gaussian", "ice"):
         found = ji.impute(x, method)
         assert np.isfinite(found).all()

@@ -49,13 +49,15 @@ def robust(x: np.ndarray, centre: float, scale: float) -> tuple[float, float]:
     x = x[~np.isnan(x)]
     if not x.size:
         return centre, scale
-    middle = np.median(x)
-    with np.errstate(over="ignore"):
-        distance = np.abs(x - middle)
-    apart = distance[(distance > 0) & np.isfinite(distance)]
-    if not apart.size or not scale > APART * np.median(apart):
+    size = np.abs(x).max()
+    unit = x / size if size > 0 else x  # in whose differences and sums nothing overflows
+    middle = np.median(unit)
+    distance = np.abs(unit - middle)
+    apart = distance[distance > 0]
+    if not apart.size or not scale / size > APART * np.median(apart):
         return centre, scale
-    return float(middle), float(max(_NORMAL * np.median(apart), np.finfo(float).tiny))
+    width = max(_NORMAL * np.median(apart) * size, np.finfo(float).tiny)
+    return float(middle * size), float(width)
 
 
 def snapped(numbers: np.ndarray, observed: np.ndarray, centre: np.ndarray) -> np.ndarray:
