@@ -10,9 +10,10 @@ import numpy as np
 
 from jaximpute import fingerprint, hooks, registry, report, training
 from jaximpute._errors import ImputationWarning, OptionError
+from jaximpute._precision import precision
 from jaximpute.automatic import choose
 from jaximpute.data import codec as coding
-from jaximpute.data import fields, series
+from jaximpute.data import fields, possible, series
 from jaximpute.data.frames import Container, Frame, read, write
 from jaximpute.draws import no_draws
 from jaximpute.layout import lay_out, take_back
@@ -59,6 +60,8 @@ def impute(
     max_gap: Any = None,
     dims: Sequence[str] | None = None,
     never_impute: Any = None,
+    bounds: Mapping[Any, Any] | None = None,
+    circular: Any = None,
     progress: bool = False,
     **options: Any,
 ) -> Container:
@@ -88,6 +91,12 @@ def impute(
         never_impute: booleans `(y, x)` of a field, True where nothing is to be filled. Without it,
             cells of xarray's fields that are observed at no time, as land is, stay empty; False
             fills them too. Plain arrays are filled everywhere.
+        bounds: by a column's name (its position for arrays) the least and greatest value that a
+            missing cell may get, None for none: `{"Ozone": (0, None)}`. Without it a column says
+            so itself: counts, rain, shares and the like get no negative fills, see
+            `data.possible.natural_bounds`; `(None, None)` takes that off.
+        circular: columns of directions, filled the shorter way round: names, or by name what they
+            come back after, `{"wind_dir": 360}`; an empty list silences the hint at others.
         progress: show a progress bar (on stderr, if that is a terminal).
         **options: of the method; `registry.options(name)` lists them.
 
@@ -102,8 +111,9 @@ def impute(
         DivergenceError: training met numbers that are not finite.
 
     Warns:
-        ImputationWarning: cells were left empty, rows were not in order of time, or the method
-            ended worse than it started on cells held out.
+        ImputationWarning: cells were left empty, rows were not in order of time, the method ended
+            worse than it started on cells held out, observed cells lie outside the bounds given
+            (they stay as they are), or a column looks like directions and is not given as one.
 
     Example:
         >>> import numpy as np, jaximpute as ji
@@ -111,7 +121,18 @@ def impute(
         [[1.0, 4.0], [3.0, 4.0]]
     """
     result = _impute(
-        data, method, time, seed, preset, max_gap, dims, never_impute, progress, options
+        data,
+        method,
+        time,
+        dims,
+        bounds,
+        circular,
+        seed=seed,
+        preset=preset,
+        max_gap=max_gap,
+        never_impute=never_impute,
+        progress=progress,
+        options=options,
     )
     _warn(result.report["warnings"])
     return result.data
@@ -127,6 +148,8 @@ def impute_with_report(
     max_gap: Any = None,
     dims: Sequence[str] | None = None,
     never_impute: Any = None,
+    bounds: Mapping[Any, Any] | None = None,
+    circular: Any = None,
     progress: bool = False,
     **options: Any,
 ) -> Result:
@@ -141,6 +164,8 @@ def impute_with_report(
         max_gap: longest gap to fill.
         dims: of xarray's objects.
         never_impute: where nothing is to be filled.
+        bounds: of what cells may get.
+        circular: columns of directions.
         progress: show a progress bar.
         **options: of the method.
 
@@ -157,7 +182,18 @@ def impute_with_report(
         ({'1': 1}, 1)
     """
     result = _impute(
-        data, method, time, seed, preset, max_gap, dims, never_impute, progress, options
+        data,
+        method,
+        time,
+        dims,
+        bounds,
+        circular,
+        seed=seed,
+        preset=preset,
+        max_gap=max_gap,
+        never_impute=never_impute,
+        progress=progress,
+        options=options,
     )
     _warn(result.report["warnings"])
     return result
@@ -176,6 +212,7 @@ def fill(
     draws: int = 0,
     last: int = 0,
     keeping: hooks.Keeping | None = None,
+    hint: bool = True,
 ) -> Filled:
     """`impute` between reading and writing; warns of nothing, the texts are in the report.
 
@@ -192,12 +229,15 @@ def fill(
             median, entry by entry.
         last: complete only so many steps at the end of a series, by themselves; 0 = all.
         keeping: where checkpoints lie, and whether to resume from them.
+        hint: whether to warn of columns that look like directions.
 
     Returns:
         `(rows, columns)` cells coded like `frame.values`, and the report: `method`, `options`,
         `preset`, `seed`, `kind`, `tag`, `rows`, `columns`, `missing` cells by column, `filled`,
-        `left_empty` and `not_learned` columns with reasons, `time` axis, `seconds`, `losses`, last
-        `metrics`, `warnings`, `hashes` of the data and of the result, `versions`.
+        `bounds` by column, how many cells were `clipped` to them (of all draws, if there are any),
+        `circular` columns, `left_empty` and `not_learned` columns with reasons, `time` axis,
+        `seconds`, `losses`, last `metrics`, `warnings`, `hashes` of the data and of the result,
+        `versions`.
 
     Raises:
         OptionError: unknown method, preset or option, a value it does not take, or draws asked of a
@@ -217,18 +257,21 @@ def fill(
     tag = registry.entry(name, frame.kind).tag
     if draws and tag != "draws":
         raise OptionError(no_draws(tag, frame.kind))
-    laid = lay_out(frame)
+    exact = registry.entry(name).exact
+    with precision(bool(exact)):
+        laid = lay_out(frame, exact)
     kept, why = _left_empty(frame, laid.axis, max_gap, never_impute)
     notes = [*frame.notes, *laid.notes]
     if frame.grid is not None and "partition" in registry.options(name):
         notes += fields.check_learning(frame.grid, frame.mask, kept, name, options)
 
-    matrices = [laid.matrix] * (1 + draws)
+    matrices, drawn = [laid.matrix] * (1 + draws), False
     curve = Curve([], {})
     if laid.data is not None:
         plan = registry.build(
             name, laid.data, kind=frame.kind, preset=preset, times=laid.times, options=options
         )
+        drawn = tag == "draws" and plan.method.fill is not None  # else a median of draws
         about = fingerprint.run(name, preset, seed, options)
         about["times"] = None if laid.times is None else fingerprint.digest([laid.times])
         if np.isnan(laid.matrix).any():
@@ -237,24 +280,35 @@ def fill(
                 warmup = warm_steps(plan.method)
                 watching.append(hooks.progress(plan.steps, label=name, warmup=warmup))
             words = registry.words(name, preset, options)
-            completed = training.completions(
-                plan,
-                seed,
-                laid.data,
-                watching,
-                draws=draws,
-                last=last,
-                keeping=keeping,
-                about=about,
-                words=words,
-            )
+            with precision(bool(exact)):
+                completed = training.completions(
+                    plan,
+                    seed,
+                    laid.data,
+                    watching,
+                    draws=draws,
+                    last=last,
+                    keeping=keeping,
+                    about=about,
+                    words=words,
+                )
             matrices = [take_back(laid, one) for one in completed]
             for one in matrices:
                 report.refuse_divergence(one, **words)
-    decoded = [coding.decode(laid.codec, one, frame.values) for one in matrices]
+    decoded = [
+        coding.decode(laid.codec, one, frame.values, drawn=i > 0 or (drawn and not draws))
+        for i, one in enumerate(matrices)
+    ]
     for one in decoded:
         one[kept & ~frame.mask] = np.nan
-    values = decoded[0]
+    values, stacked = decoded[0], np.empty((0, *decoded[0].shape))
+    if draws:
+        stacked = np.stack(decoded[1:])
+        values = coding.middle(laid.codec, values, stacked)
+    moved = sum(
+        (coding.impossible(laid.codec, one, frame.values) & ~kept).sum(axis=0)
+        for one in matrices[1 if draws else 0 :]
+    )
 
     data_report = report.describe(frame, laid.codec, laid.axis, values, why)
     return Filled(
@@ -267,21 +321,23 @@ def fill(
             "seed": int(seed),
             "tag": tag,
             **data_report,
+            **report.possible(laid.codec, frame.columns, moved),
             "seconds": round(clock.perf_counter() - started, 3),
             "losses": curve.losses,
             "metrics": curve.metrics,
             "warnings": [
                 *notes,
+                *possible.notes(frame.columns, frame.values, hint=hint),
                 *report.empty_warnings(data_report),
                 *report.worse_warning(name, curve.metrics),
             ],
             "hashes": {
                 "data": fingerprint.digest([frame.values]),
-                "result": fingerprint.digest([values, *decoded[1:]]),
+                "result": fingerprint.digest([values, *stacked]),
             },
             "versions": fingerprint.versions(),
         },
-        np.stack(decoded[1:]) if draws else np.empty((0, *values.shape)),
+        stacked,
     )
 
 
@@ -304,20 +360,10 @@ def _left_empty(
     return fields.never(frame.grid, frame.mask, never_impute)
 
 
-def _impute(
-    data, method, time, seed, preset, max_gap, dims, never_impute, progress, options
-) -> Result:
+def _impute(data, method, time, dims, bounds, circular, **how: Any) -> Result:
     frame = read(data, time, dims)
-    filled = fill(
-        frame,
-        method,
-        seed=seed,
-        preset=preset,
-        max_gap=max_gap,
-        never_impute=never_impute,
-        progress=progress,
-        options=options,
-    )
+    frame = frame._replace(columns=possible.tell(frame.columns, bounds, circular))
+    filled = fill(frame, method, hint=circular is None, **how)
     shape = np.shape(data) if isinstance(data, np.ndarray | jax.Array) else frame.values.shape
     return Result(write(frame, filled.values), frame.mask.reshape(shape), filled.report)
 

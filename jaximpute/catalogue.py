@@ -1,6 +1,8 @@
 """The catalogue: every method by name, in one line each. It loads nothing."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
+
+Exact = Literal["", "copies", "cells", "scaled"]
 
 
 class Entry(NamedTuple):
@@ -16,6 +18,9 @@ class Entry(NamedTuple):
             `(data, *, kind, times, **options)` and returns a `Plan`. The `PRESETS` of its module
             hold options by preset; the defaults are `balanced`.
         settled: arguments of the factory that the recipe settles, and so no options.
+        exact: of methods that copy, interpolate or average cells, which then run in float64: on the
+            `cells` themselves, or on `scaled` ones if they compare columns; `copies` take cells of
+            directions, too, as they are. Empty for all others, which run in float32.
     """
 
     summary: str
@@ -25,6 +30,7 @@ class Entry(NamedTuple):
     factory: str
     recipe: str | None = None
     settled: tuple[str, ...] = ()
+    exact: Exact = ""
 
 
 _TABLE, _SERIES, _BOTH = ("table",), ("series",), ("table", "series")
@@ -33,10 +39,20 @@ _FIELD_SETTLED = ("feeds", "sgd_steps", "scan", "sampler_net")
 
 METHODS: dict[str, Entry] = {
     "mean": Entry(
-        "each column's mean", _BOTH + _SPACE, "point", True, "jaximpute.baselines.columns:mean"
+        "each column's mean",
+        _BOTH + _SPACE,
+        "point",
+        True,
+        "jaximpute.baselines.columns:mean",
+        exact="cells",
     ),
     "median": Entry(
-        "each column's median", _BOTH, "point", True, "jaximpute.baselines.columns:median"
+        "each column's median",
+        _BOTH,
+        "point",
+        True,
+        "jaximpute.baselines.columns:median",
+        exact="cells",
     ),
     "mode": Entry(
         "each column's most frequent value",
@@ -44,6 +60,7 @@ METHODS: dict[str, Entry] = {
         "point",
         True,
         "jaximpute.baselines.columns:mode",
+        exact="copies",
     ),
     "locf": Entry(
         "last observation carried forward",
@@ -51,6 +68,7 @@ METHODS: dict[str, Entry] = {
         "point",
         True,
         "jaximpute.baselines.interpolation:locf",
+        exact="cells",
     ),
     "nocb": Entry(
         "next observation carried backward",
@@ -58,6 +76,7 @@ METHODS: dict[str, Entry] = {
         "point",
         True,
         "jaximpute.baselines.interpolation:nocb",
+        exact="cells",
     ),
     "linear": Entry(
         "straight lines between observations",
@@ -65,12 +84,23 @@ METHODS: dict[str, Entry] = {
         "point",
         True,
         "jaximpute.baselines.interpolation:linear",
+        exact="cells",
     ),
     "pchip": Entry(
-        "monotone cubic interpolation", _SERIES, "point", True, "jaximpute.baselines.cubic:pchip"
+        "monotone cubic interpolation",
+        _SERIES,
+        "point",
+        True,
+        "jaximpute.baselines.cubic:pchip",
+        exact="cells",
     ),
     "akima": Entry(
-        "Akima's cubic interpolation", _SERIES, "point", True, "jaximpute.baselines.cubic:akima"
+        "Akima's cubic interpolation",
+        _SERIES,
+        "point",
+        True,
+        "jaximpute.baselines.cubic:akima",
+        exact="cells",
     ),
     "moving_average": Entry(
         "exponentially weighted average of the neighbours in time",
@@ -78,6 +108,7 @@ METHODS: dict[str, Entry] = {
         "point",
         True,
         "jaximpute.baselines.interpolation:moving_average",
+        exact="cells",
     ),
     "kalman": Entry(
         "smoother of a random walk observed with noise, each channel apart",
@@ -94,7 +125,12 @@ METHODS: dict[str, Entry] = {
         "jaximpute.baselines.gaussian:gaussian",
     ),
     "knn": Entry(
-        "average of the nearest rows", _TABLE, "point", True, "jaximpute.baselines.knn:knn"
+        "average of the nearest rows",
+        _TABLE,
+        "point",
+        True,
+        "jaximpute.baselines.knn:knn",
+        exact="scaled",
     ),
     "soft_impute": Entry(
         "low-rank completion by soft-thresholded singular values",
@@ -195,6 +231,7 @@ METHODS: dict[str, Entry] = {
         "point",
         True,
         "jaximpute.baselines.window:window_average",
+        exact="cells",
     ),
     "neighbour_ridge": Entry(
         "a linear regression on what is observed around each pixel, the same at all pixels",

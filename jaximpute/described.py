@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from jaximpute import fingerprint, registry, report
-from jaximpute.data import gridfiles
+from jaximpute.data import gridfiles, possible
 from jaximpute.data.scanning import Scan
 from jaximpute.data.sources import Source
 from jaximpute.data.spans import BLOCK_BYTES
@@ -19,6 +19,8 @@ def describe(
     held: Mapping[str, Any],
     settings: Mapping[str, Any],
     name: str,
+    *,
+    hint: bool = True,
 ) -> Report:
     """What a run has to say.
 
@@ -28,6 +30,7 @@ def describe(
         held: what the run kept of itself.
         settings: `preset`, `options` and `seed`.
         name: of the method.
+        hint: whether to warn of columns that look like directions.
 
     Returns:
         Plain values for JSON.
@@ -71,10 +74,12 @@ def describe(
         "seed": settings["seed"],
         "tag": registry.entry(name, source.kind).tag,
         **about,
+        **report.possible(found.codec, source.columns, np.array(held["clipped"])),
         "losses": held["losses"],
         "metrics": held["metrics"],
         "warnings": [
             *notes,
+            *_outside(source, found, hint),
             *report.empty_warnings(about),
             *report.worse_warning(name, held["metrics"]),
         ],
@@ -84,3 +89,23 @@ def describe(
         },
         "versions": fingerprint.versions(),
     }
+
+
+def _outside(source: Source, found: Scan, hint: bool) -> list[str]:
+    """See `possible.notes`; here the ends of columns are known, and not their cells."""
+    texts = []
+    rows = source.length * int(np.prod(source.event[:-1]))
+    for i, column in enumerate(source.columns):
+        low, high = found.ends[:, i]
+        if column.bounds is not None:
+            least, most = column.bounds
+            if (least is not None and low < least) or (most is not None and high > most):
+                texts.append(
+                    f"column '{column.name}': observed cells, from {low:g} to {high:g}, lie "
+                    "outside the bounds given; they stay as they are"
+                )
+        elif (
+            hint and 0 < found.cells[i] < rows and possible.looks_circular(column, found.ends[:, i])
+        ):
+            texts.append(possible.direction_hint(column))
+    return texts

@@ -15,9 +15,11 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, v
 
 from jaximpute import fingerprint, registry, saving
 from jaximpute._errors import ImputationWarning, OptionError
+from jaximpute._precision import precision
 from jaximpute.automatic import inductive
 from jaximpute.data import codec as coding
-from jaximpute.data.frames import read
+from jaximpute.data import possible
+from jaximpute.data.frames import Frame, read
 from jaximpute.draws import no_draws
 from jaximpute.hooks import Keeping
 from jaximpute.masking import observe
@@ -42,6 +44,10 @@ class Imputer(TransformerMixin, BaseEstimator):
         random_state: int, `RandomState` or None, as everywhere in scikit-learn.
         missing_values: what marks a missing cell: NaN (which NA and None become), or a number.
         add_indicator: append the columns of a `MissingIndicator`.
+        bounds: by a column's name (`x0` or its position without names) the least and greatest value
+            that a missing cell may get, None for none; without it a column says so itself, see
+            `data.possible.natural_bounds`.
+        circular: columns of directions: names, or by name what they come back after (360).
         keep_empty_features: columns with nothing observed in `fit` cannot be learned. False drops
             them, with a warning that names them; True returns them as they are.
         options: of the method, by name.
@@ -69,6 +75,8 @@ class Imputer(TransformerMixin, BaseEstimator):
     add_indicator: bool
     keep_empty_features: bool
     options: Mapping[str, Any] | None
+    bounds: Mapping[Any, Any] | None
+    circular: Any
 
     @no_type_check  # scikit-learn's rule: the constructor stores whatever it is given
     def __init__(
@@ -81,6 +89,8 @@ class Imputer(TransformerMixin, BaseEstimator):
         add_indicator: bool = False,
         keep_empty_features: bool = False,
         options: Mapping[str, Any] | None = None,
+        bounds: Mapping[Any, Any] | None = None,
+        circular: Any = None,
     ):
         self.method = method
         self.preset = preset
@@ -89,6 +99,8 @@ class Imputer(TransformerMixin, BaseEstimator):
         self.add_indicator = add_indicator
         self.keep_empty_features = keep_empty_features
         self.options = options
+        self.bounds = bounds
+        self.circular = circular
 
     def fit(self, X: Any, y: Any = None) -> "Imputer":
         """Learn from rows.
@@ -105,7 +117,10 @@ class Imputer(TransformerMixin, BaseEstimator):
                 rows.
             ValueError: not a numeric table, or infinite values.
         """
-        return self._fit(X)
+        self._fit(X)
+        for text in self._notes:
+            warnings.warn(text, ImputationWarning, stacklevel=2)
+        return self
 
     def _fit(
         self,
@@ -119,10 +134,9 @@ class Imputer(TransformerMixin, BaseEstimator):
         X = self._validate(X, reset=True)
         self.method_ = inductive(self.method, "table", "use impute()")
         self.seed_ = int(check_random_state(self.random_state).randint(2**31 - 1))
-        frame = read(X)
-        codec = coding.learn(frame)
-        named = np.isin(getattr(self, "feature_names_in_", np.array(frame.names)), whole)
-        self.codec_ = codec._replace(whole=named[codec.numeric])
+        frame = self._told(read(X), whole)
+        self.codec_ = coding.learn(frame, registry.entry(self.method_).exact)
+        self._notes = possible.notes(frame.columns, frame.values, hint=self.circular is None)
         self.indicator_ = None
         if self.add_indicator:
             self.indicator_ = MissingIndicator(error_on_new=False).fit(X)
@@ -132,7 +146,8 @@ class Imputer(TransformerMixin, BaseEstimator):
         self._rows_fitted = len(X)
         if self.codec_.width:
             how = how or Running()
-            data = place(how, observe(coding.encode(self.codec_, frame.values)))
+            with precision(self.codec_.exact):
+                data = place(how, observe(coding.encode(self.codec_, frame.values)))
             self._rows_fitted = len(data.values)
             self._method = self._plan().method
             plan = adapt(how, self._plan(wrappers(how)), data)
@@ -140,8 +155,9 @@ class Imputer(TransformerMixin, BaseEstimator):
             about = fingerprint.run(self.method_, self.preset, self.seed_, self.options)
             about |= lasting(how)
             words = registry.words(self.method_, self.preset, self.options)
-            state = train(plan, key, data, watching(plan), keeping, about, words)
-            self.state_ = jax.tree.map(jnp.asarray, gathered(state)) if how.mesh else state
+            with precision(self.codec_.exact):
+                state = train(plan, key, data, watching(plan), keeping, about, words)
+                self.state_ = jax.tree.map(jnp.asarray, gathered(state)) if how.mesh else state
         return self
 
     def transform(self, X: Any) -> np.ndarray:
@@ -261,7 +277,8 @@ class Imputer(TransformerMixin, BaseEstimator):
             self._method = None
             if self.state_ is not None:
                 self._method = self._plan().method
-                self.state_ = jax.tree.map(jnp.asarray, self.state_)
+                with precision(self.codec_.exact):
+                    self.state_ = jax.tree.map(jnp.asarray, self.state_)
 
     def _validate(self, X: Any, reset: bool) -> np.ndarray:
         marked_by_nan = pd.isna(self.missing_values)
@@ -274,6 +291,27 @@ class Imputer(TransformerMixin, BaseEstimator):
         )
         return X if marked_by_nan else np.where(self.missing_values == X, np.nan, X)
 
+    def _told(self, frame: Frame, whole: Sequence[str]) -> Frame:
+        """The rows given to `fit`, under the names of their columns and with what these hold."""
+        names = _check_feature_names_in(self)
+        columns = tuple(
+            column._replace(name=str(name), kind="integer" if name in whole else column.kind)
+            for column, name in zip(frame.columns, names, strict=True)
+        )
+
+        def known(name: Any) -> Any:  # a position, where columns have no names
+            named = hasattr(self, "feature_names_in_") or name in names
+            return name if named else f"x{name}"
+
+        bounds, circular = self.bounds, self.circular
+        if isinstance(bounds, Mapping):
+            bounds = {known(name): pair for name, pair in bounds.items()}
+        if isinstance(circular, Mapping):
+            circular = {known(name): period for name, period in circular.items()}
+        elif isinstance(circular, Sequence) and not isinstance(circular, str):
+            circular = [known(name) for name in circular]
+        return frame._replace(columns=possible.tell(columns, bounds, circular))
+
     def _complete(self, X: np.ndarray, number: int = 0) -> np.ndarray:
         """One completion; random methods give another for each number."""
         values = X.astype(np.float64)
@@ -282,14 +320,17 @@ class Imputer(TransformerMixin, BaseEstimator):
         if rows.size and self._method is not None:
             _, key = _keys(self.seed_)
             key = jax.random.fold_in(key, number) if number else key
-            matrix[rows] = complete_rows(self._method, key, self.state_, matrix[rows])
-        filled = coding.decode(self.codec_, matrix, values).astype(X.dtype)
+            with precision(self.codec_.exact):
+                matrix[rows] = complete_rows(self._method, key, self.state_, matrix[rows])
+        drawn = registry.entry(self.method_).tag == "draws"
+        filled = coding.decode(self.codec_, matrix, values, drawn=drawn).astype(X.dtype)
         return np.where(np.isnan(X), filled, X)
 
     def _plan(self, wrap: tuple[Callable[[Net], Net], ...] = ()) -> registry.Plan:
         # rows' values play no part in building a method: an unpickled estimator gets the one it had
         shape = (self._rows_fitted, self.codec_.width)
-        data = observe(np.zeros(shape, np.float32))
+        with precision(self.codec_.exact):
+            data = observe(np.zeros(shape))
         return registry.build(
             self.method_, data, kind="table", preset=self.preset, options=self.options, wrap=wrap
         )
@@ -297,8 +338,9 @@ class Imputer(TransformerMixin, BaseEstimator):
     def _rebuild(self) -> State:
         """The method built anew; returns what its state looks like."""
         self._method = self._plan().method
-        rows = observe(np.zeros((self._rows_fitted, self.codec_.width), np.float32))
-        return jax.eval_shape(self._method.init, jax.random.key(0), rows)
+        with precision(self.codec_.exact):
+            rows = observe(np.zeros((self._rows_fitted, self.codec_.width)))
+            return jax.eval_shape(self._method.init, jax.random.key(0), rows)
 
     def _restore_indicator(self, columns: np.ndarray | None) -> None:
         self.indicator_ = None

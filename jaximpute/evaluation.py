@@ -16,7 +16,8 @@ from jaximpute import _memory, api, registry
 from jaximpute._errors import JaximputeError, OptionError
 from jaximpute.automatic import choose
 from jaximpute.data import codec as coding
-from jaximpute.data import holes
+from jaximpute.data import holes, possible, scales
+from jaximpute.data.circles import around, between
 from jaximpute.data.frames import Container, Frame, read
 from jaximpute.types import Kind
 
@@ -44,6 +45,8 @@ def evaluate(
     seed: int = 0,
     preset: str = "balanced",
     options: Mapping[str, Mapping[str, Any]] | None = None,
+    bounds: Mapping[Any, Any] | None = None,
+    circular: Any = None,
     verbose: bool = True,
 ) -> pd.DataFrame:
     r"""Hide observed cells, complete the data with each method, and score the hidden cells only.
@@ -76,6 +79,8 @@ def evaluate(
         seed: of the holes and the methods.
         preset: as in `impute`.
         options: of methods by name or label, `{"spirit": {"steps": 3}}`.
+        bounds: of what cells may get, see `impute`.
+        circular: columns of directions; their errors are taken the shorter way round.
         verbose: print a table, best score first, and on a terminal what is running.
 
     Returns:
@@ -101,6 +106,7 @@ def evaluate(
             f"holdout is {holdout} and repeats {repeats}; expected 0 < holdout < 1, repeats >= 1"
         )
     frame = read(data, time)
+    frame = frame._replace(columns=possible.tell(frame.columns, bounds, circular))
     runs = _runs(methods, frame.kind, options or {})
     found: dict[str, list[pd.Series]] = {label: [] for label in runs}
     failures: dict[str, str] = {}
@@ -142,17 +148,25 @@ def score(frame: Frame, hidden: np.ndarray, values: np.ndarray) -> pd.Series:
     if empty:
         raise JaximputeError(f"left {empty} of {int(hidden.sum())} hidden cells empty")
     codec = coding.learn(frame)
-    scale = dict(zip(codec.numeric.tolist(), codec.scale.tolist(), strict=True))
+    spread = scales.moments(frame.values[:, codec.numeric])[1] if len(codec.numeric) else ()
+    scale = dict(zip(codec.numeric.tolist(), map(float, spread), strict=True))
+    scale |= {c.column: c.scale * c.period / (2 * np.pi) for c in codec.circles}
     found: dict[tuple[str, str], float] = {}
     off, off_std, wrong, distances = [], [], [], []
     for i in np.flatnonzero(hidden.any(axis=0)).tolist():
         name, cells = frame.names[i], hidden[:, i]
         truth, answer = frame.values[cells, i], values[cells, i]
         if i in scale:
-            error = answer - truth
+            period = frame.columns[i].period
+            error = answer - truth if period is None else between(answer, truth, period)
+            apart = (
+                np.abs(np.sort(answer) - np.sort(truth)).mean()
+                if period is None
+                else around(answer, truth, period)
+            )
             off.append(error)
             off_std.append(error / scale[i])
-            distances.append(np.abs(np.sort(answer) - np.sort(truth)).mean() / scale[i])
+            distances.append(apart / scale[i])
             found |= _errors(name, error, "") | _errors(name, error / scale[i], "_std")
         else:
             wrong.append(answer != truth)

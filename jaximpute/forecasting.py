@@ -1,6 +1,7 @@
 """`forecast`: the steps after the last one, by the methods that fill gaps at random."""
 
 import warnings
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ import pandas as pd
 from jaximpute import api, registry
 from jaximpute._errors import DataError, OptionError, TimeError
 from jaximpute.automatic import choose
-from jaximpute.data import calendars, series
+from jaximpute.data import calendars, possible, series
 from jaximpute.data.frames import read
 from jaximpute.multiple import check_level, interval
 from jaximpute.report import Report
@@ -47,6 +48,8 @@ def forecast(
     context: int = CONTEXT,
     seed: int = 0,
     preset: str = "balanced",
+    bounds: Mapping[Any, Any] | None = None,
+    circular: Any = None,
     progress: bool = False,
     **options: Any,
 ) -> Forecast:
@@ -67,6 +70,8 @@ def forecast(
         context: steps of the past in a window, at least 1.
         seed: of everything random.
         preset: of the method.
+        bounds: of what may come, see `impute`.
+        circular: columns of directions.
         progress: show a progress bar.
         **options: of the method.
 
@@ -111,7 +116,8 @@ def forecast(
     options = {key: value for key, value in own.items() if key in known} | options
     # whole windows, counted from the end: every step to come is drawn in one window, with its past
     spare = len(steps) % options.get("window", window)
-    frame = read(pd.DataFrame(steps[spare:]), positions[spare:])
+    frame = read(pd.DataFrame(steps[spare:], columns=channels), positions[spare:])
+    frame = frame._replace(columns=possible.tell(frame.columns, bounds, circular))
     alone = "horizon" in known and np.array_equal(positions, np.arange(len(steps)))
     filled = api.fill(
         frame,
@@ -122,6 +128,7 @@ def forecast(
         options=options,
         draws=draws,
         last=options["window"] if alone else 0,
+        hint=circular is None,
     )
 
     def frames(values: np.ndarray) -> pd.DataFrame:

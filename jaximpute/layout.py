@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from jaximpute.catalogue import Exact
 from jaximpute.data import codec as coding
 from jaximpute.data import series
 from jaximpute.data.codec import Codec
@@ -35,11 +36,12 @@ class Layout(NamedTuple):
         return None if self.axis is None else self.axis.positions
 
 
-def lay_out(frame: Frame) -> Layout:
+def lay_out(frame: Frame, exact: Exact = "") -> Layout:
     """Code the columns of a frame and place its rows.
 
     Args:
         frame: what `data.frames.read` returned.
+        exact: of the method, see `catalogue.Entry`; if so, called within `precision(True)`.
 
     Returns:
         The layout.
@@ -60,7 +62,7 @@ def lay_out(frame: Frame) -> Layout:
         axis, notes = series.make_axis(frame.stamps, frame.shape[1])
     elif frame.grid is not None:
         notes = list(frame.grid.notes)
-    codec = coding.learn(frame)
+    codec = coding.learn(frame, exact)
     matrix = coding.encode(codec, frame.values)
     if not codec.width:
         return Layout(codec, matrix, axis, None, tuple(notes))

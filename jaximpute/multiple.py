@@ -1,14 +1,15 @@
 """`impute_many`: several random completions, and intervals from them."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from jaximpute import api
 from jaximpute._errors import ImputationWarning, OptionError
-from jaximpute.data import fields
+from jaximpute.data import fields, possible
+from jaximpute.data.circles import between
 from jaximpute.data.columns import Column
 from jaximpute.data.frames import Container, Frame, read, write
 from jaximpute.report import Report
@@ -50,6 +51,8 @@ def impute_many(
     max_gap: Any = None,
     dims: Sequence[str] | None = None,
     never_impute: Any = None,
+    bounds: Mapping[Any, Any] | None = None,
+    circular: Any = None,
     progress: bool = False,
     **options: Any,
 ) -> Multiple:
@@ -71,6 +74,8 @@ def impute_many(
         max_gap: longest gap to fill.
         dims: of xarray's objects.
         never_impute: where nothing is to be filled.
+        bounds: of what cells may get; draws beyond a bound are reflected at it.
+        circular: columns of directions; the lower end of an interval may then be 350, the upper 10.
         progress: show a progress bar.
         **options: of the method.
 
@@ -96,6 +101,7 @@ def impute_many(
         raise OptionError(f"draws is {draws}; expected at least 1")
     check_level(level)
     frame = read(data, time, dims)
+    frame = frame._replace(columns=possible.tell(frame.columns, bounds, circular))
     grid = frame.grid if fields.is_gridded(data) and draws > 1 else None
     if grid is not None:
         fields.check_spread(data, grid)
@@ -109,6 +115,7 @@ def impute_many(
         progress=progress,
         options=options,
         draws=draws,
+        hint=circular is None,
     )
     for text in filled.report["warnings"]:
         warnings.warn(text, ImputationWarning, stacklevel=2)
@@ -131,7 +138,12 @@ def deviation(frame: Frame, filled: api.Filled) -> np.ndarray:
     Returns:
         `(rows, columns)`, in the units of the cells.
     """
-    return np.where(frame.mask, 0.0, np.std(filled.draws, axis=0, ddof=1))
+    draws = filled.draws
+    if turning := [(i, c.period) for i, c in enumerate(frame.columns) if c.period is not None]:
+        draws = draws.copy()
+        for i, period in turning:
+            draws[..., i] = between(draws[..., i], filled.values[..., i], period)
+    return np.where(frame.mask, 0.0, np.std(draws, axis=0, ddof=1))
 
 
 def interval(frame: Frame, filled: api.Filled, level: float) -> tuple[np.ndarray, np.ndarray]:
@@ -168,6 +180,15 @@ def ends_of(
     ends = [(1 - level) / 2, (1 + level) / 2]
     # quantiles that are draws: between two whole numbers there may be none
     low, high = np.quantile(draws, ends, axis=0, method="nearest")
+    for i, column in enumerate(columns):
+        if column.period is None:
+            continue
+        # the draws that are the quantiles of how far they lie from the median, the shorter way
+        cells, middle = draws[..., i], median[..., i]
+        order = np.argsort(between(cells, middle, column.period), axis=0, kind="stable")
+        for which, end in ((low, ends[0]), (high, ends[1])):
+            rank = int(np.rint(end * (len(draws) - 1)))
+            which[..., i] = np.take_along_axis(cells, order[rank][None], axis=0)[0]
     unordered = np.array([bool(column.levels) for column in columns])
     return np.where(unordered, median, low), np.where(unordered, median, high)
 

@@ -10,9 +10,10 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from jaximpute import _memory, fingerprint, loop, registry, report
+from jaximpute._precision import precision
 from jaximpute.automatic import choose
 from jaximpute.data import codec as coding
-from jaximpute.data import frames
+from jaximpute.data import frames, possible
 from jaximpute.data.frames import Container, Frame
 from jaximpute.draws import _draw_many
 from jaximpute.layout import lay_out, take_back
@@ -72,6 +73,8 @@ def plan(
     time: Any = None,
     preset: str = "balanced",
     dims: Sequence[str] | None = None,
+    bounds: Any = None,
+    circular: Any = None,
     **options: Any,
 ) -> Cost:
     r"""What `impute` would cost: the run is made with one chunk of its steps, and multiplied.
@@ -89,6 +92,8 @@ def plan(
         time: the time axis.
         preset: of the method.
         dims: of xarray's objects.
+        bounds: of what cells may get.
+        circular: columns of directions.
         **options: of the method.
 
     Returns:
@@ -104,7 +109,9 @@ def plan(
         >>> cost.rows, cost.event, cost.missing, cost.steps
         (3, (2,), 1, 0)
     """
-    return measure(frames.read(data, time, dims), method, preset=preset, options=options)
+    frame = frames.read(data, time, dims)
+    frame = frame._replace(columns=possible.tell(frame.columns, bounds, circular))
+    return measure(frame, method, preset=preset, options=options)
 
 
 def measure(
@@ -130,14 +137,21 @@ def measure(
     begun, grown = _now(), _memory.watch()
     name = choose(frame.kind, draws=draws > 0) if method == "auto" else method
     registry.check(name, kind=frame.kind, preset=preset, options=options)
-    laid, missing = lay_out(frame), int((~frame.mask).sum())
+    exact = registry.entry(name).exact
+    with precision(bool(exact)):
+        laid = lay_out(frame, exact)
+    missing = int((~frame.mask).sum())
     data = laid.data
     if data is None or not np.isnan(laid.matrix).any():
         return Cost(name, len(laid.matrix), (0,), missing, 0, 0.0, 0, *(0.0,) * 6, None)
     built = registry.build(
         name, data, kind=frame.kind, preset=preset, times=laid.times, options=options
     )
-    with explained(data, {"method": name}), threadpool_limits(1, user_api="blas"):
+    with (
+        explained(data, {"method": name}),
+        threadpool_limits(1, user_api="blas"),
+        precision(bool(exact)),
+    ):
         trial = _measure(built, data, draws)
     # what a run does besides, for the time it takes
     values = coding.decode(laid.codec, take_back(laid, trial.completed), frame.values)

@@ -3,6 +3,7 @@
 Those that complete only the rows they learn from are run anew on each block.
 """
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from jaximpute import loop, parallel, registry, report
 from jaximpute._errors import DataError
+from jaximpute._precision import precision
 from jaximpute.data import codec as coding
 from jaximpute.data.codec import Codec
 from jaximpute.data.columns import Column
@@ -23,6 +25,19 @@ from jaximpute.training import explained
 from jaximpute.types import Hook, Info, Kind, Method, Observed, State
 
 _CELLS = 2**16  # of the rows that are completed together
+
+
+class Completed(NamedTuple):
+    """Cells completed, and which of them had to be brought within their bounds.
+
+    Attributes:
+        values: `(*shape)` cells, in which those of columns that are not learned stay missing; or
+            several completions of them.
+        clipped: `(*shape)` how often, of all random completions.
+    """
+
+    values: np.ndarray
+    clipped: np.ndarray
 
 
 class Learned(NamedTuple):
@@ -92,7 +107,8 @@ def learn(
     if not codec.width:
         return Learned(name, codec, shape, None, None, key_complete, 0)
     _check_seen(first, codec, columns)
-    data = observe(_encoded(codec, first))
+    with precision(codec.exact):
+        data = observe(_encoded(codec, first))
     plan = registry.build(name, data, kind=kind, preset=preset, options=options)
 
     def later() -> Iterator[Observed]:
@@ -100,7 +116,7 @@ def learn(
             yield from_nan(jnp.asarray(_encoded(codec, pool)))
 
     words = registry.words(name, preset, options)
-    with threadpool_limits(1, user_api="blas"), explained(data, {"method": name}):
+    with _working(codec, data, name):
         rotates = plan.steps > plan.chunk and not keeps_rows(plan.method, data)
         state, number = _fit(plan, key_fit, data, later(), rotates, watching(plan), words)
     return Learned(name, codec, shape, plan.method, state, key_complete, number)
@@ -164,17 +180,19 @@ def restore(
     _, key_complete = jax.random.split(jax.random.key(seed))
     if not pools:
         return Learned(name, codec, shape, None, None, key_complete, pools)
-    like = observe(np.zeros(shape, np.float32))
-    plan = registry.build(name, like, kind=kind, preset=preset, options=options)
-    wanted = jax.eval_shape(plan.method.init, jax.random.key(0), like)
+    with precision(codec.exact):
+        like = observe(np.zeros(shape))
+        plan = registry.build(name, like, kind=kind, preset=preset, options=options)
+        wanted = jax.eval_shape(plan.method.init, jax.random.key(0), like)
+        held = [jnp.asarray(leaf) for leaf in leaves]
     described = [(leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(wanted)]
     if described != [(leaf.shape, leaf.dtype) for leaf in leaves]:
         raise DataError(f"what was learned does not fit the '{name}' of this version; begin again")
-    state = jax.tree.unflatten(jax.tree.structure(wanted), [jnp.asarray(leaf) for leaf in leaves])
+    state = jax.tree.unflatten(jax.tree.structure(wanted), held)
     return Learned(name, codec, shape, plan.method, state, key_complete, pools)
 
 
-def complete(learned: Learned, values: np.ndarray, most: int = MOST_ROWS) -> np.ndarray:
+def complete(learned: Learned, values: np.ndarray, most: int = MOST_ROWS) -> Completed:
     """Complete rows, each on its own: the answer does not depend on which others are given.
 
     Every compiled call has one shape, so that not even the rounding depends on how many there are.
@@ -185,16 +203,17 @@ def complete(learned: Learned, values: np.ndarray, most: int = MOST_ROWS) -> np.
         most: rows in a compiled call, if they are small; fewer are padded to as many.
 
     Returns:
-        `(n, *event)`, in which cells of columns that are not learned stay missing.
+        `(n, *event)` cells. What a method that draws returns is one draw.
     """
 
     def once(rows: np.ndarray, places: np.ndarray, batch: int) -> np.ndarray:
         return complete_rows(learned.method, learned.key, learned.state, rows, batch)[None]  # type: ignore[arg-type]
 
-    return _completions(learned, values, 1, once, most)[0]
+    done = _completions(learned, values, 1, once, most, drawn=_draws(learned))
+    return Completed(done.values[0], done.clipped)
 
 
-def complete_together(learned: Learned, values: np.ndarray, number: int) -> np.ndarray:
+def complete_together(learned: Learned, values: np.ndarray, number: int) -> Completed:
     """Complete rows from one another: a run of its own, of a method that can do no more.
 
     Args:
@@ -203,7 +222,7 @@ def complete_together(learned: Learned, values: np.ndarray, number: int) -> np.n
         number: of the block, for what is random.
 
     Returns:
-        `(n, *event)`, in which cells of columns that are not learned stay missing.
+        `(n, *event)` cells.
 
     Raises:
         DivergenceError: see `loop.fit`.
@@ -212,9 +231,10 @@ def complete_together(learned: Learned, values: np.ndarray, number: int) -> np.n
     matrix = _encoded(learned.codec, values)
     plan = learned.plan
     if plan is not None and np.isnan(matrix).any():
-        data = from_nan(jnp.asarray(matrix))  # a block may show nothing of a column
+        with precision(learned.codec.exact):
+            data = from_nan(jnp.asarray(matrix))  # a block may show nothing of a column
         keys = jax.random.split(jax.random.fold_in(jax.random.clone(learned.key), number))
-        with threadpool_limits(1, user_api="blas"), explained(data, {"method": learned.name}):
+        with _working(learned.codec, data, learned.name):
             state = loop.fit(
                 plan.method,
                 keys[0],
@@ -226,13 +246,15 @@ def complete_together(learned: Learned, values: np.ndarray, number: int) -> np.n
             )
             matrix = np.array(loop.complete(plan.method, keys[1], state, data))
         report.refuse_divergence(matrix, f"'{learned.name}'", "Take another method or seed")
-    decoded = coding.decode(learned.codec, matrix.reshape(len(flat), -1), flat)
-    return decoded.reshape(values.shape)
+    coded = matrix.reshape(len(flat), -1)
+    decoded = coding.decode(learned.codec, coded, flat, drawn=_draws(learned))
+    clipped = coding.impossible(learned.codec, coded, flat).astype(int)
+    return Completed(decoded.reshape(values.shape), clipped.reshape(values.shape))
 
 
 def draw(
     learned: Learned, values: np.ndarray, n: int, first: int, most: int = MOST_ROWS
-) -> np.ndarray:
+) -> Completed:
     """Draw rows several times, each on its own: its draws depend on its number and its cells.
 
     Args:
@@ -243,7 +265,7 @@ def draw(
         most: see `complete`.
 
     Returns:
-        `(1 + n, rows, *event)`: the median of the draws, as the method sees the cells, and they.
+        `(1 + n, rows, *event)` cells: the median of the draws, and they.
     """
 
     def several(rows: np.ndarray, places: np.ndarray, batch: int) -> np.ndarray:
@@ -251,7 +273,9 @@ def draw(
         many = draw_rows(method, key, state, rows, first + places, n, batch)  # type: ignore[arg-type]
         return np.concatenate([np.median(many, axis=0)[None], many])
 
-    return _completions(learned, values, 1 + n, several, most)
+    done = _completions(learned, values, 1 + n, several, most, drawn=True)
+    middle = coding.middle(learned.codec, done.values[0], done.values[1:])
+    return done._replace(values=np.concatenate([middle[None], done.values[1:]]))
 
 
 def _completions(
@@ -260,7 +284,9 @@ def _completions(
     number: int,
     completed: Callable[[np.ndarray, np.ndarray, int], np.ndarray],
     most: int,
-) -> np.ndarray:
+    *,
+    drawn: bool,
+) -> Completed:
     """So many completions of cells, from those of coded rows with holes and their places."""
     flat = values.reshape(-1, values.shape[-1])
     matrix = _encoded(learned.codec, values)
@@ -270,14 +296,34 @@ def _completions(
         holed = holed[:0]
     elif holed.size:
         batch = max(1, min(most, _CELLS // int(np.prod(matrix.shape[1:]))))
-        with threadpool_limits(1, user_api="blas"):
+        with threadpool_limits(1, user_api="blas"), precision(learned.codec.exact):
             done = completed(matrix[holed], holed, batch)
         report.refuse_divergence(done, f"'{learned.name}'", "Take another method or seed")
-    decoded = []
-    for one in done:
+    decoded, clipped = [], np.zeros(flat.shape, int)
+    for i, one in enumerate(done):
         matrix[holed] = one
-        decoded.append(coding.decode(learned.codec, matrix.reshape(len(flat), -1), flat))
-    return np.stack(decoded).reshape(number, *values.shape)
+        coded = matrix.reshape(len(flat), -1)
+        decoded.append(coding.decode(learned.codec, coded, flat, drawn=drawn))
+        if i or number == 1:  # of several, the first is their median
+            clipped += coding.impossible(learned.codec, coded, flat)
+    cells = np.stack(decoded).reshape(number, *values.shape)
+    return Completed(cells, clipped.reshape(values.shape))
+
+
+def _draws(learned: Learned) -> bool:
+    method = learned.plan.method if learned.plan is not None else learned.method
+    return method is not None and method.tag == "draws"
+
+
+@contextlib.contextmanager
+def _working(codec: Codec, data: Observed, name: str) -> Iterator[None]:
+    """Around all that computes: one thread of BLAS, the precision, and want of memory explained."""
+    with (
+        threadpool_limits(1, user_api="blas"),
+        explained(data, {"method": name}),
+        precision(codec.exact),
+    ):
+        yield
 
 
 def _encoded(codec: Codec, values: np.ndarray) -> np.ndarray:

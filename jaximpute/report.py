@@ -2,12 +2,14 @@
 
 import math
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from jaximpute._errors import DivergenceError
 from jaximpute.data.codec import Codec
+from jaximpute.data.columns import Column
 from jaximpute.data.frames import Frame
 from jaximpute.data.series import Axis
 from jaximpute.types import Info, State
@@ -69,6 +71,26 @@ def describe(
         "left_empty": left_empty,
         "not_learned": {names[i]: reason for i, reason in codec.unlearned.items()},
         "time": None if axis is None else _describe_axis(axis),
+    }
+
+
+def possible(codec: Codec, columns: Sequence[Column], moved: np.ndarray) -> Report:
+    """The part of a report about what fills may be: `bounds`, `circular` and `clipped`.
+
+    Args:
+        codec: of the columns.
+        columns: what they hold.
+        moved: `(columns,)` how many fills were brought back within their bounds.
+    """
+    bounds = {
+        columns[i].name: [None if np.isinf(end) else end for end in (low, high)]
+        for i, low, high in zip(codec.numeric, codec.low.tolist(), codec.high.tolist(), strict=True)
+        if not (np.isinf(low) and np.isinf(high))
+    }
+    return {
+        "bounds": bounds,
+        "circular": {columns[c.column].name: c.period for c in codec.circles},
+        "clipped": {columns[i].name: int(moved[i]) for i in np.flatnonzero(moved).tolist()},
     }
 
 

@@ -11,8 +11,7 @@ import numpy as np
 
 from jaximpute import poolwise, unfinished
 from jaximpute._errors import DataError, OutputError
-from jaximpute.data import codec as coding
-from jaximpute.data import drawsinks, gridfiles, sinks, sources
+from jaximpute.data import codecplain, drawsinks, gridfiles, sinks, sources
 from jaximpute.data.parts import Sink
 from jaximpute.data.scanning import Scan
 from jaximpute.data.sources import Source
@@ -206,7 +205,8 @@ def where(
 def beginning(found: Scan, learned: Learned, curve: Curve) -> Held:
     """What a run keeps of itself before its first block, as values for JSON."""
     return {
-        "codec": coding.to_plain(found.codec),
+        "codec": codecplain.to_plain(found.codec),
+        "ends": found.ends.tolist(),
         "cells": found.cells.tolist(),
         "data": found.digest,
         "shape": list(learned.shape),
@@ -214,6 +214,7 @@ def beginning(found: Scan, learned: Learned, curve: Curve) -> Held:
         "losses": curve.losses,
         "metrics": curve.metrics,
         "filled": np.zeros(len(found.cells), int).tolist(),
+        "clipped": np.zeros(len(found.cells), int).tolist(),
         "done": 0,
         "result": "",
     }
@@ -238,8 +239,8 @@ def restored(
     Raises:
         DataError: the arrays are not those of this method.
     """
-    codec = coding.from_plain(held["codec"])
-    found = Scan(codec, np.array(held["cells"]), arrays.get("seen"), held["data"])
+    codec, ends = codecplain.from_plain(held["codec"]), np.array(held["ends"])
+    found = Scan(codec, np.array(held["cells"]), arrays.get("seen"), held["data"], ends)
     leaves = [arrays[key] for key in sorted(arrays) if key.startswith("state/")]
     learned = poolwise.restore(
         name, codec, tuple(held["shape"]), leaves, source.kind, pools=held["pools"], **settings

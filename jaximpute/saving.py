@@ -8,15 +8,15 @@ import jax
 import numpy as np
 
 from jaximpute._errors import DataError, JaximputeError, OptionError, OutputError
+from jaximpute._precision import precision
 from jaximpute._savedformat import check_about, check_codec, check_finite, is_name
 from jaximpute._version import __version__
-from jaximpute.data import arrayfiles, placing
-from jaximpute.data.codec import Codec, Levels
+from jaximpute.data import arrayfiles, codecplain, placing
 
 if TYPE_CHECKING:
     from jaximpute.estimators import Imputer
 
-FORMAT = 1
+FORMAT = 2
 _ABOUT, _ARRAYS = "imputer.json", "arrays.npz"
 _PLAIN = (
     "method",
@@ -26,6 +26,8 @@ _PLAIN = (
     "add_indicator",
     "keep_empty_features",
     "options",
+    "bounds",
+    "circular",
     "method_",
     "seed_",
     "n_features_in_",
@@ -109,7 +111,7 @@ def _restored(about: dict[str, Any], arrays: dict[str, np.ndarray], path: str | 
     ):
         raise ValueError("'indicator' holds no columns")
     imputer._kept = kept
-    imputer.codec_ = _codec(about["codec"], arrays)
+    imputer.codec_ = codecplain.from_plain(about["codec"])
     check_codec(imputer.codec_, columns)
     imputer._restore_indicator(flagged)
     leaves = [arrays[f"state/{i}"] for i in range(about["leaves"])]
@@ -123,16 +125,12 @@ def _describe(imputer: "Imputer") -> tuple[dict[str, Any], dict[str, np.ndarray]
     settings = {name: getattr(imputer, name) for name in _PLAIN}
     if isinstance(settings["missing_values"], float) and np.isnan(settings["missing_values"]):
         settings["missing_values"] = None
-    codec, leaves = imputer.codec_, jax.tree.leaves(imputer.state_)
+    leaves = jax.tree.leaves(imputer.state_)
     about = {
         "format": FORMAT,
         "version": __version__,
         "settings": settings,
-        "codec": {
-            "levels": [[block.column, block.scale] for block in codec.levels],
-            "constants": {str(column): value for column, value in codec.constants.items()},
-            "unlearned": {str(column): reason for column, reason in codec.unlearned.items()},
-        },
+        "codec": codecplain.to_plain(imputer.codec_),
         "leaves": len(leaves),
     }
     if hasattr(imputer, "feature_names_in_"):
@@ -143,26 +141,9 @@ def _describe(imputer: "Imputer") -> tuple[dict[str, Any], dict[str, np.ndarray]
         raise OptionError(f"the imputer's settings cannot be saved: {error}") from error
     arrays = {f"state/{i}": np.asarray(leaf) for i, leaf in enumerate(leaves)}
     arrays["kept"] = imputer._kept
-    for name in ("numeric", "centre", "scale", "whole"):
-        arrays[f"codec/{name}"] = getattr(codec, name)
-    for i, block in enumerate(codec.levels):
-        arrays[f"codec/codes/{i}"], arrays[f"codec/share/{i}"] = block.codes, block.share
     if imputer.indicator_ is not None:
         arrays["indicator"] = imputer.indicator_.features_
     return about, arrays
-
-
-def _codec(about: dict[str, Any], arrays: dict[str, np.ndarray]) -> Codec:
-    levels = tuple(
-        Levels(column, arrays[f"codec/codes/{i}"], arrays[f"codec/share/{i}"], scale)
-        for i, (column, scale) in enumerate(about["levels"])
-    )
-    numeric, centre, scale, whole = (
-        arrays[f"codec/{name}"] for name in ("numeric", "centre", "scale", "whole")
-    )
-    constants = {int(column): value for column, value in about["constants"].items()}
-    unlearned = {int(column): reason for column, reason in about["unlearned"].items()}
-    return Codec(numeric, centre, scale, whole, levels, constants, unlearned)
 
 
 def _restore(imputer: "Imputer", leaves: list[np.ndarray], path: str) -> None:
@@ -185,7 +166,8 @@ def _restore(imputer: "Imputer", leaves: list[np.ndarray], path: str) -> None:
             f"the imputer in {path} does not fit the '{imputer.method_}' of jaximpute "
             f"{__version__}; fit and save again"
         )
-    arrays = map(jax.numpy.asarray, leaves)
+    with precision(imputer.codec_.exact):
+        arrays = list(map(jax.numpy.asarray, leaves))
     imputer.state_ = jax.tree.unflatten(jax.tree.structure(wanted), arrays)
 
 

@@ -21,12 +21,12 @@ from jaximpute import described, fingerprint, hooks, multiple, poolwise, registr
 from jaximpute._errors import DataError, OptionError
 from jaximpute._version import __version__
 from jaximpute.automatic import inductive
-from jaximpute.data import drawsinks, feeds, files, scanning, sinks, sources
+from jaximpute.data import drawsinks, feeds, files, possible, scanning, sinks, sources
 from jaximpute.data.codec import Codec
 from jaximpute.data.scanning import Scan
 from jaximpute.data.sources import Source
 from jaximpute.data.spans import Spans, spans_of
-from jaximpute.poolwise import Learned
+from jaximpute.poolwise import Completed, Learned
 from jaximpute.report import Curve, Report
 
 
@@ -43,6 +43,8 @@ def impute_file(
     time: str | None = None,
     dims: Sequence[str] | None = None,
     fill_unseen: bool = False,
+    bounds: Mapping[Any, Any] | None = None,
+    circular: Any = None,
     completions: int | None = None,
     interval: float | None = None,
     force: bool = False,
@@ -86,6 +88,9 @@ def impute_file(
         time: of Parquet: the column of time stamps, which makes it a series.
         dims: of Zarr and NetCDF; see `impute`.
         fill_unseen: fill places of a field that are observed at no time, too.
+        bounds: by a column's name the least and greatest value that a missing cell may get; see
+            `impute`.
+        circular: columns of directions; see `impute`.
         completions: how many random completions to write, of a method that draws and of rows, not
             of steps of time; None = one, and for an interval a hundred.
         interval: coverage such as 0.8: of Parquet, the median of the completions, and columns
@@ -131,6 +136,7 @@ def impute_file(
         files.check_output(output, force=force)
     was = sources.fingerprint_of(source)
     opened = sources.open_source(source, dims, time)
+    opened = opened._replace(columns=possible.tell(opened.columns, bounds, circular))
 
     def check() -> None:
         if draws:
@@ -160,6 +166,7 @@ def impute_file(
         "time": time,
         "dims": None if dims is None else list(dims),
         "fill_unseen": fill_unseen,
+        "columns": [[column.bounds, column.period] for column in opened.columns],
         "completions": draws,
         "interval": interval,
         "version": __version__,
@@ -170,7 +177,7 @@ def impute_file(
     ) as run:
         held = run.earlier()
         if held is None:
-            found = scanning.scan(opened)
+            found = scanning.scan(opened, registry.entry(name).exact)
             curve, bar = Curve([], {}), progress and found.codec.width > 0
             if apart:
                 learned = _unlearned(opened, found, name, spans, settings)
@@ -193,8 +200,10 @@ def impute_file(
                     completed = _draw(opened, learned, window, start, draws, interval)
                 else:
                     completed = _complete(opened, learned, window, held["done"], begin, length)
-                values, fill = _new(window[begin : begin + length], completed, seen)
-                held["filled"] = (held["filled"] + fill.reshape(-1, fill.shape[-1]).sum(0)).tolist()
+                values, fill = _new(window[begin : begin + length], completed.values, seen)
+                clipped = np.where(fill, completed.clipped, 0)
+                for what, count in (("filled", fill), ("clipped", clipped)):
+                    held[what] = (held[what] + count.reshape(-1, fill.shape[-1]).sum(0)).tolist()
                 held["done"] += 1
                 held["result"] = _chained(held["result"], values)
                 run.write(start, stop, fill, values, held)
@@ -208,7 +217,7 @@ def impute_file(
                 "from there"
             ) from None
         run.finish()
-    told = described.describe(opened, found, held, settings, name)
+    told = described.describe(opened, found, held, settings, name, hint=circular is None)
     return told | {
         "blocks": len(spans.all),
         "block_rows": spans.block,
@@ -221,7 +230,7 @@ def impute_file(
 
 def _complete(
     source: Source, learned: Learned, window: np.ndarray, number: int, begin: int, length: int
-) -> np.ndarray:
+) -> Completed:
     """A block, completed once."""
     timed = source.along == "time"
     rows = feeds.windows_of(window) if timed else window  # as many windows in every block
@@ -229,7 +238,8 @@ def _complete(
         completed = poolwise.complete_together(learned, rows, number)
     else:
         completed = poolwise.complete(learned, rows, **({"most": len(rows)} if timed else {}))
-    return (feeds.windows_of(completed) if timed else completed)[begin : begin + length]
+    parts = (feeds.windows_of(part) if timed else part for part in completed)
+    return Completed(*(part[begin : begin + length] for part in parts))
 
 
 def _draw(
@@ -239,13 +249,14 @@ def _draw(
     start: int,
     draws: int,
     interval: float | None,
-) -> np.ndarray:
+) -> Completed:
     """A block's draws; or their median, and the lower and upper ends of their intervals."""
-    found = poolwise.draw(learned, block, draws, start)
+    done = poolwise.draw(learned, block, draws, start)
+    found = done.values
     if interval is None:
-        return found[1:]
+        return done._replace(values=found[1:])
     ends = multiple.ends_of(found[1:], found[0], source.columns, interval)
-    return np.stack([found[0], *ends])
+    return done._replace(values=np.stack([found[0], *ends]))
 
 
 def _new(
@@ -299,8 +310,9 @@ def _codec(source: Source, found: Scan) -> Codec:
     codec = found.codec
     if (found.cells[codec.columns] == cells).all():  # nothing is missing that could be filled
         none = np.zeros(0)
+        whole = none.astype(bool)
         codec = Codec(
-            none.astype(int), none, none, none.astype(bool), (), codec.constants, codec.unlearned
+            none.astype(int), none, none, whole, (), codec.constants, codec.unlearned, none, none
         )
     return codec
 

@@ -19,7 +19,7 @@ import jaximpute as ji
 from jaximpute import poolwise, registry, resuming, stream, unfinished
 from jaximpute.cli import settings, streaming
 from jaximpute.data import codec as coding
-from jaximpute.data import feeds, frames, moments, parts, sinks, sources
+from jaximpute.data import codecplain, feeds, frames, moments, parts, sinks, sources
 from jaximpute.masking import clamp
 from tests.test_cli import call
 
@@ -80,11 +80,11 @@ def test_what_is_drawn_does_not_depend_on_blocks_either():
         poolwise.Learned("a draw", codec, x.shape, method, 0.0, jax.random.key(seed))
         for seed in range(2)
     )
-    whole = poolwise.complete(one, x)
-    parts = [poolwise.complete(one, x[start : start + 7]) for start in range(0, ROWS, 7)]
+    whole = poolwise.complete(one, x).values
+    parts = [poolwise.complete(one, x[start : start + 7]).values for start in range(0, ROWS, 7)]
     np.testing.assert_array_equal(np.concatenate(parts), whole)
     assert len(np.unique(whole[np.isnan(x)])) == np.isnan(x).sum()  # each row has its own key
-    assert (poolwise.complete(other, x) != whole).any()
+    assert (poolwise.complete(other, x).values != whole).any()
 
 
 @tries(max_examples=30, deadline=None)
@@ -99,14 +99,14 @@ def test_moments_of_parts_make_those_of_the_whole(cells, block):
         total = moments.merged(total, moments.of_block(x[start : start + block]))
     frame = frames.read(x)
     expected = coding.learn(frame)
-    found = moments.codec_of(total, moments.count_levels(x, frame.columns), frame.columns)
+    found = moments.codec_of(total, moments.count_levels(x, frame.columns), frame.columns, x)
     assert found.numeric.tolist() == expected.numeric.tolist()
     assert found.constants == expected.constants
     assert found.unlearned == expected.unlearned
     size = np.abs(np.nan_to_num(x[:, found.numeric])).max(axis=0, initial=1e-300)
     np.testing.assert_allclose(found.centre / size, expected.centre / size, atol=1e-13)
     np.testing.assert_allclose(found.scale / size, expected.scale / size, atol=1e-7)
-    kept = coding.from_plain(json.loads(json.dumps(coding.to_plain(found))))
+    kept = codecplain.from_plain(json.loads(json.dumps(codecplain.to_plain(found))))
     assert repr(kept) == repr(found)
 
 

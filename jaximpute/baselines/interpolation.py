@@ -145,7 +145,9 @@ def interpolate(t: _Row, x: _Row, mask: Bool[Array, "time"]) -> _Row:
     left, right = neighbours(mask)
     gap = t[right] - t[left]
     share = jnp.where(gap > 0, (t - t[left]) / jnp.where(gap > 0, gap, 1), 0)
-    return x[left] + share * (x[right] - x[left])
+    a, b = x[left], x[right]
+    # rounding, too, leaves it between the two; and their difference may be no number
+    return jnp.clip((1 - share) * a + share * b, jnp.minimum(a, b), jnp.maximum(a, b))
 
 
 def neighbours(mask: Bool[Array, "time"]) -> tuple[Int[Array, "time"], Int[Array, "time"]]:

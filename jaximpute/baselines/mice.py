@@ -88,7 +88,8 @@ def mice(*, updates: int = 10, keep: int = 10, clip: bool = True) -> Method:
     Args:
         updates: see `ice`, as for all arguments.
         keep: of sweeps.
-        clip: to the observed range. Without it collinear columns can drift off.
+        clip: whether draws stay in the observed range, at whose ends they are reflected. Without it
+            collinear columns can drift off.
 
     Returns:
         A method for tables (tag `draws`) with `fill`, the last state of its chain, and `sample`.
@@ -138,7 +139,10 @@ def _chain(updates: int, keep: int, clip: bool, *, draws: bool) -> Method:
         return ChainState(x, mean, scale, low, high, order, rules, jnp.zeros((), jnp.int32))
 
     def bounded(column: jax.Array, state: ChainState, j: jax.Array) -> jax.Array:
-        return jnp.clip(column, state.low[j], state.high[j]) if clip else column
+        if not clip:
+            return column
+        low, high = state.low[j], state.high[j]
+        return _reflected(column, low, high) if draws else jnp.clip(column, low, high)
 
     def step(key: PRNGKey, state: ChainState, data: Observed) -> tuple[ChainState, Info]:
         def column(x, inputs):
@@ -183,6 +187,13 @@ def _chain(updates: int, keep: int, clip: bool, *, draws: bool) -> Method:
         return clamp(x * state.scale[None] + state.mean[None], data)
 
     return Method(init, step, fill=fill, sample=sample, tag="draws" if draws else "point")
+
+
+def _reflected(x: jax.Array, low: jax.Array, high: jax.Array) -> jax.Array:
+    """Folded at both ends: clipped draws would pile up there."""
+    span = high - low
+    turn = jnp.mod(x - low, jnp.where(span > 0, 2 * span, 1))
+    return jnp.where((x >= low) & (x <= high), x, low + jnp.minimum(turn, 2 * span - turn))
 
 
 def _standardise(data: Observed, mean: Float[Array, "d"], scale: Float[Array, "d"]) -> jax.Array:

@@ -24,6 +24,22 @@ Time = Annotated[
     str | None,
     typer.Option(help="Column of time stamps; makes the file a series. Without it, a table."),
 ]
+Bounds = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=LOW:HIGH",
+        help="Least and greatest value a missing cell of a column may get, such as Ozone=0: . "
+        "Counts, rain and shares are kept at or above 0 without it. May be repeated.",
+    ),
+]
+Circular = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME[=PERIOD]",
+        help="Column of directions, which come back to themselves after 360 or PERIOD. May be "
+        "repeated.",
+    ),
+]
 Dims = Annotated[
     str | None,
     typer.Option(

@@ -10,6 +10,8 @@ from jaximpute.cli import paths, settings
 from jaximpute.cli import reading as files_read
 from jaximpute.cli.common import (
     GATE,
+    Bounds,
+    Circular,
     Debug,
     File,
     Force,
@@ -50,6 +52,8 @@ def evaluate(
         typer.Option(metavar="NUMBER", help="Exit with 4 if the best score is above this."),
     ] = None,
     reading: Any = None,
+    bounds: Bounds = None,
+    circular: Circular = None,
     force: Force = False,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -79,6 +83,8 @@ def evaluate(
             seed=seed,
             preset=preset,
             options=options,
+            bounds=settings.parse_bounds(bounds or []),
+            circular=settings.parse_circular(circular or []),
             verbose=not quiet and output != files.STREAM,
         )
         if output is not None:

@@ -8,7 +8,9 @@ from jaximpute.cli import manifest, paths, settings
 from jaximpute.cli import reading as files_read
 from jaximpute.cli.common import (
     Assignments,
+    Bounds,
     Checkpoint,
+    Circular,
     Debug,
     Every,
     File,
@@ -44,6 +46,8 @@ def fit(
     resume: Resume = False,
     checkpoint_every: Every = None,
     reading: Any = None,
+    bounds: Bounds = None,
+    circular: Circular = None,
     force: Force = False,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -62,6 +66,8 @@ def fit(
             "resume": resume,
             "checkpoint_every": 1 if checkpoint_every is None else checkpoint_every,
             **files_read.settled(reading),
+            "bounds": bounds or [],
+            "circular": circular or [],
             "force": force,
             "quiet": quiet,
         }

@@ -9,6 +9,8 @@ from jaximpute.cli import paths, settings
 from jaximpute.cli import reading as files_read
 from jaximpute.cli.common import (
     Assignments,
+    Bounds,
+    Circular,
     Debug,
     File,
     Force,
@@ -38,6 +40,8 @@ def forecast(
         str | None, typer.Option(metavar="PNG", help="Draw the end of the series and the forecast.")
     ] = None,
     reading: Any = None,
+    bounds: Bounds = None,
+    circular: Circular = None,
     force: Force = False,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -74,6 +78,8 @@ def forecast(
             context=context,
             seed=seed,
             preset=preset,
+            bounds=settings.parse_bounds(bounds or []),
+            circular=settings.parse_circular(circular or []),
             progress=not quiet,
             **options,
         )

@@ -10,7 +10,9 @@ from jaximpute.cli import manifest, paths, settings, streaming
 from jaximpute.cli import reading as files_read
 from jaximpute.cli.common import (
     Assignments,
+    Bounds,
     Checkpoint,
+    Circular,
     Config,
     Debug,
     Dims,
@@ -109,6 +111,8 @@ def impute(
         typer.Option(help="Block by block: rows that are learned from at a time; 8192 by default."),
     ] = None,
     reading: Any = None,
+    bounds: Bounds = None,
+    circular: Circular = None,
     config: Config = None,
     force: Force = False,
     quiet: Quiet = False,
@@ -140,6 +144,8 @@ def impute(
             "block_rows": block_rows,
             "sample_rows": sample_rows,
             **files_read.given(reading),
+            "bounds": bounds,
+            "circular": circular,
             "force": force,
             "quiet": quiet,
         }
@@ -278,10 +284,10 @@ def fill(sheet: Any, run: dict[str, Any], kept: Any = None, spread: bool = False
         The frame, and its completion.
     """
     from jaximpute import api
-    from jaximpute.data import fields, frames
+    from jaximpute.data import fields
 
     keep_compiled()
-    frame = frames.read(sheet.table, run["time"], split_dims(run["dims"]))
+    frame = _read(sheet, run)
     if spread and frame.grid is not None:
         fields.check_spread(sheet.table, frame.grid)
     filled = api.fill(
@@ -295,19 +301,28 @@ def fill(sheet: Any, run: dict[str, Any], kept: Any = None, spread: bool = False
         options=run["options"],
         draws=_draws(run),
         keeping=kept,
+        hint=not run["circular"],
     )
     return Done(frame, filled)
+
+
+def _read(sheet: Any, run: dict[str, Any]) -> Any:
+    from jaximpute.data import frames, possible
+
+    frame = frames.read(sheet.table, run["time"], split_dims(run["dims"]))
+    bounds = settings.parse_bounds(run["bounds"])
+    circular = settings.parse_circular(run["circular"])
+    return frame._replace(columns=possible.tell(frame.columns, bounds, circular))
 
 
 def _plan(file: str, run: dict[str, Any]) -> None:
     """Print what `impute` would cost."""
     from jaximpute import planning
-    from jaximpute.data import frames
 
     sheet = read_sheet(file, run)
     keep_compiled()
     cost = planning.measure(
-        frames.read(sheet.table, run["time"], split_dims(run["dims"])),
+        _read(sheet, run),
         run["method"],
         preset=run["preset"],
         options=run["options"],
@@ -374,6 +389,9 @@ def _summarise(report: dict[str, Any], run: dict[str, Any]) -> None:
         return
     where = "stdout" if run["output"] == "-" else run["output"]
     picture = "" if run["plot"] is None else f"; picture: {run['plot']}"
+    if clipped := report.get("clipped"):
+        names = ", ".join(f"'{name}' {cells}" for name, cells in clipped.items())
+        say(f"kept within what their columns may hold: {names} (see --bounds)")
     say(
         f"filled {report['filled']} of {missing} missing cells with '{report['method']}' in "
         f"{report['seconds']:.1f} s: {where}{picture}"

@@ -10,6 +10,7 @@ import pandas as pd
 
 from jaximpute import fingerprint, hooks, registry, report
 from jaximpute._errors import DataError, OptionError
+from jaximpute.cli import settings
 from jaximpute.data import files, frames
 from jaximpute.data.columns import suggest
 from jaximpute.data.frames import Frame
@@ -64,6 +65,8 @@ def learn(
         random_state=run["seed"],
         keep_empty_features=True,
         options=run["options"] or None,
+        bounds=settings.parse_bounds(run["bounds"]),
+        circular=settings.parse_circular(run["circular"]),
     )
     curve = report.Curve([], {})
 
@@ -93,6 +96,7 @@ def learn(
             "warnings": [
                 *notes,
                 *frame.notes,
+                *imputer._notes,
                 *report.worse_warning(imputer.method_, curve.metrics),
             ],
             "hashes": {

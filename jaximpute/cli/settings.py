@@ -31,6 +31,8 @@ DEFAULTS: dict[str, Any] = {
     "block_rows": None,
     "sample_rows": None,
     **reading.DEFAULTS,
+    "bounds": [],
+    "circular": [],
     "force": False,
     "quiet": False,
 }
@@ -43,6 +45,8 @@ TRAINING: dict[str, Any] = {
     "seed": 0,
     "leave": [],
     **reading.DEFAULTS,
+    "bounds": [],
+    "circular": [],
     "mesh": "all",
     "accumulate": 1,
     "bfloat16": False,
@@ -65,6 +69,8 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "interval": (float,),
     "max_gap": (int, float, str),
     **reading.TYPES,
+    "bounds": (list,),
+    "circular": (list,),
     "leave": (list,),
     "accumulate": (int,),
     "bfloat16": (bool,),
@@ -145,6 +151,51 @@ def refuse_taken(options: Mapping[str, Any], function: Callable[..., Any]) -> No
             f"--set {taken[0]}=... sets no option of a method; '{taken[0]}' is a setting of the "
             "command, and has a flag or an argument of its own"
         )
+
+
+def parse_bounds(texts: Sequence[str]) -> dict[str, tuple[Any, Any]]:
+    """What `--bounds NAME=LOW:HIGH` says, either end of which may be left out.
+
+    Raises:
+        OptionError: it is written otherwise.
+
+    Example:
+        >>> parse_bounds(["Ozone=0:", "share=0:1"])
+        {'Ozone': (0.0, None), 'share': (0.0, 1.0)}
+    """
+    bounds = {}
+    for text in texts:
+        name, equals, ends = str(text).rpartition("=")
+        low, colon, high = ends.partition(":")
+        try:
+            if not equals or not name or not colon:
+                raise ValueError
+            least, most = (float(end) if end.strip() else None for end in (low, high))
+            bounds[name.strip()] = (least, most)
+        except ValueError:
+            raise OptionError(
+                f"--bounds takes NAME=LOW:HIGH with either number left out for no bound, for "
+                f"instance --bounds Ozone=0: ; got {text!r}"
+            ) from None
+    return bounds
+
+
+def parse_circular(texts: Sequence[str]) -> dict[str, float] | None:
+    """What `--circular NAME` or `NAME=PERIOD` says; None if it was not given.
+
+    Example:
+        >>> parse_circular(["wind_dir", "hour=24"])
+        {'wind_dir': 360.0, 'hour': 24.0}
+    """
+    periods = {}
+    for text in map(str, texts):
+        name, _, period = text.rpartition("=")
+        try:
+            number = float(period)
+        except ValueError:
+            name, number = text, 360.0
+        periods[name.strip() or text] = number if name.strip() else 360.0
+    return periods or None
 
 
 def parse_value(text: str) -> Any:

@@ -93,6 +93,8 @@ def arguments(run: dict[str, Any]) -> dict[str, Any]:
         "time": run["time"],
         "dims": split_dims(run["dims"]),
         "fill_unseen": run["fill_unseen"],
+        "bounds": settings.parse_bounds(run["bounds"]),
+        "circular": settings.parse_circular(run["circular"]),
         "completions": run["draws"],
         "interval": run["interval"],
         "progress": not run["quiet"],

@@ -2,9 +2,10 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from jaximpute._errors import DataError, OptionError
@@ -14,13 +15,13 @@ from jaximpute.data.csvtext import Text
 from jaximpute.data.dialect import Reading
 from jaximpute.data.numerals import Dress
 
-INTEGER = re.compile(r"[+-]?\d{1,19}")
+INTEGER = re.compile(r"[+-]?\d{1,20}")
 _CODE = re.compile(r"0\d+")
 DATE = re.compile(r"\d{4}-\d\d?-\d\d?([ T]\d.*)?")
 _DAY = re.compile(r"\d{1,2}([/.-])\d{1,2}\1\d{4}( .*)?|\d{4}/\d\d?/\d\d?( .*)?")
 BOOLEAN = {"true": True, "false": False}
 _MOSTLY = 0.9  # of a column's cells are numbers: then the others are mistakes, not texts
-_LARGEST = 2**63 - 1
+_MOST_DIGITS = 21  # of an integer with its sign; more are not looked at
 _SHOWN = 6  # columns named in one note
 
 
@@ -215,7 +216,7 @@ def _dress(column: _Column, kind: str | None, decimal: str | None, usual: str) -
         return None
     if kind is None and (_is_coded(list(cells)) and all(cell.isdecimal() for cell in cells)):
         return None  # 02138 is a code, and no quantity
-    if kind is None and any(cell.lstrip("+-").isdecimal() and not _fits(cell) for cell in cells):
+    if kind is None and _type_of(cells) is None:
         return None  # more digits than any number here keeps
     dress = numerals.dress_of(list(cells), decimal, usual)
     if dress is None and kind == "number":
@@ -229,8 +230,17 @@ def _dress(column: _Column, kind: str | None, decimal: str | None, usual: str) -
     return dress
 
 
-def _fits(cell: str) -> bool:
-    return len(cell) <= 20 and -_LARGEST - 1 <= int(cell) <= _LARGEST
+def _type_of(cells: Iterable[str]) -> str | None:
+    """The type that holds the integers among these cells; None where none does."""
+    whole = [cell for cell in cells if cell.lstrip("+-").isdecimal()]
+    if any(len(cell) > _MOST_DIGITS for cell in whole):
+        return None
+    low, high = min(map(int, whole), default=0), max(map(int, whole), default=0)
+    for dtype in ("Int64", "UInt64"):
+        limits = np.iinfo(dtype.lower())
+        if limits.min <= low and high <= limits.max:
+            return dtype
+    return None
 
 
 def _drop_numbers(column: _Column, dress: Dress, missing: frozenset[float]) -> None:
@@ -246,9 +256,10 @@ def _drop_numbers(column: _Column, dress: Dress, missing: frozenset[float]) -> N
 
 def _numbers(column: _Column, dress: Dress) -> Any:
     plain = {cell: numerals.plain(cell, dress) for cell in column.counts}
-    if column.counts and all(INTEGER.fullmatch(number) for number in plain.values()):
+    dtype = _type_of(plain.values())
+    if dtype and column.counts and all(INTEGER.fullmatch(number) for number in plain.values()):
         whole = {cell: int(number) for cell, number in plain.items()}
-        return pd.array(column.place(whole), dtype="Int64")
+        return pd.array(column.place(whole), dtype=dtype)
     broken = {cell: float(number) for cell, number in plain.items()}
     return pd.array(column.place(broken, float("nan")), dtype="float64")
 

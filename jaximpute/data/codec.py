@@ -1,12 +1,17 @@
 """Columns of any kind as one standardised float matrix, and back."""
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from jaximpute.catalogue import Exact
+from jaximpute.data import possible
+from jaximpute.data.bounds import beyond, clipped, reflected
+from jaximpute.data.circles import Circle, circle_of, decoded, encoded
 from jaximpute.data.frames import Frame
+from jaximpute.data.scales import learn_scales, snapped
 
+FAR = 1000.0  # robust deviations: a method in single precision sees no cell farther out
 MOST_LEVELS = 64  # of a column that is learned
 FEW_LEVELS = 10  # always learned, however few cells hold them
 
@@ -28,16 +33,21 @@ class Levels(NamedTuple):
 
 
 class Codec(NamedTuple):
-    """How the columns of a frame become a matrix: numbers first, then a block for each `Levels`.
+    """How the columns of a frame become a matrix: numbers, a block for each `Levels`, then circles.
 
     Attributes:
         numeric: `(d,)` the numbers of the columns that are learned as numbers.
-        centre: `(d,)` their means over observed cells.
+        centre: `(d,)` their means over observed cells; see `data.scales`.
         scale: `(d,)` their standard deviations over observed cells.
         whole: `(d,)` True where they hold integers.
         levels: the columns learned as indicators.
         constants: the columns with one observed value, and that value.
         unlearned: the columns left as they are, and why.
+        low: `(d,)` the least value an answer may have, minus infinity for none.
+        high: `(d,)` the greatest.
+        circles: the columns learned as sine and cosine.
+        exact: whether the matrix is float64, and answers that are observed values but for rounding
+            become these values.
     """
 
     numeric: np.ndarray
@@ -47,30 +57,38 @@ class Codec(NamedTuple):
     levels: tuple[Levels, ...]
     constants: dict[int, float]
     unlearned: dict[int, str]
+    low: np.ndarray
+    high: np.ndarray
+    circles: tuple[Circle, ...] = ()
+    exact: bool = False
 
     @property
     def width(self) -> int:
         """Columns of the matrix."""
-        return len(self.numeric) + sum(len(block.codes) for block in self.levels)
+        indicators = sum(len(block.codes) for block in self.levels)
+        return len(self.numeric) + indicators + 2 * len(self.circles)
 
     @property
     def columns(self) -> list[int]:
         """The numbers of the columns that are learned."""
-        return [*map(int, self.numeric), *(block.column for block in self.levels)]
+        levels, circles = ([block.column for block in part] for part in (self.levels, self.circles))
+        return [*map(int, self.numeric), *levels, *circles]
 
 
-def learn(frame: Frame) -> Codec:
+def learn(frame: Frame, exact: Exact = "") -> Codec:
     r"""Learn the coding of a frame's columns from their observed cells.
 
-    Numbers become :math:`(x - \mu) / s`. The indicator :math:`e_k` of a level with share
-    :math:`p_k` becomes :math:`(e_k - p_k) / \sqrt{\sum_j p_j (1 - p_j)}`.
+    Numbers become :math:`(x - \mu) / s`, and directions points of a circle. The indicator
+    :math:`e_k` of a level with share :math:`p_k` becomes
+    :math:`(e_k - p_k) / \sqrt{\sum_j p_j (1 - p_j)}`.
 
     Args:
         frame: what `read` returned.
+        exact: of the method, see `catalogue.Entry`.
 
     Returns:
-        The codec. Nothing is dropped: every column is in `numeric`, `levels`, `constants` or
-        `unlearned`, or is the time axis.
+        The codec. Nothing is dropped: every column is in `numeric`, `levels`, `circles`,
+        `constants` or `unlearned`, or is the time axis.
 
     Example:
         >>> import numpy as np
@@ -83,6 +101,7 @@ def learn(frame: Frame) -> Codec:
     mask = frame.mask
     numeric: list[int] = []
     levels: list[Levels] = []
+    circles: list[Circle] = []
     constants: dict[int, float] = {}
     unlearned: dict[int, str] = {}
     for i, column in enumerate(frame.columns):
@@ -94,6 +113,8 @@ def learn(frame: Frame) -> Codec:
             unlearned[i] = "nothing in it is observed"
         elif (observed == observed[0]).all():
             constants[i] = float(observed[0])
+        elif column.period is not None and exact != "copies":
+            circles.append(circle_of(i, column.period, column.kind == "integer", observed))
         elif column.kind in ("number", "integer"):
             numeric.append(i)
         else:
@@ -104,91 +125,136 @@ def learn(frame: Frame) -> Codec:
                 share = counts / counts.sum()
                 spread = float(np.sqrt((share * (1 - share)).sum()))
                 levels.append(Levels(i, codes, share, spread))
-    centre, scale = _moments(frame.values[:, numeric])
-    whole = np.array([frame.columns[i].kind == "integer" for i in numeric], bool)
-    return Codec(np.array(numeric, int), centre, scale, whole, tuple(levels), constants, unlearned)
+    cells = frame.values[:, numeric]
+    centre, scale = learn_scales(cells)
+    low, high = possible.bounds_of(frame.columns, numeric, possible.seen_in(cells))
+    codec = Codec(
+        np.array(numeric, int),
+        centre,
+        scale,
+        np.array([frame.columns[i].kind == "integer" for i in numeric], bool),
+        tuple(levels),
+        constants,
+        unlearned,
+        low,
+        high,
+        tuple(circles),
+    )
+    return exactly(codec, exact) if exact else codec
+
+
+def exactly(codec: Codec, exact: Exact) -> Codec:
+    """The codec of a method that copies, interpolates or averages cells.
+
+    Args:
+        codec: of methods in single precision.
+        exact: of the method, see `catalogue.Entry`.
+
+    Returns:
+        A codec of float64 matrices. Unless they are `scaled`, their numbers are the cells
+        themselves, but for a power of two where these are so large or small that their squares
+        would leave the range of floats.
+    """
+    if exact == "scaled":
+        return codec._replace(exact=True)
+    size = np.maximum(np.abs(codec.centre), codec.scale)
+    power = np.exp2(np.rint(np.log2(np.maximum(size, np.finfo(float).tiny))))
+    unit = np.where((size > 1e-100) & (size < 1e100), 1.0, power)
+    return codec._replace(centre=np.zeros_like(codec.centre), scale=unit, exact=True)
 
 
 def encode(codec: Codec, values: np.ndarray) -> np.ndarray:
-    """`(rows, columns)` cells as a `(rows, width)` float32 matrix, NaN where missing."""
-    blocks = [(values[:, codec.numeric] - codec.centre) / codec.scale]
+    """`(rows, columns)` cells as a `(rows, width)` matrix, NaN where missing.
+
+    It is float32, in which cells count as `FAR` deviations from the centre if they are farther (as
+    they can be where a robust scale is used), or float64 if the codec is exact.
+    """
+    numbers = (values[:, codec.numeric] - codec.centre) / codec.scale
+    blocks = [numbers if codec.exact else np.clip(numbers, -FAR, FAR)]
     for block in codec.levels:
         cells = values[:, block.column, None]
         hot = (np.equal(cells, block.codes) - block.share) / block.scale
         blocks.append(np.where(np.isnan(cells), np.nan, hot))
-    return np.concatenate(blocks, axis=1).astype(np.float32)
+    blocks += [encoded(circle, values[:, circle.column]) for circle in codec.circles]
+    return np.concatenate(blocks, axis=1).astype(np.float64 if codec.exact else np.float32)
 
 
-def decode(codec: Codec, matrix: np.ndarray, values: np.ndarray) -> np.ndarray:
+def decode(
+    codec: Codec, matrix: np.ndarray, values: np.ndarray, *, drawn: bool = False
+) -> np.ndarray:
     """Fill the missing cells of learned and constant columns.
 
     Args:
         codec: what `learn` returned.
         matrix: `(rows, width)` completed, in the codec's units.
         values: `(rows, columns)` cells, NaN where missing; not changed.
+        drawn: whether it is a random draw, which is reflected at the bounds; estimates are clipped.
 
     Returns:
         `(rows, columns)` cells; integers are rounded, and a level is the likeliest one. Cells of
         columns that were not learned stay missing.
     """
     guess = np.full_like(values, np.nan)
-    d = len(codec.numeric)
-    numbers = matrix[:, :d].astype(np.float64) * codec.scale + codec.centre
-    guess[:, codec.numeric] = np.where(codec.whole, np.rint(numbers), numbers)
-    start = d
+    numbers = _numbers(codec, matrix)
+    if codec.exact:
+        numbers = snapped(numbers, values[:, codec.numeric], codec.centre)
+    keep = reflected if drawn else clipped
+    guess[:, codec.numeric] = keep(numbers, codec.low, codec.high, codec.whole)
+    start = len(codec.numeric)
     for block in codec.levels:
         stop = start + len(block.codes)
         likeliest = np.argmax(matrix[:, start:stop] * block.scale + block.share, axis=1)
         guess[:, block.column] = block.codes[likeliest]
         start = stop
+    for circle in codec.circles:
+        cells = values[:, circle.column]
+        known = cells[~np.isnan(cells)]
+        guess[:, circle.column] = decoded(circle, matrix[:, start : start + 2], known)
+        start += 2
     for column, value in codec.constants.items():
         guess[:, column] = value
     return np.where(np.isnan(values), guess, values)
 
 
-def to_plain(codec: Codec) -> dict[str, Any]:
-    """A codec as values for JSON, in which floats keep every bit."""
-    return {
-        "numeric": codec.numeric.tolist(),
-        "centre": codec.centre.tolist(),
-        "scale": codec.scale.tolist(),
-        "whole": codec.whole.tolist(),
-        "levels": [
-            [block.column, block.codes.tolist(), block.share.tolist(), block.scale]
-            for block in codec.levels
-        ],
-        "constants": [[column, value] for column, value in codec.constants.items()],
-        "unlearned": [[column, reason] for column, reason in codec.unlearned.items()],
-    }
+def impossible(codec: Codec, matrix: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Which of the missing cells `decode` has to bring back within their bounds.
+
+    Args:
+        codec: see `decode`, as for all arguments.
+        matrix: completed.
+        values: cells, NaN where missing.
+
+    Returns:
+        `(rows, columns)` booleans.
+    """
+    found = np.zeros(values.shape, bool)
+    found[:, codec.numeric] = beyond(_numbers(codec, matrix), codec.low, codec.high, codec.whole)
+    return found & np.isnan(values)
 
 
-def from_plain(plain: Mapping[str, Any]) -> Codec:
-    """The inverse of `to_plain`."""
-    return Codec(
-        np.array(plain["numeric"], int),
-        np.array(plain["centre"], float),
-        np.array(plain["scale"], float),
-        np.array(plain["whole"], bool),
-        tuple(
-            Levels(column, np.array(codes, float), np.array(share, float), scale)
-            for column, codes, share, scale in plain["levels"]
-        ),
-        dict(plain["constants"]),
-        dict(plain["unlearned"]),
-    )
+def middle(codec: Codec, estimate: np.ndarray, draws: np.ndarray) -> np.ndarray:
+    """The median of draws, where bounds have moved some of them.
+
+    Args:
+        codec: what `learn` returned.
+        estimate: `(..., columns)` cells, the median of the draws before they were brought within
+            bounds.
+        draws: `(n, ..., columns)` cells.
+
+    Returns:
+        `(..., columns)`: between the quantiles of the draws in every cell.
+    """
+    bounded = np.isfinite(codec.low) | np.isfinite(codec.high)
+    result = estimate.copy()
+    for i, whole in zip(codec.numeric[bounded], codec.whole[bounded], strict=True):
+        found = np.median(draws[..., i], axis=0)
+        result[..., i] = np.rint(found) if whole else found
+    return result
 
 
-def _moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation over observed cells, safe from overflow and underflow."""
-    if not values.shape[1]:
-        return np.zeros(0), np.ones(0)
-    size = np.nanmax(np.abs(values), axis=0)
-    unit = values / size
-    centre = np.nanmean(unit, axis=0)
-    off = unit - centre
-    spread = np.nanmax(np.abs(off), axis=0)
-    scale = np.sqrt(np.nanmean((off / spread) ** 2, axis=0)) * spread * size
-    return centre * size, np.maximum(scale, np.finfo(float).tiny)
+def _numbers(codec: Codec, matrix: np.ndarray) -> np.ndarray:
+    coded = matrix[:, : len(codec.numeric)].astype(np.float64)
+    return coded * codec.scale + codec.centre
 
 
 def too_many(levels: int, cells: int) -> str:

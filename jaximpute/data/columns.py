@@ -17,9 +17,9 @@ ColumnKind = Literal["number", "integer", "boolean", "category", "text", "time",
 
 _INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 _LEVELLED = ("boolean", "category", "text")
-_EXACT = 2**53  # beyond it floats do not tell whole numbers apart
+_LONG, _EXACT = 10**15, 2**53  # integers of more than 15 digits; those that floats can hold
 _STAMP_DIGITS = 8  # of whole numbers that are taken for days, and 10, 12, 14 for what is finer
-_LONG = re.compile(r"[0-9]{16,}|[0-9a-fA-F-]{32,36}")
+_LONG_TEXT = re.compile(r"[0-9]{16,}|[0-9a-fA-F-]{32,36}")
 _TIMES = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)
 
 
@@ -32,7 +32,11 @@ class Column(NamedTuple):
             learned, `time` and `other`.
         levels: the values behind the codes 0, 1, ... of a boolean, category or text column.
         limits: the least and greatest value an integer column's type can hold.
-        reason: why a `time` or `other` column is not learned.
+        reason: why a column is not learned that could be read.
+        bounds: the least and greatest value a missing cell may get, as the user said; None on
+            either side for no bound, None for what the column itself says.
+        period: of a direction, after which it comes back to itself; None for all else.
+        angle: whether attributes of the data say that it holds directions.
     """
 
     name: str
@@ -40,6 +44,9 @@ class Column(NamedTuple):
     levels: tuple[Any, ...] = ()
     limits: tuple[int, int] | None = None
     reason: str = ""
+    bounds: tuple[float | None, float | None] | None = None
+    period: float | None = None
+    angle: bool = False
 
 
 def read_column(series: nw.Series, name: str) -> tuple[Column, np.ndarray]:
@@ -113,11 +120,12 @@ def read_objects(cells: Sequence[Any], name: str, missing: np.ndarray) -> tuple[
         )
     sort = sorts[0] if sorts else "text"
     if sort == "number":
+        whole = all(isinstance(cells[row], numbers.Integral) for row in observed)
+        long = whole and _is_long(*(end(cells[row] for row in observed) for end in (min, max)))
+        if long and (found := read_long(cells, name, missing)) is not None:
+            return found
         values = np.full(len(cells), np.nan)
         values[observed] = [float(cells[row]) for row in observed]
-        whole = all(isinstance(cells[row], numbers.Integral) for row in observed)
-        if whole and np.nanmax(np.abs(values), initial=0) > _EXACT:
-            return _long_integers(cells, missing, name)
         return Column(name, "integer" if whole else "number"), values
     if sort == "boolean":
         return _levelled(cells, missing, Column(name, "boolean", (False, True)))
@@ -127,6 +135,23 @@ def read_objects(cells: Sequence[Any], name: str, missing: np.ndarray) -> tuple[
         return Column(name, "time", reason="dates and times are not learned"), _presence(missing)
     reason = f"cells of type {sort} are not learned"
     return Column(name, "other", reason=reason), _presence(missing)
+
+
+def read_long(
+    cells: Sequence[Any], name: str, missing: np.ndarray
+) -> tuple[Column, np.ndarray] | None:
+    """`read_column` for integers of more than 15 digits; None if they may be read as numbers.
+
+    They are ids far oftener than quantities: if all are different, nothing is to be learned from
+    them. Beyond 2^53 a float has no room for them, and each is a level of its own.
+    """
+    observed = [int(cells[row]) for row in np.flatnonzero(~missing).tolist()]
+    levels = tuple(sorted(set(observed)))
+    if 1 < len(levels) == len(observed):
+        return _identifiers(name, missing)
+    if max(-levels[0], levels[-1]) <= _EXACT:
+        return None
+    return _levelled(cells, missing, Column(name, "category", levels))
 
 
 def native_values(column: Column, cells: np.ndarray) -> list[Any]:
@@ -163,7 +188,7 @@ def _levelled(
     values[observed] = [code[cells[row]] for row in observed]
     texts = [level for level in levels if isinstance(level, str)]
     different = len(levels) == len(observed) > 2 and len(texts) == len(levels)
-    if different and all(_LONG.fullmatch(level.strip()) for level in texts):
+    if different and all(_LONG_TEXT.fullmatch(level.strip()) for level in texts):
         return _identifiers(column.name, missing)
     return column._replace(levels=levels), values
 
@@ -174,24 +199,14 @@ def _special(series: nw.Series, name: str) -> tuple[Column, np.ndarray] | None:
     if not len(known):
         return None
     low, high = int(known.min()), int(known.max())
-    if max(abs(low), abs(high)) > _EXACT:
-        return _long_integers(series.to_list(), series.is_null().to_numpy(), name)
+    missing = series.is_null().to_numpy()
+    if _is_long(low, high) and (found := read_long(series.to_list(), name, missing)) is not None:
+        return found
     long = low >= 10 ** (_STAMP_DIGITS - 1) and low != high
     if long and stamps_of(known.to_numpy(), _STAMP_DIGITS) is not None:
         reason = "dates and times are not learned"
-        return Column(name, "time", reason=reason), _presence(series.is_null().to_numpy())
+        return Column(name, "time", reason=reason), _presence(missing)
     return None
-
-
-def _long_integers(
-    cells: Sequence[Any], missing: np.ndarray, name: str
-) -> tuple[Column, np.ndarray]:
-    """Whole numbers of more digits than floats have: levels, exact, or identifiers."""
-    known = [int(cells[row]) for row in np.flatnonzero(~missing).tolist()]
-    if len(set(known)) == len(known) > 1:
-        return _identifiers(name, missing)
-    whole = [None if hole else int(cell) for cell, hole in zip(cells, missing, strict=True)]
-    return _levelled(whole, missing, Column(name, "category"))
 
 
 def _identifiers(name: str, missing: np.ndarray) -> tuple[Column, np.ndarray]:
@@ -216,6 +231,10 @@ def _sort(cell: Any) -> str:
 
 def _presence(missing: np.ndarray) -> np.ndarray:
     return np.where(missing, np.nan, 0.0)
+
+
+def _is_long(low: Any, high: Any) -> bool:
+    return max(-int(low), int(high)) >= _LONG
 
 
 def _limits(dtype: str) -> tuple[int, int] | None:

@@ -79,6 +79,7 @@ def read_grid(
         Column(
             str(name if name is not None else a.name if a.name is not None else 0),
             "number" if np.issubdtype(a.dtype, np.floating) else "integer",
+            angle=is_angle(a.attrs),
         )
         for name, a in zip(names or (None,), arrays, strict=True)
     )
@@ -107,6 +108,18 @@ def layout(
     chosen = _infer(data) if dims is None else _check_dims(tuple(dims), whole)
     names, arrays = _variables(data, chosen)
     return names, arrays, chosen, tuple(dim for dim in arrays[0].dims if dim not in chosen)
+
+
+def is_angle(attributes: Mapping[Any, Any]) -> bool:
+    """Whether the attributes of a variable say that it holds directions.
+
+    Example:
+        >>> is_angle({"units": "degrees"}), is_angle({"units": "degrees_C"})
+        (True, False)
+    """
+    named = str(attributes.get("standard_name", ""))
+    units = str(attributes.get("units", "")).strip().lower()
+    return named.endswith(("_direction", "_azimuth_angle")) or units in ("degree", "degrees", "deg")
 
 
 def write_grid(data: Any, grid: Grid, values: np.ndarray, fill: np.ndarray) -> Any:

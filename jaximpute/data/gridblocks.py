@@ -98,7 +98,11 @@ def open_grid(path: str, dims: Sequence[str] | None = None) -> Source:
         length,
         event,
         tuple(
-            Column(str(name), "number" if array.dtype.kind == "f" else "integer")
+            Column(
+                str(name),
+                "number" if array.dtype.kind == "f" else "integer",
+                angle=fields.is_angle(array.attrs),
+            )
             for name, array in zip(names, arrays, strict=True)
         ),
         unit=chunk,

@@ -15,7 +15,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaximpute.data.codec import Codec, Levels, too_many
+from jaximpute.catalogue import Exact
+from jaximpute.data import circles, possible, scales
+from jaximpute.data.circles import Circle
+from jaximpute.data.codec import Codec, Levels, exactly, too_many
 from jaximpute.data.columns import Column
 
 
@@ -29,6 +32,9 @@ class Moments(NamedTuple):
         size: `(d,)` the largest absolute value, so that no square leaves the range of floats.
         low: `(d,)` the least value.
         high: `(d,)` the greatest.
+        at_low: `(d,)` how many cells hold the least one.
+        at_high: `(d,)` how many hold the greatest.
+        whole: `(d,)` whether all are whole numbers.
     """
 
     cells: np.ndarray
@@ -37,6 +43,9 @@ class Moments(NamedTuple):
     size: np.ndarray
     low: np.ndarray
     high: np.ndarray
+    at_low: np.ndarray
+    at_high: np.ndarray
+    whole: np.ndarray
 
 
 def of_block(values: np.ndarray) -> Moments:
@@ -61,7 +70,17 @@ def of_block(values: np.ndarray) -> Moments:
     unit = np.where(mask, x, 0.0) / np.where(size > 0, size, 1.0)[:, None]
     mean = unit.sum(axis=1) / np.maximum(cells, 1)
     squares = np.where(mask, unit - mean[:, None], 0.0)
-    return Moments(cells, mean, (squares**2).sum(axis=1), size, low, high)
+    return Moments(
+        cells,
+        mean,
+        (squares**2).sum(axis=1),
+        size,
+        low,
+        high,
+        (x == low[:, None]).sum(axis=1),
+        (x == high[:, None]).sum(axis=1),
+        (~mask | (x == np.rint(x))).all(axis=1),
+    )
 
 
 def merged(a: Moments, b: Moments) -> Moments:
@@ -74,7 +93,11 @@ def merged(a: Moments, b: Moments) -> Moments:
     delta = b.mean * to_b - a.mean * to_a
     squares = a.squares * to_a**2 + b.squares * to_b**2 + delta**2 * a.cells * share
     mean = a.mean * to_a + delta * share
-    return Moments(cells, mean, squares, size, np.minimum(a.low, b.low), np.maximum(a.high, b.high))
+    low, high = np.minimum(a.low, b.low), np.maximum(a.high, b.high)
+    at_low = np.where(a.low == low, a.at_low, 0) + np.where(b.low == low, b.at_low, 0)
+    at_high = np.where(a.high == high, a.at_high, 0) + np.where(b.high == high, b.at_high, 0)
+    whole = a.whole & b.whole
+    return Moments(cells, mean, squares, size, low, high, at_low, at_high, whole)
 
 
 def count_levels(values: np.ndarray, columns: Sequence[Column]) -> list[np.ndarray]:
@@ -87,19 +110,37 @@ def count_levels(values: np.ndarray, columns: Sequence[Column]) -> list[np.ndarr
     ]
 
 
-def codec_of(moments: Moments, counts: Sequence[np.ndarray], columns: Sequence[Column]) -> Codec:
+def with_points(values: np.ndarray, columns: Sequence[Column]) -> np.ndarray:
+    """A block with sine and cosine of the columns of directions behind the others."""
+    turns = [(i, column.period) for i, column in enumerate(columns) if column.period is not None]
+    return np.column_stack([values, *(circles.points(values[:, i], p) for i, p in turns)])
+
+
+def codec_of(
+    moments: Moments,
+    counts: Sequence[np.ndarray],
+    columns: Sequence[Column],
+    part: np.ndarray,
+    exact: Exact = "",
+) -> Codec:
     """The codec that `codec.learn` finds in the whole, up to rounding.
 
     Args:
-        moments: of all rows.
+        moments: of all rows, see `with_points`.
         counts: see `count_levels`, of all rows.
         columns: what they hold.
+        part: `(rows, columns)` cells of a part, from which robust scales are taken where needed.
+        exact: of the method, see `catalogue.Entry`.
     """
     numeric: list[int] = []
     levels: list[Levels] = []
+    turning: list[Circle] = []
+    place = len(columns)  # of the next sine, behind all columns
     constants: dict[int, float] = {}
     unlearned: dict[int, str] = {}
     for i, column in enumerate(columns):
+        sines = slice(place, place + 2)
+        place += 2 if column.period is not None else 0
         if column.kind in ("time", "other"):
             if column.reason:
                 unlearned[i] = column.reason
@@ -107,6 +148,11 @@ def codec_of(moments: Moments, counts: Sequence[np.ndarray], columns: Sequence[C
             unlearned[i] = "nothing in it is observed"
         elif moments.low[i] == moments.high[i]:
             constants[i] = float(moments.low[i])
+        elif column.period is not None and exact != "copies":
+            mean = moments.mean[sines] * moments.size[sines]
+            low, high = float(moments.low[i]), float(moments.high[i])
+            whole = column.kind == "integer"
+            turning.append(circles.learn_circle(i, column.period, whole, low, high, mean))
         elif not column.levels:
             numeric.append(i)
         else:
@@ -119,13 +165,33 @@ def codec_of(moments: Moments, counts: Sequence[np.ndarray], columns: Sequence[C
             levels.append(Levels(i, codes.astype(float), share, spread))
     chosen = np.array(numeric, int)
     size, cells = moments.size[chosen], moments.cells[chosen]
-    scale = np.sqrt(moments.squares[chosen] / np.maximum(cells, 1)) * size
-    return Codec(
+    centre = moments.mean[chosen] * size
+    spread = np.sqrt(moments.squares[chosen] / np.maximum(cells, 1)) * size
+    seen = possible.Seen(
+        cells,
+        centre,
+        spread,
+        moments.low[chosen],
+        moments.high[chosen],
+        moments.at_low[chosen],
+        moments.at_high[chosen],
+        moments.whole[chosen],
+    )
+    least, most = possible.bounds_of(columns, numeric, seen)
+    scale = np.maximum(spread, np.finfo(float).tiny)
+    centre = centre.copy()
+    for j, i in enumerate(numeric):
+        centre[j], scale[j] = scales.robust(part[:, i], centre[j], scale[j])
+    codec = Codec(
         chosen,
-        moments.mean[chosen] * size,
-        np.maximum(scale, np.finfo(float).tiny),
+        centre,
+        scale,
         np.array([columns[i].kind == "integer" for i in numeric], bool),
         tuple(levels),
         constants,
         unlearned,
+        least,
+        most,
+        tuple(turning),
     )
+    return exactly(codec, exact) if exact else codec

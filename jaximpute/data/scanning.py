@@ -7,6 +7,7 @@ import numpy as np
 
 from jaximpute import fingerprint
 from jaximpute._errors import DataError
+from jaximpute.catalogue import Exact
 from jaximpute.data import feeds, moments
 from jaximpute.data.codec import Codec
 from jaximpute.data.sources import Source
@@ -22,21 +23,28 @@ class Scan(NamedTuple):
         cells: `(columns,)` how many are observed.
         seen: `(*event,)` which places are observed at some time; for steps of time.
         digest: of all cells.
+        ends: `(2, columns)` the least and greatest value of each column.
     """
 
     codec: Codec
     cells: np.ndarray
     seen: np.ndarray | None
     digest: str
+    ends: np.ndarray
 
 
-def scan(source: Source) -> Scan:
+def scan(source: Source, exact: Exact = "") -> Scan:
     """Look at all cells once.
+
+    Args:
+        source: what to look at.
+        exact: of the method, see `catalogue.Entry`.
 
     Raises:
         DataError: an infinite value; the message names its column and row.
     """
     total, counts, seen, digest = None, None, None, hashlib.sha256()
+    first = np.zeros((0, len(source.columns)))
     # parts of a length that no setting changes, so that moments round the same way
     many = max(1, _CELLS // (source.unit * int(np.prod(source.event))))
     step = source.unit * many
@@ -44,7 +52,8 @@ def scan(source: Source) -> Scan:
     for values, start in feeds.in_order(lambda a, b: (source.read(a, b), a), edges):
         flat = values.reshape(-1, values.shape[-1])
         _refuse_infinite(source, values, start)
-        part = moments.of_block(flat)
+        first = first if len(first) else flat
+        part = moments.of_block(moments.with_points(flat, source.columns))
         total = part if total is None else moments.merged(total, part)
         levels = moments.count_levels(flat, source.columns)
         counts = levels if counts is None else [a + b for a, b in zip(counts, levels, strict=True)]
@@ -54,8 +63,9 @@ def scan(source: Source) -> Scan:
         digest.update(fingerprint.digest([values]).encode())
     assert total is not None
     assert counts is not None
-    codec = moments.codec_of(total, counts, source.columns)
-    return Scan(codec, total.cells, seen, digest.hexdigest())
+    codec = moments.codec_of(total, counts, source.columns, first, exact)
+    ends = np.stack([total.low, total.high])[:, : len(source.columns)]
+    return Scan(codec, total.cells[: len(source.columns)], seen, digest.hexdigest(), ends)
 
 
 def _refuse_infinite(source: Source, values: np.ndarray, start: int) -> None:
