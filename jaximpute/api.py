@@ -227,10 +227,17 @@ def fill(
     curve = Curve([], {})
     if laid.data is not None:
         plan = registry.build(
-            name, laid.data, kind=frame.kind, preset=preset, times=laid.times, options=options
+            name,
+            laid.data,
+            kind=frame.kind,
+            preset=preset,
+            times=laid.times,
+            blocks=laid.blocks,
+            options=options,
         )
         about = fingerprint.run(name, preset, seed, options)
         about["times"] = None if laid.times is None else fingerprint.digest([laid.times])
+        about["blocks"] = list(laid.blocks)
         if np.isnan(laid.matrix).any():
             watching: list[Hook] = [curve.record, *plan.hooks]
             if progress:

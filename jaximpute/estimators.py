@@ -291,7 +291,13 @@ class Imputer(TransformerMixin, BaseEstimator):
         shape = (self._rows_fitted, self.codec_.width)
         data = observe(np.zeros(shape, np.float32))
         return registry.build(
-            self.method_, data, kind="table", preset=self.preset, options=self.options, wrap=wrap
+            self.method_,
+            data,
+            kind="table",
+            preset=self.preset,
+            blocks=self.codec_.blocks,
+            options=self.options,
+            wrap=wrap,
         )
 
     def _rebuild(self) -> State:

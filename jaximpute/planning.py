@@ -135,7 +135,13 @@ def measure(
     if data is None or not np.isnan(laid.matrix).any():
         return Cost(name, len(laid.matrix), (0,), missing, 0, 0.0, 0, *(0.0,) * 6, None)
     built = registry.build(
-        name, data, kind=frame.kind, preset=preset, times=laid.times, options=options
+        name,
+        data,
+        kind=frame.kind,
+        preset=preset,
+        times=laid.times,
+        blocks=laid.blocks,
+        options=options,
     )
     with explained(data, {"method": name}), threadpool_limits(1, user_api="blas"):
         trial = _measure(built, data, draws)

@@ -16,6 +16,7 @@ from jaximpute._errors import DataError
 from jaximpute.data import codec as coding
 from jaximpute.data.codec import Codec
 from jaximpute.data.columns import Column
+from jaximpute.draws import middle
 from jaximpute.masking import from_nan, observe
 from jaximpute.registry import Plan
 from jaximpute.rowwise import MOST_ROWS, complete_rows, draw_rows
@@ -93,7 +94,9 @@ def learn(
         return Learned(name, codec, shape, None, None, key_complete, 0)
     _check_seen(first, codec, columns)
     data = observe(_encoded(codec, first))
-    plan = registry.build(name, data, kind=kind, preset=preset, options=options)
+    plan = registry.build(
+        name, data, kind=kind, preset=preset, blocks=codec.blocks, options=options
+    )
 
     def later() -> Iterator[Observed]:
         for pool in pools:
@@ -131,7 +134,9 @@ def unlearned(
     if not codec.width:
         return Learned(name, codec, shape, None, None, key, 0)
     like = observe(np.zeros(shape, np.float32))
-    plan = registry.build(name, like, kind=kind, preset=preset, options=options)
+    plan = registry.build(
+        name, like, kind=kind, preset=preset, blocks=codec.blocks, options=options
+    )
     words = registry.words(name, preset, options)
     return Learned(name, codec, shape, plan.method, None, key, 0, plan, words)
 
@@ -165,7 +170,9 @@ def restore(
     if not pools:
         return Learned(name, codec, shape, None, None, key_complete, pools)
     like = observe(np.zeros(shape, np.float32))
-    plan = registry.build(name, like, kind=kind, preset=preset, options=options)
+    plan = registry.build(
+        name, like, kind=kind, preset=preset, blocks=codec.blocks, options=options
+    )
     wanted = jax.eval_shape(plan.method.init, jax.random.key(0), like)
     described = [(leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(wanted)]
     if described != [(leaf.shape, leaf.dtype) for leaf in leaves]:
@@ -249,7 +256,7 @@ def draw(
     def several(rows: np.ndarray, places: np.ndarray, batch: int) -> np.ndarray:
         method, key, state = learned.method, learned.key, learned.state
         many = draw_rows(method, key, state, rows, first + places, n, batch)  # type: ignore[arg-type]
-        return np.concatenate([np.median(many, axis=0)[None], many])
+        return np.concatenate([middle(many, learned.codec.blocks)[None], many])
 
     return _completions(learned, values, 1 + n, several, most)
 

@@ -114,7 +114,7 @@ def _describe(imputer: "Imputer") -> tuple[dict[str, Any], dict[str, np.ndarray]
         raise OptionError(f"the imputer's settings cannot be saved: {error}") from error
     arrays = {f"state/{i}": np.asarray(leaf) for i, leaf in enumerate(leaves)}
     arrays["kept"] = imputer._kept
-    for name in ("numeric", "centre", "scale", "whole"):
+    for name in ("numeric", "centre", "scale", "whole", "pair"):
         arrays[f"codec/{name}"] = getattr(codec, name)
     for i, block in enumerate(codec.levels):
         arrays[f"codec/codes/{i}"], arrays[f"codec/share/{i}"] = block.codes, block.share
@@ -128,12 +128,12 @@ def _codec(about: dict[str, Any], arrays: dict[str, np.ndarray]) -> Codec:
         Levels(column, arrays[f"codec/codes/{i}"], arrays[f"codec/share/{i}"], scale)
         for i, (column, scale) in enumerate(about["levels"])
     )
-    numeric, centre, scale, whole = (
-        arrays[f"codec/{name}"] for name in ("numeric", "centre", "scale", "whole")
+    numeric, centre, scale, whole, pair = (
+        arrays[f"codec/{name}"] for name in ("numeric", "centre", "scale", "whole", "pair")
     )
     constants = {int(column): value for column, value in about["constants"].items()}
     unlearned = {int(column): reason for column, reason in about["unlearned"].items()}
-    return Codec(numeric, centre, scale, whole, levels, constants, unlearned)
+    return Codec(numeric, centre, scale, whole, levels, constants, unlearned, pair)
 
 
 def _restore(imputer: "Imputer", leaves: list[np.ndarray], path: str) -> None:

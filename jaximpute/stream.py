@@ -287,7 +287,14 @@ def _codec(source: Source, found: Scan) -> Codec:
     if (found.cells[codec.columns] == cells).all():  # nothing is missing that could be filled
         none = np.zeros(0)
         codec = Codec(
-            none.astype(int), none, none, none.astype(bool), (), codec.constants, codec.unlearned
+            none.astype(int),
+            none,
+            none,
+            none.astype(bool),
+            (),
+            codec.constants,
+            codec.unlearned,
+            none.reshape(-1, 2),
         )
     return codec
 

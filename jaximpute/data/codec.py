@@ -9,6 +9,7 @@ from jaximpute.data.frames import Frame
 
 MOST_LEVELS = 64  # of a column that is learned
 FEW_LEVELS = 10  # always learned, however few cells hold them
+FEW_PAIRED = 3  # cells: of two numbers, any two values would be all there are
 
 
 class Levels(NamedTuple):
@@ -38,6 +39,8 @@ class Codec(NamedTuple):
         levels: the columns learned as indicators.
         constants: the columns with one observed value, and that value.
         unlearned: the columns left as they are, and why.
+        pair: `(d, 2)` the two values of a column of numbers that has no others, such as 0 and 1;
+            NaN for the rest.
     """
 
     numeric: np.ndarray
@@ -47,6 +50,18 @@ class Codec(NamedTuple):
     levels: tuple[Levels, ...]
     constants: dict[int, float]
     unlearned: dict[int, str]
+    pair: np.ndarray
+
+    @property
+    def blocks(self) -> tuple[int, ...]:
+        """For each column of the matrix its category's number, -1 for numbers.
+
+        Numbers with two values are a category of one column.
+        """
+        two = ~np.isnan(self.pair[:, 0])
+        alone, first = np.where(two, np.cumsum(two) - 1, -1).tolist(), int(two.sum())
+        sizes = [len(block.codes) for block in self.levels]
+        return (*alone, *np.repeat(np.arange(len(sizes)) + first, sizes).tolist())
 
     @property
     def width(self) -> int:
@@ -85,6 +100,7 @@ def learn(frame: Frame) -> Codec:
     levels: list[Levels] = []
     constants: dict[int, float] = {}
     unlearned: dict[int, str] = {}
+    pairs: list[tuple[float, float]] = []
     for i, column in enumerate(frame.columns):
         observed = frame.values[mask[:, i], i]
         if column.kind in ("time", "other"):
@@ -96,6 +112,9 @@ def learn(frame: Frame) -> Codec:
             constants[i] = float(observed[0])
         elif column.kind in ("number", "integer"):
             numeric.append(i)
+            low, high = observed.min(), observed.max()
+            two = len(observed) >= FEW_PAIRED and ((observed == low) | (observed == high)).all()
+            pairs.append((low, high) if two else (np.nan, np.nan))
         else:
             codes, counts = np.unique(observed, return_counts=True)
             if reason := too_many(len(codes), len(observed)):
@@ -106,7 +125,8 @@ def learn(frame: Frame) -> Codec:
                 levels.append(Levels(i, codes, share, spread))
     centre, scale = _moments(frame.values[:, numeric])
     whole = np.array([frame.columns[i].kind == "integer" for i in numeric], bool)
-    return Codec(np.array(numeric, int), centre, scale, whole, tuple(levels), constants, unlearned)
+    chosen, pair = np.array(numeric, int), np.array(pairs, float).reshape(-1, 2)
+    return Codec(chosen, centre, scale, whole, tuple(levels), constants, unlearned, pair)
 
 
 def encode(codec: Codec, values: np.ndarray) -> np.ndarray:
@@ -134,6 +154,9 @@ def decode(codec: Codec, matrix: np.ndarray, values: np.ndarray) -> np.ndarray:
     guess = np.full_like(values, np.nan)
     d = len(codec.numeric)
     numbers = matrix[:, :d].astype(np.float64) * codec.scale + codec.centre
+    for end in codec.pair.T:  # what is one of two values but for rounding
+        near = np.abs(numbers - end) <= 1e-6 * np.abs(codec.pair[:, 1] - codec.pair[:, 0])
+        numbers = np.where(near, end, numbers)
     guess[:, codec.numeric] = np.where(codec.whole, np.rint(numbers), numbers)
     start = d
     for block in codec.levels:
@@ -159,6 +182,7 @@ def to_plain(codec: Codec) -> dict[str, Any]:
         ],
         "constants": [[column, value] for column, value in codec.constants.items()],
         "unlearned": [[column, reason] for column, reason in codec.unlearned.items()],
+        "pair": codec.pair.tolist(),
     }
 
 
@@ -175,6 +199,7 @@ def from_plain(plain: Mapping[str, Any]) -> Codec:
         ),
         dict(plain["constants"]),
         dict(plain["unlearned"]),
+        np.array(plain["pair"], float).reshape(-1, 2),
     )
 
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaximpute.data.codec import Codec, Levels, too_many
+from jaximpute.data.codec import FEW_PAIRED, Codec, Levels, too_many
 from jaximpute.data.columns import Column
 
 
@@ -120,6 +120,13 @@ def codec_of(moments: Moments, counts: Sequence[np.ndarray], columns: Sequence[C
     chosen = np.array(numeric, int)
     size, cells = moments.size[chosen], moments.cells[chosen]
     scale = np.sqrt(moments.squares[chosen] / np.maximum(cells, 1)) * size
+    # no spread between two ends is larger than that of values at the ends (Bhatia and Davis, 2000)
+    unit = np.where(size > 0, size, 1.0)
+    low, high = moments.low[chosen] / unit, moments.high[chosen] / unit
+    mean = moments.mean[chosen]
+    widest = (high - mean) * (mean - low) * cells
+    two = (moments.squares[chosen] >= (1 - 1e-10) * widest) & (cells >= FEW_PAIRED)
+    ends = np.stack([moments.low[chosen], moments.high[chosen]], axis=1)
     return Codec(
         chosen,
         moments.mean[chosen] * size,
@@ -128,4 +135,5 @@ def codec_of(moments: Moments, counts: Sequence[np.ndarray], columns: Sequence[C
         tuple(levels),
         constants,
         unlearned,
+        np.where(two[:, None], ends, np.nan),
     )
