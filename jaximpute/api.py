@@ -232,12 +232,12 @@ def fill(
             kind=frame.kind,
             preset=preset,
             times=laid.times,
-            blocks=laid.blocks,
+            categories=laid.categories,
             options=options,
         )
         about = fingerprint.run(name, preset, seed, options)
         about["times"] = None if laid.times is None else fingerprint.digest([laid.times])
-        about["blocks"] = list(laid.blocks)
+        about["categories"] = list(laid.categories)
         if np.isnan(laid.matrix).any():
             watching: list[Hook] = [curve.record, *plan.hooks]
             if progress:

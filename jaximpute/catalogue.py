@@ -13,9 +13,9 @@ class Entry(NamedTuple):
         inductive: whether it completes rows it was not given.
         factory: `module:function`, which makes the `Method` from keyword options.
         recipe: `module:function`, which sets a factory up for given data: it takes
-            `(data, *, kind, times, **options)` and returns a `Plan`; one that also takes `blocks`
-            is told which columns are one category. The `PRESETS` of its module hold options by
-            preset; the defaults are `balanced`.
+            `(data, *, kind, times, **options)` and returns a `Plan`; one that also takes
+            `categories` is told which columns are one category. The `PRESETS` of its module hold
+            options by preset; the defaults are `balanced`.
         settled: arguments of the factory that the recipe settles, and so no options.
     """
 

@@ -93,14 +93,14 @@ def _draw_each(method, keys, state, data, batch, rows):
     return jax.lax.map(draw, keys, batch_size=batch)
 
 
-def middle(draws: np.ndarray, blocks: Sequence[int] | None = None) -> np.ndarray:
+def middle(draws: np.ndarray, categories: Sequence[int] | None = None) -> np.ndarray:
     """The median of draws, entry by entry; of levels the share of draws that hold each.
 
     No level of a category need be in half of the draws: medians of its indicators would all be 0.
 
     Args:
         draws: `(n, ..., columns)`.
-        blocks: the category that each column is of, see `registry.build`.
+        categories: the category that each column is of, see `registry.build`.
 
     Returns:
         `(..., columns)`, in which the most frequent level has the largest indicator.
@@ -111,9 +111,9 @@ def middle(draws: np.ndarray, blocks: Sequence[int] | None = None) -> np.ndarray
         [0.5, 0.25, 0.25]
     """
     found = np.median(draws, axis=0)
-    if blocks is None:
+    if categories is None:
         return found
-    number, sizes = np.array(blocks), np.bincount(np.array(blocks) + 1)
+    number, sizes = np.array(categories), np.bincount(np.array(categories) + 1)
     several = (number >= 0) & (sizes[number + 1] > 1)
     # a column with two values: between them there is none
     two = (number >= 0) & ~several
@@ -129,7 +129,7 @@ def estimate(
     state: State,
     data: Observed,
     n: int = 20,
-    blocks: Sequence[int] | None = None,
+    categories: Sequence[int] | None = None,
 ) -> Float[Array, "n *event"]:
     """The one completion to report: a method's own, or the per-entry median of its draws.
 
@@ -143,7 +143,7 @@ def estimate(
         state: what `fit` returned.
         data: the rows that were given to `fit`.
         n: number of draws, for methods that only draw.
-        blocks: the category that each column is of, see `middle`.
+        categories: the category that each column is of, see `middle`.
 
     Returns:
         Values with every entry filled; observed ones come back bit-identical.
@@ -159,4 +159,4 @@ def estimate(
     if method.tag != "draws" or method.fill is not None:
         return complete(method, key, state, data)
     many = draw_many(method, key, state, data, n)
-    return clamp(jnp.asarray(middle(np.asarray(many), blocks)), data)
+    return clamp(jnp.asarray(middle(np.asarray(many), categories)), data)

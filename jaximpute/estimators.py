@@ -295,7 +295,7 @@ class Imputer(TransformerMixin, BaseEstimator):
             data,
             kind="table",
             preset=self.preset,
-            blocks=self.codec_.blocks,
+            categories=self.codec_.categories,
             options=self.options,
             wrap=wrap,
         )

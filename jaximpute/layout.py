@@ -35,9 +35,9 @@ class Layout(NamedTuple):
         return None if self.axis is None else self.axis.positions
 
     @property
-    def blocks(self) -> tuple[int, ...]:
+    def categories(self) -> tuple[int, ...]:
         """The category that each column of the matrix is of; see `registry.build`."""
-        return self.codec.blocks
+        return self.codec.categories
 
 
 def lay_out(frame: Frame) -> Layout:

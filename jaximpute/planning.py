@@ -140,7 +140,7 @@ def measure(
         kind=frame.kind,
         preset=preset,
         times=laid.times,
-        blocks=laid.blocks,
+        categories=laid.categories,
         options=options,
     )
     with explained(data, {"method": name}), threadpool_limits(1, user_api="blas"):

@@ -95,7 +95,7 @@ def learn(
     _check_seen(first, codec, columns)
     data = observe(_encoded(codec, first))
     plan = registry.build(
-        name, data, kind=kind, preset=preset, blocks=codec.blocks, options=options
+        name, data, kind=kind, preset=preset, categories=codec.categories, options=options
     )
 
     def later() -> Iterator[Observed]:
@@ -135,7 +135,7 @@ def unlearned(
         return Learned(name, codec, shape, None, None, key, 0)
     like = observe(np.zeros(shape, np.float32))
     plan = registry.build(
-        name, like, kind=kind, preset=preset, blocks=codec.blocks, options=options
+        name, like, kind=kind, preset=preset, categories=codec.categories, options=options
     )
     words = registry.words(name, preset, options)
     return Learned(name, codec, shape, plan.method, None, key, 0, plan, words)
@@ -171,7 +171,7 @@ def restore(
         return Learned(name, codec, shape, None, None, key_complete, pools)
     like = observe(np.zeros(shape, np.float32))
     plan = registry.build(
-        name, like, kind=kind, preset=preset, blocks=codec.blocks, options=options
+        name, like, kind=kind, preset=preset, categories=codec.categories, options=options
     )
     wanted = jax.eval_shape(plan.method.init, jax.random.key(0), like)
     described = [(leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(wanted)]
@@ -256,7 +256,7 @@ def draw(
     def several(rows: np.ndarray, places: np.ndarray, batch: int) -> np.ndarray:
         method, key, state = learned.method, learned.key, learned.state
         many = draw_rows(method, key, state, rows, first + places, n, batch)  # type: ignore[arg-type]
-        return np.concatenate([middle(many, learned.codec.blocks)[None], many])
+        return np.concatenate([middle(many, learned.codec.categories)[None], many])
 
     return _completions(learned, values, 1 + n, several, most)
 

@@ -21,14 +21,14 @@ class Plan(NamedTuple):
         steps: steps of its outer loop; 0 for methods that learn in `init`.
         chunk: steps per compiled call.
         hooks: to run it with, for instance one that stops it early.
-        blocks: the category that each column is of, see `build`.
+        categories: the category that each column is of, see `build`.
     """
 
     method: Any
     steps: int = 0
     chunk: int = 1
     hooks: tuple[Any, ...] = ()
-    blocks: tuple[int, ...] | None = None
+    categories: tuple[int, ...] | None = None
 
 
 def names(kind: str | None = None) -> list[str]:
@@ -104,7 +104,7 @@ def build(
     kind: str,
     preset: str = "balanced",
     times: Any = None,
-    blocks: tuple[int, ...] | None = None,
+    categories: tuple[int, ...] | None = None,
     options: Mapping[str, Any] | None = None,
     wrap: tuple[Callable[[Any], Any], ...] = (),
 ) -> Plan:
@@ -116,8 +116,9 @@ def build(
         kind: `table`, `series`, `image` or `field`.
         preset: `fast`, `balanced`, `best` or `paper`; methods without presets ignore it.
         times: `(time,)` positions of a series' steps, in units of its usual step; None if regular.
-        blocks: for each column the number of the category whose levels it and others indicate, -1
-            for a number; a category of one column is a number with two values. None = all numbers.
+        categories: for each column the number of the category whose levels it and others indicate,
+            -1 for a number; a category of one column is a number with two values. None = all
+            numbers.
         options: keyword options; see `options`.
         wrap: what to do to each of its networks, such as `nets.remat`.
 
@@ -134,21 +135,21 @@ def build(
     given = tuple(sorted(((k, type(v), v) for k, v in chosen.items()), key=lambda item: item[0]))
     positions = {
         "times": None if times is None else memoryview(times).tobytes(),
-        "blocks": blocks if "blocks" in _parameters(entry(name)) else None,
+        "categories": categories if "categories" in _parameters(entry(name)) else None,
     }
     like = (data.values.shape, str(data.values.dtype))
     signature = (name, kind, preset, *like, *positions.values(), given, wrap)
     try:
         found = _built.get(signature)
     except TypeError:  # an option that cannot be a key, such as a list
-        found = _build(name, data, kind, preset, times, blocks, chosen, wrap)
-        return found._replace(blocks=blocks)
+        found = _build(name, data, kind, preset, times, categories, chosen, wrap)
+        return found._replace(categories=categories)
     if found is None:
         if len(_built) >= _MOST_BUILT:
             del _built[next(iter(_built))]
-        found = _build(name, data, kind, preset, times, blocks, chosen, wrap)
+        found = _build(name, data, kind, preset, times, categories, chosen, wrap)
         _built[signature] = found
-    return found._replace(blocks=blocks)
+    return found._replace(categories=categories)
 
 
 # methods are compiled by identity: the same one for the same request, and it compiles once
@@ -162,14 +163,14 @@ def _build(
     kind: str,
     preset: str,
     times: Any,
-    blocks: tuple[int, ...] | None,
+    categories: tuple[int, ...] | None,
     chosen: dict[str, Any],
     wrap: tuple[Callable[[Any], Any], ...],
 ) -> Plan:
     found = entry(name, kind)
     made: list[Any] = []
     maker, taken = _load(found.recipe or found.factory), _parameters(found)
-    given = {"times": times, "blocks": blocks}
+    given = {"times": times, "categories": categories}
     given = {key: value for key, value in given.items() if key in taken}
     if found.recipe is not None:
         chosen = presets(name)[preset] | chosen
@@ -220,7 +221,7 @@ _options = options  # `build` has an argument of the same name
 # options whose size makes training diverge
 _RATES = ("lr", "net_lr", "warmup_lr", "lr_forward", "eta")
 # what the library itself passes, and so no option of a user's
-_GIVEN = ("data", "kind", "preset", "times", "blocks", "view", "draw_view", "total")
+_GIVEN = ("data", "kind", "preset", "times", "categories", "view", "draw_view", "total")
 
 
 def _check_type(name: str, parameter: inspect.Parameter, value: Any) -> None:

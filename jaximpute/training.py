@@ -123,11 +123,11 @@ def completions(
         past, data = series.part(data, last)
         if not draws:
             found = np.asarray(
-                estimate(plan.method, key_complete, state, data, blocks=plan.blocks)
+                estimate(plan.method, key_complete, state, data, categories=plan.categories)
             )[None]
         else:
             many = np.asarray(draw_many(plan.method, key_complete, state, data, draws))
-            found = np.concatenate([middle(many, plan.blocks)[None], many])
+            found = np.concatenate([middle(many, plan.categories)[None], many])
         return [np.concatenate([past, one], axis=1) if last else one for one in found]
 
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from jaximpute.baselines import _multinomial, _ridge
-from jaximpute.baselines._blocks import Targets
+from jaximpute.baselines._categories import Targets
 from jaximpute.types import Observed, PRNGKey
 
 _DETERMINED = 0.1  # noise in standard deviations, below which an extreme is no error

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaximpute.baselines._blocks import most_frequent, targets
+from jaximpute.baselines._categories import most_frequent, targets
 from jaximpute.baselines._static import static_method
 from jaximpute.masking import channel_moments, clamp
 from jaximpute.types import Method, Observed
@@ -33,14 +33,14 @@ def mean() -> Method:
     return _fill_with(lambda data: channel_moments(data)[0])
 
 
-def median(*, blocks: Sequence[int] | None = None) -> Method:
+def median(*, categories: Sequence[int] | None = None) -> Method:
     """Each missing entry becomes the median of its column's observed entries.
 
     With an even count it is the mean of the middle two. A column never observed gets 0. Levels have
     no order, and a category gets its most frequent one.
 
     Args:
-        blocks: the category that each column is of, see `mode`.
+        categories: the category that each column is of, see `mode`.
 
     Returns:
         An inductive method (tag `point`). Series use one median per channel, over all times.
@@ -53,10 +53,10 @@ def median(*, blocks: Sequence[int] | None = None) -> Method:
         >>> ji.complete(method, jax.random.key(1), state, data)[3].tolist()
         [2.0]
     """
-    return _fill_with(partial(_of_blocks, _median, blocks))
+    return _fill_with(partial(_by_kind, _median, categories))
 
 
-def mode(*, blocks: Sequence[int] | None = None) -> Method:
+def mode(*, categories: Sequence[int] | None = None) -> Method:
     """Each missing entry becomes its column's most frequent observed value.
 
     The smallest such value if several are equally frequent; 0 for a column never observed. The
@@ -64,8 +64,8 @@ def mode(*, blocks: Sequence[int] | None = None) -> Method:
     most rows.
 
     Args:
-        blocks: for each column the number of the category whose levels it and others indicate, -1
-            for a number; None = all numbers.
+        categories: for each column the number of the category whose levels it and others indicate,
+            -1 for a number; None = all numbers.
 
     Returns:
         An inductive method (tag `point`). Series use one mode per channel, over all times.
@@ -78,12 +78,12 @@ def mode(*, blocks: Sequence[int] | None = None) -> Method:
         >>> ji.complete(method, jax.random.key(1), state, data)[3].tolist()
         [3.0]
     """
-    return _fill_with(partial(_of_blocks, _mode, blocks))
+    return _fill_with(partial(_by_kind, _mode, categories))
 
 
-def _of_blocks(statistic, blocks: Sequence[int] | None, data: Observed) -> jax.Array:
+def _by_kind(statistic, categories: Sequence[int] | None, data: Observed) -> jax.Array:
     """A statistic of numbers; of categories the most frequent level."""
-    of = targets(blocks, data.values.shape[-1])
+    of = targets(categories, data.values.shape[-1])
     found = statistic(data)
     return jnp.where(of.several, most_frequent(data, of), found) if of.several.any() else found
 

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float, Int
 
 from jaximpute._errors import DataError, OptionError
 from jaximpute.baselines import _guess
-from jaximpute.baselines._blocks import likeliest, targets
+from jaximpute.baselines._categories import likeliest, targets
 from jaximpute.baselines._chain import Chain, Range, Rules
 from jaximpute.masking import channel_moments, clamp
 from jaximpute.types import Info, Method, Observed, PRNGKey
@@ -41,7 +41,7 @@ def ice(
     updates: int = 10,
     keep: int = 10,
     clip: bool = True,
-    blocks: Sequence[int] | None = None,
+    categories: Sequence[int] | None = None,
 ) -> Method:
     r"""Imputation by chained equations: each missing entry is its regression's prediction.
 
@@ -71,8 +71,8 @@ def ice(
         keep: sweeps whose regressions are kept, at least 1; `sample` replays them in order.
         clip: whether predictions stay in the range observed in their column; in twice that range
             where the noise is below a tenth of a standard deviation, as for copies.
-        blocks: for each column the number of the category whose levels it and others indicate, -1
-            for a number; a category of one column is a number with two values, and gets one of
+        categories: for each column the number of the category whose levels it and others indicate,
+            -1 for a number; a category of one column is a number with two values, and gets one of
             them. None = all numbers.
 
     Returns:
@@ -80,7 +80,8 @@ def ice(
         the cube of the number of columns, times rows or columns, whichever is more.
 
     Raises:
-        OptionError: an argument out of range; later, `blocks` of another length than the columns.
+        OptionError: an argument out of range; later, `categories` of another length than the
+            columns.
         DataError: later, for data that is not a table.
 
     Example:
@@ -100,7 +101,7 @@ def ice(
     due to perfect prediction in multiple imputation of incomplete categorical variables", Comput.
     Stat. Data Anal. 54 (2010), in its smallest form.
     """
-    return _chain(updates, keep, clip, blocks, draws=False)
+    return _chain(updates, keep, clip, categories, draws=False)
 
 
 def mice(
@@ -108,7 +109,7 @@ def mice(
     updates: int = 10,
     keep: int = 10,
     clip: bool = True,
-    blocks: Sequence[int] | None = None,
+    categories: Sequence[int] | None = None,
 ) -> Method:
     r"""Multiple imputation by chained equations: each missing entry is drawn, not predicted.
 
@@ -128,7 +129,7 @@ def mice(
         updates: see `ice`, as for all arguments.
         keep: of sweeps.
         clip: to the observed range. Without it collinear columns can drift off.
-        blocks: the category that each column is of.
+        categories: the category that each column is of.
 
     Returns:
         A method for tables (tag `draws`) with `fill`, the last state of its chain, and `sample`.
@@ -156,17 +157,17 @@ def mice(
     `sample_posterior=True` adds the slopes' uncertainty to each row by itself; here one draw serves
     all rows of a sweep, as multiple imputation asks.
     """
-    return _chain(updates, keep, clip, blocks, draws=True)
+    return _chain(updates, keep, clip, categories, draws=True)
 
 
 def _chain(
-    updates: int, keep: int, clip: bool, blocks: Sequence[int] | None, *, draws: bool
+    updates: int, keep: int, clip: bool, categories: Sequence[int] | None, *, draws: bool
 ) -> Method:
     if updates < 1 or keep < 1:
         raise OptionError(f"updates is {updates} and keep {keep}; expected at least 1")
 
     def chain(d: int) -> Chain:
-        return Chain(targets(blocks, d), updates, clip, draws)
+        return Chain(targets(categories, d), updates, clip, draws)
 
     def init(key: PRNGKey, data: Observed) -> ChainState:
         if data.values.ndim != 2:

@@ -53,7 +53,7 @@ class Codec(NamedTuple):
     pair: np.ndarray
 
     @property
-    def blocks(self) -> tuple[int, ...]:
+    def categories(self) -> tuple[int, ...]:
         """For each column of the matrix its category's number, -1 for numbers.
 
         Numbers with two values are a category of one column.

@@ -23,7 +23,7 @@ def ice(
     *,
     kind: str,
     times: Any = None,
-    blocks: tuple[int, ...] | None = None,
+    categories: tuple[int, ...] | None = None,
     steps: int = 30,
     **options: Any,
 ) -> registry.Plan:
@@ -33,7 +33,7 @@ def ice(
         data: what it will run on.
         kind: `table`.
         times: not used.
-        blocks: the category that each column is of.
+        categories: the category that each column is of.
         steps: sweeps, at most.
         options: of the factory.
 
@@ -41,7 +41,9 @@ def ice(
         The method and its number of steps.
     """
     del data, kind, times
-    return registry.Plan(make_ice(blocks=blocks, **options), steps, chunk=5, hooks=(_settled,))
+    return registry.Plan(
+        make_ice(categories=categories, **options), steps, chunk=5, hooks=(_settled,)
+    )
 
 
 def mice(
@@ -49,13 +51,13 @@ def mice(
     *,
     kind: str,
     times: Any = None,
-    blocks: tuple[int, ...] | None = None,
+    categories: tuple[int, ...] | None = None,
     steps: int = 30,
     **options: Any,
 ) -> registry.Plan:
     """`mice` for given data; see `ice`. A chain of draws never settles."""
     del data, kind, times
-    return registry.Plan(make_mice(blocks=blocks, **options), steps, chunk=5)
+    return registry.Plan(make_mice(categories=categories, **options), steps, chunk=5)
 
 
 def _settled(t: int, state: State, info: Info) -> bool:

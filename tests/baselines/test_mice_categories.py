@@ -182,7 +182,7 @@ def test_copies_of_a_column_do_not_hold_each_other_at_their_start():
 def test_blocks_of_a_wrong_length_are_refused():
     data = ji.observe(np.ones((5, 3)) * np.arange(5)[:, None])
     with pytest.raises(ji.OptionError, match="2 entries; expected one for each of 3"):
-        ji.baselines.mice(blocks=(0, 0)).init(jax.random.key(0), data)
+        ji.baselines.mice(categories=(0, 0)).init(jax.random.key(0), data)
 
 
 @pytest.mark.fast

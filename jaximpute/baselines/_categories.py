@@ -38,12 +38,12 @@ class Targets(NamedTuple):
         return (self.levelled & ~self.lone)[self.target]
 
 
-def targets(blocks: Sequence[int] | None, d: int) -> Targets:
+def targets(categories: Sequence[int] | None, d: int) -> Targets:
     """The targets of a matrix.
 
     Args:
-        blocks: `(d,)` the number of the category that each column is of, -1 for plain numbers; None
-            if all are.
+        categories: `(d,)` the number of the category that each column is of, -1 for plain numbers;
+            None if all are.
         d: columns.
 
     Raises:
@@ -53,10 +53,10 @@ def targets(blocks: Sequence[int] | None, d: int) -> Targets:
         >>> targets((-1, 0, 0), 3).members.tolist()
         [[0, 3], [1, 2]]
     """
-    numbers = [-1] * d if blocks is None else list(blocks)
+    numbers = [-1] * d if categories is None else list(categories)
     if len(numbers) != d:
         raise OptionError(
-            f"blocks has {len(numbers)} entries; expected one for each of {d} columns"
+            f"categories has {len(numbers)} entries; expected one for each of {d} columns"
         )
     groups: dict[tuple[int, int], list[int]] = {}
     for j, number in enumerate(numbers):
