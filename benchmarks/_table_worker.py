@@ -9,7 +9,7 @@ import jax
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from benchmarks import _jobs, _outside, _tables
+from benchmarks import _jobs, _mixed, _outside, _tables
 from benchmarks._worker import peak_mb, trace
 from jaximpute import loop, masking, registry
 from jaximpute.draws import draw_many
@@ -24,6 +24,8 @@ def measure(job: _jobs.Job) -> dict[str, Any]:
     Seconds are from the data to one completion, compilation included. The further draws of a method
     that draws are counted apart.
     """
+    if _mixed.is_mixed(job.data):
+        return mixed(job)
     problem = _tables.punch(job.data, job.ratio, job.seed, job.pattern)
     curves: dict[str, list[float]] = {}
     wall, cpu = time.perf_counter(), time.process_time()
@@ -49,6 +51,14 @@ def measure(job: _jobs.Job) -> dict[str, Any]:
                 many = draw_many(plan.method, key_draws, state, data, DRAWS)
                 estimate = np.asarray(many).mean(axis=0)
     return {**_tables.score(problem, estimate, draw), **cost, "curves": curves}
+
+
+def mixed(job: _jobs.Job) -> dict[str, Any]:
+    """The same for a table with categories, by `api.fill`; the draws count as well."""
+    problem = _mixed.punch(job.data, job.ratio, job.seed, job.pattern)
+    wall, cpu = time.perf_counter(), time.process_time()
+    answer = _mixed.complete(problem, job.method, job.preset, job.options, job.seed)
+    return {**_mixed.score(problem, answer), **_since(wall, cpu), "curves": {}}
 
 
 def _since(wall: float, cpu: float) -> dict[str, float]:

@@ -1,9 +1,10 @@
-"""Every method on the same holes in the same tables: MIRI's toy (Table 3) and the UCI sets.
+"""Every method on the same holes in the same tables: MIRI's toy (Table 3), UCI sets, mixed ones.
 
     python -m benchmarks.tables --quick
     python -m benchmarks.tables --data toy --ratios 0.3
     python -m benchmarks.tables --data wine energy --ratios 0.4 0.6 --seeds 3
     python -m benchmarks.tables --data energy --patterns mar mnar
+    python -m benchmarks.tables --data penguins mixed:1000 --ratios 0.3
 
 Rows that are present already are skipped, so a run can be stopped and started again. HyperImpute
 (`--methods hyperimpute`) needs scikit-learn < 1.6 and pandas < 3.
@@ -13,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks import _jobs, _outside, _tables
+from benchmarks import _jobs, _mixed, _outside, _tables
 from jaximpute import registry
 
 QUICK = ("mean", "knn", "gaussian", "sklearn_ridge", "miri:fast")
@@ -21,13 +22,15 @@ OUTSIDE = ("sklearn_ridge", "sklearn_ridge_draws", "sklearn_trees")
 
 
 def main(given: Sequence[str] | None = None) -> int:
-    parser = _jobs.parser(__doc__, "tables.jsonl", data=_tables.UCI, ratios=(0.2, 0.4, 0.6))
+    parser = _jobs.parser(
+        __doc__, "tables.jsonl", data=(*_tables.UCI, *_mixed.NAMES), ratios=(0.2, 0.4, 0.6)
+    )
     parser.set_defaults(seeds=3)
     parser.add_argument("--methods", nargs="+", default=None, help="names, or name:preset")
     parser.add_argument("--patterns", nargs="+", default=["mcar"], choices=list(_tables.PATTERNS))
     options = _jobs.arguments(parser, given)
     if options.quick:
-        options.data = ["synthetic:400x6"]
+        options.data = ["synthetic:400x6", "mixed:300"]
     named = [
         method.partition(":")
         for method in options.methods or (QUICK if options.quick else every_method())
@@ -57,7 +60,9 @@ def about(job: _jobs.Job) -> _jobs.Row:
     """The part of a row that is known before the measurement."""
     outside = job.method == "exact" or job.method in _outside.PEERS
     settings: dict[str, Any] = {} if outside else _jobs.settings(job)
-    return _jobs.about(job, job.data, _tables.table(job.data), settings)
+    mixed = _mixed.is_mixed(job.data)
+    values = _mixed.table(job.data).values if mixed else _tables.table(job.data)
+    return _jobs.about(job, job.data, values, settings)
 
 
 if __name__ == "__main__":

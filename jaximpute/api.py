@@ -269,11 +269,18 @@ def fill(
     curve = Curve([], {})
     if laid.data is not None:
         plan = registry.build(
-            name, laid.data, kind=frame.kind, preset=preset, times=laid.times, options=options
+            name,
+            laid.data,
+            kind=frame.kind,
+            preset=preset,
+            times=laid.times,
+            categories=laid.categories,
+            options=options,
         )
         drawn = tag == "draws" and plan.method.fill is not None  # else a median of draws
         about = fingerprint.run(name, preset, seed, options)
         about["times"] = None if laid.times is None else fingerprint.digest([laid.times])
+        about["categories"] = list(laid.categories)
         if np.isnan(laid.matrix).any():
             watching: list[Hook] = [curve.record, *plan.hooks]
             if progress:

@@ -15,8 +15,9 @@ class Entry(NamedTuple):
         inductive: whether it completes rows it was not given.
         factory: `module:function`, which makes the `Method` from keyword options.
         recipe: `module:function`, which sets a factory up for given data: it takes
-            `(data, *, kind, times, **options)` and returns a `Plan`. The `PRESETS` of its module
-            hold options by preset; the defaults are `balanced`.
+            `(data, *, kind, times, **options)` and returns a `Plan`; one that also takes
+            `categories` is told which columns are one category. The `PRESETS` of its module hold
+            options by preset; the defaults are `balanced`.
         settled: arguments of the factory that the recipe settles, and so no options.
         exact: of methods that copy, interpolate or average cells, which then run in float64: on the
             `cells` themselves, or on `scaled` ones if they compare columns; `copies` take cells of

@@ -1,5 +1,6 @@
 """Many random completions of the same rows."""
 
+from collections.abc import Sequence
 from functools import partial
 
 import jax
@@ -92,8 +93,43 @@ def _draw_each(method, keys, state, data, batch, rows):
     return jax.lax.map(draw, keys, batch_size=batch)
 
 
+def middle(draws: np.ndarray, categories: Sequence[int] | None = None) -> np.ndarray:
+    """The median of draws, entry by entry; of levels the share of draws that hold each.
+
+    No level of a category need be in half of the draws: medians of its indicators would all be 0.
+
+    Args:
+        draws: `(n, ..., columns)`.
+        categories: the category that each column is of, see `registry.build`.
+
+    Returns:
+        `(..., columns)`, in which the most frequent level has the largest indicator.
+
+    Example:
+        >>> draws = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
+        >>> middle(draws, (0, 0, 0)).tolist()
+        [0.5, 0.25, 0.25]
+    """
+    found = np.median(draws, axis=0)
+    if categories is None:
+        return found
+    number, sizes = np.array(categories), np.bincount(np.array(categories) + 1)
+    several = (number >= 0) & (sizes[number + 1] > 1)
+    # a column with two values: between them there is none
+    two = (number >= 0) & ~several
+    found[..., several] = draws[..., several].mean(axis=0)
+    if two.any():
+        found[..., two] = np.quantile(draws[..., two], 0.5, axis=0, method="inverted_cdf")
+    return found
+
+
 def estimate(
-    method: Method, key: PRNGKey, state: State, data: Observed, n: int = 20
+    method: Method,
+    key: PRNGKey,
+    state: State,
+    data: Observed,
+    n: int = 20,
+    categories: Sequence[int] | None = None,
 ) -> Float[Array, "n *event"]:
     """The one completion to report: a method's own, or the per-entry median of its draws.
 
@@ -107,6 +143,7 @@ def estimate(
         state: what `fit` returned.
         data: the rows that were given to `fit`.
         n: number of draws, for methods that only draw.
+        categories: the category that each column is of, see `middle`.
 
     Returns:
         Values with every entry filled; observed ones come back bit-identical.
@@ -121,4 +158,5 @@ def estimate(
     """
     if method.tag != "draws" or method.fill is not None:
         return complete(method, key, state, data)
-    return clamp(jnp.median(draw_many(method, key, state, data, n), axis=0), data)
+    many = draw_many(method, key, state, data, n)
+    return clamp(jnp.asarray(middle(np.asarray(many), categories)), data)

@@ -332,7 +332,13 @@ class Imputer(TransformerMixin, BaseEstimator):
         with precision(self.codec_.exact):
             data = observe(np.zeros(shape))
         return registry.build(
-            self.method_, data, kind="table", preset=self.preset, options=self.options, wrap=wrap
+            self.method_,
+            data,
+            kind="table",
+            preset=self.preset,
+            categories=self.codec_.categories,
+            options=self.options,
+            wrap=wrap,
         )
 
     def _rebuild(self) -> State:

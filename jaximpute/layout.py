@@ -35,6 +35,11 @@ class Layout(NamedTuple):
         """Positions of a series' steps, in units of its usual step; None if regular."""
         return None if self.axis is None else self.axis.positions
 
+    @property
+    def categories(self) -> tuple[int, ...]:
+        """The category that each column of the matrix is of; see `registry.build`."""
+        return self.codec.categories
+
 
 def lay_out(frame: Frame, exact: Exact = "") -> Layout:
     """Code the columns of a frame and place its rows.

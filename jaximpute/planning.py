@@ -145,7 +145,13 @@ def measure(
     if data is None or not np.isnan(laid.matrix).any():
         return Cost(name, len(laid.matrix), (0,), missing, 0, 0.0, 0, *(0.0,) * 6, None)
     built = registry.build(
-        name, data, kind=frame.kind, preset=preset, times=laid.times, options=options
+        name,
+        data,
+        kind=frame.kind,
+        preset=preset,
+        times=laid.times,
+        categories=laid.categories,
+        options=options,
     )
     with (
         explained(data, {"method": name}),

@@ -18,6 +18,7 @@ from jaximpute._precision import precision
 from jaximpute.data import codec as coding
 from jaximpute.data.codec import Codec
 from jaximpute.data.columns import Column
+from jaximpute.draws import middle
 from jaximpute.masking import from_nan, observe
 from jaximpute.registry import Plan
 from jaximpute.rowwise import MOST_ROWS, complete_rows, draw_rows
@@ -109,7 +110,9 @@ def learn(
     _check_seen(first, codec, columns)
     with precision(codec.exact):
         data = observe(_encoded(codec, first))
-    plan = registry.build(name, data, kind=kind, preset=preset, options=options)
+    plan = registry.build(
+        name, data, kind=kind, preset=preset, categories=codec.categories, options=options
+    )
 
     def later() -> Iterator[Observed]:
         for pool in pools:
@@ -147,7 +150,9 @@ def unlearned(
     if not codec.width:
         return Learned(name, codec, shape, None, None, key, 0)
     like = observe(np.zeros(shape, np.float32))
-    plan = registry.build(name, like, kind=kind, preset=preset, options=options)
+    plan = registry.build(
+        name, like, kind=kind, preset=preset, categories=codec.categories, options=options
+    )
     words = registry.words(name, preset, options)
     return Learned(name, codec, shape, plan.method, None, key, 0, plan, words)
 
@@ -182,7 +187,9 @@ def restore(
         return Learned(name, codec, shape, None, None, key_complete, pools)
     with precision(codec.exact):
         like = observe(np.zeros(shape))
-        plan = registry.build(name, like, kind=kind, preset=preset, options=options)
+        plan = registry.build(
+            name, like, kind=kind, preset=preset, categories=codec.categories, options=options
+        )
         wanted = jax.eval_shape(plan.method.init, jax.random.key(0), like)
         held = [jnp.asarray(leaf) for leaf in leaves]
     described = [(leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(wanted)]
@@ -271,11 +278,11 @@ def draw(
     def several(rows: np.ndarray, places: np.ndarray, batch: int) -> np.ndarray:
         method, key, state = learned.method, learned.key, learned.state
         many = draw_rows(method, key, state, rows, first + places, n, batch)  # type: ignore[arg-type]
-        return np.concatenate([np.median(many, axis=0)[None], many])
+        return np.concatenate([middle(many, learned.codec.categories)[None], many])
 
     done = _completions(learned, values, 1 + n, several, most, drawn=True)
-    middle = coding.middle(learned.codec, done.values[0], done.values[1:])
-    return done._replace(values=np.concatenate([middle[None], done.values[1:]]))
+    central = coding.middle(learned.codec, done.values[0], done.values[1:])
+    return done._replace(values=np.concatenate([central[None], done.values[1:]]))
 
 
 def _completions(

@@ -21,12 +21,14 @@ class Plan(NamedTuple):
         steps: steps of its outer loop; 0 for methods that learn in `init`.
         chunk: steps per compiled call.
         hooks: to run it with, for instance one that stops it early.
+        categories: the category that each column is of, see `build`.
     """
 
     method: Any
     steps: int = 0
     chunk: int = 1
     hooks: tuple[Any, ...] = ()
+    categories: tuple[int, ...] | None = None
 
 
 def names(kind: str | None = None) -> list[str]:
@@ -103,6 +105,7 @@ def build(
     kind: str,
     preset: str = "balanced",
     times: Any = None,
+    categories: tuple[int, ...] | None = None,
     options: Mapping[str, Any] | None = None,
     wrap: tuple[Callable[[Any], Any], ...] = (),
 ) -> Plan:
@@ -114,6 +117,9 @@ def build(
         kind: `table`, `series`, `image` or `field`.
         preset: `fast`, `balanced`, `best` or `paper`; methods without presets ignore it.
         times: `(time,)` positions of a series' steps, in units of its usual step; None if regular.
+        categories: for each column the number of the category whose levels it and others indicate,
+            -1 for a number; a category of one column is a number with two values. None = all
+            numbers.
         options: keyword options; see `options`.
         wrap: what to do to each of its networks, such as `nets.remat`.
 
@@ -128,17 +134,23 @@ def build(
     check(name, kind=kind, preset=preset, options=options)
     chosen = dict(options or {})
     given = tuple(sorted(((k, type(v), v) for k, v in chosen.items()), key=lambda item: item[0]))
-    steps = None if times is None else memoryview(times).tobytes()
-    signature = (name, kind, preset, data.values.shape, str(data.values.dtype), steps, given, wrap)
+    positions = {
+        "times": None if times is None else memoryview(times).tobytes(),
+        "categories": categories if "categories" in _parameters(entry(name)) else None,
+    }
+    like = (data.values.shape, str(data.values.dtype))
+    signature = (name, kind, preset, *like, *positions.values(), given, wrap)
     try:
         found = _built.get(signature)
     except TypeError:  # an option that cannot be a key, such as a list
-        return _build(name, data, kind, preset, times, chosen, wrap)
+        found = _build(name, data, kind, preset, times, categories, chosen, wrap)
+        return found._replace(categories=categories)
     if found is None:
         if len(_built) >= _MOST_BUILT:
             del _built[next(iter(_built))]
-        found = _built[signature] = _build(name, data, kind, preset, times, chosen, wrap)
-    return found
+        found = _build(name, data, kind, preset, times, categories, chosen, wrap)
+        _built[signature] = found
+    return found._replace(categories=categories)
 
 
 # methods are compiled by identity: the same one for the same request, and it compiles once
@@ -152,20 +164,21 @@ def _build(
     kind: str,
     preset: str,
     times: Any,
+    categories: tuple[int, ...] | None,
     chosen: dict[str, Any],
     wrap: tuple[Callable[[Any], Any], ...],
 ) -> Plan:
     found = entry(name, kind)
     made: list[Any] = []
+    maker, taken = _load(found.recipe or found.factory), _parameters(found)
+    given = {"times": times, "categories": categories}
+    given = {key: value for key, value in given.items() if key in taken}
     if found.recipe is not None:
         chosen = presets(name)[preset] | chosen
         with wrapping(*wrap) as made:
-            plan = _load(found.recipe)(data, kind=kind, times=times, **chosen)
+            plan = maker(data, kind=kind, **given, **chosen)
     else:
-        factory = _load(found.factory)
-        if "times" in inspect.signature(factory).parameters:
-            chosen["times"] = times
-        plan = Plan(factory(**chosen))
+        plan = Plan(maker(**given, **chosen))
     if plan.steps < 0:
         raise OptionError(f"steps is {plan.steps}; expected 0 or more")
     if wrap and not made:
@@ -209,7 +222,7 @@ _options = options  # `build` has an argument of the same name
 # options whose size makes training diverge
 _RATES = ("lr", "net_lr", "warmup_lr", "lr_forward", "eta")
 # what the library itself passes, and so no option of a user's
-_GIVEN = ("data", "kind", "preset", "times", "view", "draw_view", "total")
+_GIVEN = ("data", "kind", "preset", "times", "categories", "view", "draw_view", "total")
 
 
 def _check_type(name: str, parameter: inspect.Parameter, value: Any) -> None:
@@ -224,6 +237,11 @@ def _check_type(name: str, parameter: inspect.Parameter, value: Any) -> None:
             f"option '{parameter.name}' of method '{name}' is {value!r}; expected a value of type "
             f"{wanted.__name__}, for instance {parameter.default!r}"
         )
+
+
+def _parameters(found: Entry) -> Mapping[str, inspect.Parameter]:
+    """What makes a method takes: the recipe, or the factory if there is none."""
+    return inspect.signature(_load(found.recipe or found.factory)).parameters
 
 
 def _load(path: str) -> Any:

@@ -312,7 +312,16 @@ def _codec(source: Source, found: Scan) -> Codec:
         none = np.zeros(0)
         whole = none.astype(bool)
         codec = Codec(
-            none.astype(int), none, none, whole, (), codec.constants, codec.unlearned, none, none
+            none.astype(int),
+            none,
+            none,
+            whole,
+            (),
+            codec.constants,
+            codec.unlearned,
+            none,
+            none,
+            none.reshape(-1, 2),
         )
     return codec
 

@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 from jaximpute import fingerprint, loop, registry
 from jaximpute._errors import OutOfMemoryError
 from jaximpute.data import series
-from jaximpute.draws import draw_many, estimate
+from jaximpute.draws import draw_many, estimate, middle
 from jaximpute.hooks.checkpoint import Checkpoints, Keeping
 from jaximpute.parallel import outline
 from jaximpute.registry import Plan
@@ -122,10 +122,12 @@ def completions(
     with threadpool_limits(1, user_api="blas"), explained(data, about):
         past, data = series.part(data, last)
         if not draws:
-            found = np.asarray(estimate(plan.method, key_complete, state, data))[None]
+            found = np.asarray(
+                estimate(plan.method, key_complete, state, data, categories=plan.categories)
+            )[None]
         else:
             many = np.asarray(draw_many(plan.method, key_complete, state, data, draws))
-            found = np.concatenate([np.median(many, axis=0)[None], many])
+            found = np.concatenate([middle(many, plan.categories)[None], many])
         return [np.concatenate([past, one], axis=1) if last else one for one in found]
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks import _jobs, _table_pages, _tables, tables
+from benchmarks import _jobs, _mixed, _table_pages, _tables, tables
 from jaximpute import OptionError
 
 
@@ -61,3 +61,33 @@ def test_rows_become_a_page(tmp_path):
 def test_an_unknown_method_is_refused_before_anything_runs(tmp_path):
     with pytest.raises(OptionError, match="no method is called 'mria'"):
         tables.main(["--methods", "mria", "--out", str(tmp_path / "x")])
+
+
+def test_scores_of_mixed_tables():
+    problem = _mixed.punch("mixed:300", 0.3, 0)
+    truth, hidden = problem.truth.values, problem.hidden
+    assert abs(hidden.mean() - 0.3) < 0.05
+    np.testing.assert_array_equal(problem.holed.mask, problem.truth.mask & ~hidden)
+    right = _mixed.score(problem, _mixed.Answer(truth, truth[None]))
+    assert (right["rmse"], right["accuracy"], right["coverage"]) == (0, 1, 1)
+    assert right["total_variation"] == 0
+    levelled = [i for i, column in enumerate(problem.truth.columns) if column.levels]
+    wrong = truth.copy()
+    wrong[:, levelled] = 0
+    found = _mixed.score(problem, _mixed.Answer(wrong, truth[:0]))
+    assert found["coverage"] is None
+    share = np.mean([(truth[hidden[:, i], i] == 0).mean() for i in levelled])
+    assert found["total_variation"] == pytest.approx(1 - share)
+    assert found["accuracy"] == pytest.approx(share, abs=0.1)
+
+
+def test_mixed_tables_become_a_page(tmp_path):
+    out = tmp_path / "tables.jsonl"
+    run = ["--data", "mixed:120", "--ratios", "0.3", "--seeds", "1", "--out", str(out)]
+    assert tables.main([*run, "--methods", "mean", "knn"]) == 0
+    rows = _jobs.read(out)
+    assert rows[1]["accuracy"] > rows[0]["accuracy"]
+    page = _table_pages.page(rows)
+    assert "### mixed:120, 30% missing completely at random" in page
+    assert f"**{rows[1]['accuracy']:.3f}**" in page
+    assert "`knn` has the most levels right" in page

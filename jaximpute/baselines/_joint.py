@@ -29,7 +29,7 @@ def fit(
 
     def expectation_maximisation(model, mask, ridge, passes):
         def one(_, model):
-            return _one_pass(model, x, mask, weight, ridge)
+            return one_pass(model, x, mask, weight, ridge)
 
         return jax.lax.fori_loop(0, passes, one, model)
 
@@ -43,7 +43,7 @@ def fit(
     return expectation_maximisation(model, mask, ridges[best], passes)
 
 
-def _one_pass(model, x, mask, weight, ridge):
+def one_pass(model, x, mask, weight, ridge):
     """One pass of EM, its covariance shrunk towards its diagonal."""
     means, left = conditional_moments(x, mask, weight, *model)
     filled = jnp.where(mask, x, means)

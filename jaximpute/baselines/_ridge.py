@@ -11,25 +11,33 @@ _LEAST = 1e-6  # shape and rate of both gamma priors: next to nothing
 
 
 class Ridge(NamedTuple):
-    """A fitted ridge: its posterior is `N(coef, vectors diag(spread^2) vectors')`.
+    """A fitted ridge: its posterior is `N(coef, vectors diag(spread(noise)^2) vectors')`.
 
     Attributes:
         coef: posterior mean of the slopes.
         vectors: eigenvectors of the centred Gram matrix, in columns.
-        spread: posterior standard deviation along each of them.
+        values: its eigenvalues.
+        penalty: precision of the slopes beforehand.
         centre: the inputs' mean over the rows used.
         level: the target's.
         noise: standard deviation of the target around the regression.
         rows: how many rows were used, by weight.
+        freedom: rows less the slopes that they determine.
     """
 
     coef: Float[Array, "d"]
     vectors: Float[Array, "d d"]
-    spread: Float[Array, "d"]
+    values: Float[Array, "d"]
+    penalty: Float[Array, ""]
     centre: Float[Array, "d"]
     level: Float[Array, ""]
     noise: Float[Array, ""]
     rows: Float[Array, ""]
+    freedom: Float[Array, ""]
+
+    def spread(self, noise: Float[Array, ""]) -> Float[Array, "d"]:
+        """Posterior standard deviation along each eigenvector, if the noise is this."""
+        return 1 / jnp.sqrt(self.values / noise**2 + self.penalty)
 
 
 def fit(
@@ -77,9 +85,9 @@ def fit(
 
     start = 1 / jnp.maximum((y**2).sum() / total, _LEAST), jnp.ones((), x.dtype)
     alpha, lam = jax.lax.fori_loop(0, updates, update, start)
-    spread = 1 / jnp.sqrt(alpha * values + lam)
-    coef = _exact(vectors, slopes(alpha, lam))
-    return Ridge(coef, vectors, spread, centre, level, 1 / jnp.sqrt(alpha), rows)
+    coef = exact(vectors, slopes(alpha, lam))
+    freedom = jnp.maximum(rows - (alpha * values / (lam + alpha * values)).sum(), 1)
+    return Ridge(coef, vectors, values, lam, centre, level, 1 / jnp.sqrt(alpha), rows, freedom)
 
 
 def _decompose(x: Float[Array, "n d"], y: Float[Array, "n"]) -> tuple[jax.Array, ...]:
@@ -91,27 +99,27 @@ def _decompose(x: Float[Array, "n d"], y: Float[Array, "n"]) -> tuple[jax.Array,
     by a QR factorisation, rows on many devices stay where they are.
     """
     epsilon = x.shape[1] * jnp.finfo(x.dtype).eps
-    first, turn = _eigh(_exact(x.T, x))
+    first, turn = eigh(exact(x.T, x))
     scale = jnp.sqrt(jnp.maximum(first, jnp.maximum(epsilon * first[-1], jnp.finfo(x.dtype).tiny)))
-    z = _exact(x, turn) / scale[None]
-    second, again = _eigh(_exact(z.T, z))
+    z = exact(x, turn) / scale[None]
+    second, again = eigh(exact(z.T, z))
     known = second > epsilon
     second = jnp.sqrt(jnp.where(known, second, 0))
     inverse = jnp.where(known, 1 / jnp.where(known, second, 1), 0)
-    left, sizes, right = _svd(_exact(second[:, None] * again.T * scale[None], turn.T))
-    u = _exact(z, again * inverse[None])
-    part = _exact(u.T, y)
-    rest = ((y - _exact(u, part)) ** 2).sum()
-    return sizes, right.T, _exact(left.T, part), rest
+    left, sizes, right = _svd(exact(second[:, None] * again.T * scale[None], turn.T))
+    u = exact(z, again * inverse[None])
+    part = exact(u.T, y)
+    rest = ((y - exact(u, part)) ** 2).sum()
+    return sizes, right.T, exact(left.T, part), rest
 
 
 # a device's fast products keep three digits, and these feed a factorisation
-_exact = partial(jnp.matmul, precision="highest")
+exact = partial(jnp.matmul, precision="highest")
 
 
 # batched factorisations can block one another on CPU: see `gaussians`
 @jax.custom_batching.sequential_vmap
-def _eigh(matrix):
+def eigh(matrix):
     return tuple(jnp.linalg.eigh(matrix))
 
 

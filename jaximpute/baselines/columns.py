@@ -1,11 +1,13 @@
 """Column statistics: the least that anything else must beat."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from jaximpute.baselines._categories import most_frequent, targets
 from jaximpute.baselines._static import static_method
 from jaximpute.masking import channel_moments, clamp
 from jaximpute.types import Method, Observed
@@ -31,10 +33,14 @@ def mean() -> Method:
     return _fill_with(lambda data: channel_moments(data)[0])
 
 
-def median() -> Method:
+def median(*, categories: Sequence[int] | None = None) -> Method:
     """Each missing entry becomes the median of its column's observed entries.
 
-    With an even count it is the mean of the middle two. A column never observed gets 0.
+    With an even count it is the mean of the middle two. A column never observed gets 0. Levels have
+    no order, and a category gets its most frequent one.
+
+    Args:
+        categories: the category that each column is of, see `mode`.
 
     Returns:
         An inductive method (tag `point`). Series use one median per channel, over all times.
@@ -47,13 +53,19 @@ def median() -> Method:
         >>> ji.complete(method, jax.random.key(1), state, data)[3].tolist()
         [2.0]
     """
-    return _fill_with(_median)
+    return _fill_with(partial(_by_kind, _median, categories))
 
 
-def mode() -> Method:
+def mode(*, categories: Sequence[int] | None = None) -> Method:
     """Each missing entry becomes its column's most frequent observed value.
 
-    The smallest such value if several are equally frequent; 0 for a column never observed.
+    The smallest such value if several are equally frequent; 0 for a column never observed. The
+    indicators of a category are one column: a level may be the most frequent and yet absent from
+    most rows.
+
+    Args:
+        categories: for each column the number of the category whose levels it and others indicate,
+            -1 for a number; None = all numbers.
 
     Returns:
         An inductive method (tag `point`). Series use one mode per channel, over all times.
@@ -66,7 +78,14 @@ def mode() -> Method:
         >>> ji.complete(method, jax.random.key(1), state, data)[3].tolist()
         [3.0]
     """
-    return _fill_with(_mode)
+    return _fill_with(partial(_by_kind, _mode, categories))
+
+
+def _by_kind(statistic, categories: Sequence[int] | None, data: Observed) -> jax.Array:
+    """A statistic of numbers; of categories the most frequent level."""
+    of = targets(categories, data.values.shape[-1])
+    found = statistic(data)
+    return jnp.where(of.several, most_frequent(data, of), found) if of.several.any() else found
 
 
 def _median(data: Observed) -> jax.Array:

@@ -14,6 +14,7 @@ from jaximpute.data.scales import learn_scales, snapped
 FAR = 1000.0  # robust deviations: a method in single precision sees no cell farther out
 MOST_LEVELS = 64  # of a column that is learned
 FEW_LEVELS = 10  # always learned, however few cells hold them
+FEW_PAIRED = 3  # cells: of two numbers, any two values would be all there are
 
 
 class Levels(NamedTuple):
@@ -48,6 +49,8 @@ class Codec(NamedTuple):
         circles: the columns learned as sine and cosine.
         exact: whether the matrix is float64, and answers that are observed values but for rounding
             become these values.
+        pair: `(d, 2)` the two values of a column of numbers that has no others, such as 0 and 1;
+            NaN for the rest.
     """
 
     numeric: np.ndarray
@@ -59,8 +62,21 @@ class Codec(NamedTuple):
     unlearned: dict[int, str]
     low: np.ndarray
     high: np.ndarray
+    pair: np.ndarray
     circles: tuple[Circle, ...] = ()
     exact: bool = False
+
+    @property
+    def categories(self) -> tuple[int, ...]:
+        """For each column of the matrix its category's number, -1 for numbers and circles.
+
+        Numbers with two values are a category of one column.
+        """
+        two = ~np.isnan(self.pair[:, 0])
+        alone, first = np.where(two, np.cumsum(two) - 1, -1).tolist(), int(two.sum())
+        sizes = [len(block.codes) for block in self.levels]
+        indicators = np.repeat(np.arange(len(sizes)) + first, sizes).tolist()
+        return (*alone, *indicators, *[-1] * (2 * len(self.circles)))
 
     @property
     def width(self) -> int:
@@ -104,6 +120,7 @@ def learn(frame: Frame, exact: Exact = "") -> Codec:
     circles: list[Circle] = []
     constants: dict[int, float] = {}
     unlearned: dict[int, str] = {}
+    pairs: list[tuple[float, float]] = []
     for i, column in enumerate(frame.columns):
         observed = frame.values[mask[:, i], i]
         if column.kind in ("time", "other"):
@@ -117,6 +134,9 @@ def learn(frame: Frame, exact: Exact = "") -> Codec:
             circles.append(circle_of(i, column.period, column.kind == "integer", observed))
         elif column.kind in ("number", "integer"):
             numeric.append(i)
+            low, high = observed.min(), observed.max()
+            two = len(observed) >= FEW_PAIRED and ((observed == low) | (observed == high)).all()
+            pairs.append((low, high) if two else (np.nan, np.nan))
         else:
             codes, counts = np.unique(observed, return_counts=True)
             if reason := too_many(len(codes), len(observed)):
@@ -138,6 +158,7 @@ def learn(frame: Frame, exact: Exact = "") -> Codec:
         unlearned,
         low,
         high,
+        np.array(pairs, float).reshape(-1, 2),
         tuple(circles),
     )
     return exactly(codec, exact) if exact else codec
@@ -198,6 +219,9 @@ def decode(
     numbers = _numbers(codec, matrix)
     if codec.exact:
         numbers = snapped(numbers, values[:, codec.numeric], codec.centre)
+    for end in codec.pair.T:  # what is one of two values but for rounding
+        near = np.abs(numbers - end) <= 1e-6 * np.abs(codec.pair[:, 1] - codec.pair[:, 0])
+        numbers = np.where(near, end, numbers)
     keep = reflected if drawn else clipped
     guess[:, codec.numeric] = keep(numbers, codec.low, codec.high, codec.whole)
     start = len(codec.numeric)

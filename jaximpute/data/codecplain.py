@@ -24,6 +24,7 @@ def to_plain(codec: Codec) -> dict[str, Any]:
         "unlearned": [[column, reason] for column, reason in codec.unlearned.items()],
         "low": [None if np.isinf(end) else end for end in codec.low.tolist()],
         "high": [None if np.isinf(end) else end for end in codec.high.tolist()],
+        "pair": [[None if np.isnan(x) else x for x in ends] for ends in codec.pair.tolist()],
         "circles": [[*circle._replace(centre=circle.centre.tolist())] for circle in codec.circles],
         "exact": codec.exact,
     }
@@ -45,6 +46,7 @@ def from_plain(plain: Mapping[str, Any]) -> Codec:
         dict(plain["unlearned"]),
         np.array([-np.inf if end is None else end for end in plain["low"]], float),
         np.array([np.inf if end is None else end for end in plain["high"]], float),
+        np.array(plain["pair"], float).reshape(-1, 2),
         tuple(circle._replace(centre=np.array(circle.centre, float)) for circle in circles),
         plain["exact"],
     )

@@ -18,7 +18,7 @@ import numpy as np
 from jaximpute.catalogue import Exact
 from jaximpute.data import circles, possible, scales
 from jaximpute.data.circles import Circle
-from jaximpute.data.codec import Codec, Levels, exactly, too_many
+from jaximpute.data.codec import FEW_PAIRED, Codec, Levels, exactly, too_many
 from jaximpute.data.columns import Column
 
 
@@ -182,6 +182,13 @@ def codec_of(
     centre = centre.copy()
     for j, i in enumerate(numeric):
         centre[j], scale[j] = scales.robust(part[:, i], centre[j], scale[j])
+    # no spread between two ends is larger than that of values at the ends (Bhatia and Davis, 2000)
+    unit = np.where(size > 0, size, 1.0)
+    low, high = moments.low[chosen] / unit, moments.high[chosen] / unit
+    mean = moments.mean[chosen]
+    widest = (high - mean) * (mean - low) * cells
+    two = (moments.squares[chosen] >= (1 - 1e-10) * widest) & (cells >= FEW_PAIRED)
+    ends = np.stack([moments.low[chosen], moments.high[chosen]], axis=1)
     codec = Codec(
         chosen,
         centre,
@@ -192,6 +199,7 @@ def codec_of(
         unlearned,
         least,
         most,
+        np.where(two[:, None], ends, np.nan),
         tuple(turning),
     )
     return exactly(codec, exact) if exact else codec

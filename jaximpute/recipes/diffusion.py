@@ -22,6 +22,7 @@ def diffusion(
     *,
     kind: str,
     times: Any = None,
+    categories: tuple[int, ...] | None = None,
     steps: int = 10,
     start: str = "gaussian",
     process: str = "vp",
@@ -36,6 +37,7 @@ def diffusion(
         data: what it will run on.
         kind: `series` or `table`.
         times: positions of the steps of a series, for the start.
+        categories: the category that each column is of, for the start.
         steps: rounds of score learning.
         start: the name of an inductive method, which completes the rows to learn from.
         process: `vp` or `ve`.
@@ -52,7 +54,7 @@ def diffusion(
     """
     if process not in ("vp", "ve"):
         raise OptionError(f"process is '{process}'; expected one of vp, ve")
-    first = registry.build(start, data, kind=kind, times=times).method
+    first = registry.build(start, data, kind=kind, times=times, categories=categories).method
     event, view = rows(data, kind, window, window)
     net = adaln_mlp(event, width=width or width_for(event), layers=layers)
     noising = getattr(processes, process)()

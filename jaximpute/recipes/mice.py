@@ -19,7 +19,13 @@ _SETTLED = 2e-4  # how far a missing entry moves in a sweep, in standard deviati
 
 
 def ice(
-    data: Observed, *, kind: str, times: Any = None, steps: int = 30, **options: Any
+    data: Observed,
+    *,
+    kind: str,
+    times: Any = None,
+    categories: tuple[int, ...] | None = None,
+    steps: int = 30,
+    **options: Any,
 ) -> registry.Plan:
     """`ice` for given data; it stops when entries hardly move any more.
 
@@ -27,6 +33,7 @@ def ice(
         data: what it will run on.
         kind: `table`.
         times: not used.
+        categories: the category that each column is of.
         steps: sweeps, at most.
         options: of the factory.
 
@@ -34,15 +41,23 @@ def ice(
         The method and its number of steps.
     """
     del data, kind, times
-    return registry.Plan(make_ice(**options), steps, chunk=5, hooks=(_settled,))
+    return registry.Plan(
+        make_ice(categories=categories, **options), steps, chunk=5, hooks=(_settled,)
+    )
 
 
 def mice(
-    data: Observed, *, kind: str, times: Any = None, steps: int = 30, **options: Any
+    data: Observed,
+    *,
+    kind: str,
+    times: Any = None,
+    categories: tuple[int, ...] | None = None,
+    steps: int = 30,
+    **options: Any,
 ) -> registry.Plan:
     """`mice` for given data; see `ice`. A chain of draws never settles."""
     del data, kind, times
-    return registry.Plan(make_mice(**options), steps, chunk=5)
+    return registry.Plan(make_mice(categories=categories, **options), steps, chunk=5)
 
 
 def _settled(t: int, state: State, info: Info) -> bool:

@@ -26,6 +26,7 @@ def psw_i(
     *,
     kind: str,
     times: Any = None,
+    categories: tuple[int, ...] | None = None,
     steps: int = 5,
     start: str = "linear",
     window: int = 24,
@@ -38,6 +39,7 @@ def psw_i(
         data: what it will run on; only its shape matters.
         kind: `series`.
         times: positions of the steps, for the start.
+        categories: the category that each channel is of, for the start.
         steps: passes, each of `moves` gradient steps.
         start: the name of an inductive method, which makes the first completion.
         window: steps in a window.
@@ -47,6 +49,6 @@ def psw_i(
     Returns:
         The method and its number of steps.
     """
-    first = registry.build(start, data, kind=kind, times=times).method
+    first = registry.build(start, data, kind=kind, times=times, categories=categories).method
     _, view = rows(data, kind, window, stride)
     return registry.Plan(make_psw_i(first, view, **options), steps)

@@ -35,6 +35,7 @@ def spirit(
     *,
     kind: str,
     times: Any = None,
+    categories: tuple[int, ...] | None = None,
     steps: int = 5,
     start: str = "gaussian",
     window: int = 24,
@@ -53,6 +54,7 @@ def spirit(
         data: what it will run on; only its shape matters.
         kind: `series` or `table`.
         times: positions of the steps of a series, for the start.
+        categories: the category that each column is of, for the start.
         steps: passes of the outer loop, at most.
         start: the name of an inductive method, which makes the first completion.
         window: steps in a window of a series.
@@ -66,7 +68,7 @@ def spirit(
     Returns:
         The method and its number of steps.
     """
-    first = registry.build(start, data, kind=kind, times=times).method
+    first = registry.build(start, data, kind=kind, times=times, categories=categories).method
     event, view = rows(data, kind, window, stride)
     net = adaln_mlp(event, width=width or width_for(event), layers=layers)
     centre = kind == "series" if centre is None else centre

@@ -44,7 +44,7 @@ def test_a_pass_of_em_equals_numpy():
     data = ji.from_nan(jnp.asarray(x, jnp.float32))
     model = jnp.zeros(4), jnp.eye(4)
     for _ in range(3):
-        model = _joint._one_pass(model, data.values, data.mask, data.weight, 0.01)
+        model = _joint.one_pass(model, data.values, data.mask, data.weight, 0.01)
     for got, expected in zip(model, _numpy_em(x, 0.01, 3), strict=True):
         np.testing.assert_allclose(got, expected, atol=1e-4)
 
