@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from jaximpute import _memory, fingerprint, loop, registry, report
+from jaximpute._threads import one_thread
 from jaximpute.automatic import choose
 from jaximpute.data import codec as coding
 from jaximpute.data import frames
@@ -137,7 +137,7 @@ def measure(
     built = registry.build(
         name, data, kind=frame.kind, preset=preset, times=laid.times, options=options
     )
-    with explained(data, {"method": name}), threadpool_limits(1, user_api="blas"):
+    with explained(data, {"method": name}), one_thread():
         trial = _measure(built, data, draws)
     # what a run does besides, for the time it takes
     values = coding.decode(laid.codec, take_back(laid, trial.completed), frame.values)

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from jaximpute import loop, parallel, registry, report
 from jaximpute._errors import DataError
+from jaximpute._threads import one_thread
 from jaximpute.data import codec as coding
 from jaximpute.data.codec import Codec
 from jaximpute.data.columns import Column
@@ -100,7 +100,7 @@ def learn(
             yield from_nan(jnp.asarray(_encoded(codec, pool)))
 
     words = registry.words(name, preset, options)
-    with threadpool_limits(1, user_api="blas"), explained(data, {"method": name}):
+    with one_thread(), explained(data, {"method": name}):
         rotates = plan.steps > plan.chunk and not keeps_rows(plan.method, data)
         state, number = _fit(plan, key_fit, data, later(), rotates, watching(plan), words)
     return Learned(name, codec, shape, plan.method, state, key_complete, number)
@@ -214,7 +214,7 @@ def complete_together(learned: Learned, values: np.ndarray, number: int) -> np.n
     if plan is not None and np.isnan(matrix).any():
         data = from_nan(jnp.asarray(matrix))  # a block may show nothing of a column
         keys = jax.random.split(jax.random.fold_in(jax.random.clone(learned.key), number))
-        with threadpool_limits(1, user_api="blas"), explained(data, {"method": learned.name}):
+        with one_thread(), explained(data, {"method": learned.name}):
             state = loop.fit(
                 plan.method,
                 keys[0],
@@ -270,7 +270,7 @@ def _completions(
         holed = holed[:0]
     elif holed.size:
         batch = max(1, min(most, _CELLS // int(np.prod(matrix.shape[1:]))))
-        with threadpool_limits(1, user_api="blas"):
+        with one_thread():
             done = completed(matrix[holed], holed, batch)
         report.refuse_divergence(done, f"'{learned.name}'", "Take another method or seed")
     decoded = []
