@@ -8,11 +8,11 @@ from typing import Any
 
 import jax
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from benchmarks import _image_scores, _images, _jobs
 from benchmarks._worker import peak_mb, trace
 from jaximpute import loop, masking, registry
+from jaximpute._threads import one_thread
 from jaximpute.draws import draw_many
 
 # whose mean is scored besides, of a method that draws
@@ -34,7 +34,7 @@ def measure(job: _jobs.Job) -> dict[str, Any]:
     plan = registry.build(job.method, data, kind="image", preset=job.preset, options=job.options)
     key_fit, key_complete, key_draws = jax.random.split(jax.random.key(job.seed), 3)
     hooks = [trace(curves), *plan.hooks]
-    with threadpool_limits(1, user_api="blas"):
+    with one_thread():
         state = loop.fit(plan.method, key_fit, data, plan.steps, chunk=plan.chunk, hooks=hooks)
         completed = loop.complete(plan.method, key_complete, state, data)
         completed = np.asarray(completed) * deviation + mean

@@ -85,6 +85,38 @@ def conditional_moments(
     return means, total / jnp.maximum(weight.sum(), jnp.finfo(cov.dtype).tiny)
 
 
+def leave_one_out(
+    x: Float[Array, "n d"],
+    mask: Bool[Array, "n d"],
+    mean: Float[Array, "d"],
+    cov: Float[Array, "d d"],
+) -> Float[Array, "n d"]:
+    r"""What each observed coordinate is away from its mean given the other observed ones.
+
+    .. math:: x_i - E[x_i \mid x_{o \setminus i}] =
+        \frac{[\Sigma_{oo}^{-1} (x_o - \mu_o)]_i}{[\Sigma_{oo}^{-1}]_{ii}}
+
+    Args:
+        x: see `conditional_mean`, as all arguments.
+        mask: True = observed.
+        mean: of the Gaussian.
+        cov: of the Gaussian.
+
+    Returns:
+        The residuals, 0 where nothing is observed; NaN for rows that fail in this precision.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> x, mask = jnp.array([[2.0, 0.0]]), jnp.full((1, 2), True)
+        >>> cov = jnp.array([[1.0, 0.5], [0.5, 1.0]])
+        >>> leave_one_out(x, mask, jnp.zeros(2), cov).tolist()
+        [[2.0, -1.0]]
+
+    Source: Dubrule, "Cross validation of kriging in a unique neighborhood" (1983).
+    """
+    return jax.lax.map(lambda row: _alone(*row, mean, cov), (x, mask))
+
+
 def _factor(mask: Bool[Array, "d"], cov: Float[Array, "d d"]) -> Float[Array, "d d"]:
     both = mask[:, None] & mask[None]
     return jnp.linalg.cholesky(jnp.where(both, cov, jnp.eye(cov.shape[0], dtype=cov.dtype)))
@@ -106,3 +138,12 @@ def _moments(x, mask, mean, cov):
     cross = jnp.matmul(half[:, :-1].T, half, precision=_EXACT)
     neither = ~mask[:, None] & ~mask[None]
     return mean + cross[:, -1], jnp.where(neither, cov - cross[:, :-1], 0)
+
+
+@jax.custom_batching.sequential_vmap
+def _alone(x, mask, mean, cov):
+    residual = jnp.where(mask, x - mean, 0)
+    eye = jnp.eye(cov.shape[0], dtype=cov.dtype)
+    root = jax.scipy.linalg.solve_triangular(_factor(mask, cov), eye, lower=True)
+    half = jnp.matmul(root, residual, precision=_EXACT)
+    return jnp.matmul(half, root, precision=_EXACT) / (root**2).sum(axis=0)

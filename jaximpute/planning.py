@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from jaximpute import _memory, fingerprint, loop, registry, report
 from jaximpute._precision import precision
+from jaximpute._threads import one_thread
 from jaximpute.automatic import choose
 from jaximpute.data import codec as coding
 from jaximpute.data import frames, possible
@@ -155,7 +155,7 @@ def measure(
     )
     with (
         explained(data, {"method": name}),
-        threadpool_limits(1, user_api="blas"),
+        one_thread(),
         precision(bool(exact)),
     ):
         trial = _measure(built, data, draws)

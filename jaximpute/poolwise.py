@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from jaximpute import loop, parallel, registry, report
 from jaximpute._errors import DataError
 from jaximpute._precision import precision
+from jaximpute._threads import one_thread
 from jaximpute.data import codec as coding
 from jaximpute.data.codec import Codec
 from jaximpute.data.columns import Column
@@ -303,7 +303,7 @@ def _completions(
         holed = holed[:0]
     elif holed.size:
         batch = max(1, min(most, _CELLS // int(np.prod(matrix.shape[1:]))))
-        with threadpool_limits(1, user_api="blas"), precision(learned.codec.exact):
+        with one_thread(), precision(learned.codec.exact):
             done = completed(matrix[holed], holed, batch)
         report.refuse_divergence(done, f"'{learned.name}'", "Take another method or seed")
     decoded, clipped = [], np.zeros(flat.shape, int)
@@ -326,7 +326,7 @@ def _draws(learned: Learned) -> bool:
 def _working(codec: Codec, data: Observed, name: str) -> Iterator[None]:
     """Around all that computes: one thread of BLAS, the precision, and want of memory explained."""
     with (
-        threadpool_limits(1, user_api="blas"),
+        one_thread(),
         explained(data, {"method": name}),
         precision(codec.exact),
     ):

@@ -6,10 +6,10 @@ from typing import Any
 
 import jax
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from jaximpute import fingerprint, loop, registry
 from jaximpute._errors import OutOfMemoryError
+from jaximpute._threads import one_thread
 from jaximpute.data import series
 from jaximpute.draws import draw_many, estimate, middle
 from jaximpute.hooks.checkpoint import Checkpoints, Keeping
@@ -64,9 +64,7 @@ def train(
             **(words or {}),
         )
 
-    # the factorisations here are small: BLAS threads would spin for one another, a hundred times
-    # slower where processors are shared; XLA has threads of its own
-    with threadpool_limits(1, user_api="blas"), explained(data, about):
+    with one_thread(), explained(data, about):
         if keeping is None:
             return fit(watching)
         described = {
@@ -119,7 +117,7 @@ def completions(
     """
     key_fit, key_complete = jax.random.split(jax.random.key(seed))
     state = train(plan, key_fit, data, watching, keeping, about, words)
-    with threadpool_limits(1, user_api="blas"), explained(data, about):
+    with one_thread(), explained(data, about):
         past, data = series.part(data, last)
         if not draws:
             found = np.asarray(

@@ -6,17 +6,16 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from jaximpute import _random
-from jaximpute.baselines.interpolation import interpolate
-from jaximpute.gaussians import conditional_mean, conditional_moments
-from jaximpute.masking import masked_mean, pick
-from jaximpute.types import PRNGKey
+from jaximpute.baselines import _gaps, _kriging
+from jaximpute.gaussians import conditional_mean, conditional_moments, leave_one_out
+from jaximpute.masking import masked_mean
 
 # of the variance of one-step differences: noise that the observations are allowed
 RIDGES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 _START = 1e-3  # the ridge until one is chosen
 _SAMPLED = 64  # windows, at most, from which averages over windows are estimated
-_SCORED = 512  # and on which the ridge is chosen: with few, by chance
+_SCORED = 128  # and in which the ridge is chosen
+_GOLDEN = (5**0.5 - 1) / 2
 
 
 class Stationary(NamedTuple):
@@ -24,17 +23,19 @@ class Stationary(NamedTuple):
 
     Attributes:
         mean: of each channel, `(d,)`.
-        autocov: covariance of the channels with themselves `h` steps later, `(lags, d, d)`.
+        autocov: covariance of the channels with themselves `h` steps later, `(lags, d, d)`; more
+            lags than a window has.
         ridge: variance added to each channel's own at lag 0, `(d,)`.
+        gaps: how gaps longer than a window are filled.
     """
 
     mean: Float[Array, "d"]
     autocov: Float[Array, "lags d d"]
     ridge: Float[Array, "d"]
+    gaps: _gaps.Gaps
 
 
 def fit(
-    key: PRNGKey,
     x: Float[Array, "n time d"],
     mask: Bool[Array, "n time d"],
     weight: Float[Array, "n"],
@@ -43,47 +44,55 @@ def fit(
     context: int,
     passes: int,
 ) -> Stationary:
-    """Autocovariance by EM, started from linear interpolation; ridge by hold-out.
+    """Autocovariance by EM, started from linear interpolation; ridge by leaving one out.
 
     The expectation step treats disjoint windows as independent, and takes the covariance they are
-    left with from a sample of them. The first half of the passes does without 5 % of the observed
-    entries, on which the ridge is then chosen; the second half has them all.
+    left with from some of them. The ridge is chosen after either half of the passes. Nothing is
+    drawn at random: windows lie evenly.
     """
-    key_hide, key_ridge, key_passes = jax.random.split(key, 3)
-    hidden = mask & _random.bernoulli(key_hide, 0.05, mask.shape)
     length, ridges = block + 2 * context, jnp.asarray(RIDGES, x.dtype)
-    windows = _some_windows(key_ridge, x, weight, length, _SCORED)
+    scored = _some_windows(0, weight, x.shape[1], length, _SCORED)
 
-    def choose(filled, left, known):
+    def choose(filled, left):
         models = jax.lax.map(lambda r: _maximise(filled, left, weight, r), ridges)
-        errors = jax.lax.map(lambda model: _error(model, x, known, hidden, *windows), models)
-        return ridges[jnp.argmin(jnp.where(jnp.isnan(errors), jnp.inf, errors))]
+        errors = jax.lax.map(lambda model: _error(model, x, mask, *scored), models)
+        return _least(ridges, errors)
 
-    def half(carry, inputs):
-        filled, left, ridge = carry
-        known, numbers = inputs
-        filled = jnp.where(known, x, filled)
-
+    def half(carry, numbers):
         def one(carry, number):
-            key = jax.random.fold_in(key_passes, number)
             filled, left = carry
-            model = _maximise(filled, left, weight, ridge)
-            filled = smooth(model, x, known, block=length, context=0, otherwise=filled)
-            chosen = _some_windows(key, x, weight, length, _SAMPLED)
-            return (filled, _left(model, x, known, *chosen)), None
+            model = _maximise(filled, left, weight, carry_ridge)
+            filled = smooth(model, x, mask, block=length, context=0, otherwise=filled)
+            some = _some_windows(number, weight, x.shape[1], length, _SAMPLED)
+            return (filled, _left(model, x, mask, *some)), None
 
+        filled, left, carry_ridge = carry
         filled, left = jax.lax.scan(one, (filled, left), numbers)[0]
-        # in the second half nothing is held out any more
-        over = (known & hidden).any()
-        ridge = jax.lax.cond(over, lambda *_: ridge, choose, filled, left, known)
-        return (filled, left, ridge), None
+        return (filled, left, choose(filled, left)), None
 
-    known = mask & ~hidden
     nothing = jnp.zeros((length, *x.shape[-1:] * 2), x.dtype)
-    start = (lines(x, known), nothing, jnp.asarray(_START, x.dtype))
+    start = (_gaps.lines(_kriging.known(mask), x), nothing, jnp.asarray(_START, x.dtype))
     numbers = jnp.arange(2 * ((passes + 1) // 2)).reshape(2, -1)
-    (filled, left, ridge), _ = jax.lax.scan(half, start, (jnp.stack([known, mask]), numbers))
-    return _maximise(filled, left, weight, ridge)
+    (filled, left, ridge), _ = jax.lax.scan(half, start, numbers)
+    model = _maximise(filled, left, weight, ridge)
+
+    def centred(a):
+        return a - model.mean[None, None]
+
+    gaps = _gaps.choose(centred(x), mask, weight, centred(filled), left, context)
+    autocov = _gaps.autocovariance(centred(filled), weight, left)
+    better = _gaps.fill(centred(x), mask, centred(filled), autocov, gaps, context)
+    autocov = _gaps.autocovariance(better, weight, left)
+    return model._replace(autocov=autocov, gaps=gaps)
+
+
+def complete(model: Stationary, x, mask, *, block: int, context: int):
+    """Short gaps by windows, long ones by the rule chosen for them; observed entries kept."""
+    lines = _gaps.lines(_kriging.known(mask), x)
+    filled = smooth(model, x, mask, block=block, context=context, otherwise=lines)
+    mean = model.mean[None, None]
+    far = _gaps.fill(x - mean, mask, filled - mean, model.autocov, model.gaps, context)
+    return jnp.where(mask, x, far + mean)
 
 
 def smooth(
@@ -106,18 +115,10 @@ def smooth(
     rows = jnp.repeat(jnp.arange(n), blocks)
     starts = jnp.tile(jnp.arange(blocks) * block, n)
     length = block + 2 * context
-    means = _conditional(model, *_cut((x_wide, mask_wide), rows, starts, length))
+    means = _conditional(model, length, *_cut((x_wide, mask_wide), rows, starts, length))
     inner = means.reshape(-1, length, d)[:, context : context + block]
     means = inner.reshape(n, blocks * block, d)[:, :time]
     return jnp.where(mask, x, jnp.where(jnp.isfinite(means), means, otherwise))
-
-
-def lines(x, mask):
-    """Linear interpolation; 0, the mean of scaled data, where a channel is never observed."""
-    channels = jax.vmap(interpolate, in_axes=(None, 1, 1), out_axes=1)
-    t = jnp.arange(x.shape[1], dtype=x.dtype)
-    filled = jax.vmap(channels, in_axes=(None, 0, 0))(t, x, mask)
-    return jnp.where(mask.any(axis=1, keepdims=True), filled, 0)
 
 
 def _maximise(filled, left, weight, ridge) -> Stationary:
@@ -139,21 +140,22 @@ def _maximise(filled, left, weight, ridge) -> Stationary:
     variance = jnp.diagonal(autocov[0])
     changes = 2 * (variance - jnp.diagonal(autocov[1]))
     least = 1e-7 * variance + jnp.finfo(variance.dtype).tiny
-    return Stationary(mean, autocov, jnp.maximum(ridge * changes, least))
+    gaps = _gaps.none(filled.shape[-1], filled.dtype)
+    return Stationary(mean, autocov, jnp.maximum(ridge * changes, least), gaps)
 
 
-def _covariance(model: Stationary) -> Float[Array, "wd wd"]:
+def _covariance(model: Stationary, length: int) -> Float[Array, "wd wd"]:
     """The block Toeplitz matrix of a window, time-major."""
-    lags, d, _ = model.autocov.shape
-    both = jnp.concatenate([model.autocov[:0:-1].transpose(0, 2, 1), model.autocov])
-    lag = jnp.arange(lags)[None] - jnp.arange(lags)[:, None] + lags - 1
-    cov = both[lag].transpose(0, 2, 1, 3).reshape(lags * d, lags * d)
-    return cov + jnp.diag(jnp.tile(model.ridge, lags))
+    d = model.autocov.shape[-1]
+    near = model.autocov[:length]
+    both = jnp.concatenate([near[:0:-1].transpose(0, 2, 1), near])
+    lag = jnp.arange(length)[None] - jnp.arange(length)[:, None] + length - 1
+    cov = both[lag].transpose(0, 2, 1, 3).reshape(length * d, length * d)
+    return cov + jnp.diag(jnp.tile(model.ridge, length))
 
 
-def _conditional(model: Stationary, x, mask):
-    lags = model.autocov.shape[0]
-    return conditional_mean(x, mask, jnp.tile(model.mean, lags), _covariance(model))
+def _conditional(model: Stationary, length: int, x, mask):
+    return conditional_mean(x, mask, jnp.tile(model.mean, length), _covariance(model, length))
 
 
 def _cut(arrays, rows: Int[Array, "k"], starts: Int[Array, "k"], length: int):
@@ -162,13 +164,16 @@ def _cut(arrays, rows: Int[Array, "k"], starts: Int[Array, "k"], length: int):
     return tuple(a[rows[:, None], steps].reshape(len(rows), -1) for a in arrays)
 
 
-def _some_windows(key, x, weight, length, most):
-    """Series in proportion to weight, and a first step each; `most` at most."""
-    key_rows, key_starts = jax.random.split(key)
-    n, time, _ = x.shape
+def _some_windows(number, weight, time, length, most):
+    """Series in proportion to weight, and a first step each, spread evenly; `most` at most."""
+    n = weight.shape[0]
     count = min(most, max(n * time // length, 8))
-    starts = jax.random.randint(key_starts, (count,), 0, max(time - length, 0) + 1)
-    return pick(key_rows, weight, count), starts
+    u = (jnp.arange(count) + 0.5) / count
+    edges = jnp.cumsum(weight)
+    rows = jnp.minimum(jnp.searchsorted(edges, u * edges[-1], side="right"), n - 1)
+    # multiples of the golden ratio fill the unit interval evenly, from any of them on
+    share = (_GOLDEN * (jnp.arange(count) + count * number)) % 1
+    return rows, (share * (max(time - length, 0) + 1)).astype(int)
 
 
 def _whole(a, length):
@@ -176,14 +181,29 @@ def _whole(a, length):
     return jnp.pad(a, ((0, 0), (0, max(length - a.shape[1], 0)), (0, 0)))
 
 
-def _error(model: Stationary, x, known, hidden, rows, starts) -> Float[Array, ""]:
-    """Mean absolute error at hidden entries, each channel in its own units.
+def _error(model: Stationary, x, mask, rows, starts) -> Float[Array, ""]:
+    """Mean absolute error at observed entries left out, each channel in its own units.
 
     Not the squared one: a few jumps of a series would choose for all the rest.
     """
-    length = model.autocov.shape[0]
-    x, known, hidden = _cut([_whole(a, length) for a in (x, known, hidden)], rows, starts, length)
-    return masked_mean(jnp.abs(_conditional(model, x, known) - x), hidden)
+    length, d = model.autocov.shape[:2]
+    x, mask = _cut([_whole(a, length) for a in (x, mask)], rows, starts, length)
+    mean, cov = jnp.tile(model.mean, length), _covariance(model, length)
+    return masked_mean(jnp.abs(leave_one_out(x, mask, mean, cov)), mask)
+
+
+def _least(ridges, errors) -> Float[Array, ""]:
+    """The ridge of least error: the lowest point of a parabola through three, in logarithms."""
+    errors = jnp.where(jnp.isnan(errors), jnp.inf, errors)
+    best = jnp.argmin(errors)
+    middle = jnp.clip(best, 1, len(ridges) - 2)
+    low, mid, high = (errors[middle + i] for i in (-1, 0, 1))
+    bend = low - 2 * mid + high
+    shift = jnp.where(bend > 0, 0.5 * (low - high) / jnp.where(bend > 0, bend, 1), 0)
+    inner = (best == middle) & jnp.isfinite(bend)
+    logs = jnp.log(ridges)
+    step = logs[1] - logs[0]
+    return jnp.exp(logs[best] + jnp.where(inner, shift, 0) * step).astype(errors.dtype)
 
 
 def _left(model: Stationary, x, mask, rows, starts) -> Float[Array, "lags d d"]:
@@ -193,7 +213,7 @@ def _left(model: Stationary, x, mask, rows, starts) -> Float[Array, "lags d d"]:
     x, mask, inside = _cut([_whole(a, lags) for a in (x, mask, inside)], rows, starts, lags)
     weight = jnp.ones(len(rows), x.dtype)
     mean = jnp.tile(model.mean, lags)
-    _, left = conditional_moments(x, mask, weight, mean, _covariance(model))
+    _, left = conditional_moments(x, mask, weight, mean, _covariance(model, lags))
     here = inside[0].reshape(lags, d)[:, 0]  # the same for all windows
     left = left.reshape(lags, d, lags, d).transpose(0, 2, 1, 3)
     step = jnp.arange(lags)

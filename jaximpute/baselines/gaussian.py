@@ -96,8 +96,9 @@ def gaussian(*, block: int = 12, context: int = 24, passes: int | None = None) -
             size, around = _channels_together(x.shape[-1], block, context)
 
             def fit(key, x, mask):
+                del key
                 return _stationary.fit(
-                    key, x, mask, data.weight, block=block, context=around, passes=passes or 6
+                    x, mask, data.weight, block=block, context=around, passes=passes or 6
                 )
 
         x, mask = _split(x, size), _split(mask, size)
@@ -117,10 +118,7 @@ def gaussian(*, block: int = 12, context: int = 24, passes: int | None = None) -
             size, around = _channels_together(d, block, context)
 
             def complete(model, x, mask):
-                lines = _stationary.lines(x, mask)
-                return _stationary.smooth(
-                    model, x, mask, block=block, context=around, otherwise=lines
-                )
+                return _stationary.complete(model, x, mask, block=block, context=around)
 
         parts = _per_group(complete, state.groups, _split(x, size), _split(mask, size))
         joined = jnp.moveaxis(parts, 0, -2).reshape(*x.shape[:-1], -1)[..., :d]
