@@ -13,7 +13,8 @@ _PREFERRED = {
 }
 _DRAWING = {
     "table": ("mice", "diffusion"),
-    "series": ("csdi", "diffusion"),
+    # by the CRPS of docs/results/bridge.md, with the same network and as many steps of training
+    "series": ("csbi0", "csdi", "diffusion"),
     "image": ("miri",),
     "field": ("context_query_draws",),
 }

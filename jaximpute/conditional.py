@@ -42,6 +42,16 @@ class Batch(NamedTuple):
         return jnp.where(self.context, self.values, 0), self.context, self.times
 
 
+def per_row(v: Float[Array, "n"], x: Float[Array, "n *event"]) -> jax.Array:
+    """A number for each row, shaped to multiply rows.
+
+    Example:
+        >>> per_row(jnp.ones(3), jnp.ones((3, 5, 2))).shape
+        (3, 1, 1)
+    """
+    return v.reshape(-1, *(1,) * (x.ndim - 1))
+
+
 def positions(rows: View, shape: tuple[int, ...], times: Any, i: jax.Array) -> jax.Array:
     """`(rows, time)` positions of the steps in the rows numbered `i`; zeros for a table."""
     if len(shape) == 2:
@@ -171,7 +181,7 @@ def complete(
 def _join(rows: View, found: jax.Array) -> jax.Array:
     """Fold without averaging: where two rows cover an entry, the earlier one has it."""
     number = jnp.arange(rows.size, dtype=found.dtype)
-    number = jnp.broadcast_to(number.reshape(-1, *(1,) * (found.ndim - 1)), found.shape)
+    number = jnp.broadcast_to(per_row(number, found), found.shape)
     # the mean number of the rows that cover an entry is at least that of the first
     first = number <= rows.take(rows.fold(number), jnp.arange(rows.size))
     share = rows.fold(first.astype(found.dtype))

@@ -110,7 +110,7 @@ def exponential(
         times: falling, and more than 0.
 
     Returns:
-        The mean of the clean rows, given the state reached at the last time.
+        The state at the last time.
 
     Example:
         >>> import jax.numpy as jnp
@@ -143,4 +143,4 @@ def exponential(
 
     carry = x, jnp.zeros_like(x), jnp.zeros((), x.dtype)
     (x, _, _), _ = jax.lax.scan(step, carry, (times[:-1], times[1:]))
-    return clean(x, times[-1])
+    return x

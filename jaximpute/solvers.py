@@ -88,7 +88,9 @@ def euler_maruyama(
     return solution.ys if save else solution.ys[0]
 
 
-def langevin(score: Field, *, snr: Scalar = 0.1, steps: int = 1) -> Project:
+def langevin(
+    score: Field, *, snr: Scalar = 0.1, steps: int = 1, where: jax.Array | None = None
+) -> Project:
     r"""The Langevin corrector: steps towards :math:`p_t` that leave it as it is.
 
     .. math:: x \leftarrow x + \epsilon\, s(x, t) + \sqrt{2 \epsilon}\,\xi, \qquad
@@ -100,6 +102,8 @@ def langevin(score: Field, *, snr: Scalar = 0.1, steps: int = 1) -> Project:
         score: `(x, t) -> array`, of the density at time t.
         snr: :math:`r`, signal to noise, positive.
         steps: corrections in a row, at least 1.
+        where: `(n, *event)`, the entries that are corrected; norms are over these alone, and the
+            rest stays as it is. None = all.
 
     Returns:
         A hook for `euler_maruyama` and `reverse_sde`.
@@ -114,13 +118,16 @@ def langevin(score: Field, *, snr: Scalar = 0.1, steps: int = 1) -> Project:
     Source: Song et al. (2021), algorithm 4.
     """
 
+    def inside(v):
+        return v if where is None else jnp.where(where, v, 0)
+
     def norm(v):
         return jnp.sqrt(jnp.sum(v**2, axis=tuple(range(1, v.ndim)))).mean()
 
     def correct(key: PRNGKey, t: Float[Array, ""], x: jax.Array) -> jax.Array:
         def once(x, i):
-            noise = _random.normal(jax.random.fold_in(key, i), x.shape, x.dtype)
-            gradient = score(x, t)
+            noise = inside(_random.normal(jax.random.fold_in(key, i), x.shape, x.dtype))
+            gradient = inside(score(x, t))
             tiny = jnp.finfo(x.dtype).tiny
             size = 2 * (snr * norm(noise) / jnp.maximum(norm(gradient), tiny)) ** 2
             # no score, no scale to step by

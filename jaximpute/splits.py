@@ -61,6 +61,9 @@ def random(low: float = 0.0, high: float = 1.0) -> Split:
     return split
 
 
+RANDOM = random()  # any share of the entries, what conditional methods are trained on by default
+
+
 def historical(key: PRNGKey, mask: Bool[Array, "n *event"]) -> Pair:
     """What another row of the batch lacks is asked for: holes as the data have them.
 

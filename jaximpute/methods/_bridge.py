@@ -16,10 +16,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from jaximpute import _random
+from jaximpute.conditional import Batch, per_row
 from jaximpute.masking import masked_mean
-from jaximpute.odes import exponential, integrate
-from jaximpute.solvers import Project, euler_maruyama, langevin
-from jaximpute.types import Net, Params, PRNGKey, Process, Scalar
+from jaximpute.solvers import euler_maruyama
+from jaximpute.types import Net, Params, PRNGKey, Process
 
 Policy = Callable[..., jax.Array]
 
@@ -35,20 +35,16 @@ class Bridge(NamedTuple):
     process: Process
     steps: int
 
-    def noise(self, t: jax.Array) -> jax.Array:
-        r"""Root of the mean of :math:`g^2` over the step that ends at `t`.
 
-        Euler steps with it have the variance of the process, however few they are: with g taken at
-        either end of a step it would be off by a tenth at a hundred steps.
-        """
-        before = jnp.maximum(t - 1 / self.steps, 0)
-        (now_a, now_s), (old_a, old_s) = self.process.marginal(t), self.process.marginal(before)
-        return jnp.sqrt((now_s**2 - (now_a / old_a * old_s) ** 2) * self.steps)
+def step_noise(process: Process, t: jax.Array, h: float) -> jax.Array:
+    r"""Root of the mean of :math:`g^2` over the step of length `h` that ends at `t`.
 
-
-def like(v: Float[Array, "n"], x: Float[Array, "n *event"]) -> jax.Array:
-    """A number for each row, shaped to multiply rows."""
-    return v.reshape(-1, *(1,) * (x.ndim - 1))
+    Euler steps with it have the variance of the process, however few they are: with g taken at
+    either end of a step it would be off by a tenth at a hundred steps.
+    """
+    before = jnp.maximum(t - h, 0)
+    (now_a, now_s), (old_a, old_s) = process.marginal(t), process.marginal(before)
+    return jnp.sqrt((now_s**2 - (now_a / old_a * old_s) ** 2) / h)
 
 
 def backward_policy(net: Net, process: Process, scaled: bool) -> Policy:
@@ -60,20 +56,17 @@ def backward_policy(net: Net, process: Process, scaled: bool) -> Policy:
     .. math:: z = -g \Big( \frac{x}{v} + \frac{\alpha}{\sigma\sqrt v}\, F(x / \sqrt v) \Big), \quad
         v = \alpha^2 + \sigma^2
 
-    which is the score of white noise of variance one, plus what the network knows (Karras et al.,
-    2022). Otherwise it answers z itself, as printed.
+    which is the score of white noise of variance one, plus what the network knows: the
+    preconditioning of Karras et al. (2022) for data of spread one (`baselines/_edm.py` has it for a
+    denoiser). Otherwise it answers z itself, as printed.
     """
-
-    def scale(x, t):
-        alpha, sigma = (like(part, x) for part in process.marginal(t))
-        return alpha, sigma, jnp.sqrt(alpha**2 + sigma**2)
 
     def policy(params, x, t, cond, key=None):
         if not scaled:
             return net.apply(params, x, t, cond, key)
-        alpha, sigma, size = scale(x, t)
+        alpha, sigma, size = _scale(process, x, t)
         inner = net.apply(params, x / size, t, cond, key)
-        return -like(process.diffusion(t), x) * (x / size + alpha / sigma * inner) / size
+        return -per_row(process.diffusion(t), x) * (x / size + alpha / sigma * inner) / size
 
     return policy
 
@@ -84,12 +77,37 @@ def forward_policy(net: Net | None, process: Process, scaled: bool) -> Policy:
     def policy(params, x, t, cond=(), key=None):
         if net is None:
             return jnp.zeros_like(x)
-        if scaled:
-            alpha, sigma = process.marginal(t)
-            x = x / like(jnp.sqrt(alpha**2 + sigma**2), x)
-        return net.apply(params, x, t, (), key)
+        return net.apply(params, x / _scale(process, x, t)[2] if scaled else x, t, (), key)
 
     return policy
+
+
+def _scale(process: Process, x: jax.Array, t: jax.Array) -> tuple[jax.Array, ...]:
+    """Signal, noise, and the spread of both together, of rows whose data have spread one."""
+    alpha, sigma = (per_row(part, x) for part in process.marginal(t))
+    return alpha, sigma, jnp.sqrt(alpha**2 + sigma**2)
+
+
+def hold(process: Process, rows: Batch, x: jax.Array, t: jax.Array) -> jax.Array:
+    r"""States of rows with their context where the process takes it without noise.
+
+    .. math:: x_{\mathrm{cond}} \leftarrow \alpha(t)\, x_{\mathrm{cond}}
+
+    For a variance-exploding process this is eq. (13), which has the same context at both ends of a
+    path, and line 5 of Algorithm 4. Both policies see the same state then, so that they sum to
+    :math:`g\nabla\log p_t(x_{\mathrm{target}} \mid x_{\mathrm{cond}})` whatever the forward one is.
+    """
+    alpha = per_row(process.marginal(t)[0], x)
+    return jnp.where(rows.context, alpha * rows.values, x)
+
+
+def given(process: Process, rows: Batch, policy: Callable[..., jax.Array]) -> Policy:
+    """A policy `(x, t) -> z` on paths of rows: it sees their context held, and leaves it alone."""
+
+    def held(x, t):
+        return jnp.where(rows.context, 0, policy(hold(process, rows, x, t), t))
+
+    return held
 
 
 def score_matching(
@@ -110,8 +128,8 @@ def score_matching(
     The weight makes the target of a scaled policy's network one of variance one at every time.
     """
     k_noise, k_net = jax.random.split(key)
-    alpha, sigma = (like(part, x) for part in process.marginal(t))
-    g = like(process.diffusion(t), x)
+    alpha, sigma = (per_row(part, x) for part in process.marginal(t))
+    g = per_row(process.diffusion(t), x)
     noise = _random.normal(k_noise, x.shape, x.dtype)
     z = policy(params, alpha * x + sigma * noise, t, cond, k_net)
     return masked_mean((sigma / g * z + noise) ** 2 * (1 + (sigma / alpha) ** 2), where)
@@ -162,7 +180,7 @@ def likelihood(
     fixed, other = jax.lax.stop_gradient((params, other))
 
     def along(e):
-        push = like(g, x) * e
+        push = per_row(g, x) * e
 
         def slope(s):
             z, pull = jax.vjp(lambda p: own(p, x + s * e), fixed)
@@ -191,11 +209,11 @@ def entry_weights(
     """
     scale = bridge.process.marginal(t)[1] / bridge.process.diffusion(t)
     counted = where.astype(scale.dtype)
-    return like(scale**2, counted) * counted / jnp.maximum(counted.sum(), 1)
+    return per_row(scale**2, counted) * counted / jnp.maximum(counted.sum(), 1)
 
 
 def forward_paths(
-    bridge: Bridge, z: Callable[..., jax.Array], key: PRNGKey, x: Float[Array, "n *event"]
+    bridge: Bridge, z: Policy, key: PRNGKey, x: Float[Array, "n *event"]
 ) -> Float[Array, "steps n *event"]:
     """Paths of eq. (11a) from data: the states at `1 / steps, ..., 1`. `z` is `(x, t) -> array`."""
     process, h = bridge.process, 1 / bridge.steps
@@ -203,82 +221,32 @@ def forward_paths(
     def drift(x, t):
         # the policy is asked at the end of the step: at 0 it may not be defined
         after = t + h
-        g = bridge.noise(after) ** 2 / process.diffusion(after)
-        return process.drift(x, t) + g * z(x, _rows(after, x))
+        rate = step_noise(process, after, h) ** 2 / process.diffusion(after)
+        return process.drift(x, t) + rate * z(x, _rows(after, x))
 
-    return euler_maruyama(
-        drift, lambda t: bridge.noise(t + h), key, x, t0=0.0, t1=1.0, steps=bridge.steps, save=True
-    )
+    def noise(t):
+        return step_noise(process, t + h, h)
+
+    return euler_maruyama(drift, noise, key, x, t0=0.0, t1=1.0, steps=bridge.steps, save=True)
 
 
 def backward_paths(
-    bridge: Bridge,
-    z: Callable[..., jax.Array],
-    key: PRNGKey,
-    x: Float[Array, "n *event"],
-    *,
-    correct: Project | None = None,
-    save: bool = False,
-) -> Float[Array, "..."]:
-    """Paths of eq. (11b) from the prior: the states at `1, ..., 1 / steps`, or only the data."""
+    bridge: Bridge, z: Policy, key: PRNGKey, x: Float[Array, "n *event"]
+) -> Float[Array, "steps n *event"]:
+    """Paths of eq. (11b) from the prior: the states at `1, ..., 1 / steps`."""
+    process, h = bridge.process, 1 / bridge.steps
 
     def drift(x, t):
-        g = bridge.noise(t) ** 2 / bridge.process.diffusion(t)
-        return bridge.process.drift(x, t) - g * z(x, _rows(t, x))
+        rate = step_noise(process, t, h) ** 2 / process.diffusion(t)
+        return process.drift(x, t) - rate * z(x, _rows(t, x))
 
     def noise(t):
-        # what the last step adds would stay in the data
-        return jnp.where(t > 1.5 / bridge.steps, bridge.noise(t), 0)
+        return step_noise(process, t, h)
 
-    found = euler_maruyama(
-        drift, noise, key, x, t0=1.0, t1=0.0, steps=bridge.steps, correct=correct, save=save
-    )
-    return jnp.concatenate([x[None], found[:-1]]) if save else found
-
-
-def draw_rows(
-    bridge: Bridge,
-    z_back: Callable[..., jax.Array],
-    z_fore: Callable[..., jax.Array],
-    key: PRNGKey,
-    x: Float[Array, "n *event"],
-    *,
-    sampler: str,
-    snr: Scalar,
-) -> Float[Array, "n *event"]:
-    """Data from draws of the prior: Algorithm 4, or the probability flow and its last step."""
-    process, first = bridge.process, 1 / bridge.steps
-    if sampler == "sde":
-        correct = None
-        if not (isinstance(snr, int | float) and snr == 0):
-
-            def score(x, t):
-                at = jnp.broadcast_to(t, x.shape[:1])
-                # the corrector runs after the step: at the end of the last one there is no score
-                g = process.diffusion(jnp.maximum(t, first))
-                z = z_back(x, jnp.maximum(at, first)) + z_fore(x, jnp.maximum(at, first))
-                return jnp.where(t > first / 2, z / g, 0)
-
-            correct = langevin(score, snr=snr)
-        return backward_paths(bridge, z_back, key, x, correct=correct)
-
-    def flow(x, t):
-        at = jnp.broadcast_to(t, x.shape[:1]).astype(x.dtype)
-        pull = z_back(x, at) - z_fore(x, at)
-        return process.drift(x, t) - process.diffusion(t) / 2 * pull
-
-    def clean(x, t, forward=True):
-        """The mean of the clean rows, as far as the policies know it."""
-        at = jnp.broadcast_to(t, x.shape[:1]).astype(x.dtype)
-        alpha, sigma = process.marginal(t)
-        z = z_back(x, at) - (z_fore(x, at) if forward else 0)
-        return (x + sigma**2 / process.diffusion(t) * z) / alpha
-
-    if sampler == "exponential":
-        times = jnp.linspace(1.0, first, bridge.steps, dtype=x.dtype)
-        return exponential(clean, process.marginal, x, times)
-    x = integrate(flow, x, t0=1.0, t1=first, steps=max(bridge.steps - 1, 1), solver=sampler)
-    return clean(x, jnp.asarray(first, x.dtype), forward=False)
+    if bridge.steps == 1:
+        return x[None]
+    found = euler_maruyama(drift, noise, key, x, t0=1.0, t1=h, steps=bridge.steps - 1, save=True)
+    return jnp.concatenate([x[None], found])
 
 
 def _rows(t: jax.Array, x: jax.Array) -> jax.Array:

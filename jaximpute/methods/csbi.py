@@ -13,16 +13,17 @@ from jaximpute import masking, optimise
 from jaximpute._errors import OptionError
 from jaximpute.conditional import Batch, Views, batches, complete
 from jaximpute.methods import _bridge as bridges
+from jaximpute.methods import _bridge_draws as draws
 from jaximpute.methods._bridge import Bridge
 from jaximpute.methods.csbi_warmup import CSBIState, csbi_warmup
 from jaximpute.optimise import Learner, averaged
-from jaximpute.splits import random as random_split
+from jaximpute.splits import RANDOM
 from jaximpute.types import Info, Method, Net, Observed, PRNGKey, Process, Scalar, Split
 from jaximpute.views import identity
 from jaximpute.warmup import WarmUp
 
-_EVERYTHING = random_split()
 WARM = 100  # steps of the warm-up between two looks at it
+EXPONENTIAL = 8  # steps of a draw by the exponential integrator
 
 
 def csbi(
@@ -32,17 +33,17 @@ def csbi(
     *,
     view: Views = identity,
     draw_view: Views | None = None,
-    split: Split = _EVERYTHING,
+    split: Split = RANDOM,
     times: Any = None,
     centred: bool = False,
     scaled: bool = True,
-    warmup: int = 1000,
-    warmup_lr: Scalar = 1e-3,
-    warmup_batch: int = 32,
+    warmup: int = 3000,
+    warmup_lr: Scalar = 2e-3,
+    warmup_batch: int = 16,
     lr: Scalar = 1e-4,
     lr_forward: Scalar = 1e-4,
     total: int | None = None,
-    refreshes: int = 1,
+    refreshes: int = 2,
     sgd_steps: int = 40,
     batch: int = 64,
     cache: int = 128,
@@ -50,7 +51,7 @@ def csbi(
     probe: str = "rademacher",
     decay: Scalar = 0.99,
     sde_steps: int = 50,
-    sampler: str = "sde",
+    sampler: str = "exponential",
     draw_steps: int | None = None,
     snr: Scalar = 0.0,
 ) -> Method:
@@ -65,8 +66,8 @@ def csbi(
     Args:
         backward: the backward policy, conditional on `(values, mask, times)`, such as
             `nets.csdi_transformer`.
-        forward: the forward policy, without conditions, that answers 0 at its start, such as
-            `nets.policy_unet`; None keeps it at zero, which is CSBI0.
+        forward: the forward policy, of the whole row and without conditions, that answers 0 at its
+            start, such as `nets.policy_unet`; None keeps it at zero, which is CSBI0.
         process: what both policies steer, `processes.ve()` in the paper.
         view: `shape -> View`, the rows to learn from.
         draw_view: the rows to complete; entries in two rows come from the first. None = `view`.
@@ -88,11 +89,12 @@ def csbi(
         probes: Hutchinson probes for each pair.
         probe: `rademacher` or `gaussian`.
         decay: of the averaged weights, which make the paths and the draws.
-        sde_steps: steps of the grid of times.
+        sde_steps: steps of the grid of times on which the paths of training run.
         sampler: `sde` (Algorithm 4), or the probability-flow equation by `heun`, `tsit5` or
             `exponential` (`odes.exponential`, one evaluation a step).
-        draw_steps: steps of a draw; None = `sde_steps`.
-        snr: signal to noise of one Langevin correction after each step of `sde`; 0 = none.
+        draw_steps: steps of a draw; None = 8 of `exponential`, `sde_steps` of the others.
+        snr: signal to noise of one Langevin correction of what is missing after each step of `sde`;
+            0 = none.
 
     Returns:
         An inductive method (tag `draws`): each `sample` is one random completion. The infos report
@@ -123,15 +125,21 @@ def csbi(
 
     Departures from the printed paper, and why: eq. (12) is the negative of what is minimised here,
     a mean over the entries scored, with each time in units of its noise (the minimiser at each time
-    is the same). Probes are masked to the entries scored, for less variance. Euler steps use the
-    mean of :math:`g^2` over a step, for the variance of the process on any grid, and the last step
-    of a draw adds no noise. The other policy is asked again at cached states, with the weights that
-    made them, instead of being cached beside them. Draws start from the process's prior (the
-    released code starts from N(0, I)).
+    is the same). Probes are masked to the entries scored, for less variance. Context stays at
+    :math:`\alpha(t)\, x_{\mathrm{cond}}` on every path, in training and in draws: with a
+    variance-exploding process that is eq. (13), where the released code adds noise to it in
+    training. Euler steps use the mean of :math:`g^2` over a step, for the variance of the process
+    on any grid. Draws end at a small noise with the mean of the clean rows, where Algorithm 4 adds
+    noise last. The other policy is asked again at cached states, with the weights that made them,
+    instead of being cached beside them. Draws start from the process's prior (the released code
+    starts from N(0, I)). Rates fall along a cosine, where the paper's decay exponentially. Training
+    ends with the rounds asked for: line 10 of Algorithm 2 has a criterion, and does not say which.
     """
+    if draw_steps is None:
+        draw_steps = EXPONENTIAL if sampler == "exponential" else sde_steps
     _check(
         probe=(probe, ("rademacher", "gaussian")),
-        sampler=(sampler, ("sde", "heun", "tsit5", "exponential")),
+        sampler=(sampler, draws.SAMPLERS),
         counts={
             "sde_steps": sde_steps,
             "sgd_steps": sgd_steps,
@@ -140,36 +148,38 @@ def csbi(
             "cache": cache,
             "probes": probes,
             "warmup_batch": warmup_batch,
-            "draw_steps": draw_steps or sde_steps,
-            "warmup + 1": warmup + 1,
+            "draw_steps": draw_steps,
         },
     )
+    if warmup < 0:
+        raise OptionError(f"warmup is {warmup}; expected at least 0")
     bridge = Bridge(process, sde_steps)
     z_back = bridges.backward_policy(backward, process, scaled)
     z_fore = bridges.forward_policy(forward, process, scaled)
-    # of equal length: what they take beyond `warmup` is taken at a rate of 0
-    pieces = -(-warmup // WARM)
-    rows = {"view": view, "split": split, "times": times, "centred": centred}
+    pieces, warm_steps = in_pieces(warmup, WARM)
     warm = csbi_warmup(
         backward,
         forward,
         process,
-        **rows,
+        view=view,
+        split=split,
+        times=times,
+        centred=centred,
         scaled=scaled,
         lr=warmup_lr,
         total=warmup,
-        sgd_steps=-(-warmup // max(pieces, 1)) or 1,
+        sgd_steps=warm_steps,
         batch=warmup_batch,
         decay=decay,
-        first=1 / sde_steps,
     )
-    down, up = optimise.adamw(lr, total=total), optimise.adamw(lr_forward, total=total)
+    backward_optimiser = optimise.adamw(lr, total=total)
+    forward_optimiser = optimise.adamw(lr_forward, total=total)
 
     def begin(state: CSBIState) -> CSBIState:
         fore = state.forward
         return CSBIState(
-            optimise.learner(averaged(state.backward), down, decay),
-            None if fore is None else optimise.learner(fore.params, up, decay),
+            optimise.learner(averaged(state.backward), backward_optimiser, decay),
+            None if fore is None else optimise.learner(fore.params, forward_optimiser, decay),
         )
 
     def step(key: PRNGKey, state: CSBIState, data: Observed) -> tuple[CSBIState, Info]:
@@ -181,7 +191,7 @@ def csbi(
             state = state._replace(backward=back)
             if state.forward is None:
                 return state, (loss, jnp.zeros_like(loss))
-            fore, forward_loss = train_forward(k_fore, state, draw)  # lines 7-9
+            fore, forward_loss = train_forward(k_fore, state.forward, back, draw)  # lines 7-9
             return state._replace(forward=fore), (loss, forward_loss)
 
         state, losses = jax.lax.scan(once, state, jnp.arange(refreshes))
@@ -189,78 +199,91 @@ def csbi(
 
     def train_backward(key, state: CSBIState, draw):
         k_rows, k_path, k_train = jax.random.split(key, 3)
-        rows = draw(k_rows)
-        observed, fixed = rows.context | rows.query, _weights(state.forward)
-        paths = bridges.forward_paths(bridge, lambda x, t: z_fore(fixed, x, t), k_path, rows.values)
-
-        def loss(params, k):
-            k_pairs, k_split, k_probe, k_net = jax.random.split(k, 4)
-            i, t, x = _pairs(k_pairs, paths, batch)
-            context, query = split(k_split, observed[i])
-            if centred:  # by the context that it was parted into
-                context, query = rows.context[i], rows.query[i]
-            now = Batch(rows.values[i], context, query, rows.times[i])
-            return bridges.likelihood(
-                lambda params, x: z_back(params, x, t, now.cond, k_net),
-                params,
-                z_fore(fixed, x, t),
-                process.diffusion(t),
-                k_probe,
-                x,
-                bridges.entry_weights(bridge, t, query),
-                probes=probes,
-                probe=probe,
-            )
-
-        return optimise.train(loss, down, k_train, state.backward, sgd_steps, decay)
-
-    def train_forward(key, state: CSBIState, draw):
-        k_rows, k_prior, k_path, k_train = jax.random.split(key, 4)
-        rows = draw(k_rows)
-        fixed, nothing = _weights(state.backward), jnp.zeros(rows.context.shape, bool)
-        free = rows._replace(context=nothing)  # no conditions: M_cond = 0
-        start = process.prior(k_prior, rows.values.shape).astype(rows.values.dtype)
-        paths = bridges.backward_paths(
-            bridge, lambda x, t: z_back(fixed, x, t, free.cond), k_path, start, save=True
-        )[::-1]
-        assert state.forward is not None
+        rows, fore = draw(k_rows), _weights(state.forward)
+        paths = bridges.forward_paths(bridge, asked(z_fore, fore, rows), k_path, rows.values)
 
         def loss(params, k):
             k_pairs, k_probe, k_net = jax.random.split(k, 3)
             i, t, x = _pairs(k_pairs, paths, batch)
+            now = Batch(*(part[i] for part in rows))
+            x = bridges.hold(process, now, x, t)
             return bridges.likelihood(
-                lambda params, x: z_fore(params, x, t, (), k_net),
+                lambda params, x: z_back(params, x, t, now.cond, k_net),
                 params,
-                z_back(fixed, x, t, tuple(part[i] for part in free.cond)),
+                z_fore(fore, x, t),
                 process.diffusion(t),
                 k_probe,
                 x,
-                bridges.entry_weights(bridge, t, ~nothing[i]),
+                bridges.entry_weights(bridge, t, now.query),
                 probes=probes,
                 probe=probe,
             )
 
-        return optimise.train(loss, up, k_train, state.forward, sgd_steps, decay)
+        return optimise.train(loss, backward_optimiser, k_train, state.backward, sgd_steps, decay)
+
+    def train_forward(key, forward: Learner, backward: Learner, draw):
+        k_rows, k_prior, k_path, k_train = jax.random.split(key, 4)
+        rows, back = draw(k_rows), _weights(backward)
+        # no conditions, and all is asked for: M_cond = 0, M_target = 1
+        nothing = jnp.zeros(rows.context.shape, bool)
+        rows = rows._replace(context=nothing, query=~nothing)
+        start = process.prior(k_prior, rows.values.shape).astype(rows.values.dtype)
+        # from the prior down: turned round, row s is at time (s + 1) / steps
+        paths = bridges.backward_paths(bridge, asked(z_back, back, rows), k_path, start)[::-1]
+
+        def loss(params, k):
+            k_pairs, k_probe, k_net = jax.random.split(k, 3)
+            i, t, x = _pairs(k_pairs, paths, batch)
+            now = Batch(*(part[i] for part in rows))
+            return bridges.likelihood(
+                lambda params, x: z_fore(params, x, t, (), k_net),
+                params,
+                z_back(back, x, t, now.cond),
+                process.diffusion(t),
+                k_probe,
+                x,
+                bridges.entry_weights(bridge, t, now.query),
+                probes=probes,
+                probe=probe,
+            )
+
+        return optimise.train(loss, forward_optimiser, k_train, forward, sgd_steps, decay)
+
+    def asked(policy, weights, rows: Batch):
+        """A policy on paths of rows, given their context."""
+        return bridges.given(process, rows, lambda x, t: policy(weights, x, t, rows.cond))
 
     def sample(key: PRNGKey, state: CSBIState, data: Observed) -> jax.Array:
         back, fore = _weights(state.backward), _weights(state.forward)
 
         def draw(key: PRNGKey, rows: Batch) -> jax.Array:
             k_prior, k_run = jax.random.split(key)
-            x = process.prior(k_prior, rows.values.shape).astype(rows.values.dtype)
-            return bridges.draw_rows(
-                bridge._replace(steps=draw_steps or sde_steps),
-                lambda x, t: z_back(back, x, t, rows.cond),
-                lambda x, t: z_fore(fore, x, t),
+            return draws.draw(
+                sampler,
+                process,
+                asked(z_back, back, rows),
+                asked(z_fore, fore, rows),
                 k_run,
-                x,
-                sampler=sampler,
+                process.prior(k_prior, rows.values.shape).astype(rows.values.dtype),
+                steps=draw_steps,
                 snr=snr,
+                where=rows.query,
             )
 
         return complete(draw, key, data, draw_view or view, times, centred=centred)
 
     return Method(WarmUp(warm, pieces, begin), step, sample=sample, tag="draws")
+
+
+def in_pieces(total: int, size: int) -> tuple[int, int]:
+    """How many pieces of one length, at most `size`, and which length, make `total` or a bit more.
+
+    Example:
+        >>> in_pieces(250, 100), in_pieces(0, 100)
+        ((3, 84), (0, 1))
+    """
+    pieces = -(-total // size)
+    return pieces, -(-total // pieces) if pieces else 1
 
 
 def csbi0(backward: Net, process: Process, **options: Any) -> Method:

@@ -4,23 +4,31 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import optax
 
 from jaximpute import optimise
 from jaximpute.conditional import Views, batches
 from jaximpute.methods import _bridge as bridges
+from jaximpute.methods._bridge_draws import last_time
 from jaximpute.optimise import Learner
-from jaximpute.splits import random as random_split
+from jaximpute.splits import RANDOM
 from jaximpute.types import Info, Method, Net, Observed, PRNGKey, Process, Scalar, Split
 from jaximpute.views import identity
 
-_EVERYTHING = random_split()
-
 
 class CSBIState(NamedTuple):
-    """The two policies; without a forward network the second is None."""
+    """What CSBI learns.
+
+    Attributes:
+        backward: the backward policy; its optimiser is the bridge's.
+        forward: the forward policy; None without a network.
+        warmup: the optimiser of the warm-up, whose rate has a schedule of its own; None in a bridge
+            that was not handed a warm-up.
+    """
 
     backward: Learner
     forward: Learner | None
+    warmup: optax.OptState | None = None
 
 
 def csbi_warmup(
@@ -29,18 +37,19 @@ def csbi_warmup(
     process: Process,
     *,
     view: Views = identity,
-    split: Split = _EVERYTHING,
+    split: Split = RANDOM,
     times: Any = None,
     centred: bool = False,
     scaled: bool = True,
-    lr: Scalar = 1e-3,
+    lr: Scalar = 2e-3,
     total: int | None = None,
     sgd_steps: int = 100,
-    batch: int = 32,
+    batch: int = 16,
     decay: Scalar = 0.99,
-    first: float = 1e-2,
 ) -> Method:
     """Line 2 of Algorithm 2 as a method of its own: score matching, with the state of `csbi`.
+
+    Times are uniform between 1 and the one at which draws end.
 
     Args:
         backward: see `csbi`, as for all arguments not named here.
@@ -56,16 +65,23 @@ def csbi_warmup(
         sgd_steps: steps in one `step`.
         batch: rows in a batch.
         decay: of the averaged weights.
-        first: least time that is learned, in (0, 1).
 
     Returns:
-        A method that only trains: hand its state to `csbi(..., warmup=0)`.
+        A method that only trains. Its state is one to start `csbi(..., warmup=0)` from, by
+        `fit(..., state=state)`: the optimisers of the bridge in it have taken no step yet.
 
     Example:
-        >>> import jaximpute as ji
-        >>> net = ji.nets.csdi_transformer((10, 1), width=8, layers=1, heads=2)
-        >>> ji.methods.csbi_warmup(net, None, ji.processes.ve()).sample is None
+        >>> import jax, jax.numpy as jnp, jaximpute as ji
+        >>> data = ji.from_nan(jnp.zeros((4, 10, 1)).at[:, 3].set(jnp.nan))
+        >>> net, process = ji.nets.csdi_transformer((10, 1), width=8, heads=2), ji.processes.ve()
+        >>> warm = ji.methods.csbi_warmup(net, None, process, total=4, sgd_steps=2, batch=2)
+        >>> state = ji.fit(warm, jax.random.key(0), data, 2)
+        >>> bridge = ji.methods.csbi0(net, process, warmup=0, sgd_steps=2, batch=2, cache=2)
+        >>> state = ji.fit(bridge, jax.random.key(1), data, 1, state=state)
+        >>> bool(ji.complete(bridge, jax.random.key(2), state, data).shape == data.values.shape)
         True
+
+    Source: CSBI (Chen et al., 2023), Algorithm 2, line 2, and section 3.1.
     """
     optimiser = optimise.adamw(lr, total=total)
     policy = bridges.backward_policy(backward, process, scaled)
@@ -79,20 +95,24 @@ def csbi_warmup(
         return CSBIState(
             optimise.learner(params, optimiser, decay),
             None if fore is None else optimise.learner(fore, optimiser, decay),
+            optimiser.init(params),
         )
 
     def step(key: PRNGKey, state: CSBIState, data: Observed) -> tuple[CSBIState, Info]:
-        draw = batches(data, view, split, batch, times, centred=centred)
+        draw, end = batches(data, view, split, batch, times, centred=centred), last_time(process)
 
         def loss(params, k):
             k_rows, k_time, k_match = jax.random.split(k, 3)
             rows = draw(k_rows)
-            t = jax.random.uniform(k_time, (batch,), rows.values.dtype, first, 1.0)
+            t = jax.random.uniform(k_time, (batch,), rows.values.dtype, end, 1.0)
             return bridges.score_matching(
                 policy, process, params, k_match, rows.values, rows.query, t, rows.cond
             )
 
-        back, losses = optimise.train(loss, optimiser, key, state.backward, sgd_steps, decay)
-        return state._replace(backward=back), Info(losses.mean(), {})
+        # an optimiser's state looks alike for every rate, and counts the steps it has taken
+        own, fresh = state.backward._replace(opt=state.warmup), state.backward.opt
+        back, losses = optimise.train(loss, optimiser, key, own, sgd_steps, decay)
+        state = state._replace(backward=back._replace(opt=fresh), warmup=back.opt)
+        return state, Info(losses.mean(), {})
 
     return Method(init, step)

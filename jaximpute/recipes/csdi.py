@@ -10,10 +10,18 @@ from jaximpute.types import Observed
 PRESETS: dict[str, dict[str, Any]] = {
     "fast": {"steps": 10, "draw_steps": 12},
     "balanced": {},
-    "best": {"steps": 200, "width": 64, "layers": 4, "heads": 8, "draw_steps": 50},
+    "best": {
+        "steps": 200,
+        "lr": 1e-3,
+        "width": 64,
+        "layers": 4,
+        "heads": 8,
+        "draw_steps": 50,
+    },
     # healthcare and air quality: 200 epochs of batches of 16 come to about this many steps
     "paper": {
         "steps": 400,
+        "lr": 1e-3,
         "width": 64,
         "layers": 4,
         "heads": 8,
@@ -39,7 +47,6 @@ def csdi(
     split: str = "random",
     horizon: int = 1,
     sgd_steps: int = 100,
-    draw_steps: int = 25,
     **options: Any,
 ) -> registry.Plan:
     """CSDI for given data: on windows of a series, on the rows of a table.
@@ -58,8 +65,7 @@ def csdi(
             `mix` (one of the two), `block` or `forecast`.
         horizon: steps asked for by `forecast`.
         sgd_steps: steps of training in a round.
-        draw_steps: steps of the reverse chain of a draw.
-        options: of the factory.
+        options: of `baselines.csdi`, whose defaults they have.
 
     Returns:
         The method and its number of steps.
@@ -85,7 +91,6 @@ def csdi(
         times=times,
         total=steps * sgd_steps,
         sgd_steps=sgd_steps,
-        draw_steps=draw_steps,
         **options,
     )
     return registry.Plan(method, steps)

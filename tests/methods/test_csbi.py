@@ -5,14 +5,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaximpute import conditional, processes
+from jaximpute import processes
 from jaximpute._errors import OptionError
-from jaximpute.loop import fit
+from jaximpute.conditional import Batch, per_row
+from jaximpute.loop import complete, fit
 from jaximpute.methods import _bridge as bridges
 from jaximpute.methods import csbi, csbi0, csbi_warmup
 from jaximpute.methods._bridge import Bridge
+from jaximpute.methods.csbi import in_pieces
 from jaximpute.nets import csdi_transformer
-from jaximpute.types import Net
+from jaximpute.types import Net, Observed
 from tests import _gaussian_series as gaussian
 
 PROCESSES = {"ve": processes.ve(0.05, 4.0), "vp": processes.vp()}
@@ -152,7 +154,7 @@ def linear(process) -> Net:
     """z = -a g x for a single weight a: the exact policy of N(0, s^2) has a = 1 / (a^2 s^2 + v)."""
 
     def apply(params, x, t, cond, key=None):
-        return -params["a"] * bridges.like(process.diffusion(t), x) * x
+        return -params["a"] * per_row(process.diffusion(t), x) * x
 
     return Net(lambda key, x, t, cond: {"a": jnp.ones(())}, apply)
 
@@ -199,52 +201,99 @@ def test_paths_keep_the_process_on_any_grid(process):
         np.testing.assert_allclose(paths.std(axis=(1, 2)), expected, rtol=tol)
 
 
-@pytest.mark.parametrize(
-    ("sampler", "snr"), [("sde", 0.0), ("sde", 0.1), ("heun", 0.0), ("exponential", 0.0)]
-)
-def test_the_exact_policy_draws_from_the_conditional(process, sampler, snr):
-    """A linear policy, exact for a Gaussian series, plugged in as the network."""
+@pytest.mark.parametrize("way", ["forward", "backward"])
+def test_paths_equal_a_plain_loop(way):
+    """With a policy, on the noise that diffrax draws, which a run without one shows."""
+    bridge, x = Bridge(PROCESSES["vp"], 4), jnp.ones((2, 3))
+    run = {"forward": bridges.forward_paths, "backward": bridges.backward_paths}[way]
+    process, h = bridge.process, 0.25
 
-    def z(x, t, values):
-        alpha, sigma = process.marginal(t)
-        return process.diffusion(t) * gaussian.conditional_score(x, values, alpha, sigma)
+    def rate(t):  # at the end of the step that is later in time
+        return bridges.step_noise(process, jnp.asarray(t), h) ** 2 / process.diffusion(t)
 
-    data = gaussian.rows(4000)
-    policy = bridges.backward_policy(gaussian.exact(z), process, False)
-    k_prior, k_run = jax.random.split(jax.random.key(0))
-    batch = conditional.Batch(data.values, data.mask, ~data.mask, jnp.zeros((4000, 6)))
-    draws = bridges.draw_rows(
-        Bridge(process, 300 if sampler == "sde" else 40),
-        lambda x, t: policy({}, x, t, batch.cond),
-        lambda x, t: jnp.zeros_like(x),
-        k_run,
-        process.prior(k_prior, data.values.shape),
-        sampler=sampler,
-        snr=snr,
+    def steps(z):
+        """Pairs of a state and what follows it, without the noise."""
+        state = x
+        for i in range(4 if way == "forward" else 3):
+            if way == "forward":
+                t, after = i * h, (i + 1) * h
+                yield state, state + h * (process.drift(state, t) + rate(after) * z(state, after))
+            else:
+                t = 1 - i * h
+                yield state, state - h * (process.drift(state, t) - rate(t) * z(state, t))
+            state = found[i] if way == "forward" else found[i + 1]
+
+    key = jax.random.key(0)
+    found = run(bridge, lambda x, t: jnp.zeros_like(x), key, x)
+    still = [move for _, move in steps(lambda x, t: 0 * x)]
+    states = found if way == "forward" else found[1:]
+    noise = [state - move for state, move in zip(states, still, strict=True)]
+    found = run(bridge, lambda x, t: per_row(t, x) * x**2, jax.random.key(0), x)
+    moves = [move for _, move in steps(lambda x, t: t * x**2)]
+    states = found if way == "forward" else found[1:]
+    for state, move, drawn in zip(states, moves, noise, strict=True):
+        np.testing.assert_allclose(state, move + drawn, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.fast
+def test_policies_see_the_context_held_and_leave_it_alone():
+    process, mask = PROCESSES["vp"], jnp.array([[True, False]])
+    rows = Batch(jnp.array([[2.0, 0.0]]), mask, ~mask, jnp.zeros((1, 1)))
+    z = bridges.given(process, rows, lambda x, t: x)
+    alpha, _ = process.marginal(0.5)
+    np.testing.assert_allclose(z(jnp.array([[9.0, 7.0]]), jnp.full(1, 0.5)), [[0.0, 7.0]])
+    held = bridges.hold(process, rows, jnp.array([[9.0, 7.0]]), jnp.full(1, 0.5))
+    np.testing.assert_allclose(held, jnp.array([[2 * alpha, 7.0]]), rtol=1e-6)
+
+
+def test_the_backward_policy_learns_what_draws_need():
+    """Pairs, the first of each known: a weight on the exact policy, beside a known forward one.
+
+    Forward paths have x' = (-k x + b c) g^2 for what is missing, with the context c held, so that
+    its law is a Gaussian whose score is known. With the context noised the best weight is another.
+    """
+    process, k, b, share = processes.ve(0.1, 1.0), 0.5, 2.0, 0.6
+    c = jax.random.normal(jax.random.key(8), (512, 1))
+    u = share * c + 0.8 * jax.random.normal(jax.random.key(9), (512, 1))
+    data = Observed(jnp.concatenate([u, c], axis=1), jnp.full((512, 2), True), jnp.ones(512))
+
+    def split(key, mask):
+        context = mask & jnp.array([[False, True]])
+        return context, mask & ~context
+
+    def fore(params, x, t, cond, key=None):
+        pull = (-k * x[:, :1] + b * x[:, 1:]) * process.diffusion(t)[:, None]
+        return jnp.concatenate([pull, 0 * pull], axis=1)
+
+    def back(params, x, t, cond, key=None):
+        tau, g = process.marginal(t)[1][:, None] ** 2, process.diffusion(t)[:, None]
+        left, c = jnp.exp(-k * tau), cond[0][:, 1:]
+        mean = left * share * c + b / k * (1 - left) * c
+        score = -(x[:, :1] - mean) / (0.64 * left**2 + (1 - left**2) / (2 * k))
+        z = params["a"] * (g * score - g * (-k * x[:, :1] + b * c))
+        return jnp.concatenate([z, 0 * z], axis=1)
+
+    method = csbi(
+        Net(lambda key, x, t, cond: {"a": jnp.zeros(())}, back),
+        Net(lambda key, x, t, cond: {"none": jnp.zeros(())}, fore),
+        process,
+        split=split,
+        scaled=False,
+        sde_steps=60,
+        warmup=0,
+        lr=0.05,
+        total=300,
+        sgd_steps=100,
+        refreshes=3,
+        batch=512,
+        cache=512,
     )
-    gaussian.check(draws, 0.06)
+    state = fit(method, jax.random.key(0), data, 1)
+    found = float(state.backward.total["a"] / state.backward.mass)
+    np.testing.assert_allclose(found, 1.0, atol=0.1)
 
 
-def test_paths_equal_a_plain_loop():
-    """Both directions with both policies, on the noise that diffrax draws, by differences."""
-    bridge = Bridge(PROCESSES["ve"], 4)
-    x = jnp.ones((2, 3))
-
-    def run(z):
-        return bridges.forward_paths(bridge, z, jax.random.key(0), x)
-
-    free = run(lambda x, t: jnp.zeros_like(x))
-    noise = jnp.diff(jnp.concatenate([x[None], free]), axis=0)
-    steered = run(lambda x, t: bridges.like(t, x) * x)
-    state = x
-    for i in range(4):
-        after = jnp.asarray((i + 1) / 4)
-        rate = bridge.noise(after) ** 2 / bridge.process.diffusion(after)
-        state = state + rate * after * state / 4 + noise[i]
-        np.testing.assert_allclose(steered[i], state, rtol=1e-5, atol=1e-5)
-
-
-def test_training_finds_the_score_and_the_warm_up_shares_its_state():
+def test_training_finds_the_score_by_rounds_and_by_the_warm_up():
     """One weight: warm-up and bridge without forward policy have the same minimiser."""
     process = processes.ve(0.5, 2.0)
     data = gaussian.rows(64)._replace(
@@ -255,7 +304,7 @@ def test_training_finds_the_score_and_the_warm_up_shares_its_state():
     def at(process):  # one weight cannot serve all times: scale it by what is right at each
         def apply(params, x, t, cond, key=None):
             variance = 0.49 + process.marginal(t)[1] ** 2
-            return -params["a"] * bridges.like(process.diffusion(t) / variance, x) * x
+            return -params["a"] * per_row(process.diffusion(t) / variance, x) * x
 
         return Net(lambda key, x, t, cond: {"a": jnp.zeros(())}, apply)
 
@@ -266,11 +315,40 @@ def test_training_finds_the_score_and_the_warm_up_shares_its_state():
     first = fit(warm, jax.random.key(1), data, 2)
     found = [float(s.backward.total["a"] / s.backward.mass) for s in (state, first)]
     np.testing.assert_allclose(found, 1.0, atol=0.15)
-    assert jax.tree.structure(state) == jax.tree.structure(first)
+
+
+@pytest.mark.parametrize("total", [None, 40])
+def test_a_warm_up_handed_over_is_a_start_and_no_end(total):
+    """Its rate has fallen to 0 at its end; the bridge's optimiser begins at its own first rate."""
+    process, data = PROCESSES["ve"], gaussian.rows(8)
+    options = {"scaled": False, "lr": 0.1, "sgd_steps": 10, "batch": 8}
+    warm = csbi_warmup(linear(process), None, process, total=total, **options)
+    method = csbi0(
+        linear(process),
+        process,
+        total=total,
+        warmup=0,
+        refreshes=1,
+        cache=8,
+        sde_steps=5,
+        **options,
+    )
+    before = fit(warm, jax.random.key(0), data, 4)
+    start = float(before.backward.params["a"])
+    moved = abs(float(fit(warm, jax.random.key(0), data, 5).backward.params["a"]) - start)
+    assert (moved == 0) is (total is not None)
+    after = fit(method, jax.random.key(1), data, 1, state=jax.tree.map(jnp.copy, before))
+    fresh = method.init(jax.random.key(0), data)
+    assert abs(float(after.backward.params["a"]) - start) > 0.05
+    for handed, new in ((before.backward.opt, fresh.backward.opt),):
+        jax.tree.map(np.testing.assert_array_equal, handed, new)
 
 
 def test_the_forward_policy_pulls_towards_the_prior():
-    """Data wider than the prior: the forward policy learns to contract, and the draws follow."""
+    """Data wider than the prior: the forward policy learns to contract, and the draws gain by it.
+
+    Without one, draws that start from the prior are too narrow.
+    """
     process = processes.ve(0.1, 0.5)
     data = gaussian.rows(256)._replace(
         values=jax.random.normal(jax.random.key(9), (256, 6, 1)),
@@ -278,15 +356,16 @@ def test_the_forward_policy_pulls_towards_the_prior():
     )
 
     def back(params, x, t, cond, key=None):
-        shift = params["b"][0] + params["b"][1] * bridges.like(t, x)
-        return -bridges.like(process.diffusion(t), x) * shift * x
+        shift = params["b"][0] + params["b"][1] * per_row(t, x)
+        return -per_row(process.diffusion(t), x) * shift * x
 
     def fore(params, x, t, cond, key=None):
-        shift = params["k"][0] + params["k"][1] * bridges.like(t, x)
-        return -bridges.like(process.diffusion(t), x) * shift * x
+        shift = params["k"][0] + params["k"][1] * per_row(t, x)
+        return -per_row(process.diffusion(t), x) * shift * x
 
+    backward = Net(lambda key, x, t, cond: {"b": jnp.zeros(2)}, back)
     method = csbi(
-        Net(lambda key, x, t, cond: {"b": jnp.zeros(2)}, back),
+        backward,
         Net(lambda key, x, t, cond: {"k": jnp.zeros(2)}, fore),
         process,
         scaled=False,
@@ -309,11 +388,40 @@ def test_the_forward_policy_pulls_towards_the_prior():
     ends = [float(p[-1].std()) for p in (paths, free)]
     # the prior has 0.49; without a forward policy the paths end at 1.11
     assert abs(ends[0] - 0.49) < 0.5 * abs(ends[1] - 0.49)
+    holes = data._replace(mask=jnp.full((256, 6, 1), False))
+    alone = csbi0(
+        backward, process, scaled=False, sde_steps=20, warmup=0, lr=0.02, sgd_steps=150,
+        refreshes=8, batch=256, cache=256,
+    )  # fmt: skip
+    widths = []
+    for made in (method, alone):
+        learned = state if made is method else fit(alone, jax.random.key(0), data, 1)
+        widths.append(float(complete(made, jax.random.key(2), learned, holes).std()))
+    # of the data: 1
+    assert abs(widths[0] - 1) < 0.5 * abs(widths[1] - 1)
 
 
 @pytest.mark.fast
-def test_wrong_options_are_refused():
-    net, process = linear(PROCESSES["ve"]), PROCESSES["ve"]
-    for wrong in ({"sampler": "euler"}, {"probe": "uniform"}, {"sde_steps": 0}, {"probes": 0}):
-        with pytest.raises(OptionError, match="expected"):
-            csbi0(net, process, **wrong)
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"sampler": "euler"}, "sampler is 'euler'; expected one of sde"),
+        ({"probe": "uniform"}, "probe is 'uniform'; expected one of rademacher"),
+        ({"sde_steps": 0}, "sde_steps is 0; expected at least 1"),
+        ({"probes": 0}, "probes is 0; expected at least 1"),
+        ({"draw_steps": 0}, "draw_steps is 0; expected at least 1"),
+        ({"warmup": -1}, "warmup is -1; expected at least 0"),
+    ],
+)
+def test_wrong_options_are_refused(wrong, words):
+    process = PROCESSES["ve"]
+    with pytest.raises(OptionError, match=words):
+        csbi0(linear(process), process, **wrong)
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize("total", [0, 1, 99, 100, 101, 250, 3000])
+def test_pieces_are_of_one_length_and_reach_the_end(total):
+    pieces, each = in_pieces(total, 100)
+    assert total <= pieces * each < total + max(pieces, 1)
+    assert each <= 100
