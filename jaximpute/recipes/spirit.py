@@ -12,9 +12,9 @@ PRESETS: dict[str, dict[str, Any]] = {
     "fast": {"steps": 2, "score_steps": 200},
     "balanced": {},
     "best": {"steps": 15, "score_steps": 800},
-    # as printed: patches of 24, three layers of 256, eta, lr, the sum in (12), weights, Adam, and all
-    # passes with nothing held out. Not printed, and chosen here: the start, sigma, the batch and the
-    # numbers of steps, moves and passes. The factory's docstring says what stays different
+    # as printed: patches of 24, three layers of 256, eta, lr, the sum in (12), weights, Adam, and
+    # all passes with nothing held out. Not printed, and chosen here: the start, sigma, the batch
+    # and the numbers of steps, moves and passes. The factory's docstring says what stays different
     "paper": {
         "start": "moving_average",
         "stride": 24,
