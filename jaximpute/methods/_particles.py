@@ -140,8 +140,8 @@ def climb(
         log_p = log_density(score, particles, view, level)
     keys = jax.random.split(key, moves)
     begin = particles, particles.x, still, log_p
-    (particles, *_), energy = jax.lax.scan(move, begin, keys)
-    return particles, energy[-1] - energy[0]
+    (moved, _, _, _), energy = jax.lax.scan(move, begin, keys)
+    return moved, energy[-1] - energy[0]
 
 
 def log_density(
