@@ -11,14 +11,15 @@ INTRODUCTION = """# What the parts of MIRI do
 
 Generated from the rows in `benchmarks/results/` by `python -m benchmarks.document`; do not edit.
 
-The preset `paper`, with one of its settings changed at a time to that of the default, at the rate
-of the authors' code and at a tenth of it. *RMSE* is of the one completion that `fill` returns, over
-hidden entries, in standard deviations; *anew* is that of the mean of ten further draws of the same
-rows, from other guesses under the same fields; *energy* is the energy distance between the
-completion and the truth. *Loss* is (6) in the last round, per scored entry. The least that a field
-blind to the observed entries can reach is known: between two independent Gaussian columns of unit
-variance it is $\\int_0^1 d\\tau / (\\tau^2 + (1 - \\tau)^2) = \\pi / 2 \\approx 1.57$. The first
-column scores draws, and a good one has about $\\sqrt 2$ times the RMSE of a conditional mean.
+The preset `paper`, with one of its settings changed at a time, mostly to that of the default; and
+again, with some of them, at the rate of the authors' code. *RMSE* is of the one completion that
+`fill` returns, over hidden entries, in standard deviations; *anew* is that of the mean of ten
+further draws of the same rows, from other guesses under the same fields; *energy* is the energy
+distance between the completion and the truth. *Loss* is (6) in the last round, per scored entry.
+The least that a field blind to the observed entries can reach is known: between two independent
+Gaussian columns of unit variance it is
+$\\int_0^1 d\\tau / (\\tau^2 + (1 - \\tau)^2) = \\pi / 2 \\approx 1.57$. The first column scores
+draws, and a good one has about $\\sqrt 2$ times the RMSE of a conditional mean.
 """
 
 

@@ -83,9 +83,10 @@ def miri(
           may: `targets="all"` then leans on completions instead, and neither is exact.
         * (p) `warm`: a round goes on from the field before. Targets change little between rounds.
         * (p) A cosine schedule within a round, a narrower network, fewer steps. The paper prints
-          neither rate nor width nor steps; the preset has those of the public code.
-        * (p) `clip` keeps the ODE within each column's observed range, where a few rows otherwise
-          fly off.
+          neither rate nor width nor steps; the preset has width and steps of the public code, whose
+          rate of 1e-2 makes learning diverge on standardised columns, and a tenth of that rate.
+        * `clip` keeps the ODE within each column's observed range. The preset keeps it, too: its
+          chains otherwise run off, round by round, until numbers end. `clip=False` is as printed.
         * (p) Heun's rule with few steps, in place of a hundred of Euler's as Algorithm 2 prints
           them (`solver="euler_end"`): the velocity at the time when a step ends, :math:`k / N`. The
           public code takes it where a step begins (`euler`). They differ by :math:`O(1/N)`.
