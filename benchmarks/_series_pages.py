@@ -23,9 +23,8 @@ imputation, compilation included, in a process of its own; MB is that process's 
 included. ± is the standard deviation over masks; without it there was one mask. **Bold** is the
 best of a column if it is ahead of every other by more than two standard errors of the difference
 on the same holes, over all ratios and masks. SPIRIT where it returned its start is that smoother
-under another key: it wins nothing, and is told from its start by nothing. A name without a preset
-(`spirit`) means the default settings, the same on every series. `diffusion` is scored by the median
-of 20 draws.
+under another key, and wins nothing. A name without a preset (`spirit`) means the default settings,
+the same on every series. `diffusion` is scored by the median of 20 draws.
 """
 
 

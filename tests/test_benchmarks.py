@@ -132,7 +132,13 @@ def row(method, seed, ratio=0.3, mae=1.0, **more):
         "preset": "balanced",
         "options": {},
         "split": False,
-        "settings": {"start": "gaussian", "weights": True, "dissipative": "none", "eta": 0.002},
+        "settings": {
+            "start": "gaussian",
+            "weights": True,
+            "weight_norm": "sum",
+            "dissipative": "none",
+            "eta": 0.002,
+        },
         "version": "1",
         "mae": mae,
         "mse": mae**2,
@@ -228,6 +234,13 @@ def test_the_pages_on_spirit_name_the_default_and_the_changes():
     off = {"options": changes, "settings": {**rows[0]["settings"], **changes}}
     text = _pages.ablation(_summary.frame([rows[0], row("spirit", 0, mae=0.3, **off)]))
     assert "| off | ve | 0.3000 / 0.0900 (+50%) |" in text
+    assert "last iterate, with nothing held out, so that" in text
+    without = {"options": {"weights": False}, "settings": {**rows[0]["settings"], "weights": False}}
+    pair = [row("spirit", 0, mae=0.2, settled=True)]
+    pair += [row("spirit", 0, mae=0.2001, settled=True, **without)]
+    text = _pages.ablation(_summary.frame(pair))
+    assert "the MAE changes by at most 0.1%. The paper reports 9% on etth1" in text
+    assert "after one more round of moves" in text
     timed = dict.fromkeys(("score", "recursion", "pass"), 1.5)
     stages = {f"{stage}_cpu_seconds": seconds for stage, seconds in timed.items()}
     text = _pages.scaling(_summary.frame([row("spirit", 0, split=True, **stages)]))
