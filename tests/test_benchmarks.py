@@ -237,9 +237,9 @@ def test_the_pages_on_spirit_name_the_default_and_the_changes():
     assert "last iterate, with nothing held out, so that" in text
     without = {"options": {"weights": False}, "settings": {**rows[0]["settings"], "weights": False}}
     pair = [row("spirit", 0, mae=0.2, settled=True)]
-    pair += [row("spirit", 0, mae=0.2001, settled=True, **without)]
+    pair += [row("spirit", 0, mae=0.2004, settled=True, **without)]
     text = _pages.ablation(_summary.frame(pair))
-    assert "the MAE changes by at most 0.1%. The paper reports 9% on etth1" in text
+    assert "the MAE changes by at most 0.2%. The paper reports 9% on etth1" in text
     assert "after one more round of moves" in text
     timed = dict.fromkeys(("score", "recursion", "pass"), 1.5)
     stages = {f"{stage}_cpu_seconds": seconds for stage, seconds in timed.items()}
