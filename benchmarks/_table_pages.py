@@ -26,9 +26,10 @@ the same holes. Columns are standardised by their observed entries, and scores a
 - *CPU-s*: of one completion, compilation included, in a process of its own; *MB*: its peak.
 
 ± is the standard deviation over masks; without it there was one mask. **Bold** is the best of a
-column. `sklearn_ridge` is scikit-learn's IterativeImputer with Bayesian ridge,
-`sklearn_ridge_draws` the same with posterior draws, `sklearn_trees` with extremely randomised
-trees.
+column, of the methods measured on every mask, if it is ahead by more than its ±. `sklearn_ridge`
+is scikit-learn's IterativeImputer with Bayesian ridge, `sklearn_ridge_draws` the same with
+posterior draws, `sklearn_trees` with extremely randomised trees. Of the ten sets of MIRI's paper,
+pumadyn32nm, solar and gas are not here.
 """
 ERRORS = ("rmse", "mae", "draw_rmse", "mmd", "energy_distance", "sliced_wasserstein")
 HEADS = ("RMSE", "MAE", "draw RMSE", "MMD", "energy", "SW")
@@ -111,6 +112,7 @@ def verdict(rows: pd.DataFrame) -> str:
         ("miri", "sklearn_ridge_draws", "mmd", 1.0),
         ("miri", "sklearn_ridge_draws", "energy_distance", 1.0),
         ("miri_mean", "sklearn_ridge", "rmse", 1.05),
+        ("miri_mean", "gaussian", "rmse", 1.0),
     ):
         wide = means[score].unstack("label")
         if ours not in wide or theirs not in wide:
@@ -156,14 +158,17 @@ def _table(rows: pd.DataFrame, scores: Sequence[str], heads: Sequence[str]) -> s
     groups = rows.groupby("label")
     means, spread = groups[list(scores)].mean(), groups[list(scores)].std()
     cost = groups[["cpu_seconds", "peak_mb"]].agg({"cpu_seconds": "mean", "peak_mb": "max"})
-    best = means.min()
+    masks = groups["seed"].nunique()
+    able = means[masks == masks.max()]
     lines = []
     for label in means.sort_values(scores[0]).index:
         cells = []
         for score in scores:
             mean, deviation = means.loc[label, score], spread.loc[label, score]
             cell = f"{mean:.3f}" if pd.isna(deviation) else f"{mean:.3f} ± {deviation:.3f}"
-            cells.append(f"**{cell}**" if mean <= best[score] else cell)
+            lead = able[score].drop(label, errors="ignore").min() - mean
+            first = label in able.index and lead > (0.0 if pd.isna(deviation) else deviation)
+            cells.append(f"**{cell}**" if first else cell)
         seconds, megabytes = cost.loc[label]
         lines.append([label, *cells, f"{seconds:.1f}", f"{megabytes:.0f}"])
     return _pages.table(["method", *heads, "CPU-s", "MB"], lines)
