@@ -9,6 +9,7 @@ import pandas as pd
 from benchmarks import _jobs
 
 ERRORS = ("mae", "mse", "wasserstein")
+SAME = 1e-3  # errors that differ by less, relatively, count as equal
 
 
 def frame(rows: Sequence[_jobs.Row]) -> pd.DataFrame:
@@ -92,6 +93,34 @@ def starts(rows: pd.DataFrame, label: str) -> Pairs | None:
     return Pairs(len(curves), int((end < start).sum()), float(end.mean() / start.mean() - 1))
 
 
+def ahead(rows: pd.DataFrame, label: str, error: str, others: Sequence[str]) -> bool:
+    """Whether a method is ahead of every other by more than two standard errors of the difference.
+
+    Differences are taken on the same holes, over ratios and seeds. One run has no standard error,
+    and nothing is ahead by it.
+    """
+    table = rows.pivot_table(index=["data", "ratio", "seed"], columns="label", values=error)
+    for other in others:
+        behind = (table[other] - table[label]).dropna()
+        if len(behind) < 2 or behind.mean() <= 2 * behind.std() / len(behind) ** 0.5:
+            return False
+    return True
+
+
+def is_its_start(rows: pd.DataFrame, label: str) -> bool:
+    """Whether a learned method answers as the method it starts from does.
+
+    Either no run ended below its start's error on the cells it held out, or both methods have the
+    same error on hidden cells to a thousandth: then what differs is the key of the start.
+    """
+    held = starts(rows, label)
+    if held is None:
+        return False
+    start = rows.loc[rows["label"] == label, "settings"].iloc[0]["start"]
+    beside = compare(rows, label, start)
+    return not held.wins or (beside is not None and abs(beside.change) < SAME)
+
+
 def progress(rows: pd.DataFrame, label: str) -> pd.DataFrame:
     """Means of a learned method's curves over runs, by step; runs of the commonest length."""
     curves = [c for c in rows.loc[rows["label"] == label, "curves"] if _has_start(c)]
@@ -99,7 +128,7 @@ def progress(rows: pd.DataFrame, label: str) -> pd.DataFrame:
         return pd.DataFrame()
     lengths = [len(c["loss"]) for c in curves]
     length = max(set(lengths), key=lengths.count)
-    names = ("loss", "error", "best_error", "energy_change")
+    names = ("loss", "error", "best_error")
     return pd.DataFrame(
         {n: np.mean([c[n] for c in curves if len(c["loss"]) == length], axis=0) for n in names},
         index=range(1, length + 1),
@@ -107,4 +136,5 @@ def progress(rows: pd.DataFrame, label: str) -> pd.DataFrame:
 
 
 def _has_start(curves: object) -> bool:
-    return isinstance(curves, dict) and "start_error" in curves
+    # an error of 0 is one of no cells: nothing was held out
+    return isinstance(curves, dict) and bool(curves.get("start_error", [0.0])[0])

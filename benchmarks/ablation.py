@@ -6,6 +6,7 @@
 Weights are what semi-proximal transport brings; the dissipative term `E[log q]` is what SPIRIT
 leaves out. Each pair is run with the paper's settings and with the default ones, and scored by its
 last iterate: kept by held-out entries, a variant that spoils the start would just return it.
+Rows marked `settled` were scored after one more round of moves, without weights and noise.
 """
 
 import sys

@@ -5,6 +5,7 @@
 
 One setting is changed at a time, the others stay at the preset's values. Scored by the last
 iterate, with nothing held out: where SPIRIT returned its start all settings would look the same.
+Rows marked `settled` were scored after one more round of moves, without weights and noise.
 """
 
 import sys

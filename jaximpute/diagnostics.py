@@ -23,7 +23,7 @@ class Information(NamedTuple):
     """An estimate of mutual information, in nats, on rows that it was not learned from.
 
     Attributes:
-        information: the estimate. Held-out bounds can be negative: that means none was found.
+        information: the estimate, never negative: 0 where none was found.
         accuracy: share of held-out rows told apart from rows with shuffled masks; 1/2 is chance.
     """
 
@@ -113,8 +113,9 @@ def mine(
 
     .. math:: I(X, M) \ge \mathbb{E}_{X, M}\,f - \log \mathbb{E}_{X \otimes M}\,e^f
 
-    with `f` a network learned on four fifths of the rows, as in the paper, and the bound taken on
-    the rest. Overfitting makes it negative there; it is never an overestimate but by chance.
+    with `f` a network learned on four fifths of the rows, and the bound taken on the rest. It is
+    never an overestimate but by chance. Overfitting can bring it below 0, the bound of a constant
+    `f`, which is then returned.
 
     Args:
         key: for everything random.
@@ -126,7 +127,7 @@ def mine(
         lr: Adagrad's learning rate.
 
     Returns:
-        A scalar, in nats.
+        A scalar, in nats, at least 0.
 
     Example:
         >>> import jax, jax.numpy as jnp
@@ -135,7 +136,8 @@ def mine(
         >>> bool(0.4 < found < 0.75)
         True
 
-    Source: Belghazi et al., "Mutual information neural estimation" (2018); MIRI, section 6.
+    Source: Belghazi et al., "Mutual information neural estimation" (2018), which MIRI names in
+    section 3.1; how the information of its Figure 1(d) was measured it does not say.
     """
     k_split, k_net, k_learn, k_shuffle = jax.random.split(key, 4)
     x, m, learned, held = _split(k_split, x, mask)
@@ -154,7 +156,8 @@ def mine(
 
     optimiser, steps = optax.adagrad(lr), max(1, epochs * len(learned) // batch)
     params, _, _ = descend(loss, optimiser, k_learn, params, optimiser.init(params), steps)
-    return bound(params, x[held], m[held], m[jax.random.permutation(k_shuffle, held)])
+    found = bound(params, x[held], m[held], m[jax.random.permutation(k_shuffle, held)])
+    return jnp.maximum(found, 0)
 
 
 def classifier_information(
@@ -168,8 +171,13 @@ def classifier_information(
     r"""Mutual information of rows and mask by a two-sample classifier; cheap.
 
     Logistic regression tells rows with their own mask from rows with another's, from the products
-    of :math:`(1, x_i, x_i x_j)` with :math:`(1, m_k)`. Its log-odds estimate
-    :math:`\log p(x, m) / p(x) p(m)`, whose mean over held-out pairs is the information.
+    of :math:`(1, x_i, x_i x_j)` with :math:`(1, m_k)`. Its log-odds `f` for the own one estimate
+    :math:`\log p(x, m) / (p(x) p(m))`, and on held-out rows the information is at least
+
+    .. math:: \mathbb{E}_{X, M}\,f - \log \mathbb{E}_{X \otimes M}\,e^f.
+
+    Both terms are there because the log-odds are not exact. A constant `f` has the bound 0, so 0 is
+    returned where this is negative.
 
     Args:
         key: for everything random.
@@ -179,8 +187,8 @@ def classifier_information(
         penalty: on the squared weights.
 
     Returns:
-        The estimate in nats and the accuracy. It can see no more than such products show, and it is
-        small rather than wrong where these miss the dependence.
+        The estimate in nats, at least 0, and the accuracy. It can see no more than such products
+        show, and it is small rather than wrong where these miss the dependence.
 
     Example:
         >>> import jax, jax.numpy as jnp
@@ -223,7 +231,8 @@ def classifier_information(
         scaled(features, centre, spread) @ w[1:] + w[0] for features in pairs(k_held, held)
     )
     accuracy = ((own > 0).mean() + (other <= 0).mean()) / 2
-    return Information(own.mean() - jax.nn.logsumexp(other) + jnp.log(len(other)), accuracy)
+    bound = own.mean() - (jax.nn.logsumexp(other) - jnp.log(len(other)))
+    return Information(jnp.maximum(bound, 0), accuracy)
 
 
 def _split(

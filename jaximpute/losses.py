@@ -25,8 +25,9 @@ def denoising_score_matching(
             \mathrm{mean}_{\mathrm{where}}\,\| \sigma s_\theta(x + \sigma\epsilon) + \epsilon \|^2
 
     which is :math:`\sigma^2` times eq. (15) of SPIRIT (Chen et al., 2026; Vincent, 2011), so that
-    the loss is of order one for every :math:`\sigma`. Noise is added to all entries; `where`
-    chooses those that are scored.
+    the loss is of order one for every :math:`\sigma`. Noise is added to all entries, and `where`
+    chooses those that are scored: the minimiser is the score of whole rows with noise, not that of
+    some entries given others without.
 
     Args:
         net: a score network.

@@ -10,12 +10,13 @@ from jaxtyping import Array, Bool, Float, Int
 from jaximpute import _random
 from jaximpute._errors import OptionError
 from jaximpute.masking import channel_moments, masked_mean
-from jaximpute.odes import integrate
+from jaximpute.odes import EVALUATIONS, integrate
 from jaximpute.surroundings import local_average
 from jaximpute.types import Net, Observed, Params, PRNGKey
 
 LAYOUTS = ("filled", "padded")
 STARTS = ("normal", "uniform", "columns", "nearby")
+SOLVERS = (*EVALUATIONS, "euler_end")
 _LEVELS = 256
 _CHUNK = 8192
 _PIXELS = 2**19  # of images in a chunk
@@ -129,14 +130,19 @@ def impute_by_flow(
     steps: int,
     clip: bool,
 ) -> Float[Array, "n *event"]:
-    """Solve the imputation ODE (7) for all rows, in chunks so that activations stay small."""
+    """Solve the imputation ODE (7) for all rows, in chunks so that activations stay small.
+
+    `euler_end` is MIRI's Algorithm 2: Euler's steps from (k - 1) / N to k / N, with the velocity
+    taken where they begin and at the time when they end.
+    """
+    ahead, solver = (1 / steps, "euler") if solver == "euler_end" else (0.0, solver)
     low, high = (known.levels[i].reshape(*(1,) * (x.ndim - 1), -1) for i in (0, -1))
 
     def solve(rows):
         x, mask = rows
 
         def field(z, t):
-            times = jnp.full(x.shape[:1], t, x.dtype)
+            times = jnp.full(x.shape[:1], t + ahead, x.dtype)
             v = velocity(net, params, z, x, x, mask, times, layout)
             return jnp.where(mask, 0, v)
 

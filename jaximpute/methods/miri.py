@@ -16,8 +16,7 @@ from jaximpute import diagnostics, masking
 from jaximpute._errors import OptionError
 from jaximpute.methods import _rectified as rectified
 from jaximpute.methods._averages import average
-from jaximpute.methods._rectified import LAYOUTS, STARTS, Columns
-from jaximpute.odes import EVALUATIONS
+from jaximpute.methods._rectified import LAYOUTS, SOLVERS, STARTS, Columns
 from jaximpute.optimise import gradient
 from jaximpute.types import Info, Method, Net, Observed, Params, PRNGKey, Scalar
 
@@ -74,17 +73,26 @@ def miri(
         * (p) `restart`: each round's flow begins at new guesses, not at the completion before.
           Proposition 2 fixes the law of what comes out, not of what goes in. A network sees each
           completion many times and each guess once; flows from the completions learn those rows by
-          heart and do not carry over to others (housing, 40 % missing: RMSE 0.87 of the rows
-          themselves, 2.6 of rows begun anew).
+          heart and do not carry over to others.
         * (p) `targets`: the loss counts only entries that are observed in :math:`X_1`. Otherwise a
-          row's own completion is among its targets, and is learned instead of the data. If values
-          are missing at random both have the same minimum once data and mask are independent.
+          row's own completion is among its targets, and is learned instead of the data. To choose
+          targets by :math:`M_1` must not change what they tell given the :math:`X_{1, M_0}` that
+          the network is shown. It does not if values are missing completely at random; nor if the
+          mask depends on columns that are always observed, for these are part of
+          :math:`X_{1, M_0}`. Where it depends on columns that are themselves missing in places, it
+          may: `targets="all"` then leans on completions instead, and neither is exact.
         * (p) `warm`: a round goes on from the field before. Targets change little between rounds.
-        * (p) A cosine schedule within a round, a narrower network, fewer steps.
-        * (p) `clip` keeps the ODE within each column's observed range, where a few rows otherwise
-          fly off.
-        * (p) Heun's rule with few steps, in place of a hundred of Euler's.
+        * (p) A cosine schedule within a round, a narrower network, fewer steps. The paper prints
+          neither rate nor width nor steps; the preset has width and steps of the public code, whose
+          rate of 1e-2 makes learning diverge on standardised columns, and a tenth of that rate.
+        * `clip` keeps the ODE within each column's observed range. The preset keeps it, too: its
+          chains otherwise run off, round by round, until numbers end. `clip=False` is as printed.
+        * (p) Heun's rule with few steps, in place of a hundred of Euler's as Algorithm 2 prints
+          them (`solver="euler_end"`): the velocity at the time when a step ends, :math:`k / N`. The
+          public code takes it where a step begins (`euler`). They differ by :math:`O(1/N)`.
+        * (p) Images: the network is shown local averages, and flows begin at such an average.
         * Times are spread evenly over a batch: each is uniform, and their mean varies less.
+        * A row without holes is no :math:`X_0`: none of its entries would be scored.
 
     Args:
         net: a velocity field for one row, conditioned on two arrays (three with `padded`).
@@ -103,7 +111,7 @@ def miri(
         start: guesses: `normal` (moments of each column), `uniform` (within its range) or `columns`
             (its observed values, at random); of images also `nearby` (averages of the observed
             pixels around, with noise of 0.3 of the channel's deviation).
-        solver: `euler`, `heun` or `tsit5`.
+        solver: `euler`, `heun`, `tsit5`, or `euler_end`, Algorithm 2 of the paper.
         ode_steps: its steps, at least 1.
         clip: keep completions within each column's observed range.
         keep: keep the fields of all rounds, which `sample` needs if `restart` is off. With
@@ -127,7 +135,7 @@ def miri(
         >>> ji.complete(method, jax.random.key(2), state, data).shape
         (64, 2)
 
-    Source: Algorithm 1, equations (6)-(9), Proposition 2, Theorem 1.
+    Source: Algorithms 1 and 2, equations (6)-(9), Proposition 2, Theorem 1.
     """
     positive = {"rounds": rounds, "sgd_steps": sgd_steps, "batch": batch, "lr": lr}
     for name, value in (positive | {"ode_steps": ode_steps}).items():
@@ -139,7 +147,7 @@ def miri(
         ("pairing", pairing, ("fresh", "fixed")),
         ("layout", layout, LAYOUTS),
         ("start", start, STARTS),
-        ("solver", solver, tuple(EVALUATIONS)),
+        ("solver", solver, SOLVERS),
     ):
         if chosen not in valid:
             raise OptionError(f"{name} is '{chosen}'; expected one of {', '.join(valid)}")
@@ -251,7 +259,8 @@ def miri_mean(net: Net, *, draws: int = 30, **options) -> Method:
     A draw has about :math:`\sqrt 2` times the error of the conditional mean, since it adds the
     entry's own spread; the mean of :math:`K` draws has :math:`\sqrt{1 + 1/K}` times that. Draws
     share the learned fields, and differ in their guesses. The mean of completions is not itself a
-    completion: its rows are less spread than the data.
+    completion: its rows are less spread than the data. `fill` has no key, and always uses the same
+    guesses: two fits under different keys are filled from the same ones.
 
     Args:
         net: see `miri`.

@@ -81,8 +81,8 @@ def spirit(
 ) -> Method:
     r"""SPIRIT (Chen et al., 2026): learn a score, let the missing entries climb it, repeat.
 
-    One `step` is one pass of Algorithm 1's outer loop. With :math:`\mathcal{X}` the rows as
-    completed so far it trains :math:`s_\theta \approx \nabla\log p` by denoising score matching,
+    One `step` is one pass of Algorithm 1's outer loop. On the rows as completed so far it trains
+    :math:`s_\theta` by denoising score matching,
 
     .. math::
         \min_\theta \mathbb{E}\,\| s_\theta(x + \sigma\epsilon) + \epsilon/\sigma \|^2
@@ -99,23 +99,32 @@ def spirit(
     with observed entries put back after each move. The start is a method of its own, learned from
     the same rows.
 
-    Departures from the printed paper, and why:
+    **Which score that is.** The noise of (15) is put on every entry, so what is learned is the
+    score of whole rows blurred by :math:`\sigma`. Its missing coordinates are not the score of the
+    missing entries given the observed ones, which (11) asks for, but given observed entries that
+    carry noise of :math:`\sigma` themselves. For Gaussian rows the moves end at
+    :math:`\mu_m + C_{mo}(C_{oo} + \sigma^2 I)^{-1}(x_o - \mu_o)`, not at the conditional mean: the
+    nearer to each other two columns are, the more is lost, and a perfect score loses it too.
+
+    Departures from the printed paper, and why (the preset `paper` undoes those marked (p)):
         * Line 9 of Algorithm 1 prints the imputed values in both terms; observed entries are put
           back, as section 2.1 asks.
         * The location step is multiplied by :math:`N`: with weights that sum to one it would vanish
-          as the number of rows grows.
-        * The norm in (12) is a mean over missing coordinates (`weight_norm="sum"` is the paper's),
-          or rows with more holes would lose weight for that alone; the temperature
-          :math:`\tau` and `ess_floor` keep one row from taking all of it. Weights are off by
-          default: in prototypes they did not help.
-        * The score is trained on observed entries only (`score_on="all"` is the paper's), and
+          as the number of rows grows. Adam's steps do not depend on it, so with `"adam"` the
+          weights hardly act on the moves.
+        * (p) Weights are off; :math:`\tau` and `ess_floor`, which keep one row from taking all of
+          it, are not the paper's, and do nothing at 1 and 0.
+        * (p) The norm in (12) is a mean over missing coordinates (`weight_norm="sum"` is the
+          paper's), or rows with more holes would lose weight for that alone.
+        * (p) The score is trained on observed entries only (`score_on="all"` is the paper's), and
           `ApplyGrad` is a plain step (`"adam"` is the paper's "standard optimizer"). A plain step
           should have :math:`\eta < 2\sigma^2`; :math:`\eta = \sigma^2` is one full denoising step.
-        * A share of the observed entries is held out of everything. The best iterate by their error
-          is what `fill` returns, held-out entries put back and the particles moved once more; or
-          the start itself, unless the iterate is better by 2.5 standard errors, so that a run does
-          not end worse than it began.
-        * Views on a series overlap, and the moves of an entry's rows are averaged.
+        * (p) `centre`: a move is then a step in the centred coordinates.
+        * (p) `holdout`: a share of the observed entries is held out of everything. The best iterate
+          by their error is what `fill` returns, held-out entries put back and the particles moved
+          `moves` times more, without weights and noise; or the start itself, unless the iterate is
+          better by 2.5 standard errors. Algorithm 1 returns the last iterate, as `holdout=0` does.
+        * Adam's moments of the score network are kept from pass to pass.
         * `sample` is an extension: it applies the start and then `moves` moves under the frozen
           score to any rows. The paper completes only the rows it was trained on.
 
@@ -143,13 +152,14 @@ def spirit(
         dissipative: bring back the term the paper removes (Proposition 3.1): `ve` adds
             :math:`\frac12\mathbb{E}[\log q]` as Langevin noise :math:`\sqrt\eta\,\xi`; `vp` also
             :math:`-\frac14\mathbb{E}\|x\|^2` as a drift :math:`x/2`.
-        holdout: share of observed entries held out, in [0, 1); with 0 the last iterate is returned.
+        holdout: share of observed entries held out, in [0, 1). With 0, `fill` returns the last
+            iterate as it is, and the start is learned once.
 
     Returns:
         A method with `fill` and `sample` (tag `point`). The infos report `loss` (score matching, in
         units of the noise), `error` and `start_error` (mean absolute, held-out entries),
-        `energy_change` (of the functional of section 3.5 along the moves of the pass, up to
-        quadrature) and `ess`.
+        `energy_change` (of (10) without its transport term, along the moves of the pass, up to
+        quadrature; `weight_norm="mean"` is used there as well) and `ess`.
 
     Raises:
         OptionError: an option outside its range.
@@ -198,29 +208,32 @@ def spirit(
         held = data.mask & real & (_random.uniform(k_held, data.mask.shape) < holdout)
         shown = _hide(data, held)
 
-        def first(k, learned_from):
+        def learned(k, learned_from):
+            """A start: its state, and its completions given what is shown and given all."""
             k, k_learn, k_shown, k_all = jax.random.split(k, 4)
             state = start.init(k_learn, learned_from)
             return k, (state, begin(k_shown, state, shown), begin(k_all, state, data))
 
-        # one after the other, so that the start is compiled once
-        both = jax.tree.map(lambda *leaves: jnp.stack(leaves), shown, data)
-        _, (states, on_shown, on_all) = jax.lax.scan(first, k_start, both)
-        x = on_shown[0]
+        # one after the other, so that the start is compiled once; with nothing held they are one
+        sources = (shown, data) if holdout > 0 else (data,)
+        stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *sources)
+        _, starts = jax.lax.scan(learned, k_start, stacked)
+        _, x, put_back = jax.tree.map(lambda leaf: leaf[0], starts)
+        start_state, _, fallback = jax.tree.map(lambda leaf: leaf[-1], starts)
         rows = view(x.shape)
         level = coordinates(x, rows, _real(rows, data), centre)
         params = net.init(k_net, rows.take(x, jnp.arange(1)), jnp.full((1,), sigma, x.dtype), ())
         best = Best(x, params, level, _error(x, data, held))
         return SpiritState(
-            jax.tree.map(lambda leaf: leaf[1], states),
-            best.error,
-            held,
-            on_all[0] - x,
-            on_all[1],
-            particles(x, shown),
-            params,
-            optimiser.init(params),
-            best,
+            start=start_state,
+            start_error=best.error,
+            held=held,
+            gained=put_back - x,
+            fallback=fallback,
+            particles=particles(x, shown),
+            params=params,
+            opt=optimiser.init(params),
+            best=best,
         )
 
     def step(key: PRNGKey, state: SpiritState, data: Observed) -> tuple[SpiritState, Info]:
@@ -262,12 +275,15 @@ def spirit(
         return descend(loss, optimiser, key, state.params, state.opt, score_steps)
 
     def fill(state: SpiritState, data: Observed) -> jax.Array:
+        if holdout == 0:
+            return masking.clamp(state.particles.x, data)
         # put the held-out entries back, with what the start makes of them
         x = masking.clamp(state.best.x + state.gained, data)
         began = state.fallback - state.gained
         better = jnp.abs(began - data.values) - jnp.abs(state.best.x - data.values)
-        improved = _surely_positive(better, state.held) | (holdout == 0)
-        return jnp.where(improved, settle(state, x, data), state.fallback)
+        return jnp.where(
+            _surely_positive(better, state.held), settle(state, x, data), state.fallback
+        )
 
     def sample(key: PRNGKey, state: SpiritState, data: Observed) -> jax.Array:
         return settle(state, begin(key, state.start, data), data)

@@ -45,7 +45,7 @@ def velocity_mlp(
         event: shape of one row; rows are flattened inside.
         cond: number of conditioning arrays, each of the shape of a row: two for MIRI's filled
             layout, three for its padded one.
-        width: hidden width (the authors use 1001).
+        width: hidden width (the authors' code has 1001).
         layers: hidden layers.
 
     Returns:
@@ -58,6 +58,7 @@ def velocity_mlp(
         >>> net.apply(net.init(jax.random.key(0), x, t, (x, x)), x, t, (x, x)).shape
         (5, 3)
 
-    Source: MIRI (Yu et al., 2025), section 6: three hidden layers with SiLU.
+    Source: the public code of MIRI (Yu et al., 2025): three hidden layers with SiLU. The paper
+    does not describe its networks.
     """
     return from_nnx(lambda rngs: VelocityMLP(event, cond, width, layers, rngs))

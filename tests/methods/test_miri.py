@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from jaximpute import OptionError, estimators, loop, masking, metrics, registry
+from jaximpute.diagnostics import dependence
 from jaximpute.draws import draw_many, estimate
 from jaximpute.methods import _rectified as rectified
 from jaximpute.methods import miri, miri_mean
@@ -64,6 +65,28 @@ def test_the_exact_velocity_draws_from_the_exact_conditional(solver, steps):
     pairs = x[data.mask.sum(axis=1) == 0]
     np.testing.assert_allclose(np.corrcoef(pairs.T)[0, 1], rho, atol=0.06)
     np.testing.assert_array_equal(x[data.mask], data.values[data.mask])
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize(
+    ("solver", "times"), [("euler_end", [0.25, 0.5, 0.75, 1.0]), ("euler", [0.0, 0.25, 0.5, 0.75])]
+)
+def test_euler_takes_the_velocity_at_the_times_that_are_printed(solver, times):
+    """Algorithm 2: tau = k / N for k = 1..N, of the state before the step."""
+    net = Net(
+        lambda key, x, t, cond: {},
+        lambda params, x, t, cond, key=None: x + 3 * t[:, None] ** 2,
+    )
+    known = rectified.Columns(jnp.zeros(2), jnp.ones(2), jnp.array([[-99.0] * 2, [99.0] * 2]))
+    mask = jnp.array([[True, False]])
+    x = rectified.impute_by_flow(
+        net, {}, jnp.array([[7.0, 2.0]]), mask, known, layout="filled", solver=solver, steps=4,
+        clip=False,
+    )  # fmt: skip
+    z = 2.0
+    for t in times:
+        z = z + (z + 3 * t**2) / 4
+    np.testing.assert_allclose(x, [[7.0, z]], rtol=1e-6)
 
 
 def test_the_exact_velocity_has_the_least_loss():
@@ -149,6 +172,19 @@ def fitted(request):
     return x, data, method, state
 
 
+def test_learned_rounds_take_information_on_the_mask_away(fitted):
+    """What Proposition 1 says of exact rounds, of the field that was learned."""
+    _, data, method, state = fitted
+    guess = rectified.begin(jax.random.key(2), state.known, data, "normal")
+
+    def told(x):
+        scaled = (x - x.mean(axis=0, keepdims=True)) / x.std(axis=0, keepdims=True)
+        return float(dependence(scaled, data.mask))
+
+    assert told(guess) > 0.02
+    assert told(method.fill(state, data)) < 0.4 * told(guess)
+
+
 def distance(a, b):
     return float(metrics.energy_distance(a, b))
 
@@ -195,6 +231,25 @@ def test_an_estimate_is_the_one_draw_that_was_made(fitted):
     np.testing.assert_array_equal(estimate(method, jax.random.key(0), state, data), state.x)
 
 
+def test_values_missing_at_random_are_drawn_from_where_they_lie():
+    """The mask depends on a column that is always observed: the rest looks lower than it is."""
+    k_x, k_e, k_m = jax.random.split(jax.random.key(7), 3)
+    x0 = jax.random.normal(k_x, (800,))
+    x = jnp.stack([x0, 0.8 * x0 + 0.6 * jax.random.normal(k_e, (800,))], axis=1)
+    seen = jax.random.uniform(k_m, (800,)) > jnp.where(x0 > 0, 0.8, 0.1)
+    mask = jnp.stack([jnp.ones(800, bool), seen], axis=1)
+    data = Observed(jnp.where(mask, x, 0), mask, jnp.ones(800))
+    method = miri(
+        velocity_mlp((2,), width=32, layers=2), sgd_steps=400, batch=64, lr=3e-3, ode_steps=4
+    )
+    state = loop.fit(method, jax.random.key(1), data, 4, chunk=4)
+    hidden = np.asarray(~mask)
+    naive = float(x[:, 1][seen].mean() - x[hidden].mean())
+    assert naive < -0.6
+    bias = float((method.fill(state, data) - x)[hidden].mean())
+    assert abs(bias) < 0.2 * abs(naive)
+
+
 SMALL = {"sgd_steps": 5, "batch": 16, "ode_steps": 2}
 
 
@@ -210,6 +265,7 @@ def small(**options):
         {"layout": "padded"},
         {"targets": "all", "warm": False, "schedule": "constant"},
         {"restart": False, "keep": False, "solver": "euler"},
+        {"solver": "euler_end", "clip": False},
     ],
     ids=lambda options: "-".join(options),
 )
@@ -303,7 +359,7 @@ def test_a_table_without_holes_and_one_without_values():
         ({"pairing": "none"}, "fresh, fixed"),
         ({"layout": "flat"}, "filled, padded"),
         ({"start": "zero"}, "normal, uniform, columns"),
-        ({"solver": "rk"}, "euler, heun, tsit5"),
+        ({"solver": "rk"}, "euler, heun, tsit5, euler_end"),
         ({"targets": "some"}, "observed, all"),
         ({"schedule": "step"}, "cosine, constant"),
         ({"batch": 0}, "batch is 0"),
@@ -333,6 +389,7 @@ def test_recipes():
     assert 1001 in sizes
     epochs = paper.method.init  # 100 passes over 120 rows in batches of 50
     assert int(jax.jit(epochs)(jax.random.key(0), data).sgd_steps) == 300
+    assert state.x.shape == (120, 2)
     with pytest.raises(OptionError, match="images have convolutions"):
         registry.build("miri", data, kind="table", options={"net": "cnn"})
     with pytest.raises(OptionError, match="auto, mlp, cnn, unet"):
@@ -340,6 +397,46 @@ def test_recipes():
     plan = registry.build("miri", data, kind="table", options={"patience": 2})
     assert len(plan.hooks) == 1
     assert "lr" in registry.options("miri_mean")
+
+
+def test_the_preset_paper_undoes_what_the_docstring_says_it_undoes():
+    """Algorithms 1 and 2 and section 4; network, batch and epochs are the public code's."""
+    printed = {
+        "restart": False, "targets": "all", "warm": False, "solver": "euler_end",
+        "ode_steps": 100, "schedule": "constant", "net": "paper",
+    }  # fmt: skip
+    preset = registry.presets("miri")["paper"]
+    assert {name: preset[name] for name in printed} == printed
+    assert set(preset) - set(printed) == {"steps", "epochs", "batch"}
+    listed = miri.__doc__.partition("Departures")[2].partition("Args:")[0]
+    undone = [entry.partition("\n        *")[0] for entry in listed.split("* (p)")[1:]]
+    for name in ("restart", "targets", "warm", "schedule", "Heun", "network", "Images"):
+        assert any(name in entry for entry in undone), name
+    assert not any("clip" in entry for entry in undone)  # the one option the preset keeps
+    assert "`clip`" in listed
+    options = registry.options("miri")
+    for name, default in {"pairing": "fresh", "layout": "filled", "clip": True}.items():
+        assert name not in preset
+        assert options[name].default == default
+
+
+def test_the_network_of_the_paper_for_images_sees_pixels_alone():
+    """Four blocks of 64 channels, of three arrays of pixels and the time: no local averages."""
+    images = Observed(jnp.zeros((3, 8, 8, 3)), jnp.ones((3, 8, 8, 3), bool), jnp.ones(3))
+
+    def kernels(**given):
+        method = registry.build("miri", images, kind="image", **given).method
+        fields = jax.eval_shape(method.init, jax.random.key(0), images).fields
+        return [leaf.shape[1:] for leaf in jax.tree.leaves(fields) if leaf.ndim == 5]
+
+    paper, usual = kernels(preset="paper"), kernels()
+    planes = (1 + 2) * 3 + 1
+    assert sorted(set(paper)) == sorted(
+        {(3, 3, planes, 64), (3, 3, 64, 64), (3, 3, 64 + 2 * planes, 3)}
+    )
+    assert paper.count((3, 3, 64, 64)) == 8
+    assert (3, 3, planes, 64) not in usual  # there are averages beside the pixels
+    assert kernels(options={"net": "paper"}) == paper
 
 
 def test_patience_ends_the_rounds_when_dependence_finds_no_new_low():
