@@ -18,7 +18,7 @@ from jaxtyping import Array, Bool
 from jaximpute import _random
 from jaximpute._errors import OptionError
 from jaximpute.types import PRNGKey, Split
-from jaximpute.units import Share, Units, choose_units, drawn_share
+from jaximpute.units import Share, Units, boxes, choose_units, drawn_share, hole_sides
 
 Pair = tuple[Bool[Array, "n *event"], Bool[Array, "n *event"]]
 # what is asked for: `rest` of what is observed, `all` that is observed, or units of its own
@@ -172,15 +172,25 @@ def swath(width: Share = (0.1, 0.4), query: str = "rest") -> Split:
     return split
 
 
-def own(masks: Bool[Array, "m *event"] | None = None, query: str = "rest") -> Split:
+def own(
+    masks: Bool[Array, "m *event"] | None = None, query: str = "rest", *, least: float = 0.0
+) -> Split:
     """What another sample lacks is hidden: holes as the data have them, whatever their law.
+
+    Of masks that observe a share `r` of the places by chance the context keeps `r ** 2`, far less
+    than a model is fed in the end where `r` is small; see `hole_shaped`.
 
     Args:
         masks: the masks to borrow holes from; None = those of the batch itself.
         query: the `rest` of what is observed, or `all` of it.
+        least: share of what a sample observes that must be left, in [0, 1]; one that would be left
+            with less is shown everything and asked nothing.
 
     Returns:
         The split. A sample that borrows its own holes is asked nothing (with `rest`).
+
+    Raises:
+        OptionError: no such query, or a share out of range.
 
     Example:
         >>> import jax, jax.numpy as jnp
@@ -190,11 +200,58 @@ def own(masks: Bool[Array, "m *event"] | None = None, query: str = "rest") -> Sp
         [[True, False], [False, False]]
     """
     _check(context=None, query=query, numbers=False)
+    if not 0 <= least <= 1:
+        raise OptionError(f"least is {least}; expected a share in [0, 1]")
 
     def split(key: PRNGKey, mask: Bool[Array, "n *event"]) -> Pair:
         bank = mask if masks is None else masks
         context = mask & bank[jax.random.randint(key, mask.shape[:1], 0, bank.shape[0])]
-        return context, mask if query == "all" else mask & ~context
+        return _enough_left(context, mask, query, least)
+
+    return split
+
+
+def hole_shaped(share: float = 0.1, query: str = "rest") -> Split:
+    r"""About a tenth of what is observed is hidden, in boxes as large as the holes of the data.
+
+    Contexts are nearly as dense as the masks, so that what is learned or chosen on them holds for
+    the masks. With :math:`o_i` for "entry i is observed", the side of a box along an axis is
+
+    .. math:: s = \frac{P(o_i)}{P(o_{i \pm 1} \mid \neg o_i)}
+
+    which is 1 where entries are missing apart from each other, however few are observed; the side
+    of holes that are blocks; and the whole axis where no missing entry has an observed neighbour
+    along it, as along time where masks are static. Places that are observed at no time do not count
+    if others come and go: land has no shape of a hole.
+
+    Args:
+        share: of the observed entries, about, in (0, 1); at least one box is hidden.
+        query: the `rest` of what is observed, or `all` of it.
+
+    Returns:
+        The split. A sample of which less than half would be left is asked nothing.
+
+    Raises:
+        OptionError: no such query, or a share out of range.
+
+    Example:
+        >>> import jax, jax.numpy as jnp
+        >>> mask = jax.random.bernoulli(jax.random.key(0), 0.1, (4, 1, 32, 32, 1))
+        >>> context, query = hole_shaped()(jax.random.key(1), mask)
+        >>> bool(0.05 < query.sum() / mask.sum() < 0.15)
+        True
+
+    Source: ours.
+    """
+    _check(context=None, query=query, numbers=False)
+    if not 0 < share < 1:
+        raise OptionError(f"share is {share}; expected a share in (0, 1)")
+
+    def split(key: PRNGKey, mask: Bool[Array, "n *event"]) -> Pair:
+        score = boxes(key, mask.shape, hole_sides(mask))
+        first = jnp.where(mask, score, 2.0).min(axis=tuple(range(1, mask.ndim)), keepdims=True)
+        context = mask & (score >= share) & (score > first)
+        return _enough_left(context, mask, query, 0.5)
 
     return split
 
@@ -295,6 +352,15 @@ def complete(masks: Bool[Array, "m *event"]) -> Split:
         ([True, False], [True, True])
     """
     return own(masks, "all")
+
+
+def _enough_left(context: jax.Array, mask: jax.Array, query: str, least: float) -> Pair:
+    """The split by a context, for samples of which it leaves enough; others are asked nothing."""
+    axes = tuple(range(1, mask.ndim))
+    left, whole = (part.sum(axis=axes, keepdims=True) for part in (context, mask))
+    enough = left >= least * whole
+    asked = mask if query == "all" else mask & ~context
+    return jnp.where(enough, context, mask), enough & asked
 
 
 def _partition(units: Units, context: Share | int | None, query: Query | int) -> Split:

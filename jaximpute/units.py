@@ -5,7 +5,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool
+from jaxtyping import Array, Bool, Float
 
 from jaximpute import _random
 from jaximpute.types import PRNGKey
@@ -86,3 +86,58 @@ def drawn_share(key: PRNGKey, share: Share, shape: tuple[int, ...]) -> jax.Array
     """A share, or one from a range for each sample."""
     low, high = share if isinstance(share, tuple) else (share, share)
     return _random.uniform(key, shape, minval=low, maxval=high)
+
+
+def hole_sides(mask: Bool[Array, "n *event"]) -> Float[Array, "axes"]:
+    r"""How long holes are along each axis of the event, in cells; see `partitions.hole_shaped`.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> mask = jnp.full((1, 3, 12, 12, 1), True).at[0, :, 4:8, 4:8].set(False)
+        >>> hole_sides(mask).round(1).tolist()  # static, four by four, one channel
+        [3.0, 3.6, 3.6, 1.0]
+    """
+    time = (1,) if mask.ndim == 5 else ()
+    at_times = mask.any(axis=time, keepdims=True)
+    moving = (at_times & ~mask).any()
+    # land is no hole, unless there are no others
+    hole = ~mask & jnp.where(moving, at_times, mask.any(axis=(0, *time), keepdims=True))
+    hole = jnp.where(hole.any(), hole, ~mask)
+    counts = mask | hole
+    seen = mask.sum() / jnp.maximum(counts.sum(), 1)
+    sides = []
+    for axis in range(1, mask.ndim):
+        size = mask.shape[axis]
+        here, there = ((0, size - 1), (1, size))
+        pairs = near = jnp.zeros((), jnp.int32)
+        for a, b in ((here, there), (there, here)):
+            first, second, known = (
+                jax.lax.slice_in_dim(x, *ends, axis=axis)
+                for x, ends in ((hole, a), (mask, b), (counts, b))
+            )
+            pairs, near = pairs + (first & known).sum(), near + (first & second).sum()
+        side = seen * pairs / jnp.maximum(near, 1)
+        sides.append(jnp.where((near == 0) & (pairs > 0), size, jnp.clip(side, 1, size)))
+    return jnp.stack(sides).astype(jnp.float32)
+
+
+def boxes(
+    key: PRNGKey, shape: tuple[int, ...], sides: Float[Array, "axes"]
+) -> Float[Array, "n *event"]:
+    """A number in [0, 1) for each box of a grid of boxes with these sides, laid at random.
+
+    An axis is not divided where a side is as long as that.
+    """
+    k_place, k_score = jax.random.split(key)
+    n, *event = shape
+    score = _random.uniform(k_score, shape)
+    begin = _random.uniform(k_place, (n, len(event)))
+
+    def one(score, begin):
+        labels = [
+            jnp.where(side < size, jnp.floor(jnp.arange(size) / side + start), 0).astype(int)
+            for size, side, start in zip(event, sides, begin, strict=True)
+        ]
+        return score[jnp.ix_(*labels)]
+
+    return jax.vmap(one)(score, begin)

@@ -86,8 +86,7 @@ def windows(shape: tuple[int, ...], length: int, stride: int = 1, apart: bool = 
 def tiles(shape: tuple[int, ...], size: Sequence[int], overlap: Sequence[int] | int) -> View:
     r"""Overlapping tiles of fields `(n, time, y, x, channels)`, blended where they meet.
 
-    Along each axis, tiles of one length start at evenly spread places, no fewer steps apart than
-    the overlap asks for. Folding is a weighted average: at a distance :math:`d` from the end of a
+    Along each axis, tiles of one length start at evenly spread places; see `tile_length`. Folding is a weighted average: at a distance :math:`d` from the end of a
     tile of length :math:`l` its weight is :math:`\min(d, l - d)`, divided by the sum over the tiles
     that cover the place, so that weights are a partition of unity and one tile fades into the next.
     It is computed as :math:`v_0 + \sum_k w_k (v_k - v_0)`: where all tiles agree, the answer is
@@ -95,8 +94,8 @@ def tiles(shape: tuple[int, ...], size: Sequence[int], overlap: Sequence[int] | 
 
     Args:
         shape: of the state, `(n, time, y, x, channels)` or `(n, y, x, channels)`.
-        size: lengths of a tile along time, y and x, or y and x; longer ones than the field's are
-            cut to it.
+        size: lengths of a tile along time, y and x, or y and x, at most but for `tile_length`;
+            longer ones than the field's are cut to it.
         overlap: steps that neighbours share at least, along each axis or all, in 0..length - 1.
 
     Returns:
@@ -118,12 +117,10 @@ def tiles(shape: tuple[int, ...], size: Sequence[int], overlap: Sequence[int] | 
     asked = (overlap,) * len(axes) if isinstance(overlap, int) else tuple(overlap)
     if len(size) != len(axes) or len(asked) != len(axes):
         raise ValueError(f"size is {tuple(size)} and overlap {asked}; expected {len(axes)} of each")
-    lengths = [min(length, whole) for length, whole in zip(size, axes, strict=True)]
+    lengths = [tile_length(*each) for each in zip(axes, size, asked, strict=True)]
     starts = []
     for whole, length, shared in zip(axes, lengths, asked, strict=True):
-        if length < 1 or (length < whole and not 0 <= shared < length):
-            raise ValueError(f"overlap is {shared} of a tile of {length}; expected 0..{length - 1}")
-        number = 1 if length == whole else 1 + -(-(whole - length) // (length - shared))
+        number = 1 if length == whole else -(-(whole - shared) // (length - shared))
         starts.append(np.round(np.linspace(0, whole - length, number)).astype(int))
     counts = [len(one) for one in starts]
     per_field = int(np.prod(counts))
@@ -150,6 +147,28 @@ def tiles(shape: tuple[int, ...], size: Sequence[int], overlap: Sequence[int] | 
         return parts
 
     return View(n * per_field, take, fold)
+
+
+def tile_length(whole: int, size: int, overlap: int) -> int:
+    """The length of tiles along an axis of length `whole`.
+
+    Of as few tiles as `size` and `overlap` allow, the least that covers the axis: with a fixed one,
+    a field slightly longer than a tile would be cut into two that are nearly the same. A field that
+    is longer by no more than the overlap, nor half of what a tile does not share, is one tile.
+
+    Raises:
+        ValueError: a size below 1, or an overlap out of range.
+
+    Example:
+        >>> [tile_length(whole, 32, 8) for whole in (20, 33, 41, 56, 57)]
+        [20, 33, 25, 32, 25]
+    """
+    if size < 1 or (size < whole and not 0 <= overlap < size):
+        raise ValueError(f"overlap is {overlap} of a tile of {size}; expected 0..{size - 1}")
+    if whole <= size + min(overlap, (size - overlap) // 2):
+        return whole
+    number = -(-(whole - overlap) // (size - overlap))
+    return -(-(whole + (number - 1) * overlap) // number)
 
 
 def _blend(flat: jax.Array, starts: np.ndarray, whole: int) -> jax.Array:

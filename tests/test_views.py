@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaximpute.views import identity, row_weight, tiles, windows
+from jaximpute.views import identity, row_weight, tile_length, tiles, windows
 
 pytestmark = pytest.mark.fast
 CASES = [(9, 4, 1, False), (9, 4, 3, False), (10, 5, 5, False), (7, 9, 2, False), (9, 4, 3, True)]
@@ -106,3 +106,22 @@ def test_tiles_fade_into_each_other():
     for size, overlap in [((1, 1), 0), ((1, 1, 4), 4), ((0, 1, 4), 0)]:
         with pytest.raises(ValueError, match="expected"):
             tiles((1, 2, 1, 10, 1), size, overlap)
+
+
+@pytest.mark.parametrize(("size", "overlap"), [(32, 8), (8, 2), (12, 3), (5, 4), (6, 0), (1, 0)])
+def test_no_two_tiles_are_nearly_the_same(size, overlap):
+    """At every length the axis is covered, no tile is much too long, and each brings much new."""
+    for whole in range(1, 101):
+        length = tile_length(whole, size, overlap)
+        view = tiles((1, whole, 1, 1), (size, 1), (overlap, 0))
+        assert length <= min(whole, size + min(overlap, size - overlap))
+        rows = np.asarray(view.take(jnp.arange(float(whole)).reshape(1, -1, 1, 1), jnp.arange(view.size)))
+        assert rows.shape == (view.size, length, 1, 1)
+        starts = rows[:, 0, 0, 0]
+        assert set(rows.ravel()) == set(range(whole))
+        if view.size > 1:
+            step = np.diff(starts).min()
+            assert length - np.diff(starts).max() >= overlap  # neighbours share what was asked for
+            assert step >= (size - overlap) // 2 and step >= min(length, length - overlap - 1, 1)
+    assert tile_length(33, 32, 8) == 33
+    assert tiles((1, 33, 49, 1), (32, 32), 8).size == 2

@@ -43,22 +43,18 @@ def candidates(
     mask: Bool[Array, "n t y x"],
     weight: Float[Array, "n"],
     table: Lags,
-) -> tuple[Float[Array, "k lags"], Float[Array, "k"]]:
-    """Covariances and nuggets to choose from, of standardised fields.
+) -> Float[Array, "k lags"]:
+    """Covariances to choose from, of standardised fields.
 
     Matérn's of three degrees of smoothness, with lengths fitted to the correlations along each axis
-    or longer, and the measured one itself; each with each nugget and each variance of the level.
+    or longer, and the measured one itself.
     """
     measured, pairs = correlogram(x, mask, weight, table)
     models = jnp.stack(
         [_matern(measured, pairs, table, kernel, s) for s in STRETCHES for kernel in _KERNELS]
     )
     own = _positive(measured, pairs, models[1], table)
-    tables = jnp.concatenate([models, own[None]]).reshape(len(models) + 1, -1)
-    levels, nuggets = jnp.asarray(LEVELS, x.dtype), jnp.asarray(NUGGETS, x.dtype)
-    count = len(tables) * len(LEVELS)
-    risen = (tables[:, None] + levels[None, :, None]).reshape(count, -1)
-    return jnp.repeat(risen, len(NUGGETS), axis=0), jnp.tile(nuggets, count)
+    return jnp.concatenate([models, own[None]]).reshape(len(models) + 1, -1)
 
 
 def correlogram(

@@ -1,6 +1,5 @@
 """Optimal interpolation: kriging in space and time from the nearest observed entries."""
 
-from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -13,10 +12,13 @@ from jaximpute.baselines import _covariance
 from jaximpute.baselines._grid import restored, standardised
 from jaximpute.baselines._static import static_method
 from jaximpute.masking import channel_moments, clamp
+from jaximpute.partitions import hole_shaped
 from jaximpute.types import Method, Observed
 
 _TRIED = 512  # observed entries on which the covariance is chosen
 _AT_ONCE = 256  # entries side by side: their matrices fit a cache
+_LOOKED_AT = 8192  # places around an entry at most, those that vary most with it
+_CHUNK = 128  # of these at a time, until there are enough neighbours
 
 
 class OptimalState(NamedTuple):
@@ -27,15 +29,17 @@ class OptimalState(NamedTuple):
         scale: of each channel.
         covariance: at each lag, a table read by `_covariance.Lags`.
         nugget: variance of noise.
+        frame: whether neighbours in the entry's own frame come before all others.
     """
 
     mean: Float[Array, "c"]
     scale: Float[Array, "c"]
     covariance: Float[Array, "c lags"]
     nugget: Float[Array, "c"]
+    frame: Bool[Array, "c"]
 
 
-def optimal_interpolation(*, neighbours: int = 32, reach: int = 16) -> Method:
+def optimal_interpolation(*, neighbours: int = 32, reach: int = 32) -> Method:
     r"""The best linear estimate from the nearest observed entries, by a learned covariance.
 
     With :math:`N` the `neighbours` observed entries that vary most with a missing one,
@@ -86,11 +90,12 @@ def optimal_interpolation(*, neighbours: int = 32, reach: int = 16) -> Method:
     def learn(key, data: Observed) -> OptimalState:
         mean, scale = channel_moments(data)
         x, mask = standardised(data, mean, scale)
-        around = _Around(x.shape[2:], neighbours, reach)
+        around = _Around(x.shape[2:], reach)
 
         def channel(inputs):
             number, x, mask = inputs
-            return _choose(jax.random.fold_in(key, number), x, mask, data.weight, around)
+            k = jax.random.fold_in(key, number)
+            return _choose(k, x, mask, data.weight, around, neighbours)
 
         channels = jnp.arange(x.shape[1]), x.swapaxes(0, 1), mask.swapaxes(0, 1)
         return OptimalState(mean, scale, *jax.lax.map(channel, channels))
@@ -98,16 +103,22 @@ def optimal_interpolation(*, neighbours: int = 32, reach: int = 16) -> Method:
     def sample(key, state: OptimalState, data: Observed) -> jax.Array:
         del key
         x, mask = standardised(data, state.mean, state.scale)
-        around = _Around(x.shape[2:], neighbours, reach)
+        around = _Around(x.shape[2:], reach)
 
         def channel(inputs):
-            covariance, nugget, x, mask = inputs
-            find = partial(_estimate, covariance, nugget, around, x.ravel(), mask.ravel())
-            every = jnp.arange(x.size)
-            return jax.lax.map(find, every, batch_size=min(_AT_ONCE, x.size)).reshape(x.shape)
+            covariance, nugget, offsets, x, mask = inputs
+            seen, values = around.padded(mask), around.padded(x)
+
+            def find(i):
+                near = _nearest(around, offsets, neighbours, seen, around.place(i))
+                return _estimate(around, covariance, nugget, values, *near)
+
+            return _where(~mask.ravel(), find).reshape(x.shape)
+
+        offsets = jax.vmap(around.ordered)(state.covariance, state.frame)
 
         def row(inputs):
-            return jax.lax.map(channel, (state.covariance, state.nugget, *inputs))
+            return jax.lax.map(channel, (state.covariance, state.nugget, offsets, *inputs))
 
         filled = jax.lax.map(row, (x, mask))
         return clamp(restored(filled, state.mean, state.scale, data), data)
@@ -115,50 +126,79 @@ def optimal_interpolation(*, neighbours: int = 32, reach: int = 16) -> Method:
     return static_method(learn, sample=sample)
 
 
+def _where(wanted: Bool[Array, "size"], find) -> Float[Array, "size"]:
+    """`find` of each index that is wanted, several at once, and 0 elsewhere."""
+    size = min(_AT_ONCE, len(wanted))
+    order = jnp.argsort(~wanted)  # those wanted first
+
+    def batch(i, out):
+        at = jax.lax.dynamic_slice_in_dim(order, i * size, size)
+        return out.at[at].set(jax.vmap(find)(at), unique_indices=True)
+
+    return jax.lax.fori_loop(0, -(-wanted.sum() // size), batch, jnp.zeros(len(wanted)))
+
+
 class _Around:
-    """Where neighbours are looked for: all near by, every second, fourth ... cell further off."""
+    """Where neighbours are looked for: all places within reach."""
 
-    def __init__(self, shape: tuple[int, ...], neighbours: int, reach: int):
-        self.shape, self.neighbours = shape, neighbours
+    def __init__(self, shape: tuple[int, ...], reach: int):
+        self.shape, self.margin = shape, tuple(min(reach, size - 1) for size in shape)
         self.table = _covariance.lags(shape, reach)
-        found = {(0, 0, 0)}
-        step = 1
-        while step <= reach:
-            sides = [
-                [i * step for i in range(-3, 4) if abs(i * step) <= min(reach, size - 1)]
-                for size in shape
-            ]
-            found |= {(t, y, x) for t in sides[0] for y in sides[1] for x in sides[2]}
-            step *= 2
-        self.offsets = np.array(sorted(found - {(0, 0, 0)}) or [(0, 0, 0)])
-        self.places = self.table.zero + self.offsets @ self.table.strides
+        sides = [np.arange(-m, m + 1) for m in self.margin]
+        offsets = np.stack(np.meshgrid(*sides, indexing="ij"), -1).reshape(-1, 3)
+        # of places that vary as much, the nearer first
+        self.offsets = offsets[np.argsort((offsets**2).sum(1), kind="stable")][1:]
+        wide = [size + 2 * m for size, m in zip(shape, self.margin, strict=True)]
+        self.strides = np.array([wide[1] * wide[2], wide[2], 1])
+
+    def padded(self, row: jax.Array) -> jax.Array:
+        """A row, flat, with a margin of zeros, so that offsets need no bounds."""
+        return jnp.pad(row, [(m, m) for m in self.margin]).ravel()
+
+    def place(self, i: jax.Array) -> jax.Array:
+        """Where entry `i` of a flat row is in the padded one."""
+        _, y, x = self.shape
+        at = jnp.stack([i // (y * x), i // x % y, i % x], axis=-1)
+        return (at + jnp.asarray(self.margin)) @ jnp.asarray(self.strides)
+
+    def ordered(self, covariance: Float[Array, "lags"], frame: Bool[Array, ""]) -> jax.Array:
+        """The offsets, those of the largest covariance first; with `frame` the entry's own frame
+        before all others."""
+        other = frame & jnp.asarray(self.offsets[:, 0] != 0)
+        at = self.table.zero + jnp.asarray(self.offsets @ self.table.strides)
+        order = jnp.lexsort((-covariance[at], other))[:_LOOKED_AT]
+        return jnp.asarray(self.offsets)[order]
 
 
-def _choose(key, x, mask, weight, around: _Around):
-    """The covariance and nugget that fill observed entries best, seen as missing ones are."""
-    k_here, k_there = jax.random.split(key)
-    tables, nuggets = _covariance.candidates(x, mask, weight, around.table)
-    real = (weight > 0)[:, None, None, None]
-    here, there = _some(k_here, mask & real), _some(k_there, ~mask & real)
-    size = mask[0].size
-    flat_x, flat_mask = x.reshape(-1, size), mask.reshape(-1, size)
+def _choose(key, x, mask, weight, around: _Around, neighbours: int):
+    """The candidate that fills observed entries best, hidden in holes shaped like the others."""
+    k_hide, k_some = jax.random.split(key)
+    mask = mask & (weight > 0)[:, None, None, None]
+    tables = _covariance.candidates(x, mask, weight, around.table)
+    shown, hidden = (part[..., 0] for part in hole_shaped()(k_hide, mask[..., None]))
+    row, place = jnp.divmod(_some(k_some, hidden), mask[0].size)
+    truth = x.reshape(len(x), -1)[row, place]
+    levels, nuggets = (jnp.asarray(v, x.dtype) for v in (_covariance.LEVELS, _covariance.NUGGETS))
+    levels, nuggets = jnp.repeat(levels, len(nuggets)), jnp.tile(nuggets, len(levels))
+    frames = jnp.array([False, True])[: min(x.shape[1], 2)]
 
-    def error(candidate):
-        covariance, nugget = candidate
+    def errors(covariance, frame):
+        offsets = around.ordered(covariance, frame)
 
-        def one(places):
-            (row, here), (other, there) = (divmod(place, size) for place in places)
-            as_seen = _seen(around, flat_mask[other], there)
-            found = _estimate(
-                covariance, nugget, around, flat_x[row], flat_mask[row], here, as_seen
-            )
-            return (found - flat_x[row, here]) ** 2
+        def one(inputs):
+            row, place, truth = inputs
+            seen, values = around.padded(shown[row]), around.padded(x[row])
+            near = _nearest(around, offsets, neighbours, seen, around.place(place))
+            guess = jax.vmap(lambda level, nugget: _estimate(
+                around, covariance + level, nugget, values, *near))
+            return (guess(levels, nuggets) - truth) ** 2
 
-        return jax.lax.map(one, (here, there), batch_size=_AT_ONCE).mean()
+        return jax.lax.map(one, (row, place, truth), batch_size=64).mean(0)
 
-    errors = jax.lax.map(error, (tables, nuggets))
-    best = jnp.argmin(jnp.where(jnp.isnan(errors), jnp.inf, errors))
-    return tables[best], nuggets[best]
+    found = jax.lax.map(lambda c: jax.lax.map(lambda f: errors(c, f), frames), tables)
+    best = jnp.argmin(jnp.where(jnp.isnan(found), jnp.inf, found))
+    table, frame, k = jnp.unravel_index(best, found.shape)
+    return tables[table] + levels[k], nuggets[k], frames[frame]
 
 
 def _some(key, among: Bool[Array, "n t y x"]) -> Int[Array, "k"]:
@@ -168,38 +208,40 @@ def _some(key, among: Bool[Array, "n t y x"]) -> Int[Array, "k"]:
     return jnp.minimum(jnp.searchsorted(counted, drawn, side="right"), among.size - 1)
 
 
-def _positions(around: _Around, place):
-    """Flat places of the entries around one, and whether they lie inside."""
-    t, y, x = around.shape
-    centre = jnp.stack([place // (y * x), place // x % y, place % x])
-    at = centre[None] + jnp.asarray(around.offsets)
-    inside = ((at >= 0) & (at < jnp.array([[t, y, x]]))).all(1)
-    return jnp.where(inside, (at[:, 0] * y + at[:, 1]) * x + at[:, 2], 0), inside
+def _nearest(around, offsets, neighbours, seen, place):
+    """The first of the offsets at which something is seen, and how many there are."""
+    steps = offsets @ jnp.asarray(around.strides)
+    chunk = min(_CHUNK, len(steps))
+    wanted = jnp.arange(1, neighbours + 1)
+
+    def look(now):
+        begin, count, chosen = now
+        # the last chunk reaches back over what has been looked at
+        first = jnp.minimum(begin, len(steps) - chunk)
+        at = jax.lax.dynamic_slice_in_dim(steps, first, chunk)
+        fresh = seen[place + at] & (first + jnp.arange(chunk) >= begin)
+        rank = count + jnp.cumsum(fresh)
+        found = first + jnp.searchsorted(rank, wanted)
+        chosen = jnp.where((wanted > count) & (wanted <= rank[-1]), found, chosen)
+        return begin + chunk, rank[-1], chosen
+
+    def more(now):
+        begin, count, _ = now
+        return (begin < len(steps)) & (count < neighbours)
+
+    start = (0, 0, jnp.zeros(neighbours, jnp.int32))
+    _, count, chosen = jax.lax.while_loop(more, look, start)
+    return offsets[chosen], place + steps[chosen], wanted <= count
 
 
-def _seen(around: _Around, mask, place) -> Bool[Array, "offsets"]:
-    flat, inside = _positions(around, place)
-    return inside & mask[flat]
-
-
-def _estimate(covariance, nugget, around: _Around, x, mask, place, also=True):
-    """One entry from its neighbours, `also` saying which of them may be used."""
-    k = around.neighbours
-    flat, _ = _positions(around, place)
-    order = jnp.argsort(-covariance[around.places])
-    usable = (_seen(around, mask, place) & also)[order]
-    rank = jnp.cumsum(usable)
-    # the first k usable ones; what there is too few of is left inert
-    chosen = jnp.minimum(jnp.searchsorted(rank, jnp.arange(1, k + 1)), len(order) - 1)
-    there = jnp.arange(1, k + 1) <= rank[-1]
-    chosen = order[chosen]
-
-    lag = jnp.asarray(around.places)[chosen] - around.table.zero
+def _estimate(around, covariance, nugget, values, lag, at, there):
+    """One entry from its neighbours at their lags; what there is too few of is left inert."""
+    lag = lag @ jnp.asarray(around.table.strides)
     both = there[:, None] & there[None]
     among = covariance[around.table.zero + lag[:, None] - lag[None]]
-    eye = jnp.eye(k, dtype=x.dtype)
+    eye = jnp.eye(len(lag), dtype=values.dtype)
     matrix = jnp.where(both, among + nugget * eye, eye)
-    solved = _solve(matrix, jnp.where(there, x[flat[chosen]], 0))
+    solved = _solve(matrix, jnp.where(there, values[at], 0))
     return jnp.where(there, covariance[around.table.zero + lag] * solved, 0).sum()
 
 

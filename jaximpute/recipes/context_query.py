@@ -12,7 +12,7 @@ from jaximpute import contexts, nets, partitions, registry
 from jaximpute._errors import OptionError
 from jaximpute.methods.context_query import context_query as make_context_query
 from jaximpute.types import Net, Observed, Split, View
-from jaximpute.views import identity, tiles
+from jaximpute.views import identity, tile_length, tiles
 
 PRESETS: dict[str, dict[str, Any]] = {
     "fast": {"sgd_total": 600},
@@ -107,9 +107,10 @@ def context_query(
         at_delta: see the factory.
         decay: see the factory.
         steps: steps of Algorithm 4; 0 = a single step.
-        tile: the largest `(time, y, x)` that the network sees at once. A larger field is cut into
-            overlapping tiles, each a sample to learn from, whose answers are blended. What lies
-            further off than a tile is not seen. None or 0 = never cut.
+        tile: the largest `(time, y, x)` that the network sees at once, or up to a quarter more
+            where that spares a second tile. A larger field is cut into tiles that overlap, each a
+            sample to learn from, whose answers are blended. What lies further off than a tile is
+            not seen. None or 0 = never cut.
         shifts: for domains that are periodic and everywhere alike: train on random circular shifts
             along y and x by multiples of this, and average the answers to 3 x 3 of them; see
             `nets.shifted`. 0 = none, as befits any other data.
@@ -179,20 +180,30 @@ def cut(shape: tuple[int, ...], tile: Any) -> Callable[[tuple[int, ...]], View]:
     """The view of fields of a shape: tiles with a quarter in common, or the fields as they are."""
     if not tile:
         return identity
-    sizes = _sizes(shape, tile)
-    if sizes == shape[1:-1]:
+    sizes = _asked(shape, tile)
+    if _sizes(shape, tile) == shape[1:-1]:
         return identity
-    return partial(tiles, size=sizes, overlap=tuple(size // 4 for size in sizes))
+    return partial(tiles, size=sizes, overlap=tuple(_shared(size) for size in sizes))
 
 
 def _sizes(shape: tuple[int, ...], tile: Any) -> tuple[int, ...]:
-    axes = shape[1:-1]
+    """The lengths of the tiles that fields of a shape are cut into."""
+    pairs = zip(shape[1:-1], _asked(shape, tile), strict=True)
+    return tuple(tile_length(whole, size, _shared(size)) for whole, size in pairs)
+
+
+def _shared(size: int) -> int:
+    return size // 4
+
+
+def _asked(shape: tuple[int, ...], tile: Any) -> tuple[int, ...]:
     good = isinstance(tile, list | tuple) and len(tile) == 3
     if not good or not all(isinstance(size, int) and size >= 1 for size in tile):
         raise OptionError(
             f"tile is {tile!r}; expected the largest numbers of frames, rows and columns, such as "
             f"{list(TILE)}, or None for whole fields"
         )
+    axes = shape[1:-1]
     return tuple(min(pair) for pair in zip(tile[-len(axes) :], axes, strict=True))
 
 
