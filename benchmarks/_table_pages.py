@@ -194,16 +194,13 @@ def _table(rows: pd.DataFrame, scores: Sequence[str], heads: Sequence[str]) -> s
     groups = rows.groupby("label")
     means, spread = groups[list(scores)].mean(), groups[list(scores)].std()
     cost = groups[["cpu_seconds", "peak_mb"]].agg({"cpu_seconds": "mean", "peak_mb": "max"})
-<<<<<<< HEAD
-    best = means.min()
+    worth = means.copy()  # less is better
     for score in set(_LARGER) & set(scores):
-        best[score] = means[score].max()
+        worth[score] *= -1
     if "coverage" in scores:  # of which neither the least nor the greatest is best
-        best["coverage"] = float("nan")
-=======
+        worth["coverage"] = float("nan")
     masks = groups["seed"].nunique()
-    able = means[masks == masks.max()]
->>>>>>> work/h5
+    able = worth[masks == masks.max()]
     lines = []
     for label in means.sort_values(scores[0]).index:
         cells = []
@@ -213,13 +210,9 @@ def _table(rows: pd.DataFrame, scores: Sequence[str], heads: Sequence[str]) -> s
                 cells.append("")
                 continue
             cell = f"{mean:.3f}" if pd.isna(deviation) else f"{mean:.3f} ± {deviation:.3f}"
-<<<<<<< HEAD
-            cells.append(f"**{cell}**" if mean == best[score] else cell)
-=======
-            lead = able[score].drop(label, errors="ignore").min() - mean
+            lead = able[score].drop(label, errors="ignore").min() - worth.loc[label, score]
             first = label in able.index and lead > (0.0 if pd.isna(deviation) else deviation)
             cells.append(f"**{cell}**" if first else cell)
->>>>>>> work/h5
         seconds, megabytes = cost.loc[label]
         lines.append([label, *cells, f"{seconds:.1f}", f"{megabytes:.0f}"])
     return _pages.table(["method", *heads, "CPU-s", "MB"], lines)

@@ -115,7 +115,9 @@ def test_no_two_tiles_are_nearly_the_same(size, overlap):
         length = tile_length(whole, size, overlap)
         view = tiles((1, whole, 1, 1), (size, 1), (overlap, 0))
         assert length <= min(whole, size + min(overlap, size - overlap))
-        rows = np.asarray(view.take(jnp.arange(float(whole)).reshape(1, -1, 1, 1), jnp.arange(view.size)))
+        rows = np.asarray(
+            view.take(jnp.arange(float(whole)).reshape(1, -1, 1, 1), jnp.arange(view.size))
+        )
         assert rows.shape == (view.size, length, 1, 1)
         starts = rows[:, 0, 0, 0]
         assert set(rows.ravel()) == set(range(whole))

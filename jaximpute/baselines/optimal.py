@@ -189,8 +189,9 @@ def _choose(key, x, mask, weight, around: _Around, neighbours: int):
             row, place, truth = inputs
             seen, values = around.padded(shown[row]), around.padded(x[row])
             near = _nearest(around, offsets, neighbours, seen, around.place(place))
-            guess = jax.vmap(lambda level, nugget: _estimate(
-                around, covariance + level, nugget, values, *near))
+            guess = jax.vmap(
+                lambda level, nugget: _estimate(around, covariance + level, nugget, values, *near)
+            )
             return (guess(levels, nuggets) - truth) ** 2
 
         return jax.lax.map(one, (row, place, truth), batch_size=64).mean(0)
