@@ -83,11 +83,11 @@ def test_scores_of_mixed_tables():
 
 def test_mixed_tables_become_a_page(tmp_path):
     out = tmp_path / "tables.jsonl"
-    run = ["--data", "mixed:120", "--ratios", "0.3", "--seeds", "1", "--out", str(out)]
+    run = ["--data", "mixed:300", "--ratios", "0.3", "--seeds", "1", "--out", str(out)]
     assert tables.main([*run, "--methods", "mean", "knn"]) == 0
     rows = _jobs.read(out)
     assert rows[1]["accuracy"] > rows[0]["accuracy"]
     page = _table_pages.page(rows)
-    assert "### mixed:120, 30% missing completely at random" in page
+    assert "### mixed:300, 30% missing completely at random" in page
     assert f"**{rows[1]['accuracy']:.3f}**" in page
     assert "`knn` has the most levels right" in page

@@ -12,7 +12,7 @@ from jaximpute.masking import pick
 from jaximpute.types import PRNGKey
 
 _LEAST = 1e-3  # eigenvalue: copies of a column are told apart by so much
-_RIDGE = 1e-3  # share of the covariance that is taken from its diagonal
+_RIDGE = 1e-4  # share of the covariance that is taken from its diagonal
 _PASSES = 6  # of EM: where columns are copies, errors fall by their share missing in each
 _ROWS = 8192  # learned from
 

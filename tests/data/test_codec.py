@@ -1,5 +1,7 @@
 """Coding: standardised floats and back, and what is set aside."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from jaximpute.data.codec import decode, encode, learn
+from jaximpute.data.codec import decode, encode, from_plain, learn, to_plain
 from jaximpute.data.frames import read
+from jaximpute.data.moments import codec_of, count_levels, of_block
 
 pytestmark = pytest.mark.fast
 
@@ -158,3 +161,26 @@ def test_numbers_round_trip(x):
     size = np.nanmax(np.abs(x[:, codec.numeric]), axis=0, initial=1e-300)
     gap = np.abs(back - x[:, codec.numeric]) / size
     assert np.nanmax(gap, initial=0.0) < 1e-5
+
+
+def test_categories_are_numbered_and_pairs_come_back_exactly():
+    frame = mixed().assign(flag=np.tile([0.0, 1.0, np.nan, 0.3, 0.3], 8))
+    frame["pair"] = np.tile([0.1, 0.7, np.nan, 0.7], 10)
+    read_in = read(frame)
+    codec = learn(read_in)
+    names = [read_in.names[i] for i in codec.numeric]
+    assert names == ["height", "pets", "flag", "pair"]
+    # a pair is a category of one column; then come booleans, texts and categories
+    assert codec.categories == (-1, -1, -1, 0, 1, 1, 2, 2, 2, 3, 3, 3)
+    np.testing.assert_array_equal(codec.pair[3], [0.1, 0.7])
+    assert np.isnan(codec.pair[:3]).all()
+    holed = np.where(read_in.mask, read_in.values, np.nan)
+    matrix = encode(codec, np.where(np.isnan(holed), 0.7, holed))
+    assert set(decode(codec, matrix, holed)[:, -1]) == {0.1, 0.7}
+    again = from_plain(json.loads(json.dumps(to_plain(codec))))
+    assert again.categories == codec.categories
+    streamed = codec_of(
+        of_block(read_in.values), count_levels(read_in.values, read_in.columns), read_in.columns
+    )
+    assert streamed.categories == codec.categories
+    np.testing.assert_array_equal(streamed.pair, codec.pair)
