@@ -72,7 +72,7 @@ def read_column(series: nw.Series, name: str) -> tuple[Column, np.ndarray]:
         limits = _limits(str(dtype))
         if dtype.is_integer():
             missing = series.is_null().to_numpy()
-            long = not missing.all() and _is_long(series.min(), series.max())
+            long = not missing.all() and is_long(series.min(), series.max())
             if long and (found := read_long(series.to_list(), name, missing)) is not None:
                 return found
         if limits is None and not dtype.is_float():  # decimals and 128-bit integers
@@ -116,7 +116,7 @@ def read_objects(cells: Sequence[Any], name: str, missing: np.ndarray) -> tuple[
     sort = sorts[0] if sorts else "text"
     if sort == "number":
         whole = all(isinstance(cells[row], numbers.Integral) for row in observed)
-        long = whole and _is_long(*(end(cells[row] for row in observed) for end in (min, max)))
+        long = whole and is_long(*(end(cells[row] for row in observed) for end in (min, max)))
         if long and (found := read_long(cells, name, missing)) is not None:
             return found
         values = np.full(len(cells), np.nan)
@@ -194,7 +194,8 @@ def _presence(missing: np.ndarray) -> np.ndarray:
     return np.where(missing, np.nan, 0.0)
 
 
-def _is_long(low: Any, high: Any) -> bool:
+def is_long(low: Any, high: Any) -> bool:
+    """Whether integers between the two may have more than 15 digits."""
     return max(-int(low), int(high)) >= _LONG
 
 
