@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 import jaximpute as ji
 from jaximpute import stream
+from jaximpute.api import impute_with_report
 from jaximpute.cli import app
 
 RUNNER = CliRunner()
@@ -41,7 +42,7 @@ def _censored(n: int = 400) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_counts_and_flags_get_no_impossible_values(method):
-    result = ji.impute_with_report(_table(), method)
+    result = impute_with_report(_table(), method)
     assert result.data["count"].min() >= 0
     assert 0 <= result.data.flag.min() <= result.data.flag.max() <= 1
     assert result.report["bounds"]["count"] == [0.0, None]

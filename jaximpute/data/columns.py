@@ -121,7 +121,7 @@ def read_objects(cells: Sequence[Any], name: str, missing: np.ndarray) -> tuple[
     sort = sorts[0] if sorts else "text"
     if sort == "number":
         whole = all(isinstance(cells[row], numbers.Integral) for row in observed)
-        long = whole and _is_long(*(end(cells[row] for row in observed) for end in (min, max)))
+        long = whole and is_long(*(end(cells[row] for row in observed) for end in (min, max)))
         if long and (found := read_long(cells, name, missing)) is not None:
             return found
         values = np.full(len(cells), np.nan)
@@ -200,7 +200,7 @@ def _special(series: nw.Series, name: str) -> tuple[Column, np.ndarray] | None:
         return None
     low, high = int(known.min()), int(known.max())
     missing = series.is_null().to_numpy()
-    if _is_long(low, high) and (found := read_long(series.to_list(), name, missing)) is not None:
+    if is_long(low, high) and (found := read_long(series.to_list(), name, missing)) is not None:
         return found
     long = low >= 10 ** (_STAMP_DIGITS - 1) and low != high
     if long and stamps_of(known.to_numpy(), _STAMP_DIGITS) is not None:
@@ -233,7 +233,8 @@ def _presence(missing: np.ndarray) -> np.ndarray:
     return np.where(missing, np.nan, 0.0)
 
 
-def _is_long(low: Any, high: Any) -> bool:
+def is_long(low: Any, high: Any) -> bool:
+    """Whether integers between the two may have more than 15 digits."""
     return max(-int(low), int(high)) >= _LONG
 
 

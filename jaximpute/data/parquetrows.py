@@ -7,7 +7,7 @@ import numpy as np
 
 from jaximpute._errors import DataError, TimeError
 from jaximpute.data.codec import MOST_LEVELS
-from jaximpute.data.columns import Column, suggest
+from jaximpute.data.columns import Column, is_long, read_long, suggest
 from jaximpute.data.parquetfiles import pyarrow
 from jaximpute.data.series import make_axis, parse_stamps
 from jaximpute.data.sources import Source
@@ -151,6 +151,13 @@ def _column(file: Any, field: Any) -> Column:
     kind = _plain(field.type)
     if types.is_boolean(kind):
         return Column(field.name, "boolean", (False, True))
+    if types.is_integer(kind) and _may_be_long(file, field.name):
+        cells = file.read(columns=[field.name], use_threads=False).column(0)
+        missing = cells.is_null().to_numpy()
+        long = None if missing.all() else read_long(cells.to_pylist(), field.name, missing)
+        if long is not None:
+            few = len(long[0].levels) <= MOST_LEVELS
+            return long[0] if few else Column(field.name, "other", reason=_TOO_MANY)
     if types.is_integer(kind):
         limits = np.iinfo(str(kind))
         return Column(field.name, "integer", limits=(int(limits.min), int(limits.max)))
@@ -164,6 +171,24 @@ def _column(file: Any, field: Any) -> Column:
     if types.is_temporal(kind):
         return Column(field.name, "time", reason="dates and times are not learned")
     return Column(field.name, "other", reason=f"cells of type {field.type} are not learned")
+
+
+def _may_be_long(file: Any, name: str) -> bool:
+    """Whether integers may have more than 15 digits, by the statistics of the file's parts."""
+    for i in range(file.metadata.num_row_groups):
+        group = file.metadata.row_group(i)
+        about = next(
+            column
+            for column in (group.column(j) for j in range(group.num_columns))
+            if column.path_in_schema == name
+        )
+        found = about.statistics
+        if found is None or not found.has_min_max:
+            if found is None or found.null_count != about.num_values:
+                return True
+        elif is_long(found.min, found.max):
+            return True
+    return False
 
 
 def _levels(file: Any, name: str) -> tuple[str, ...] | None:
