@@ -189,15 +189,17 @@ def holding(folder: Path, path: str | Path) -> Iterator[None]:
     """Hold a folder to work in, for as long as the block takes.
 
     Raises:
-        OutputError: another process works in it.
+        OutputError: another process works in it, or it is no folder.
     """
     try:
         lock = hold(folder)
-    except BusyError:
+    except (BusyError, FileNotFoundError):  # gone: the other has just ended
         raise OutputError(
             f"another run is writing {path} now, in {folder}; wait until it has ended, or name "
             "another output"
         ) from None
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
     try:
         yield
     finally:
