@@ -64,6 +64,7 @@ def evaluate(
         paths.check_distinct({"FILE": file}, {"--output": output})
         if output is not None:
             files.check_table(output, force=force)
+        settings.check_seed(seed)
         options = _by_method(assignments or [])
         sheet = files.read_file(file, missing or [])
         mention_dates(sheet.table, time)

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from jaximpute.cli import paths
+from jaximpute.cli import paths, settings
 from jaximpute.cli.common import (
     Debug,
     File,
@@ -54,6 +54,7 @@ def simulate(
 
         from jaximpute.data import files, frames, holes
 
+        settings.check_seed(seed)
         paths.check_distinct(
             {"FILE": file}, {"--output": output, "--mask": mask}, in_place=[("--output", "FILE")]
         )

@@ -43,7 +43,8 @@ def check_new(path: str | Path, *, force: bool = False) -> Path:
     target = resolved(path)
     with saying(path):
         if not target.parent.is_dir():
-            raise OutputError(f"cannot write {path}: there is no folder {target.parent}")
+            place = target.parent if Path(path).parent.is_dir() else Path(path).parent
+            raise OutputError(f"cannot write {path}: there is no folder {place}")
         restore(target)
         if target.exists() and not force and not _is_empty(target):
             raise OutputError(f"{path} exists; pass --force (force=True) to replace it")
