@@ -98,7 +98,7 @@ def test_imputing_is_repeated(path):
         (["fit", "IN", "--save", "DIR/m", "--leave", "id", "--method", "soft_impute"], 2, "only"),
         (["fit", "IN", "--save", "DIR/m", "--resume"], 2, "name their folder"),
         (["fit", "IN", "--save", "DIR/no/m", "--leave", "id"], 1, "there is no folder"),
-        (["fit", "IN", "--save", "DIR/in.csv", "--leave", "id"], 1, "exists; pass"),
+        (["fit", "IN", "--save", "DIR/in.csv", "--leave", "id"], 2, "are the same file"),
         (["apply", "DIR/none", "IN"], 3, "holds no saved imputer"),
         (["reproduce", "IN"], 3, "is no manifest"),
         (["reproduce", "DIR/none"], 3, "cannot read"),

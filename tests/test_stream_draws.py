@@ -266,8 +266,13 @@ def test_a_folder_of_draws_is_new_or_holds_nothing_else(path, tmp_path):
     draw(path, "out")
     with pytest.raises(ji.OutputError, match="holds draws; pass --force"):
         draw(path, "out/")
-    draw(path, "out/", force=True, completions=2)
-    assert sorted(one.name for one in (tmp_path / "out").iterdir()) == ["draw_1.npy", "draw_2.npy"]
+    with pytest.raises(ji.OutputError, match=r"holds 'draw_3\.npy', which this run does not write"):
+        draw(path, "out/", force=True, completions=2)
+    before = contents(tmp_path / "out")
+    draw(path, "out/", force=True, seed=1)
+    after = contents(tmp_path / "out")
+    assert before.keys() == after.keys()
+    assert not set(before.values()) & set(after.values())
     (tmp_path / "out" / "notes.txt").touch()
     with pytest.raises(ji.OutputError, match=r"holds 'notes\.txt'"):
         draw(path, "out/", force=True)
@@ -301,7 +306,7 @@ def test_the_command_line_draws_block_by_block(path, table, tmp_path):
     assert (done.exit_code, "identical" in done.stderr) == (0, True), done.stderr
 
     done = call("impute", path, "-o", f"{tmp_path}/none/", "--draws", "0", *asked, "--force")
-    assert (done.exit_code, "(--draws) is 0" in done.stderr) == (2, True), done.stderr
+    assert (done.exit_code, "--draws is 0" in done.stderr) == (2, True), done.stderr
 
     wide = ("impute", table, "-o", tmp_path / "wide.parquet", "--interval", "0.5", "--draws", "5")
     done = call(*wide, *asked, "--force")

@@ -69,6 +69,7 @@ def evaluate(
         paths.check_distinct({"FILE": file}, {"--output": output})
         if output is not None:
             files.check_table(output, force=force)
+        settings.check_seed(seed)
         options = _by_method(assignments or [])
         sheet = files_read.read(file, files_read.settled(reading), quiet)
         mention_dates(sheet.table, time)

@@ -76,6 +76,7 @@ def fit(
             {"--save": save, "--report": report, "--checkpoint": checkpoint},
             whole=["--save", "--checkpoint"],
         )
+        settings.check_seed(seed)
         kept = keeping(run)
         from jaximpute import saving
         from jaximpute.cli import models

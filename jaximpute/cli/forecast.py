@@ -54,6 +54,7 @@ def forecast(
         from jaximpute.data import files
 
         paths.check_distinct({"FILE": file}, {"--output": output, "--plot": plot})
+        settings.check_seed(seed)
         options = settings.parse_options(assignments or [])
         settings.refuse_taken(options, forecasting.forecast)
         files.check_table(output, force=force)

@@ -49,16 +49,19 @@ def read(path: str) -> dict[str, Any]:
     Raises:
         DataError: it is none, or of another format.
     """
+    from jaximpute.data import arrayfiles
+
     try:
-        about = json.loads(Path(path).read_text(encoding="utf-8"))
+        about = json.loads(arrayfiles.read_text(Path(path)))
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}") from error
-    except ValueError as error:  # no JSON, or no text
+    except (ValueError, RecursionError) as error:  # no JSON, or no text
         raise DataError(f"{path} is no manifest: {error}") from error
     if not isinstance(about, dict) or any(
         not isinstance(about.get(name), kind) for name, kind in _PARTS.items()
     ):
         raise DataError(f"{path} is no manifest; --report writes one")
+    _check_values(about, path)
     found = about.get("format")
     if found != FORMAT:
         newer = isinstance(found, int) and found > FORMAT
@@ -67,6 +70,20 @@ def read(path: str) -> dict[str, Any]:
             + ("; a newer jaximpute has written it, and repeats it" if newer else "")
         )
     return about
+
+
+def _check_values(about: dict[str, Any], path: str) -> None:
+    """Refuse what no run has written, in as far as it is used."""
+    texts = [*about["hashes"].values(), *about["versions"].values(), about["input"]]
+    if not all(isinstance(text, str) and "\0" not in text for text in texts):
+        raise DataError(f"{path} is damaged: its input, hashes and versions are not texts")
+    losses = about.get("losses") or []
+    if not isinstance(losses, list) or not all(isinstance(loss, int | float) for loss in losses):
+        raise DataError(f"{path} is damaged: its losses are no numbers")
+    for name in ("block_rows", "sample_rows", "devices", "processes"):
+        value = about.get(name)
+        if value is not None and not (type(value) is int and 1 <= value < 2**31):
+            raise DataError(f"{path} is damaged: {name} is {str(value)[:60]}; expected at least 1")
 
 
 def _configuration(report: dict[str, Any]) -> dict[str, Any]:

@@ -38,6 +38,9 @@ def check_distinct(
     """
     outputs = [(name, path) for name, paths in written.items() for path in _several(paths)]
     inputs = [(name, path) for name, paths in read.items() for path in _several(paths)]
+    for name, path in (*outputs, *inputs):
+        if "\0" in path:
+            raise OptionError(f"{name} is {path!r}, which is no path")
     pairs = [*((out, other) for out in outputs for other in inputs), *combinations(outputs, 2)]
     for (name, path), (other, its) in pairs:
         if name == other:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from jaximpute._errors import DataError
+from jaximpute._errors import DataError, OptionError
 from jaximpute.cli import manifest, settings
 from jaximpute.cli import reading as files_read
 from jaximpute.cli.common import GATE, Debug, Quiet, keep_compiled, reported, say
@@ -113,7 +113,19 @@ def _settings(about: dict[str, Any], path: str) -> dict[str, Any]:
             f"{path} sets {', '.join(strange)}, which this version does not know; it was written "
             f"by jaximpute {about['versions'].get('jaximpute')}: repeat it with that one"
         )
-    return {**known, **about["settings"]}
+    run = {**known, **about["settings"]}
+    try:
+        for name, value in run.items():
+            if value is not None or known[name] is not None:
+                settings.check_type(name, value, path)
+        settings.check_seed(run.get("seed", 0))
+    except OptionError as error:
+        raise DataError(str(error)) from error
+    if about["command"] == "apply" and run["model"] is None:
+        raise DataError(f"{path} names no model")
+    if about["command"] == "impute --block-rows" and "block_rows" not in about:
+        raise DataError(f"{path} is damaged: it does not say how long its blocks were")
+    return run
 
 
 def _repeat(about: dict[str, Any], file: str, run: dict[str, Any]) -> dict[str, Any]:
@@ -140,7 +152,7 @@ def _stream(about: dict[str, Any], file: str, run: dict[str, Any]) -> dict[str, 
     from jaximpute.cli import streaming
 
     # as they were found, where nobody set them: hashes are of blocks
-    sizes = {name: about[name] for name in ("block_rows", "sample_rows")}
+    sizes = {name: about.get(name) for name in ("block_rows", "sample_rows")}
     return stream.impute_file(file, None, **streaming.arguments(run | sizes))
 
 

@@ -66,7 +66,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "block_rows": (int,),
     "sample_rows": (int,),
     "resume": (bool,),
-    "interval": (float,),
+    "interval": (float, int),
     "max_gap": (int, float, str),
     **reading.TYPES,
     "bounds": (list,),
@@ -79,6 +79,8 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "force": (bool,),
     "quiet": (bool,),
 }
+
+_NAMES = {str: "text", list: "a list of texts", dict: "a table", bool: "true or false"}
 
 
 def resolve(
@@ -115,7 +117,9 @@ def resolve(
         and value not in ([], {})
     }
     merged = {**chosen["options"], **given.pop("options", {})}
-    return {**chosen, **given, "options": merged}
+    run = {**chosen, **given, "options": merged}
+    check_seed(run["seed"])
+    return run
 
 
 def parse_options(assignments: Sequence[str]) -> dict[str, Any]:
@@ -202,15 +206,17 @@ def parse_value(text: str) -> Any:
     """A number, boolean, list or quoted text as TOML writes them; otherwise the text itself."""
     try:
         read = tomllib.loads(f"value = {text}")
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):  # no TOML, or a number of thousands of digits
         return text
     return read["value"] if len(read) == 1 else text
 
 
 def _load(path: str, defaults: Mapping[str, Any]) -> dict[str, Any]:
+    from jaximpute.data import arrayfiles
+
     try:
-        read = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        read = tomllib.loads(arrayfiles.read_text(Path(path)))
+    except (OSError, ValueError, RecursionError) as error:
         raise OptionError(f"cannot read the settings in {path}: {error}") from error
     settings = {name.replace("-", "_"): value for name, value in read.items()}
     for name, value in settings.items():
@@ -220,8 +226,37 @@ def _load(path: str, defaults: Mapping[str, Any]) -> dict[str, Any]:
             raise OptionError(
                 f"{path} sets '{name}', which is no setting{maybe} valid: {', '.join(defaults)}"
             )
-        wanted = _TYPES.get(name, (str,))
-        if not isinstance(value, wanted) or (isinstance(value, bool) and bool not in wanted):
-            names = " or ".join(kind.__name__ for kind in wanted)
-            raise OptionError(f"{path} sets {name} to {value!r}; expected {names}")
+        check_type(name, value, path)
     return settings
+
+
+def check_type(name: str, value: Any, source: str) -> None:
+    """Refuse a value of another type than a setting takes.
+
+    Args:
+        name: of the setting.
+        value: from a file.
+        source: the file, for the message.
+
+    Raises:
+        OptionError: it is.
+    """
+    wanted = _TYPES.get(name, (str,))
+    fits = isinstance(value, wanted) and (bool in wanted or not isinstance(value, bool))
+    if fits and isinstance(value, list):
+        wanted, fits = (list,), all(isinstance(each, str) for each in value)
+    if fits and isinstance(value, str):
+        fits = "\0" not in value
+    if not fits:
+        names = " or ".join(_NAMES.get(kind, kind.__name__) for kind in wanted)
+        raise OptionError(f"{source} sets {name} to {str(value)[:100]!r}; expected {names}")
+
+
+def check_seed(seed: int) -> None:
+    """Refuse a seed that is none: of those beyond the range several would be one.
+
+    Raises:
+        OptionError: it is not in 0..2**32-1.
+    """
+    if not 0 <= seed < 2**32:
+        raise OptionError(f"--seed is {seed}; expected 0..4294967295")

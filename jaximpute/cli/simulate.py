@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from jaximpute.cli import paths
+from jaximpute.cli import paths, settings
 from jaximpute.cli import reading as files_read
 from jaximpute.cli.common import (
     Debug,
@@ -55,6 +55,7 @@ def simulate(
 
         from jaximpute.data import files, frames, holes
 
+        settings.check_seed(seed)
         paths.check_distinct(
             {"FILE": file}, {"--output": output, "--mask": mask}, in_place=[("--output", "FILE")]
         )

@@ -43,7 +43,8 @@ def check_new(path: str | Path, *, force: bool = False) -> Path:
     target = resolved(path)
     with saying(path):
         if not target.parent.is_dir():
-            raise OutputError(f"cannot write {path}: there is no folder {target.parent}")
+            place = target.parent if Path(path).parent.is_dir() else Path(path).parent
+            raise OutputError(f"cannot write {path}: there is no folder {place}")
         restore(target)
         if target.exists() and not force and not _is_empty(target):
             raise OutputError(f"{path} exists; pass --force (force=True) to replace it")
@@ -189,15 +190,17 @@ def holding(folder: Path, path: str | Path) -> Iterator[None]:
     """Hold a folder to work in, for as long as the block takes.
 
     Raises:
-        OutputError: another process works in it.
+        OutputError: another process works in it, or it is no folder.
     """
     try:
         lock = hold(folder)
-    except BusyError:
+    except (BusyError, FileNotFoundError):  # gone: the other has just ended
         raise OutputError(
             f"another run is writing {path} now, in {folder}; wait until it has ended, or name "
             "another output"
         ) from None
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
     try:
         yield
     finally:

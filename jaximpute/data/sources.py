@@ -117,20 +117,18 @@ def fingerprint_of(path: str) -> dict[str, int | str]:
     Returns:
         `bytes`, `files`, `written`, the newest time in nanoseconds, and `identity`, a hash of each
         file's name, size, times of writing and of any change, and number on its disk: a file that
-        another has replaced, or whose time was set back, is another one.
-
-    Raises:
-        DataError: it cannot be looked at.
+        another has replaced, or whose time was set back, is another one. One that is not there
+        counts for nothing.
     """
     found, total = [], hashlib.sha256()
-    try:
-        for entry in sorted(_files(path)):
+    for entry in sorted(_files(path)):
+        try:
             stat = entry.stat()
-            found.append(stat)
-            about = (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino, stat.st_dev)
-            total.update(f"{os.path.relpath(entry, path)}\0{about};".encode(errors="replace"))
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror}") from error
+        except OSError:  # whoever reads it says what is wrong
+            continue
+        found.append(stat)
+        about = (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino, stat.st_dev)
+        total.update(f"{os.path.relpath(entry, path)}\0{about};".encode(errors="replace"))
     return {
         "bytes": sum(stat.st_size for stat in found),
         "files": len(found),
