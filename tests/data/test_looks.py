@@ -143,7 +143,18 @@ def test_repeated_extremes_are_found():
         np.random.default_rng(1).integers(90, 100, 100).astype(float),
         np.r_[np.zeros(5), np.random.default_rng(1).uniform(50, 60, 100)],
     ],
-    ids=["normal", "t2", "lognormal", "capped", "rain", "index", "flag", "rare", "nineties", "zero"],
+    ids=[
+        "normal",
+        "t2",
+        "lognormal",
+        "capped",
+        "rain",
+        "index",
+        "flag",
+        "rare",
+        "nineties",
+        "zero",
+    ],
 )
 def test_usual_columns_hold_none(cells):
     assert looks.sentinels([cells]) == []
