@@ -10,6 +10,7 @@ import jax
 import numpy as np
 import pandas as pd
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from jaximpute import _memory, api, registry
@@ -198,7 +199,7 @@ def as_table(result: pd.DataFrame, title: str = "") -> Table:
     present = [metric for metric in heads if (overall["metric"] == metric).any()]
     if "error" not in present:
         present = [metric for metric in present if metric != "score"]  # it is the MAE
-    table = Table(title=title or None, title_justify="left", caption_justify="left")
+    table = Table(title=escape(title) or None, title_justify="left", caption_justify="left")
     table.add_column("method", overflow="fold")
     table.add_column("completes")
     for metric in present:
@@ -206,11 +207,12 @@ def as_table(result: pd.DataFrame, title: str = "") -> Table:
     for label, rows in overall.groupby("method", sort=False):
         by_metric = rows.set_index("metric")
         cells = [_cell(by_metric.loc[metric], metric) for metric in present]
-        table.add_row(str(label), str(rows["completes"].iloc[0]), *cells)
+        table.add_row(escape(str(label)), str(rows["completes"].iloc[0]), *cells)
     for _, row in result[result["failure"] != ""].iterrows():
-        table.add_row(row["method"], row["completes"], "failed", *[""] * (len(present) - 1))
+        table.add_row(escape(row["method"]), row["completes"], "failed", *[""] * (len(present) - 1))
     notes = [f"{r['method']}: {r['failure']}" for _, r in result.iterrows() if r["failure"]]
-    table.caption = "\n".join(["MAE, RMSE and Wasserstein in standard deviations", *notes])
+    caption = ["MAE, RMSE and Wasserstein in standard deviations", *notes]
+    table.caption = escape("\n".join(caption))
     return table
 
 

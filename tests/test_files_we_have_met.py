@@ -318,3 +318,21 @@ def test_draws_and_intervals_keep_the_dress(tmp_path):
         assert lines[0] == (["draw", "a", "b"] if len(more) == 2 else ["a", "b", "a_low", "a_high"])
         assert len(lines) == (45 if len(more) == 2 else 23)
         assert all("," in cell for line in lines[1:] for cell in line[-2:])
+
+
+def test_series_below_one_another_are_named(tmp_path):
+    data = "station,date,no2\n" + "".join(
+        f"{name},2024-01-{day:02},{'' if day == 4 else base + day}\n"
+        for name, base in (("A", 10), ("B", 200))
+        for day in range(1, 11)
+    )
+    _, said = impute(tmp_path, data, "--method", "mean")
+    assert "'station' tells rows of the same date apart: 2 series" in said
+    assert "--time" not in said
+    done = call("impute", tmp_path / "in.csv", "--time", "date", "--method", "linear")
+    assert done.exit_code == 3
+    assert "Column 'station' tells rows of the same stamp apart: they are 2 series" in done.stderr
+    index = pd.MultiIndex.from_product([["A", "B"], pd.date_range("2020", periods=3)])
+    table = pd.DataFrame({"v": [1, np.nan, 3, 10, np.nan, 30.0]}, index=index)
+    with pytest.warns(ji.ImputationWarning, match="dates beside other levels"):
+        ji.impute(table, "mean")

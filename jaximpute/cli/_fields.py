@@ -4,7 +4,7 @@ from typing import Any
 
 import typer
 
-from jaximpute.cli.common import keep_compiled, say
+from jaximpute.cli.common import keep_compiled, say, visible
 
 _SEED = 0
 
@@ -50,9 +50,10 @@ def _holes(frame: Any, found: Any) -> None:
         f"{'most':>8}  {'in':10} {'empty':>5}"
     )
     for one in found.holes:
+        name = visible(one.name)[:20]
         least, median, most = (f"{100 * share:.1f}%" for share in one.frames)
         typer.echo(
-            f"{one.name[:20]:20} {100 * one.missing:>7.1f}% {100 * one.never:>7.1f}% {least:>14} "
+            f"{name:20} {100 * one.missing:>7.1f}% {100 * one.never:>7.1f}% {least:>14} "
             f"{median:>8} {most:>8}  {_when(frame, one.worst):10} {one.empty:>5}"
         )
     typer.echo(

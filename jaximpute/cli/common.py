@@ -146,6 +146,8 @@ def mention_dates(table: Any, time: str | None) -> None:
     """Say how to get a series where a column of dates is taken for a table's."""
     if time is not None:
         return
+    from jaximpute.data import panels
+
     names = [
         str(name) for name, kind in _kinds(table) if kind.startswith(("datetime", "timestamp"))
     ]
@@ -154,6 +156,18 @@ def mention_dates(table: Any, time: str | None) -> None:
         clock = _clock_beside(table, axis)
         if clock is not None:
             axis = f"{axis}+{clock}"
+        cells = {
+            str(name): [str(cell) for cell in (table[name].tolist())]
+            for name in (table.columns if hasattr(table, "dtypes") else ())
+        }
+        apart = panels.telling_apart(cells, names[0]) if cells and clock is None else None
+        if apart is not None:
+            say(
+                f"note: column '{names[0]}' holds dates, and '{apart[0]}' tells rows of the same "
+                f"date apart: {apart[1]} series below one another. The file is taken for a table, "
+                "whose rows have no order; as a series, each has to be a file of its own"
+            )
+            return
         say(
             f"note: column '{names[0]}' holds dates, and the file is taken for a table, whose rows "
             f"have no order. For a time series: --time '{axis}'"

@@ -13,7 +13,7 @@ import pandas as pd
 from narwhals.dependencies import is_pyarrow_table
 
 from jaximpute._errors import DataError, OptionError, TimeError
-from jaximpute.data import looks
+from jaximpute.data import looks, panels
 from jaximpute.data.columns import (
     Column,
     is_arrow_decimal,
@@ -257,12 +257,33 @@ def _find_stamps(
     series = columns[labels.index(time)]
     native = series.to_native()
     stamps = native if isinstance(native, pd.Series) else series.to_numpy()
-    return parse_stamps(stamps, rows, f"column {time!r}"), (time,)
+    try:
+        return parse_stamps(stamps, rows, f"column {time!r}"), (time,)
+    except TimeError as error:
+        cells = {
+            label: [str(cell) for cell in column.to_list()]
+            for label, column in zip(labels, columns, strict=True)
+        }
+        if (apart := panels.telling_apart(cells, time)) is None:
+            raise
+        raise TimeError(
+            f"{error}. Column '{apart[0]}' tells rows of the same stamp apart: they are "
+            f"{apart[1]} series below one another"
+        ) from None
 
 
 def _unordered(frame: Frame) -> list[str]:
     """What to say of a series of one kind of value that came without its times."""
     native = frame.native
+    index = getattr(native, "index", None)
+    if frame.kind == "table" and isinstance(index, pd.MultiIndex):
+        dated = [level for level in index.levels if isinstance(level, pd.DatetimeIndex)]
+        if dated:
+            return [
+                "the index holds dates beside other levels, and the rows are taken for a table, "
+                "which has no order; impute the rows of each series on their own, with the dates "
+                "as index"
+            ]
     alone = type(native).__name__ in ("Series", "ChunkedArray") and frame.values.shape[1] == 1
     if frame.kind != "table" or not alone:
         return []
