@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from jaximpute.data.codec import decode, encode, from_plain, learn, to_plain
+from jaximpute.data.codec import decode, encode, learn
+from jaximpute.data.codecplain import from_plain, to_plain
 from jaximpute.data.frames import read
 from jaximpute.data.moments import codec_of, count_levels, of_block
 
