@@ -19,6 +19,7 @@ from jaximpute._precision import precision
 from jaximpute.automatic import inductive
 from jaximpute.data import codec as coding
 from jaximpute.data import possible
+from jaximpute.data.circles import quantiles
 from jaximpute.data.frames import Frame, read
 from jaximpute.draws import no_draws
 from jaximpute.hooks import Keeping
@@ -212,7 +213,11 @@ class Imputer(TransformerMixin, BaseEstimator):
             OptionError: see `sample`.
         """
         draws = self.sample(X, n)
-        return np.quantile(draws, levels, axis=0).astype(draws.dtype)
+        found = np.quantile(draws, levels, axis=0)
+        for circle in self.codec_.circles:
+            j = int(self._kept[: circle.column].sum())
+            found[..., j] = quantiles(circle, draws[..., j], levels)
+        return found.astype(draws.dtype)
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Names of the columns that `transform` returns.

@@ -155,7 +155,8 @@ def _reflected(x: jax.Array, low: jax.Array, high: jax.Array) -> jax.Array:
     """Folded at both ends: clipped draws would pile up there."""
     span = high - low
     turn = jnp.mod(x - low, jnp.where(span > 0, 2 * span, 1))
-    return jnp.where((x >= low) & (x <= high), x, low + jnp.minimum(turn, 2 * span - turn))
+    folded = jnp.where(span > 0, low + jnp.minimum(turn, 2 * span - turn), low)
+    return jnp.where((x >= low) & (x <= high), x, folded)
 
 
 class _Slots(NamedTuple):

@@ -4,7 +4,7 @@ A cell :math:`x` with period :math:`p` becomes :math:`(\sin\theta, \cos\theta)` 
 :math:`\theta = 2 \pi x / p`, and an answer :math:`(a, b)` becomes the angle of that point.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -108,6 +108,23 @@ def wrapped(x: np.ndarray, circle: Circle) -> np.ndarray:
         return end - np.mod(end - x, circle.period)
     inside = circle.start + np.mod(x - circle.start, circle.period)
     return np.where(inside >= end, circle.start, inside)  # a tiny negative one rounds to the end
+
+
+def quantiles(circle: Circle, x: np.ndarray, levels: Any) -> np.ndarray:
+    """Quantiles of directions, counted from their mean direction the shorter way round.
+
+    Args:
+        circle: of the column.
+        x: `(n, ...)` directions.
+        levels: of the quantiles, in [0, 1].
+
+    Returns:
+        `(levels, ...)` directions.
+    """
+    sine, cosine = np.moveaxis(points(x, circle.period).mean(axis=0), -1, 0)
+    middle = np.arctan2(sine, cosine) * circle.period / (2 * np.pi)
+    off = np.quantile(between(x, middle, circle.period), levels, axis=0)
+    return wrapped(middle + off, circle)
 
 
 def between(a: np.ndarray, b: np.ndarray, period: float | np.ndarray) -> np.ndarray:

@@ -62,3 +62,13 @@ def test_errors_of_directions_are_taken_the_shorter_way_round():
     hidden = np.array([[True], [False], [False], [False]])
     found = score(frame, hidden, np.where(hidden, 5.0, truth))
     assert found["0", "mae"] == pytest.approx(15.0)
+
+
+@pytest.mark.fast
+def test_quantiles_across_north_are_those_of_the_turned_directions():
+    x = np.random.default_rng(0).normal(0, 10, (500, 2))
+    x[:, 0] = x[:, 0] - x[:, 0].mean()
+    circle = circles.circle_of(0, 360.0, False, np.array([0.0, 359.0]))
+    found = circles.quantiles(circle, np.mod(x, 360), [0.1, 0.5, 0.9])
+    expected = np.quantile(x, [0.1, 0.5, 0.9], axis=0)
+    assert np.abs(circles.between(found, expected, 360.0)).max() < 1e-9
