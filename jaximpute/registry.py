@@ -216,7 +216,7 @@ def _check_type(name: str, parameter: inspect.Parameter, value: Any) -> None:
     from jaximpute.types import Scalar  # loads jax, which listing methods does not need
 
     kinds = {int: (int,), float: (int, float), bool: (bool,), str: (str,)}
-    wanted = float if parameter.annotation is Scalar else parameter.annotation
+    wanted: Any = float if parameter.annotation is Scalar else parameter.annotation
     if isinstance(wanted, UnionType):
         if value is None and type(None) in get_args(wanted):
             return
