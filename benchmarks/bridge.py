@@ -29,9 +29,11 @@ from benchmarks import _exchange, _jobs, _monitors, _waves, _windows
 from benchmarks._windows import Answer, Problem, score
 from jaximpute import registry
 from jaximpute.masking import from_nan
+from jaximpute.methods._bridge_draws import LAST_NOISE
 from jaximpute.odes import EVALUATIONS
 
 DRAWN = ("csdi", "csbi", "csbi0")
+BRIDGES = ("csbi", "csbi0")  # whose rows say at which noise draws end
 GIVEN = ("oracle", "median", "linear", "gaussian")
 FORECAST = ("random_walk", "gaussian", "csbi0")
 TABLES = ("waves", "samplers", "exchange", "terminal", *_monitors.SETS)
@@ -130,8 +132,8 @@ def samplers(
             started = time.process_time()
             other = answer._replace(plan=plan)
             found = _windows.drawn(made, other, options.draws, options.seed)
-            # the probability flow ends with one evaluation more than its steps take
-            calls = EVALUATIONS[sampler] * (steps - 1) + 1 if sampler in EVALUATIONS else steps
+            # every sampler ends with one evaluation, and the others are of its steps
+            calls = EVALUATIONS.get(sampler, 1) * (steps - 1) + 1
             yield row | {
                 "table": "samplers",
                 "sampler": sampler,
@@ -201,6 +203,7 @@ def main(given: Sequence[str] | None = None) -> int:
         options.phases = options.phases[:1]
     for row in rows(options):
         row |= {"quick": options.quick, "seed": options.seed}
+        row |= {"end": LAST_NOISE} if row["method"] in BRIDGES else {}
         print(json.dumps(row), flush=True)
         if options.out is not None:
             _jobs.append(options.out, row)

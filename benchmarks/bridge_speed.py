@@ -31,10 +31,10 @@ from jaximpute import __version__, draws, optimise, processes
 from jaximpute.loop import fit
 from jaximpute.masking import masked_mean
 from jaximpute.methods import _bridge as bridges
+from jaximpute.methods import _bridge_draws as bridge_draws
 from jaximpute.methods import csbi0, csbi_warmup
-from jaximpute.methods._bridge import Bridge
 from jaximpute.nets import csdi_transformer
-from jaximpute.types import Net, Observed
+from jaximpute.types import Net, Observed, Process
 
 OUT = _jobs.RESULTS / "speed.jsonl"
 # at least, or at most
@@ -152,7 +152,7 @@ def sampling(sizes: dict[str, Any], repeats: int, steps: int = 20) -> Iterator[d
     cond, at = (data.values, data.mask, times), jnp.ones(shape[0])
     params = moved(net, data.values, at, cond)
     policy = bridges.backward_policy(net, process, True)
-    bridge, key = Bridge(process, steps), jax.random.key(3)
+    key = jax.random.key(3)
     start = process.prior(jax.random.key(4), shape)
 
     def zero(x, t):
@@ -162,10 +162,10 @@ def sampling(sizes: dict[str, Any], repeats: int, steps: int = 20) -> Iterator[d
 
         def ours(params, x, sampler=sampler):
             z = partial(asked, policy, params, cond)
-            return bridges.draw_rows(bridge, z, zero, key, x, sampler=sampler, snr=0.0)
+            return bridge_draws.draw(sampler, process, z, zero, key, x, steps=steps)
 
         def hand(params, x, plain=plain):
-            return plain(bridge, partial(asked, policy, params, cond), key, x)
+            return plain(process, partial(asked, policy, params, cond), key, x, steps)
 
         (one, first, a), (other, second, b) = (clock(run, params, start) for run in (ours, hand))
         if sampler == "heun" and float(jnp.abs(a - b).max()) > 1e-3 * float(jnp.abs(b).max()):
@@ -179,25 +179,25 @@ def asked(policy, params, cond, x, t):
     return policy(params, x, jnp.broadcast_to(t, x.shape[:1]).astype(x.dtype), cond)
 
 
-def by_hand(bridge: Bridge, z, key, x):
-    """Eq. (11b) by Euler and Maruyama."""
-    h = 1 / bridge.steps
+def by_hand(process: Process, z, key, x, steps: int):
+    """Eq. (11b) by Euler and Maruyama, then the mean of the clean rows."""
+    end = bridge_draws.last_time(process)
+    h = (1 - end) / (steps - 1)
 
     def step(x, i):
         t = 1 - i * h
-        g = bridge.noise(t)
+        g = bridges.step_noise(process, t, h)
         noise = jax.random.normal(jax.random.fold_in(key, i), x.shape)
-        last = i == bridge.steps - 1
-        pull = bridge.process.drift(x, t) - g**2 / bridge.process.diffusion(t) * z(x, t)
-        return x - h * pull + jnp.where(last, 0, g) * h**0.5 * noise, None
+        pull = process.drift(x, t) - g**2 / process.diffusion(t) * z(x, t)
+        return x - h * pull + g * h**0.5 * noise, None
 
-    return jax.lax.scan(step, x, jnp.arange(bridge.steps))[0]
+    return mean_of_clean(process, z, jax.lax.scan(step, x, jnp.arange(steps - 1))[0], end)
 
 
-def heun_by_hand(bridge: Bridge, z, key, x):
+def heun_by_hand(process: Process, z, key, x, steps: int):
     """The probability flow by Heun's method, then the mean of the clean rows."""
-    process, first = bridge.process, 1 / bridge.steps
-    h = (first - 1) / (bridge.steps - 1)
+    end = bridge_draws.last_time(process)
+    h = (end - 1) / (steps - 1)
 
     def flow(x, t):
         return process.drift(x, t) - process.diffusion(t) / 2 * z(x, t)
@@ -207,9 +207,13 @@ def heun_by_hand(bridge: Bridge, z, key, x):
         now = flow(x, t)
         return x + h / 2 * (now + flow(x + h * now, t + h)), None
 
-    x = jax.lax.scan(step, x, jnp.arange(bridge.steps - 1))[0]
-    alpha, sigma = process.marginal(jnp.asarray(first))
-    return (x + sigma**2 / process.diffusion(jnp.asarray(first)) * z(x, first)) / alpha
+    return mean_of_clean(process, z, jax.lax.scan(step, x, jnp.arange(steps - 1))[0], end)
+
+
+def mean_of_clean(process: Process, z, x, t: float):
+    """Tweedie's formula."""
+    alpha, sigma = process.marginal(jnp.asarray(t))
+    return (x + sigma**2 / process.diffusion(jnp.asarray(t)) * z(x, t)) / alpha
 
 
 def drawing(sizes: dict[str, Any], repeats: int, number: int = 100) -> Iterator[dict[str, Any]]:

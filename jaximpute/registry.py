@@ -4,7 +4,8 @@ import importlib
 import inspect
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
-from typing import Any, NamedTuple
+from types import UnionType
+from typing import Any, NamedTuple, get_args
 
 from jaximpute._errors import OptionError
 from jaximpute.catalogue import METHODS, Entry
@@ -229,13 +230,19 @@ def _check_type(name: str, parameter: inspect.Parameter, value: Any) -> None:
     from jaximpute.types import Scalar  # loads jax, which listing methods does not need
 
     kinds = {int: (int,), float: (int, float), bool: (bool,), str: (str,)}
-    wanted = float if parameter.annotation is Scalar else parameter.annotation
+    wanted: Any = float if parameter.annotation is Scalar else parameter.annotation
+    if isinstance(wanted, UnionType):
+        if value is None and type(None) in get_args(wanted):
+            return
+        named = [one for one in get_args(wanted) if one is not type(None)]
+        wanted = named[0] if len(named) == 1 else wanted
     if wanted not in kinds:
         return
+    given = "" if parameter.default is None else f", for instance {parameter.default!r}"
     if not isinstance(value, kinds[wanted]) or (isinstance(value, bool) and wanted is not bool):
         raise OptionError(
             f"option '{parameter.name}' of method '{name}' is {value!r}; expected a value of type "
-            f"{wanted.__name__}, for instance {parameter.default!r}"
+            f"{wanted.__name__}{given}"
         )
 
 

@@ -108,7 +108,7 @@ def test_the_exponential_integrator_is_of_second_order():
     for steps in (20, 40):
         times = jnp.exp(jnp.linspace(jnp.log(2.0), jnp.log(0.05), steps + 1))
         done = exponential(clean, lambda t: (1.0, t), x, times)
-        errors.append(float(jnp.abs(done - clean(last, 0.05)).max()))
+        errors.append(float(jnp.abs(done - last).max()))
     assert 3.2 < errors[0] / errors[1] < 5
 
 
@@ -151,3 +151,15 @@ def test_rows_become_a_page_and_later_rows_replace_earlier_ones():
     assert "the CRPS is 0.50 of that without" in text
     assert "82 to complete with 20434 targets" in text
     assert "CSBI RMSE 19.0, MAE 9.80" in text
+    assert "does not compare" not in text
+    assert text.count("Of an earlier version: `csbi0: warmup=7`, `csbi0`.") == 1
+
+
+def test_a_page_says_what_a_score_does_not_compare_with():
+    few = row(table="pm25", phases=None, method="csbi0", windows=24, targets=9, end=0.005)
+    text = _bridge_pages.page([few])
+    assert "They are of all 82 windows" in text
+    assert "does not compare" in text
+    assert "earlier version" not in text
+    del few["end"]
+    assert "Of an earlier version: `csbi0`." in _bridge_pages.page([few])

@@ -1,13 +1,19 @@
 """Names and options: what is wrong is named, with what would be right."""
 
+import inspect
+import json
+from pathlib import Path
+
 import jax.numpy as jnp
 import pytest
 
 import jaximpute as ji
 from jaximpute import registry
+from jaximpute.automatic import choose
 from tests.contract.cases import SMALL, awkward
 
 pytestmark = pytest.mark.fast
+BRIDGES = Path(__file__).parents[1] / "benchmarks" / "results" / "bridge.jsonl"
 DATA = ji.Observed(jnp.zeros((6, 2)), jnp.full((6, 2), True), jnp.ones(6))
 
 
@@ -79,6 +85,41 @@ def test_csbi0_takes_rounds_only_where_its_paper_does():
     }
     assert steps.pop("paper") == 40
     assert set(steps.values()) == {0}
+
+
+@pytest.mark.parametrize("name", ["csbi", "csbi0", "csdi", "tabcsdi"])
+def test_recipe_and_factory_have_the_same_defaults(name):
+    """Whether a method is asked for by name or built by hand, it is the same algorithm."""
+    found = registry.entry(name)
+    recipe, factory = (
+        inspect.signature(registry._load(path)).parameters for path in (found.recipe, found.factory)
+    )
+    named = {
+        key: (value.default, factory[key].default)
+        for key, value in recipe.items()
+        if key in factory and key not in ("split", "times")  # a name here, a function there
+    }
+    assert named
+    assert all(own == other for own, other in named.values()), named
+
+
+@pytest.mark.parametrize("name", ["csbi", "csbi0", "csdi"])
+@pytest.mark.parametrize(("value", "words"), [(0, "draw_steps is 0"), (2.5, "of type int")])
+def test_steps_of_a_draw_are_one_or_more_whole_ones(name, value, words):
+    data = ji.from_nan(jnp.zeros((1, 40, 2)).at[0, 3].set(jnp.nan))
+    with pytest.raises(ji.OptionError, match=words):
+        registry.build(name, data, kind="series", options={"draw_steps": value})
+
+
+def test_draws_of_series_are_by_the_best_that_was_measured():
+    """`auto` follows the rows that the page on bridges prints."""
+    rows = [json.loads(line) for line in BRIDGES.read_text().splitlines()]
+    scores = {}
+    for row in rows:
+        if row["table"] == "waves" and not row["quick"] and row["method"] in ("csdi", "csbi0"):
+            scores.setdefault(row["method"], []).append(row["crps"])
+    assert len(scores) == 2
+    assert choose("series", draws=True) == min(scores, key=lambda name: max(scores[name]))
 
 
 def test_the_same_request_is_the_same_method():

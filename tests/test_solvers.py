@@ -124,6 +124,31 @@ def test_the_corrector_leaves_its_density_alone_and_repairs_another():
         np.testing.assert_allclose(x.std(), 1.0, atol=2 * tol)
 
 
+@pytest.mark.fast
+def test_the_corrector_steps_by_what_it_corrects():
+    """Two columns, one of them corrected: as if the other were not there, whatever its score."""
+    where = jnp.broadcast_to(jnp.array([[True, False]]), (50, 2))
+    x = jax.random.normal(jax.random.key(0), (50, 2))
+
+    def run(size):
+        def score(x, t):
+            return -x * jnp.array([[1.0, size]])
+
+        correct = langevin(score, snr=0.3, steps=3, where=where)
+        return correct(jax.random.key(1), jnp.ones(()), x)
+
+    for size in (0.0, 10.0):
+        found = run(size)
+        np.testing.assert_array_equal(found[:, 1], x[:, 1])
+        np.testing.assert_allclose(found[:, 0], run(1.0)[:, 0], rtol=1e-5)
+    # the first step by hand: epsilon from the norms of one column
+    noise = jax.random.normal(jax.random.fold_in(jax.random.key(1), 0), x.shape)[:, 0]
+    size = 2 * (0.3 * jnp.abs(noise).mean() / jnp.abs(x[:, 0]).mean()) ** 2
+    once = langevin(lambda x, t: -x, snr=0.3, where=where)(jax.random.key(1), jnp.ones(()), x)
+    expected = x[:, 0] - size * x[:, 0] + jnp.sqrt(2 * size) * noise
+    np.testing.assert_allclose(once[:, 0], expected, rtol=1e-5)
+
+
 def test_corrections_come_before_projections():
     x = euler_maruyama(
         lambda x, t: jnp.zeros_like(x),

@@ -10,8 +10,8 @@ import pytest
 
 from benchmarks import _bridge_pages, _speed_pages, _table_pages, _torch_csdi, _turns, bridge_speed
 from jaximpute import processes
-from jaximpute.methods import _bridge as bridges
-from jaximpute.methods._bridge import Bridge
+from jaximpute.conditional import per_row
+from jaximpute.methods import _bridge_draws as bridge_draws
 from jaximpute.nets import csdi_transformer
 
 pytestmark = pytest.mark.fast
@@ -40,18 +40,18 @@ def test_two_take_turns_and_the_ratio_is_the_median_over_turns():
 def test_loops_written_by_hand_draw_what_the_solvers_draw(sampler):
     """Rows that are N(0, s^2), under their exact policy: the same flow, the same spread."""
     process, s = processes.ve(0.05, 4.0), 0.7
-    bridge, x = Bridge(process, 60), process.prior(jax.random.key(0), (4000, 1))
+    x = process.prior(jax.random.key(0), (4000, 1))
 
     def z(x, t):
-        t = bridges.like(jnp.broadcast_to(t, x.shape[:1]), x)
+        t = per_row(jnp.broadcast_to(t, x.shape[:1]), x)
         alpha, sigma = process.marginal(t)
         return -process.diffusion(t) * x / ((alpha * s) ** 2 + sigma**2)
 
-    ours = bridges.draw_rows(
-        bridge, z, lambda x, t: 0 * x, jax.random.key(1), x, sampler=sampler, snr=0.0
+    ours = bridge_draws.draw(
+        sampler, process, z, lambda x, t: 0 * x, jax.random.key(1), x, steps=60
     )
     by_hand = {"sde": bridge_speed.by_hand, "heun": bridge_speed.heun_by_hand}[sampler]
-    hand = by_hand(bridge, z, jax.random.key(2), x)
+    hand = by_hand(process, z, jax.random.key(2), x, 60)
     if sampler == "heun":
         np.testing.assert_allclose(hand, ours, rtol=1e-3, atol=1e-4)
     np.testing.assert_allclose(hand.std(), ours.std(), rtol=0.05)
