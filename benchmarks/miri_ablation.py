@@ -4,8 +4,8 @@
     python -m benchmarks.miri_ablation --data housing --ratios 0.4
 
 Every change is made alone, and a few again at the rate of the authors' code, ten times the
-preset's. Networks are narrower than the preset's, for time; the preset itself is measured by
-`benchmarks.tables --methods miri:paper`.
+preset's. Networks are narrower and rounds fewer than the preset's, for time: the preset itself is
+measured by `benchmarks.tables --methods miri:paper`.
 """
 
 import sys
