@@ -72,7 +72,7 @@ def sensitivity(rows: pd.DataFrame) -> str:
         "## How sensitive SPIRIT is\n\nThe paper's Figure 3: one setting is changed, the others "
         "stay at their defaults. MAE / MSE on hidden entries, and CPU-seconds. The default is "
         "marked with a star; the default width follows the size of a row, and has none. "
-        f"{scored_by(rows)}.\n"
+        f"{scored_by(rows)}. Sigma, which the paper does not print, is not varied.\n"
     ]
     for (data, preset, ratio), own in rows.groupby(["data", "preset", "ratio"]):
         parts.append(f"### {data}, p = {ratio:g}, preset {preset}\n")

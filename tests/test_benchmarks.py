@@ -216,7 +216,7 @@ def test_the_page_on_miri_names_what_was_changed():
     shared = {"draw_rmse": 1.1, "rmse": 0.9, "energy_distance": 0.02, "method": "miri"}
     rows = []
     for change, loss in (({}, 0.9), ({"targets": "observed", "restart": True}, 0.7)):
-        options = {"width": 8, "lr": 1e-3, **change}
+        options = {"width": 8, "steps": 2, "lr": 1e-3, **change}
         found = {**row("miri", 0), **shared, "options": options, "settings": options}
         rows.append({**found, "curves": {"loss": [2.0, loss]}})
     text = _miri_pages.page(rows)
