@@ -5,6 +5,10 @@ to its last: nothing of a mixture may be there before, and nothing but the new r
 """
 
 import functools
+import os
+import signal
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -256,3 +260,55 @@ def _read(file: Path) -> bytes:
         return file.read_bytes().replace(place.encode(), b"")
     with xarray.open_dataset(file, engine="h5netcdf") as data:
         return data["v"].to_numpy().tobytes()
+
+
+KILLED = """
+import os, signal, sys
+from jaximpute.data import placing
+
+put = placing.put
+
+def die(*arguments, **keywords):
+    put(*arguments, **keywords)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+placing.put = die
+from jaximpute.__main__ import main
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("fit", "in.csv", "--save", "out", "--method", "mean"),
+        ("impute", "in.npy", "-o", "out.npy", "--method", "mean", "--block-rows", "2"),
+    ],
+    ids=["model", "stream"],
+)
+def test_a_process_killed_when_the_result_is_in_its_place(arguments, tmp_path):
+    x = cells(0)
+    x[1, 1] = np.nan
+    np.save(tmp_path / "in.npy", x)
+    pd.DataFrame(x, columns=list("abc")).to_csv(tmp_path / "in.csv", index=False)
+
+    def command(code: str, *more: str) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            [sys.executable, "-c", code, *more],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=240,
+            env={**os.environ, "PYTHONPATH": str(Path(ji.__file__).parent.parent)},
+        )
+
+    killed = command(KILLED, *arguments)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    left = {each.name for each in tmp_path.iterdir()}
+    assert len(left) == 4  # the inputs, the result, and where it was made
+    again = command("from jaximpute.__main__ import main; main()", *arguments)
+    assert again.returncode == 1
+    assert "exists; pass --force" in again.stderr
+    forced = command("from jaximpute.__main__ import main; main()", *arguments, "--force")
+    assert forced.returncode == 0, forced.stderr
+    assert {each.name for each in tmp_path.iterdir()} == {"in.npy", "in.csv", arguments[3]}

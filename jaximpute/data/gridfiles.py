@@ -13,6 +13,9 @@ SUFFIXES = (*NETCDF, *ZARR)
 # how a store compresses; other formats, and other versions of this one, know other codecs
 _CODECS = ("compressor", "compressors", "filters", "serializer", "shards", "preferred_chunks")
 
+# what the libraries raise where a file is damaged
+_DAMAGE = (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError)
+
 
 def is_grid_file(path: str) -> bool:
     """Whether a path is named like a file of gridded data."""
@@ -34,7 +37,7 @@ def read_dataset(path: str) -> Any:
     with open_lazily(path) as dataset:
         try:
             return dataset.load()
-        except (OSError, ValueError, KeyError) as error:
+        except _DAMAGE as error:
             raise DataError(f"{path} cannot be read: {error}") from error
 
 
@@ -48,12 +51,14 @@ def open_lazily(path: str) -> Any:
     library = xarray(zarr=is_zarr(path))
     if not Path(path).exists():
         raise DataError(f"cannot read {path}: No such file or directory")
+    if is_zarr(path):
+        zarrfolders.refuse_links(path)
     store, engine = (
         ("Zarr", {"engine": "zarr", "consolidated": False}) if is_zarr(path) else ("NetCDF", {})
     )
     try:
         dataset = library.open_dataset(path, cache=False, **engine)
-    except (OSError, ValueError, KeyError) as error:
+    except _DAMAGE as error:
         raise DataError(f"{path} cannot be read as {store}: {error}") from error
     if not is_zarr(path):
         return dataset

@@ -24,7 +24,7 @@ def read_table(data: bytes, source: str) -> Any:
     arrow, parquet = pyarrow("pyarrow"), pyarrow("pyarrow.parquet")
     try:
         table = parquet.read_table(arrow.BufferReader(data))
-    except arrow.ArrowException as error:
+    except (arrow.ArrowException, OSError) as error:
         raise DataError(f"{source} is no Parquet file: {error}") from error
     if not table.num_rows or not table.num_columns:
         raise DataError(f"{source} has {table.num_rows} rows and {table.num_columns} columns")

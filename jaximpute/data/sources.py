@@ -105,7 +105,7 @@ def open_source(path: str, dims: Sequence[str] | None = None, time: str | None =
 
 def size_of(path: str) -> int:
     """Bytes of a file, or of all files in a folder."""
-    return sum(entry.stat().st_size for entry in _files(path))
+    return int(fingerprint_of(path)["bytes"])
 
 
 def fingerprint_of(path: str) -> dict[str, int | str]:

@@ -1,6 +1,9 @@
 """Stacks of images and other arrays in NumPy's files; NaN or a mask says what is missing."""
 
 import io
+import tokenize
+import zipfile
+import zlib
 from typing import IO, Any
 
 import numpy as np
@@ -9,6 +12,22 @@ from jaximpute._errors import DataError
 
 SUFFIXES = (".npy", ".npz")
 MASK = "mask"
+# what NumPy and the archives it reads raise where a file is damaged
+_DAMAGE = (
+    OSError,
+    ValueError,
+    EOFError,
+    KeyError,
+    TypeError,
+    SyntaxError,
+    OverflowError,
+    MemoryError,
+    RecursionError,
+    NotImplementedError,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 def read_stack(data: bytes, source: str) -> np.ndarray:
@@ -29,15 +48,15 @@ def read_stack(data: bytes, source: str) -> np.ndarray:
     """
     try:
         loaded = np.load(io.BytesIO(data), allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
+    except _DAMAGE as error:
         hint = " (objects, such as images of different sizes, cannot be stacked)"
         raise DataError(f"{source} is no file of one numeric array{hint}: {error}") from error
     if isinstance(loaded, np.ndarray):
         return _floats(loaded, source)
     try:
         arrays = {name: loaded[name] for name in loaded.files}
-    except ValueError as error:
-        raise DataError(f"{source} holds objects, not numbers: {error}") from error
+    except _DAMAGE as error:
+        raise DataError(f"{source} is damaged, or holds objects, not numbers: {error}") from error
     mask = arrays.pop(MASK, None)
     if len(arrays) != 1:
         raise DataError(

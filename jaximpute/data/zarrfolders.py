@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 from jaximpute._errors import DataError, OutputError
@@ -47,19 +48,41 @@ def copy(store: str, to: Path) -> None:
     """
     root = Path(store).resolve()
     to.mkdir()
-    for one in sorted(root.rglob("*")):
-        if _PARTIAL.fullmatch(one.name):
-            continue
-        real, place = one.resolve(), to / one.relative_to(root)
-        if one.is_dir() and not one.is_symlink():
+    for one in _within(root, store):
+        place = to / one.relative_to(root)
+        if one.is_dir():
             place.mkdir()
-        elif real.is_file() and real.is_relative_to(root):
-            shutil.copyfile(real, place)
-        else:
+        elif not _PARTIAL.fullmatch(one.name):
+            shutil.copyfile(one, place)
+
+
+def refuse_links(store: str) -> None:
+    """Refuse a store that leads elsewhere: to what is none of its data, or has no end.
+
+    Raises:
+        DataError: see `copy`.
+    """
+    for _ in _within(Path(store).resolve(), store):
+        pass
+
+
+def _within(root: Path, store: str) -> Iterator[Path]:
+    """All files and folders of a store, folders before what they hold."""
+    for one in sorted(root.rglob("*")):
+        if one.is_dir() and not one.is_symlink():
+            yield one
+            continue
+        try:
+            real = one.resolve()
+            ours = real.is_file() and real.is_relative_to(root)
+        except (OSError, RuntimeError):  # a link to itself
+            ours = False
+        if not ours:
             raise DataError(
                 f"'{one.relative_to(root)}' in {store} is a link out of the store or to a folder, "
                 "or no file; put a copy of what it stands for in its place"
             )
+        yield one
 
 
 def clear(store: Path) -> None:
