@@ -75,12 +75,9 @@ def sentinels(columns: Sequence[np.ndarray]) -> list[Sentinel]:
         value
         for value, where in directly.items()
         if len(where) >= 2
-        and (
-            len(everywhere[value]) >= 3
-            or (value < 0 and _is_shaped(value))
-            # below zero, where nothing else is
-            or (value < 0 and all(hit.low >= 0 for hit in found if hit.value == value))
-        )
+        and (len(everywhere[value]) >= 3 or (value < 0 and _is_shaped(value)))
+        # or below zero, where nothing else is
+        or (value < 0 and _negatives(found, value) >= (2 if len(where) >= 2 else 3))
     }
     return sorted(hit._replace(sure=hit.value in agreed) for hit in found)
 
@@ -163,6 +160,12 @@ def _of_integers(column: Column, cells: np.ndarray) -> list[str]:
             f"and is learned as a quantity; --as '{column.name}=text' reads them as texts"
         ]
     return []
+
+
+def _negatives(found: Sequence[Sentinel], value: float) -> int:
+    """Columns in which nothing but the value is below zero; none if any has more."""
+    hits = [hit for hit in found if hit.value == value]
+    return len({hit.column for hit in hits}) if all(hit.low >= 0 for hit in hits) else 0
 
 
 def _far_off(column: int, cells: np.ndarray) -> list[Sentinel]:

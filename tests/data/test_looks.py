@@ -168,6 +168,9 @@ def test_columns_that_agree_are_close_to_certain(tmp_path):
         cells[rng.choice(50, 5, replace=False)] = -200
     assert [hit.sure for hit in looks.sentinels([*near, wide])] == [True] * 3
     assert not any(hit.sure for hit in looks.sentinels([near[0], rng.normal(size=50)]))
+    # far off in one, and below zero in three that are not
+    assert [hit.sure for hit in looks.sentinels([near[0], wide, wide + 0.0])] == [True] * 3
+    assert [hit.sure for hit in looks.sentinels([near[0], wide])] == [False] * 2
     lines = zip(*near, wide, strict=True)
     data = "a,b,c\n" + "".join(",".join(map(str, line)) + "\n" for line in lines)
     sheet = sheet_of(tmp_path, data)
