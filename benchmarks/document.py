@@ -31,7 +31,7 @@ WRITERS: dict[str, tuple[Callable, Callable]] = {
     "bridge": (_bridge_pages.read, _bridge_pages.page),
     "fields": (_field_pages.read, _field_pages.page),
     "systems": (_system_pages.read, _system_pages.page),
-    "miri": (_miri_pages.read, _miri_pages.page),
+    "miri_ablation": (_miri_pages.read, _miri_pages.page),
     "presets": (_preset_pages.read, _preset_pages.page),
     "scale": (_scale_pages.read, _scale_pages.page),
 }
