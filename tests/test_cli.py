@@ -320,7 +320,7 @@ def test_settings_are_checked_by_name_and_type(tmp_path):
     for text, message in [
         ("sed = 1", "did you mean 'seed'"),
         ("seed = true", "sets seed to True; expected int"),
-        ("force = 1", "expected bool"),
+        ("force = 1", "expected true or false"),
         ("seed = ", "cannot read the settings"),
     ]:
         config.write_text(text)

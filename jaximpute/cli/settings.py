@@ -249,7 +249,7 @@ def check_type(name: str, value: Any, source: str) -> None:
         fits = "\0" not in value
     if not fits:
         names = " or ".join(_NAMES.get(kind, kind.__name__) for kind in wanted)
-        raise OptionError(f"{source} sets {name} to {str(value)[:100]!r}; expected {names}")
+        raise OptionError(f"{source} sets {name} to {repr(value)[:100]}; expected {names}")
 
 
 def check_seed(seed: int) -> None:
