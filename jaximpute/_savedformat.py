@@ -2,7 +2,8 @@
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,7 @@ import numpy as np
 from jaximpute.data.codec import Codec
 
 _MOST = 2**40  # rows and columns
-_NAMES = re.compile(
-    r"state/\d{1,7}|kept|indicator|codec/(numeric|centre|scale|whole)|codec/(codes|share)/\d{1,7}"
-)
+_NAMES = re.compile(r"state/\d{1,7}|kept|indicator")
 
 
 def is_name(name: str) -> bool:
@@ -31,17 +30,16 @@ def check_about(about: Mapping[str, Any]) -> None:
     for name in ("method", "preset", "method_"):
         _get(settings, name, _is_text, "text")
     for name in ("add_indicator", "keep_empty_features"):
-        _get(settings, name, lambda value: isinstance(value, bool), "true or false")
+        _get(settings, name, _is_bool, "true or false")
     _get(settings, "random_state", lambda value: value is None or _is_whole(value), "a number")
     _get(settings, "missing_values", lambda value: value is None or _is_number(value), "a number")
     _get(settings, "options", lambda value: value is None or isinstance(value, dict), "an object")
     _get(settings, "seed_", lambda value: _is_whole(value) and 0 <= value < 2**32, "0..2**32-1")
     for name in ("n_features_in_", "_rows_fitted"):
         _get(settings, name, lambda value: _is_count(value) and value > 0, "at least 1")
-    _get(codec, "levels", lambda value: _all(value, _is_level), "pairs of a column and a scale")
-    wanted = "an object with columns for names"
-    _get(codec, "constants", lambda value: _is_by_column(value, _is_number), wanted)
-    _get(codec, "unlearned", lambda value: _is_by_column(value, _is_text), wanted)
+    for name, holds, wanted in _CODEC:
+        _get(codec, name, partial(_all, holds=holds), wanted)
+    _get(codec, "exact", _is_bool, "true or false")
     if "feature_names" in about:
         names = _get(about, "feature_names", lambda value: _all(value, _is_text), "texts")
         if len(names) != settings["n_features_in_"] or len(set(names)) != len(names):
@@ -55,17 +53,12 @@ def check_codec(codec: Codec, columns: int) -> None:
         ValueError: there are some; the message names them.
     """
     d = len(codec.numeric)
-    for name, array, kind in (
-        ("numeric", codec.numeric, "i"),
-        ("centre", codec.centre, "f"),
-        ("scale", codec.scale, "f"),
-        ("whole", codec.whole, "b"),
+    for name in ("centre", "scale", "whole", "low", "high", "pair"):
+        if len(getattr(codec, name)) != d:
+            raise ValueError(f"'{name}' holds {len(getattr(codec, name))} parts; expected {d}")
+    if not (codec.scale > 0).all() or any(
+        block.scale <= 0 for block in (*codec.levels, *codec.circles)
     ):
-        _check_array(f"codec/{name}", array, kind, d)
-    for i, block in enumerate(codec.levels):
-        for name, array in (("codes", block.codes), ("share", block.share)):
-            _check_array(f"codec/{name}/{i}", array, "f", len(block.codes))
-    if not (codec.scale > 0).all() or any(block.scale <= 0 for block in codec.levels):
         raise ValueError("a scale is not above 0")
     named = [*codec.columns, *codec.constants, *codec.unlearned]
     if len(set(named)) != len(named) or any(not 0 <= column < columns for column in named):
@@ -82,12 +75,6 @@ def check_finite(name: str, array: np.ndarray) -> None:
         raise ValueError(f"'{name}' holds numbers that are not finite")
 
 
-def _check_array(name: str, array: np.ndarray, kind: str, length: int) -> None:
-    if array.dtype.kind != kind or array.shape != (length,):
-        raise ValueError(f"'{name}' holds {array.dtype} of shape {array.shape}")
-    check_finite(name, array)
-
-
 def _get(within: Mapping[str, Any], name: str, holds: Callable[[Any], bool], wanted: str) -> Any:
     if name not in within:
         raise ValueError(f"there is no '{name}'")
@@ -98,6 +85,10 @@ def _get(within: Mapping[str, Any], name: str, holds: Callable[[Any], bool], wan
 
 def _is_dict(value: Any) -> bool:
     return isinstance(value, dict)
+
+
+def _is_bool(value: Any) -> bool:
+    return isinstance(value, bool)
 
 
 def _is_text(value: Any) -> bool:
@@ -116,16 +107,44 @@ def _is_number(value: Any) -> bool:
     return type(value) in (int, float) and abs(value) < 2**1000 and math.isfinite(value)
 
 
-def _is_level(value: Any) -> bool:
-    pair = isinstance(value, list) and len(value) == 2
-    return pair and _is_count(value[0]) and _is_number(value[1])
+def _is_end(value: Any) -> bool:
+    return value is None or _is_number(value)
 
 
-def _is_by_column(value: Any, holds: Callable[[Any], bool]) -> bool:
-    return isinstance(value, dict) and all(
-        name.isdecimal() and len(name) < 13 and holds(each) for name, each in value.items()
+def _is_row(value: Any, parts: Sequence[Callable[[Any], bool]]) -> bool:
+    """Whether a list has as many parts, each of its kind."""
+    fits = isinstance(value, list) and len(value) == len(parts)
+    return fits and all(holds(each) for holds, each in zip(parts, value, strict=True))
+
+
+def _is_block(value: Any) -> bool:
+    numbers = partial(_all, holds=_is_number)
+    block = _is_row(value, (_is_count, numbers, numbers, _is_number))
+    return block and len(value[1]) == len(value[2])
+
+
+def _is_circle(value: Any) -> bool:
+    point = partial(_is_row, parts=(_is_number, _is_number))
+    return _is_row(
+        value, (_is_count, _is_number, _is_number, _is_bool, _is_bool, point, _is_number)
     )
 
 
 def _all(value: Any, holds: Callable[[Any], bool]) -> bool:
     return isinstance(value, list) and all(map(holds, value))
+
+
+# lists of the codec, and what each of their parts is
+_CODEC = (
+    ("numeric", _is_count, "columns"),
+    ("centre", _is_number, "numbers"),
+    ("scale", _is_number, "numbers"),
+    ("whole", _is_bool, "true or false for each column"),
+    ("low", _is_end, "numbers or null"),
+    ("high", _is_end, "numbers or null"),
+    ("pair", partial(_is_row, parts=(_is_end, _is_end)), "pairs of numbers or null"),
+    ("levels", _is_block, "columns with codes, shares and a scale"),
+    ("circles", _is_circle, "columns with a period and its coding"),
+    ("constants", partial(_is_row, parts=(_is_count, _is_number)), "pairs of column and value"),
+    ("unlearned", partial(_is_row, parts=(_is_count, _is_text)), "pairs of column and reason"),
+)

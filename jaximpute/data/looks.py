@@ -74,8 +74,7 @@ def sentinels(columns: Sequence[np.ndarray]) -> list[Sentinel]:
     agreed = {
         value
         for value, where in directly.items()
-        if (len(where) >= 2
-        and (len(everywhere[value]) >= 3 or (value < 0 and _is_shaped(value))))
+        if (len(where) >= 2 and (len(everywhere[value]) >= 3 or (value < 0 and _is_shaped(value))))
         # or below zero, where nothing else is
         or (value < 0 and _negatives(found, value) >= (2 if len(where) >= 2 else 3))
     }

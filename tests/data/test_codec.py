@@ -180,8 +180,7 @@ def test_categories_are_numbered_and_pairs_come_back_exactly():
     assert set(decode(codec, matrix, holed)[:, -1]) == {0.1, 0.7}
     again = from_plain(json.loads(json.dumps(to_plain(codec))))
     assert again.categories == codec.categories
-    streamed = codec_of(
-        of_block(read_in.values), count_levels(read_in.values, read_in.columns), read_in.columns
-    )
+    cells, columns = read_in.values, read_in.columns
+    streamed = codec_of(of_block(cells), count_levels(cells, columns), columns, cells)
     assert streamed.categories == codec.categories
     np.testing.assert_array_equal(streamed.pair, codec.pair)
