@@ -169,7 +169,8 @@ def _krige(x, step, channel, valid, autocov, ridge):
         prior = jnp.where(used > 0, 1 / _FLAT, 1)
         slope = jnp.linalg.cholesky(inner + jnp.diag(prior))
         beta = jax.scipy.linalg.cho_solve((slope, True), gram[:, -1] * used)
-        return (rest[:, :-1] @ beta - rest[:, -1]).reshape(block, d)
+        along = jnp.matmul(rest[:, :-1], beta, precision="highest")
+        return (along - rest[:, -1]).reshape(block, d)
 
     zero, one = jnp.zeros(d, x.dtype), jnp.ones(d, x.dtype)
     trends = ((zero, zero), (one, zero), (one, one))
