@@ -102,8 +102,8 @@ def impute(
         DivergenceError: training met numbers that are not finite.
 
     Warns:
-        ImputationWarning: cells were left empty, rows were not in order of time, or the method
-            ended worse than it started on cells held out.
+        ImputationWarning: cells were left empty, rows were not in order of time, gaps of a series
+            are longer than the method sees, or it ended worse than it started on cells held out.
 
     Example:
         >>> import numpy as np, jaximpute as ji
@@ -274,6 +274,7 @@ def fill(
                 *notes,
                 *report.empty_warnings(data_report),
                 *report.worse_warning(name, curve.metrics),
+                *report.gap_warning(name, options, _lengths(frame, laid.axis, kept)),
             ],
             "hashes": {
                 "data": fingerprint.digest([frame.values]),
@@ -302,6 +303,13 @@ def _left_empty(
     if frame.grid is None or (never_impute is None and not fields.is_gridded(frame.native)):
         return np.zeros(frame.values.shape, bool), ""
     return fields.never(frame.grid, frame.mask, never_impute)
+
+
+def _lengths(frame: Frame, axis: series.Axis | None, kept: np.ndarray) -> np.ndarray | None:
+    """Of the gaps of a series that were filled."""
+    if axis is None:
+        return None
+    return np.where(kept, 0, series.gap_lengths(axis, frame.mask, frame.shape[0]))
 
 
 def _impute(

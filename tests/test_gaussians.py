@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaximpute.gaussians import conditional_mean, conditional_moments
+from jaximpute.gaussians import conditional_mean, conditional_moments, leave_one_out
 
 
 def _problem(n=23, d=5):
