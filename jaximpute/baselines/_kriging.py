@@ -46,7 +46,7 @@ class Entries(NamedTuple):
 
 def known(mask: Bool[Array, "n time d"]) -> Known:
     """Look a mask up once."""
-    n, time, d = mask.shape
+    time = mask.shape[1]
     count = jnp.pad(jnp.cumsum(mask, axis=1, dtype=jnp.int32), ((0, 0), (1, 0), (0, 0)))
 
     def steps(row):
@@ -78,7 +78,7 @@ def entries(
     end = jnp.minimum(start + block, time)
 
     def look_up(rank):
-        inside = (rank >= 0) & (rank < count[-1][None])
+        inside = (rank >= 0) & (rank < count[-1:])
         return steps[jnp.clip(rank, 0, time - 1), channel[None]], inside
 
     ranks = jnp.arange(near)[:, None]
@@ -88,8 +88,8 @@ def entries(
     safe = jnp.maximum(period, 1)
     first = jnp.where(left_there, left, start).min(0)
     last = jnp.where(right_there, right, end - 1).max(0)
-    back = own[:, None] - safe * (-(-(start + block - first) // safe))[None]
-    forth = own[:, None] + safe * (-(-(last + 1 - start) // safe))[None]
+    back = own[:, None] - safe * (-((first - start - block) // safe))[None]
+    forth = own[:, None] + safe * (-((start - 1 - last) // safe))[None]
 
     def observed(step):
         inside = (step >= 0) & (step < time)
