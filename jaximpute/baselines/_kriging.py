@@ -23,14 +23,14 @@ class Known(NamedTuple):
 
     Attributes:
         mask: True = observed, `(n, time, d)`.
-        count: observed before each step, `(n, time + 1, d)`.
+        earlier: how many are observed before each step, `(n, time + 1, d)`.
         steps: those observed, in order, `(n, time, d)`; `time` where there are no more.
         before: the last one observed at or before each step, or -1.
         after: the first one at or after, or `time`.
     """
 
     mask: Bool[Array, "n time d"]
-    count: Int[Array, "n time1 d"]
+    earlier: Int[Array, "n time1 d"]
     steps: Int[Array, "n time d"]
     before: Int[Array, "n time d"]
     after: Int[Array, "n time d"]
@@ -72,7 +72,7 @@ def entries(
     """What a stretch is conditioned on; its own entries come first, time-major."""
     _, time, d = where.mask.shape
     block, near = sizes(d)
-    mask, count, steps = where.mask[row], where.count[row], where.steps[row]
+    mask, count, steps = where.mask[row], where.earlier[row], where.steps[row]
     channel = jnp.arange(d)
     own = start + jnp.arange(block)
     end = jnp.minimum(start + block, time)
