@@ -31,7 +31,9 @@ def forecast(
     ] = "-",
     draws: Annotated[int, typer.Option(help="Random futures behind the intervals.")] = 100,
     interval: Annotated[float, typer.Option(help="Coverage of the intervals.")] = 0.9,
-    method: Annotated[str, typer.Option(help="A method that draws; auto picks one.")] = "auto",
+    method: Annotated[
+        str, typer.Option("--method", "-m", help="A method that draws; auto picks one.")
+    ] = "auto",
     context: Annotated[
         int | None,
         typer.Option(help="Steps of the past in a window; by default the horizon, 48 at least."),
