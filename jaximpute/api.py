@@ -336,6 +336,7 @@ def fill(
             "warnings": [
                 *notes,
                 *possible.notes(frame.columns, frame.values, hint=hint),
+                *report.room_warnings(laid.codec, frame.columns, moved),
                 *report.empty_warnings(data_report),
                 *report.worse_warning(name, curve.metrics),
                 *report.gap_warning(name, options, _lengths(frame, laid.axis, kept)),

@@ -55,7 +55,7 @@ def describe(
         "not_learned": reasons,
         "time": None,
     }
-    notes = list(source.native.uneven.values() if gridfiles.is_grid_file(source.path) else ())
+    notes = list(source.native.notes if gridfiles.is_grid_file(source.path) else ())
     size = 8 * source.align * int(np.prod(source.event))
     if size > 4 * BLOCK_BYTES:
         notes.append(
@@ -80,6 +80,7 @@ def describe(
         "warnings": [
             *notes,
             *_outside(source, found, hint),
+            *report.room_warnings(found.codec, source.columns, np.array(held["clipped"])),
             *report.empty_warnings(about),
             *report.worse_warning(name, held["metrics"]),
         ],

@@ -95,6 +95,27 @@ def possible(codec: Codec, columns: Sequence[Column], moved: np.ndarray) -> Repo
     }
 
 
+def room_warnings(codec: Codec, columns: Sequence[Column], moved: np.ndarray) -> list[str]:
+    """One text for each variable whose file has no room for some of its fills.
+
+    Args:
+        codec: of the columns.
+        columns: what they hold.
+        moved: `(columns,)` how many fills were brought back within their bounds.
+    """
+    texts = []
+    for i, low, high in zip(codec.numeric, codec.low.tolist(), codec.high.tolist(), strict=True):
+        room = columns[i].room
+        if room is None or not moved[i] or (low > room[0] and high < room[1]):
+            continue
+        texts.append(
+            f"variable '{columns[i].name}': {int(moved[i])} fills are kept within {low:g} to "
+            f"{high:g}; the file has room for no more than {room[0]:g} to {room[1]:g}, as it is "
+            "packed (dtype, scale_factor, add_offset, valid range)"
+        )
+    return texts
+
+
 def empty_warnings(report: Report) -> list[str]:
     """One text for each reason why cells were left empty, with the columns' names."""
     columns = defaultdict(list)

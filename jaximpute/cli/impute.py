@@ -164,7 +164,7 @@ def impute(
 
 def _impute(file: str, run: dict[str, Any]) -> None:
     from jaximpute import montage, multiple, plots
-    from jaximpute.data import fields, files, frames, gridfiles, many, stacks
+    from jaximpute.data import fields, files, frames, gridcopies, gridfiles, many, stacks
 
     force, draws, kept = run["force"], _draws(run), keeping(run)
     if Path(file).is_dir() and not gridfiles.is_grid_file(file):
@@ -191,6 +191,8 @@ def _impute(file: str, run: dict[str, Any]) -> None:
         _check_stack(run, folder)
     if gridded:
         _check_gridded(run, folder)
+        if sheet.origin is not None and not folder:
+            gridcopies.check(sheet.origin, run["output"])
     elif not is_stack:
         mention_dates(sheet.table, run["time"])
     spread = gridded and draws > 0 and not folder and run["interval"] is None

@@ -37,6 +37,7 @@ class Column(NamedTuple):
             either side for no bound, None for what the column itself says.
         period: of a direction, after which it comes back to itself; None for all else.
         angle: whether attributes of the data say that it holds directions.
+        room: the least and greatest value that its file has room for; None where any fits.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Column(NamedTuple):
     bounds: tuple[float | None, float | None] | None = None
     period: float | None = None
     angle: bool = False
+    room: tuple[float, float] | None = None
 
 
 def read_column(series: nw.Series, name: str) -> tuple[Column, np.ndarray]:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaximpute._errors import DataError, OptionError
+from jaximpute.data import cfpacking
 from jaximpute.data.columns import Column
 from jaximpute.types import Kind
 
@@ -17,6 +18,7 @@ _KNOWN = (
     ("X", ("lon", "longitude", "x", "rlon", "easting"), ("degrees_east", "degree_east")),
 )
 SPREAD, UNNAMED = "_std", "values"  # what the names of standard deviations end with
+_ENDLESS = 1e18  # single precision and 64 bits hold more than is ever met
 _UNEVEN = 0.05  # relative differences between the steps of a grid that are worth a word
 
 
@@ -69,23 +71,81 @@ def read_grid(
     """
     names, arrays, chosen, rest = layout(data, dims)
     order = (*rest, *chosen)
-    cells = [np.asarray(a.transpose(*order).values, np.float64) for a in arrays]
+    columns = columns_of(names, arrays)
+    cells, notes = [], flag_notes(data, chosen)
+    for array, column in zip(arrays, columns, strict=True):
+        read = np.array(array.transpose(*order).values, np.float64)
+        notes += _without_invalid(read, array, column.name)
+        cells.append(read)
     values = np.stack(cells, axis=-1)
     samples = int(np.prod(values.shape[: len(rest)], dtype=int))
     shape = (samples, *values.shape[len(rest) :])
     if 0 in shape:
         raise DataError(f"the grid has shape {shape}; expected at least one cell along each axis")
-    columns = tuple(
+    uneven = uneven_steps(data, chosen)
+    grid = Grid(names, order, shape, (*notes, *uneven.values()), tuple(uneven))
+    return values.reshape(-1, len(arrays)), columns, grid
+
+
+def columns_of(names: tuple[Any, ...] | None, arrays: Sequence[Any]) -> tuple[Column, ...]:
+    """What the variables hold, and what their file has room for.
+
+    Args:
+        names: see `layout`.
+        arrays: the variables.
+    """
+    return tuple(
         Column(
             str(name if name is not None else a.name if a.name is not None else 0),
             "number" if np.issubdtype(a.dtype, np.floating) else "integer",
             angle=is_angle(a.attrs),
+            room=_room(a),
         )
         for name, a in zip(names or (None,), arrays, strict=True)
     )
-    uneven = uneven_steps(data, chosen)
-    grid = Grid(names, order, shape, tuple(uneven.values()), tuple(uneven))
-    return values.reshape(-1, len(arrays)), columns, grid
+
+
+def _room(array: Any) -> tuple[float, float] | None:
+    """What a variable's file has room for; None of types that hold whatever there is."""
+    low, high = cfpacking.packing_of(array).room
+    low, high = (-np.inf if low < -_ENDLESS else low), (np.inf if high > _ENDLESS else high)
+    return None if np.isinf([low, high]).all() else (low, high)
+
+
+def flag_notes(data: Any, dims: Sequence[Any]) -> list[str]:
+    """What to say of variables that hold flags: they are no quantities."""
+    named = [
+        str(name)
+        for name, array in getattr(data, "data_vars", {}).items()
+        if set(dims) <= set(array.dims) and holds_flags(array)
+    ]
+    if not named:
+        return []
+    shown = ", ".join(f"'{name}'" for name in named[:10])
+    return [
+        f"{shown} {'holds' if len(named) == 1 else 'hold'} flags (flag_values, flag_masks or "
+        "flag_meanings), which are no quantities: left as they are, and not used to fill others"
+    ]
+
+
+def holds_flags(array: Any) -> bool:
+    """Whether the attributes of a variable say that its numbers are flags."""
+    return any(key in array.attrs for key in ("flag_values", "flag_masks", "flag_meanings"))
+
+
+def _without_invalid(cells: np.ndarray, array: Any, name: str) -> list[str]:
+    """Make missing what is not valid by the variable's attributes, and say so."""
+    packing = cfpacking.packing_of(array)
+    wrong = cfpacking.outside(packing, cells)
+    if not wrong.any():
+        return []
+    seen = cells[wrong]
+    cells[wrong] = np.nan
+    return [
+        f"variable '{name}': {int(wrong.sum())} cells, from {seen.min():g} to {seen.max():g}, lie "
+        f"outside its valid range ({packing.valid[0]:g} to {packing.valid[1]:g}; valid_min, "
+        "valid_max, valid_range), and are missing by the conventions"
+    ]
 
 
 def layout(
@@ -140,7 +200,8 @@ def write_grid(data: Any, grid: Grid, values: np.ndarray, fill: np.ndarray) -> A
         straight = array.transpose(*grid.dims)
         cells = np.array(straight.values)
         here = fill[:, i].reshape(cells.shape)
-        cells[here] = values[:, i].reshape(cells.shape)[here].astype(cells.dtype)
+        kept = cfpacking.writable(cfpacking.packing_of(array), values[:, i].reshape(cells.shape)[here])
+        cells[here] = kept.astype(cells.dtype)
         filled = straight.copy(data=cells).transpose(*array.dims)
         if name is None:
             result = filled
@@ -298,11 +359,16 @@ def _variables(data: Any, dims: tuple[Any, ...]) -> tuple[tuple[Any, ...] | None
     if not hasattr(data, "data_vars"):
         if data.dtype.kind not in "fiu":
             raise DataError(f"the array has dtype {data.dtype}; expected numbers, NaN = missing")
+        if holds_flags(data):
+            raise DataError(
+                f"'{data.name}' holds flags (flag_values, flag_masks or flag_meanings), which are "
+                "no quantities; drop these attributes to fill it like any number"
+            )
         return None, [data]
     numbers = {
         name: a
         for name, a in data.data_vars.items()
-        if set(dims) <= set(a.dims) and a.dtype.kind in "fiu"
+        if set(dims) <= set(a.dims) and a.dtype.kind in "fiu" and not holds_flags(a)
     }
     if not numbers:
         raise DataError(

@@ -1,6 +1,9 @@
 """Files in, files out, by suffix: CSV, Parquet, NetCDF, Zarr, NumPy; `-` is standard streams."""
 
+import functools
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +16,7 @@ from jaximpute.data import (
     cellwriting,
     csvtext,
     fields,
+    gridcopies,
     gridfiles,
     looks,
     packing,
@@ -38,6 +42,7 @@ class Sheet(NamedTuple):
         dresses: how the numbers of each column of a CSV file are written; None for other columns.
         suffix: of the file, that of its compression aside; empty for stdin.
         notes: what was taken as what, and how to change it.
+        origin: the file of NetCDF or Zarr that was read, of which the output is a copy.
     """
 
     table: Any
@@ -45,6 +50,7 @@ class Sheet(NamedTuple):
     dresses: list[Dress | None] = []  # noqa: RUF012 - of a tuple, never changed
     suffix: str = ""
     notes: tuple[str, ...] = ()
+    origin: gridcopies.Origin | None = None
 
 
 def read_file(path: str, reading: Reading | None = None) -> Sheet:
@@ -69,7 +75,8 @@ def read_file(path: str, reading: Reading | None = None) -> Sheet:
     if suffix not in _DELIMITERS:
         _refuse(reading, suffix, source)
     if suffix in gridfiles.SUFFIXES:
-        return Sheet(gridfiles.read_dataset(path), None)
+        origin = gridcopies.read(path)
+        return Sheet(origin.dataset, None, origin=origin)
     try:
         data = sys.stdin.buffer.read() if path == STREAM else Path(path).read_bytes()
     except OSError as error:
@@ -150,12 +157,8 @@ def write_file(sheet: Sheet, path: str, *, force: bool = False, like: str | None
             f"cannot write {path}: what is read from NetCDF or Zarr is written as one of them "
             "(.nc, .zarr), and nothing else is"
         )
-    if gridfiles.is_zarr(path):
-        gridfiles.write_zarr(sheet.table, path, force=force, like=like)
-        return
     if suffix in gridfiles.SUFFIXES:
-        with replacing(path, force=force, like=like) as file:
-            file.write(gridfiles.netcdf(sheet.table))
+        _write_grid(sheet, path, force=force, like=like)
         return
     if (suffix in stacks.SUFFIXES) != isinstance(sheet.table, np.ndarray):
         raise OutputError(
@@ -183,6 +186,26 @@ def write_file(sheet: Sheet, path: str, *, force: bool = False, like: str | None
         return
     with replacing(path, force=force, like=like) as file:
         file.write(packing.pack(data, path))
+
+
+def _write_grid(sheet: Sheet, path: str, *, force: bool, like: str | None) -> None:
+    origin, table = sheet.origin, sheet.table
+
+    def copy(to: Path) -> None:
+        gridcopies.write(origin, table, to)
+
+    as_copy = origin is not None and gridcopies.fits(origin, path)
+    if gridfiles.is_zarr(path):
+        make = copy if as_copy else functools.partial(gridfiles.to_zarr, table)
+        gridfiles.write_zarr(make, path, force=force, like=like)
+        return
+    with replacing(path, force=force, like=like) as file, tempfile.TemporaryDirectory() as folder:
+        if not as_copy:
+            file.write(gridfiles.netcdf(table))
+            return
+        copy(made := Path(folder) / "filled.nc")
+        with made.open("rb") as whole:
+            shutil.copyfileobj(whole, file)
 
 
 def check_table(path: str, *, force: bool = False) -> None:

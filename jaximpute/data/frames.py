@@ -30,6 +30,9 @@ from jaximpute.types import Kind
 Container: TypeAlias = Any
 
 
+_IN_ARRAYS = "replace it by nan"  # where --missing is refused
+
+
 class Frame(NamedTuple):
     """A container as numbers with holes.
 
@@ -109,8 +112,10 @@ def read(data: Container, time: Any = None, dims: Sequence[str] | None = None) -
     else:
         frame = _read_frame(data, time)
     _refuse_infinite(frame)
-    if frame.kind not in ("table", "series"):
-        return frame
+    if frame.grid is not None or isinstance(data, np.ndarray | jax.Array):
+        what = "variable" if is_gridded(data) else "column"
+        notes = looks.extremes(frame.columns, frame.values, what, _IN_ARRAYS)
+        return frame._replace(notes=tuple(notes))
     notes = [*_unordered(frame), *looks.remarks(frame.columns, frame.values)]
     return frame._replace(notes=tuple(notes))
 

@@ -7,8 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaximpute._errors import DataError
-from jaximpute.data import fields, gridfiles
-from jaximpute.data.columns import Column
+from jaximpute.data import cfpacking, fields, gridfiles
 from jaximpute.data.sources import Source
 
 
@@ -19,13 +18,13 @@ class Lazy(NamedTuple):
         dataset: of xarray; cells are read when they are asked for.
         names: the variables that are filled.
         dims: their dimensions in the order of a block: the one that blocks go along first.
-        uneven: the dimensions whose steps differ, with what to say of it.
+        notes: what should be known of it, for the user.
     """
 
     dataset: Any
     names: tuple[Any, ...]
     dims: tuple[Any, ...]
-    uneven: dict[str, str]
+    notes: tuple[str, ...]
 
     def window(self, name: Any, start: int, stop: int) -> tuple[slice, ...]:
         """Where a block lies in a variable, in the variable's own order of dimensions."""
@@ -81,13 +80,23 @@ def open_grid(path: str, dims: Sequence[str] | None = None) -> Source:
         raise DataError(f"the grid in {path} has the sizes {sizes}; expected at least 1 each")
     samples = (math.prod(sizes[dim] for dim in rest),) if timed else ()
     event = (*samples, *space, len(arrays))
-    lazy = Lazy(dataset, names, order, fields.uneven_steps(dataset, chosen))
+    packings = [cfpacking.packing_of(array) for array in arrays]
+    notes = [*fields.flag_notes(dataset, chosen), *fields.uneven_steps(dataset, chosen).values()]
+    notes += [
+        f"variable '{name}': cells outside its valid range ({packing.valid[0]:g} to "
+        f"{packing.valid[1]:g}) are missing by the conventions"
+        for name, packing in zip(names, packings, strict=True)
+        if np.isfinite(packing.valid).any()
+    ]
+    lazy = Lazy(dataset, names, order, tuple(notes))
 
     def read(start: int, stop: int) -> np.ndarray:
         cells = []
-        for name in names:
+        for name, packing in zip(names, packings, strict=True):
             part = dataset[name].isel({order[0]: slice(start, stop)}).transpose(*order)
-            cells.append(np.asarray(part.values, np.float64).reshape(-1, *event[:-1]))
+            read = np.array(part.values, np.float64).reshape(-1, *event[:-1])
+            read[cfpacking.outside(packing, read)] = np.nan
+            cells.append(read)
         return np.stack(cells, axis=-1)
 
     chunk = min(length, math.lcm(*(_chunk(array, order[0]) for array in arrays)))
@@ -97,37 +106,12 @@ def open_grid(path: str, dims: Sequence[str] | None = None) -> Source:
         "time" if timed else "rows",
         length,
         event,
-        tuple(
-            Column(
-                str(name),
-                "number" if array.dtype.kind == "f" else "integer",
-                angle=fields.is_angle(array.attrs),
-            )
-            for name, array in zip(names, arrays, strict=True)
-        ),
+        fields.columns_of(names, arrays),
         unit=chunk,
         align=chunk if gridfiles.is_zarr(path) else 1,  # two blocks never write to one chunk
         read=read,
         native=lazy,
     )
-
-
-def encoded(lazy: Lazy, name: Any, cells: np.ndarray) -> np.ndarray:
-    """Cells of a variable as its file holds them: packed, if it is.
-
-    Args:
-        lazy: the open dataset.
-        name: of the variable.
-        cells: a block in the variable's own order of dimensions, finite.
-    """
-    array = lazy.dataset[name]
-    xarray = gridfiles.xarray(zarr=True)
-    known = {key: array.encoding[key] for key in _PACKING if key in array.encoding}
-    variable = xarray.Variable(array.dims, cells.astype(array.dtype), array.attrs, known)
-    return np.asarray(xarray.conventions.encode_cf_variable(variable, name=str(name)).values)
-
-
-_PACKING = ("dtype", "scale_factor", "add_offset", "_FillValue", "missing_value", "_Unsigned")
 
 
 def _chunk(array: Any, dim: Any) -> int:

@@ -2,6 +2,7 @@
 
 import importlib
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -71,15 +72,23 @@ def netcdf(dataset: Any) -> bytes:
     """A `Dataset` as the bytes of a NetCDF file."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "filled.nc"
-        _without_codecs(dataset).to_netcdf(file, engine="h5netcdf")
+        without_codecs(dataset).to_netcdf(file, engine="h5netcdf")
         return file.read_bytes()
 
 
-def write_zarr(dataset: Any, path: str, *, force: bool = False, like: str | None = None) -> None:
+def to_zarr(dataset: Any, to: Path) -> None:
+    """A `Dataset` as a new Zarr store."""
+    # the third version of the format has no consolidated metadata
+    without_codecs(dataset).to_zarr(to, mode="w", consolidated=False)
+
+
+def write_zarr(
+    make: Callable[[Path], None], path: str, *, force: bool = False, like: str | None = None
+) -> None:
     """Write a Zarr store: it is made beside its place and renamed, so it appears whole or not.
 
     Args:
-        dataset: what to write.
+        make: makes it where it is told to, such as `to_zarr` of a `Dataset`.
         path: the store.
         force: replace a store that exists.
         like: what it is made of; see `placing.replacing`.
@@ -91,8 +100,7 @@ def write_zarr(dataset: Any, path: str, *, force: bool = False, like: str | None
     check_zarr(path, force=force)
     xarray(zarr=True)
     with placing.replacing_folder(path, force=force, like=like) as beside:
-        # the third version of the format has no consolidated metadata
-        _without_codecs(dataset).to_zarr(beside, mode="w", consolidated=False)
+        make(beside)
 
 
 def check_zarr(path: str, *, force: bool = False) -> None:
@@ -127,7 +135,7 @@ def xarray(zarr: bool = False) -> Any:
         raise need_extra(words[0], "fields", words[1]) from error
 
 
-def _without_codecs(dataset: Any) -> Any:
+def without_codecs(dataset: Any) -> Any:
     """A shallow copy whose variables keep their packing and forget their compression."""
     bare = dataset.copy()
     for name, variable in bare.variables.items():

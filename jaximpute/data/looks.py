@@ -97,15 +97,8 @@ def remarks(columns: Sequence[Column], values: np.ndarray) -> list[str]:
         >>> remarks([column], cells)[0][:40]
         "column 't' holds 999.9 in 2 cells, and f"
     """
-    numeric = [i for i, column in enumerate(columns) if column.kind in ("number", "integer")]
-    texts = []
-    for hit in sentinels([values[:, i] for i in numeric]):
-        name = columns[numeric[hit.column]].name
-        texts.append(
-            f"column '{name}' holds {hit.value:.10g} in {hit.cells} cells, and from {hit.low:.6g} "
-            f"to {hit.high:.6g} in the others; if it means missing: --missing "
-            f"'{name}={hit.value:.10g}' (in Python, replace it by nan)"
-        )
+    advice = "--missing '{name}={value:.10g}' (in Python, replace it by nan)"
+    texts = extremes(columns, values, "column", advice)
     for i, column in enumerate(columns):
         cells = values[:, i]
         known = ~np.isnan(cells)
@@ -113,6 +106,27 @@ def remarks(columns: Sequence[Column], values: np.ndarray) -> list[str]:
             texts += _of_texts(column, cells[known].astype(int))
         elif column.kind == "integer" and not known.all():
             texts += _of_integers(column, cells[known])
+    return texts
+
+
+def extremes(columns: Sequence[Column], values: np.ndarray, what: str, advice: str) -> list[str]:
+    """The repeated extremes of the columns of numbers, as texts for warnings.
+
+    Args:
+        columns: what they hold.
+        values: `(rows, columns)`, NaN where missing.
+        what: to call a column.
+        advice: what to do; may hold `{name}` and `{value}`.
+    """
+    numeric = [i for i, column in enumerate(columns) if column.kind in ("number", "integer")]
+    texts = []
+    for hit in sentinels([values[:, i] for i in numeric]):
+        name = columns[numeric[hit.column]].name
+        texts.append(
+            f"{what} '{name}' holds {hit.value:.10g} in {hit.cells} cells, and from {hit.low:.6g} "
+            f"to {hit.high:.6g} in the others; if it means missing: "
+            + advice.format(name=name, value=hit.value)
+        )
     return texts
 
 

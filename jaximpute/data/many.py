@@ -102,7 +102,8 @@ def with_interval(sheet: Sheet, low: Sheet, high: Sheet, columns: Sequence[str])
         )
     table = sheet.table
     if fields.is_gridded(table):
-        return Sheet(table.assign({name: part.table[names[j]] for name, part, j in ends}), None)
+        beside = {name: part.table[names[j]] for name, part, j in ends}
+        return sheet._replace(table=table.assign(beside))
     for name, part, j in ends:
         table = table.append_column(name, part.table.column(j))
     return Sheet(table, None)

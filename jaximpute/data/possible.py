@@ -112,6 +112,8 @@ def bounds_of(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The bounds of the columns that are learned as numbers: those given, else natural ones.
 
+    Neither go beyond what the file of a column has room for.
+
     Args:
         columns: all of them.
         numeric: `(d,)` the numbers of those learned as numbers.
@@ -125,6 +127,8 @@ def bounds_of(
         if (given := columns[i].bounds) is not None:
             low[j] = -np.inf if given[0] is None else given[0]
             high[j] = np.inf if given[1] is None else given[1]
+        if (room := columns[i].room) is not None:
+            low[j], high[j] = np.clip(low[j], *room), np.clip(high[j], *room)
     return low, high
 
 

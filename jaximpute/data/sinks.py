@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from jaximpute._errors import OptionError
-from jaximpute.data import gridfiles, parquetsinks, parts, zarrfolders
-from jaximpute.data.gridblocks import Lazy, encoded
+from jaximpute.data import cfpacking, gridfiles, parquetsinks, parts, zarrfolders
+from jaximpute.data.gridblocks import Lazy
 from jaximpute.data.parts import Sink
 from jaximpute.data.sources import PARQUET, Source
 
@@ -148,5 +148,6 @@ def patched(
     here = lazy.back(name, fill.reshape(shape))
     new = lazy.back(name, np.where(fill, values, 0.0).reshape(shape))
     result = np.array(cells)
-    result[here] = encoded(lazy, name, new)[here].astype(cells.dtype)
+    packing = cfpacking.packing_of(lazy.dataset[name])
+    result[here] = cfpacking.encoded(packing, new[here]).astype(cells.dtype)
     return result
