@@ -45,7 +45,7 @@ def drawn(split: Split, members: int = 10) -> Feed:
 
     def feed(key: PRNGKey, mask: Bool[Array, "n *event"], density: Float[Array, ""]) -> Contexts:
         del density
-        contexts = jax.lax.map(lambda k: split(k, mask)[0], jax.random.split(key, members))
+        contexts = jax.vmap(lambda k: split(k, mask)[0])(jax.random.split(key, members))
         return contexts, _equal(members, mask)
 
     return feed
@@ -147,7 +147,7 @@ def matched(members: int = 10, grid: tuple[int, int] | None = None) -> Feed:
         return mask & spread(rank < number, labels)
 
     def feed(key: PRNGKey, mask: Bool[Array, "n *event"], density: Float[Array, ""]) -> Contexts:
-        contexts = jax.lax.map(lambda k: one(k, mask, density), jax.random.split(key, members))
+        contexts = jax.vmap(lambda k: one(k, mask, density))(jax.random.split(key, members))
         return contexts, _equal(members, mask)
 
     return feed

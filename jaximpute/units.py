@@ -94,7 +94,7 @@ def hole_sides(mask: Bool[Array, "n *event"]) -> Float[Array, "axes"]:
     Example:
         >>> import jax.numpy as jnp
         >>> mask = jnp.full((1, 3, 12, 12, 1), True).at[0, :, 4:8, 4:8].set(False)
-        >>> hole_sides(mask).round(1).tolist()  # static, four by four, one channel
+        >>> [round(side, 1) for side in hole_sides(mask).tolist()]  # static, 4 x 4, one channel
         [3.0, 3.6, 3.6, 1.0]
     """
     time = (1,) if mask.ndim == 5 else ()

@@ -131,8 +131,8 @@ def between(a: np.ndarray, b: np.ndarray, period: float | np.ndarray) -> np.ndar
     """How far `a` is from `b`, the shorter way round.
 
     Example:
-        >>> float(between(np.array(10.0), np.array(350.0), 360.0))
-        20.0
+        >>> between(np.array([10.0]), np.array([350.0]), 360.0).tolist()
+        [20.0]
     """
     return np.mod(a - b + period / 2, period) - period / 2
 
