@@ -320,7 +320,7 @@ def test_memory_does_not_grow_with_the_file(tmp_path):
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert int(done.stdout) < 96 // 4  # megabytes
+    assert int(done.stdout) < 96 // 2  # megabytes; a few blocks in double precision
     assert (tmp_path / "large_filled.npy").stat().st_size == (tmp_path / "large.npy").stat().st_size
 
 
