@@ -4,11 +4,12 @@ Prepared as for CSDI and CSBI, so that scores can stand beside theirs; where the
 the choice here is another of the same kind.
 """
 
+import csv
+import gzip
 from collections.abc import Callable
 
 import jax.numpy as jnp
 import numpy as np
-import pandas as pd
 
 from benchmarks._problems import local
 from benchmarks._windows import Problem
@@ -35,21 +36,22 @@ def pm25(windows: int | None = None) -> Problem:
     Raises:
         FileNotFoundError: no such file in the folder that `JAXIMPUTE_DATA` names.
     """
-    ground, gaps = (_frame(name) for name in PM25)
-    calm = ground[~ground.index.month.isin(TESTED)]
-    level, spread = calm.mean().to_numpy(), calm.std().to_numpy()
-    truth, given = ((frame.to_numpy() - level) / spread for frame in (ground, gaps))
-    months = ground.index.to_period("M")
+    (hours, ground), (_, gaps) = (_hourly(name) for name in PM25)
+    months = hours.astype("datetime64[M]")
+    of_year = months.astype(int) % 12 + 1
+    calm = ground[~np.isin(of_year, TESTED)]
+    level, spread = np.nanmean(calm, axis=0), np.nanstd(calm, axis=0, ddof=1)
+    truth, given = ((values - level) / spread for values in (ground, gaps))
     learned, asked, scored = [], [], []
-    for month in months.unique():
-        (at,) = np.nonzero(np.asarray(months == month))
+    for month in np.unique(months):
+        (at,) = np.nonzero(months == month)
         first, last = at[0], at[-1] + 1 - LENGTH
-        if month.month in TESTED:
+        if of_year[first] in TESTED:
             for start in range(first, at[-1] + 1, LENGTH):
                 own = slice(min(start, last), min(start, last) + LENGTH)
                 asked.append(own)
                 scored.append(np.arange(own.start, own.stop) >= start)
-        elif month.month != VALIDATED:
+        elif of_year[first] != VALIDATED:
             learned += [slice(start, start + LENGTH) for start in range(first, last + 1)]
     number = min(windows or len(asked), len(asked))
     chosen = np.linspace(0, len(asked) - 1, number).round().astype(int)
@@ -118,6 +120,11 @@ def _observed(z: np.ndarray) -> Observed:
     return from_nan(jnp.asarray(z, jnp.float32))
 
 
-def _frame(name: str) -> pd.DataFrame:
+def _hourly(name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Hours, and values by hour and station, NaN where the cell is empty."""
     path = local(name, "it is of the ST-MVL release of Microsoft Research, as CSV")
-    return pd.read_csv(path, index_col="datetime", parse_dates=True)
+    with gzip.open(path, "rt", newline="") as file:
+        _, *lines = csv.reader(file)
+    hours = [line[0].replace("/", "-").replace(" ", "T") for line in lines]
+    values = [[float(cell) if cell else np.nan for cell in line[1:]] for line in lines]
+    return np.array(hours, "datetime64[h]"), np.array(values)

@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-import pandas as pd
 
 from jaximpute import metrics
 from jaximpute.data import datasets
@@ -65,6 +64,8 @@ def series(spec: str) -> np.ndarray:
     name, times = _split(spec, "*")
     name, rows = _split(name, ":")
     if name.endswith(".csv"):
+        import pandas as pd
+
         values = pd.read_csv(name).select_dtypes("number").to_numpy(np.float64)
     else:
         values = datasets.load(name).values

@@ -54,6 +54,7 @@ def one_series(rows: pd.DataFrame, data: str) -> str:
         if len(ratios) > 1
         else f"Missing ratio {span}.\n",
         means_table(own, means),
+        *older_preset(own),
     ]
     if len(ratios) > 1:
         parts += ["### Each ratio\n\nMAE / MSE.\n", ratio_table(own, list(means.index))]
@@ -135,6 +136,14 @@ def verdict(rows: pd.DataFrame, means: pd.DataFrame) -> list[str]:
     if listed:
         texts.append(f"Its MAE is {', '.join(listed)}, on the same holes.")
     return texts
+
+
+def older_preset(rows: pd.DataFrame) -> list[str]:
+    """What the preset `paper` was when its rows were measured, if it is not as printed."""
+    settings = list(rows.loc[rows["label"] == "spirit:paper", "settings"])
+    if not any(found.get("holdout") for found in settings):
+        return []
+    return ["`spirit:paper` was measured with entries held out and a mean norm in (12).\n"]
 
 
 def contenders(rows: pd.DataFrame, means: pd.DataFrame) -> pd.DataFrame:

@@ -56,9 +56,8 @@ def check_codec(codec: Codec, columns: int) -> None:
     for name in ("centre", "scale", "whole", "low", "high", "pair"):
         if len(getattr(codec, name)) != d:
             raise ValueError(f"'{name}' holds {len(getattr(codec, name))} parts; expected {d}")
-    if not (codec.scale > 0).all() or any(
-        block.scale <= 0 for block in (*codec.levels, *codec.circles)
-    ):
+    scales = [*codec.scale, *(b.scale for b in codec.levels), *(c.scale for c in codec.circles)]
+    if min(scales, default=1) <= 0:
         raise ValueError("a scale is not above 0")
     named = [*codec.columns, *codec.constants, *codec.unlearned]
     if len(set(named)) != len(named) or any(not 0 <= column < columns for column in named):

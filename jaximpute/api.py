@@ -111,9 +111,10 @@ def impute(
         DivergenceError: training met numbers that are not finite.
 
     Warns:
-        ImputationWarning: cells were left empty, rows were not in order of time, the method ended
-            worse than it started on cells held out, observed cells lie outside the bounds given
-            (they stay as they are), or a column looks like directions and is not given as one.
+        ImputationWarning: cells were left empty, rows were not in order of time, gaps of a series
+            are longer than the method sees, the method ended worse than it started on cells held
+            out, observed cells lie outside the bounds given (they stay as they are), or a column
+            looks like directions and is not given as one.
 
     Example:
         >>> import numpy as np, jaximpute as ji
@@ -338,6 +339,7 @@ def fill(
                 *report.room_warnings(laid.codec, frame.columns, moved),
                 *report.empty_warnings(data_report),
                 *report.worse_warning(name, curve.metrics),
+                *report.gap_warning(name, options, _lengths(frame, laid.axis, kept)),
             ],
             "hashes": {
                 "data": fingerprint.digest([frame.values]),
@@ -366,6 +368,13 @@ def _left_empty(
     if frame.grid is None or (never_impute is None and not fields.is_gridded(frame.native)):
         return np.zeros(frame.values.shape, bool), ""
     return fields.never(frame.grid, frame.mask, never_impute)
+
+
+def _lengths(frame: Frame, axis: series.Axis | None, kept: np.ndarray) -> np.ndarray | None:
+    """Of the gaps of a series that were filled."""
+    if axis is None:
+        return None
+    return np.where(kept, 0, series.gap_lengths(axis, frame.mask, frame.shape[0]))
 
 
 def _impute(data, method, time, dims, bounds, circular, **how: Any) -> Result:

@@ -45,8 +45,7 @@ def drawn(split: Split, members: int = 10) -> Feed:
 
     def feed(key: PRNGKey, mask: Bool[Array, "n *event"], density: Float[Array, ""]) -> Contexts:
         del density
-        keys = jax.random.split(key, members)
-        contexts = jnp.stack([split(keys[i], mask)[0] for i in range(members)])
+        contexts = jax.lax.map(lambda k: split(k, mask)[0], jax.random.split(key, members))
         return contexts, _equal(members, mask)
 
     return feed
@@ -148,8 +147,7 @@ def matched(members: int = 10, grid: tuple[int, int] | None = None) -> Feed:
         return mask & spread(rank < number, labels)
 
     def feed(key: PRNGKey, mask: Bool[Array, "n *event"], density: Float[Array, ""]) -> Contexts:
-        keys = jax.random.split(key, members)
-        contexts = jnp.stack([one(keys[i], mask, density) for i in range(members)])
+        contexts = jax.lax.map(lambda k: one(k, mask, density), jax.random.split(key, members))
         return contexts, _equal(members, mask)
 
     return feed

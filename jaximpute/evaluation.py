@@ -75,7 +75,7 @@ def evaluate(
         time: the time axis, as in `impute`.
         holdout: share of the observed cells to hide, in (0, 1).
         pattern: `mcar` hides single cells, `block` stretches of rows, and `own` cells in the
-            pattern of the holes that the data have.
+            pattern of the holes that the data have, at most the share `holdout` of them.
         repeats: how often, at least 1.
         seed: of the holes and the methods.
         preset: as in `impute`.

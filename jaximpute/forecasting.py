@@ -15,7 +15,7 @@ from jaximpute.data.frames import read
 from jaximpute.multiple import check_level, interval
 from jaximpute.report import Report
 
-# steps of the past that a window shows beside those asked for
+# steps of the past that a window shows beside those asked for, at least
 CONTEXT = 48
 
 
@@ -45,7 +45,7 @@ def forecast(
     *,
     time: str | None = None,
     level: float = 0.9,
-    context: int = CONTEXT,
+    context: int | None = None,
     seed: int = 0,
     preset: str = "balanced",
     bounds: Mapping[Any, Any] | None = None,
@@ -67,7 +67,8 @@ def forecast(
         draws: how many, at least 1.
         time: the column of time stamps; the index, which is then of dates, if None.
         level: nominal coverage of the intervals, in (0, 1).
-        context: steps of the past in a window, at least 1.
+        context: steps of the past in a window, at least 1; by default as many as are drawn, and 48
+            at least.
         seed: of everything random.
         preset: of the method.
         bounds: of what may come, see `impute`.
@@ -93,6 +94,7 @@ def forecast(
         >>> [str(day.date()) for day in found.median.index]
         ['2024-03-01', '2024-03-02']
     """
+    context = past(horizon) if context is None else context
     if horizon < 1 or context < 1:
         raise OptionError(f"horizon is {horizon} and context {context}; expected at least 1")
     if draws < 1:
@@ -138,6 +140,11 @@ def forecast(
 
     median, low, high = (frames(v) for v in (filled.values, *interval(frame, filled, level)))
     return Forecast(median, low, high, [frames(one) for one in filled.draws], filled.report)
+
+
+def past(horizon: int) -> int:
+    """Steps of the past that are enough for so many to come, if nothing else is said."""
+    return max(CONTEXT, horizon)
 
 
 def _stamps(extended: pd.DataFrame, time: str | None) -> pd.Index:

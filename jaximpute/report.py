@@ -2,11 +2,12 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from jaximpute import registry
 from jaximpute._errors import DivergenceError
 from jaximpute.data.codec import Codec
 from jaximpute.data.columns import Column
@@ -141,6 +142,37 @@ def worse_warning(method: str, metrics: dict[str, float | None]) -> list[str]:
     return [
         f"'{method}' ended worse than it started: error {end:.4g} on observed cells held out, from "
         f"{start:.4g}. Compare methods with evaluate, or take a simpler one"
+    ]
+
+
+def gap_warning(method: str, options: Mapping[str, Any], lengths: np.ndarray | None) -> list[str]:
+    """A text where gaps of a series are longer than a method, or its start, sees around them.
+
+    Args:
+        method: its name.
+        options: of the method.
+        lengths: of the gap of each cell that was filled; None for other data.
+    """
+    offered = registry.options(method)
+    smoother = method
+    if "context" not in offered and "start" in offered:
+        smoother = options.get("start", offered["start"].default)
+    if lengths is None or smoother != "gaussian":
+        return []
+    context = (options if smoother == method else {}).get("context")
+    context = registry.options(smoother)["context"].default if context is None else context
+    beyond = lengths > context
+    if not beyond.any():
+        return []
+    further = (
+        "take a longer context" if smoother == method else "take 'gaussian' with a longer context"
+    )
+    return [
+        f"{beyond.sum()} missing cells lie in gaps longer than the {context} steps that "
+        f"'{method}' looks to either side (the longest has {lengths.max():g}). They were filled "
+        "from the nearest observations, or from the season before and after, whichever did best "
+        "on gaps like these hidden elsewhere, and are less sure than the others. Set max_gap to "
+        f"leave them empty, or {further}"
     ]
 
 

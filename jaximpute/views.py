@@ -86,9 +86,10 @@ def windows(shape: tuple[int, ...], length: int, stride: int = 1, apart: bool = 
 def tiles(shape: tuple[int, ...], size: Sequence[int], overlap: Sequence[int] | int) -> View:
     r"""Overlapping tiles of fields `(n, time, y, x, channels)`, blended where they meet.
 
-    Along each axis, tiles of one length start at evenly spread places; see `tile_length`. Folding is a weighted average: at a distance :math:`d` from the end of a
-    tile of length :math:`l` its weight is :math:`\min(d, l - d)`, divided by the sum over the tiles
-    that cover the place, so that weights are a partition of unity and one tile fades into the next.
+    Along each axis, tiles of one length start at evenly spread places; see `tile_length`. Folding
+    is a weighted average: at a distance :math:`d` from the end of a tile of length :math:`l` its
+    weight is :math:`\min(d, l - d)`, divided by the sum over the tiles that cover the place, so
+    that weights are a partition of unity and one tile fades into the next.
     It is computed as :math:`v_0 + \sum_k w_k (v_k - v_0)`: where all tiles agree, the answer is
     theirs, bit for bit, so `fold(take(x))` is `x`.
 

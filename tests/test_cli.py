@@ -60,6 +60,23 @@ main()
 
 
 @pytest.mark.fast
+def test_help_is_not_cut_and_flags_are_the_same_everywhere():
+    commands = {}
+    listed = call("--help").stdout
+    assert "..." not in listed.replace("[ARGS]...", "")
+    for command in app.registered_commands:
+        name = command.callback.__name__
+        words = " ".join(listed.split())
+        assert " ".join(command.callback.__doc__.split("\n")[0].rstrip(".").split()) in words
+        commands[name] = call(name, "--help").stdout
+        assert "..." not in commands[name].replace("[ARGS]...", "")
+    short = {"--method": "-m", "--output": "-o", "--save": "-o", "--quiet": "-q"}
+    for text in commands.values():
+        for long, flag in short.items():
+            assert f"  {long} " not in text, f"{long} without {flag}"
+    assert "-m, --method" in commands["impute"]
+
+
 @pytest.mark.parametrize("arguments", ["--help", "--version", "methods --help", "impute --help"])
 def test_help_loads_nothing_heavy(arguments):
     done = shell(LOADED, *arguments.split())

@@ -113,6 +113,32 @@ def test_own_holes_have_the_lengths_of_the_holes_there_are(key):
     assert lengths.max() == 5
 
 
+@pytest.mark.parametrize("share", [0.05, 0.3, 0.8])
+@pytest.mark.parametrize("kind", ["table", "series", "field"])
+def test_own_holes_leave_data_about_as_dense_as_they_are(kind, share, key):
+    """Where little is observed, another row's holes would leave next to nothing."""
+    rng = np.random.default_rng(0)
+    if kind == "field":
+        x = rng.normal(size=(1, 12, 16, 16, 1))
+        x = np.where(rng.random((1, 1, 16, 16, 1)) < share, x, np.nan)
+        frame = read(x)
+    else:
+        x = rng.normal(size=(600, 8))
+        gone = rng.random((600, 8)) > share
+        if kind == "series":  # in gaps of four
+            gone = np.repeat(gone[::4], 4, axis=0)
+        time = np.arange(600) if kind == "series" else None
+        frame = read(np.where(gone, np.nan, x), time=time)
+    hidden = holes.hide(key, frame, 0.1, "own")
+    assert 0.05 < hidden.sum() / frame.mask.sum() < 0.15
+    if kind == "table":  # no row is left with much less than it had
+        left = (frame.mask & ~hidden).sum(1) / np.maximum(frame.mask.sum(1), 1)
+        assert (left[frame.mask.sum(1) > 2] >= 0.5).mean() > 0.95
+    if kind == "field":  # places that are observed at all times are hidden at all times
+        films = hidden.reshape(12, -1)
+        assert (films == films[0]).all()
+
+
 @pytest.mark.fast
 def test_what_cannot_be_scored_is_not_hidden(key):
     table = pd.DataFrame(

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaximpute import contexts, methods, partitions, registry
+from jaximpute import contexts, methods, missing, partitions, registry
 from jaximpute._errors import OptionError
 from jaximpute.loop import complete, fit
 from jaximpute.recipes import context_query as recipe
@@ -127,7 +127,7 @@ def test_large_fields_are_cut_into_tiles():
     assert view.size == 2 * 1 * 3
     method = build("context_query", large, sgd_total=1).method
     state = jax.eval_shape(method.init, jax.random.key(0), large)
-    assert state.bank.shape == (6, 8, 20, 32, 2)
+    assert state.bank.shape == (6, 7, 20, 29, 2)
     out = jax.eval_shape(method.sample, jax.random.key(0), state, large)
     assert out.shape == shape
     for whole in (None, 0, [12, 20, 70]):
@@ -166,3 +166,64 @@ def test_tiles_of_land_are_passed_over_and_seams_are_blended(key):
     out = np.asarray(complete(method, jax.random.key(1), state, data))
     np.testing.assert_array_equal(out[np.asarray(mask)], np.asarray(x)[np.asarray(mask)])
     assert (out[~np.asarray(mask)] == 3.0).all()
+
+
+def test_a_choice_compiles_each_network_once_for_all_feeds():
+    """Once to choose among the feeds, and once for each feed that may be chosen."""
+    calls = {"net": 0, "baseline": 0}
+
+    def counted(name):
+        def apply(params, x, t, cond, key=None):
+            calls[name] += 1
+            return jnp.zeros_like(x)
+
+        return Net(lambda *given: {}, apply)
+
+    split = partitions.pixel((0.3, 1.0))
+    for feeds in ((contexts.observed,), (contexts.observed, *3 * [contexts.drawn(split, 4)])):
+        calls.update(net=0, baseline=0)
+        method = methods.context_query(
+            counted("net"), split, feeds=feeds, baseline=counted("baseline")
+        )
+        state = jax.eval_shape(method.init, jax.random.key(0), SMALL)
+        sample = jax.jit(method.sample)
+        sample.lower(jax.random.key(0), state, SMALL)
+        assert calls == {"net": 1 + len(feeds), "baseline": 2}
+
+
+def test_the_surface_goes_along_time_where_it_is_told_to(key):
+    x = jnp.linspace(-1, 1, 64).reshape(1, 1, 8, 8, 1) * jnp.ones((64, 4, 1, 1, 1))
+    mask = jnp.ones(x.shape, bool).at[:, 1, 2:6, 2:6].set(False)  # seen before and after
+    x = x + jax.random.normal(key, (64, 1, 8, 8, 1))
+    data = Observed(jnp.where(mask, x, 0), mask, jnp.ones(64))
+    errors = {}
+    for axes in ("yx", "tyx"):
+        for sweeps in (1, 32):
+            options = {"axes": axes, "sweeps": sweeps, "feed": "observed"}
+            method = build("context_query", data, **options).method
+            out = method.sample(jax.random.key(1), method.init(jax.random.key(0), data), data)
+            errors[axes, sweeps] = float(jnp.abs(out - x)[~mask].mean())
+    assert errors["tyx", 32] < 0.8 * errors["yx", 32]
+    assert errors["tyx", 32] < errors["tyx", 1]
+    with pytest.raises(OptionError, match="expected letters"):
+        build("context_query", axes="q")
+
+
+def test_a_short_training_beats_what_is_simple(key):
+    """Waves of few modes with whole blocks hidden, which no sample shows complete."""
+    k_wave, k_amount, k_holes = jax.random.split(key, 3)
+    waves = jax.random.normal(k_wave, (5, 2, 9, 9, 1))
+    x = jnp.einsum("nk,ktyxc->ntyxc", jax.random.normal(k_amount, (300, 5)), waves)
+    mask = missing.blocks(5)(k_holes, x)
+    data = Observed(jnp.where(mask, x, 0), mask, jnp.ones(300))
+    errors = {}
+    for name, options in {
+        "context_query": {"net": "eof", "width": 16, "sgd_total": 150},
+        "harmonic": {},
+        "mean": {},
+    }.items():
+        plan = registry.build(name, data, kind="field", options=options)
+        state = fit(plan.method, jax.random.key(1), data, plan.steps, chunk=plan.chunk)
+        out = complete(plan.method, jax.random.key(2), state, data)
+        errors[name] = float(((out - x) ** 2)[~mask].mean())
+    assert errors["context_query"] < 0.5 * min(errors["harmonic"], errors["mean"])

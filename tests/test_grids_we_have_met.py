@@ -66,7 +66,7 @@ def load(path, **keywords):
     [
         {"dtype": "int16", "scale_factor": 0.01, "_FillValue": -32768},
         {"dtype": "int16", "scale_factor": -0.01, "add_offset": 0.0, "_FillValue": -9999},
-        {"dtype": "uint8", "scale_factor": 1.5, "_FillValue": 0},
+        {"dtype": "uint8", "scale_factor": 1.3, "_FillValue": 0},
     ],
 )
 def test_a_peak_beyond_what_the_packing_holds(tmp_path, suffix, how, packing):
@@ -83,9 +83,9 @@ def test_a_peak_beyond_what_the_packing_holds(tmp_path, suffix, how, packing):
     raw, written = (load(each, decode_cf=False).t.values for each in (path, out))
     seen = ~np.isnan(before)
     np.testing.assert_array_equal(raw[seen], written[seen])
-    most = 255 * 1.5 if packing["dtype"] == "uint8" else 327.68
+    most = 255 * 1.3 if packing["dtype"] == "uint8" else 327.68
     assert np.isfinite(after).all()
-    assert 300 < after[~seen].min()
+    assert after[~seen].min() > 300
     assert after[~seen].max() <= most
     assert after[~seen].max() > most - 0.1
     assert "variable 't':" in said
@@ -150,7 +150,11 @@ def test_all_that_is_no_gap_comes_along(tmp_path, how):
             assert sorted(one.attrs) == sorted(other.attrs)
             if isinstance(one, h5py.Group):
                 continue
-            assert (one.dtype, one.chunks, one.maxshape) == (other.dtype, other.chunks, other.maxshape)
+            assert (one.dtype, one.chunks, one.maxshape) == (
+                other.dtype,
+                other.chunks,
+                other.maxshape,
+            )
             if name != "t2m":
                 np.testing.assert_array_equal(one[...], other[...])
         assert before["t2m"].compression == after["t2m"].compression
@@ -191,7 +195,9 @@ def test_a_file_that_changes_meanwhile_is_refused(tmp_path, monkeypatch):
     assert not (tmp_path / "out.nc").exists()
 
 
-@pytest.mark.parametrize("about", [{"flag_values": np.arange(4, dtype="i1")}, {"flag_masks": [1, 2]}])
+@pytest.mark.parametrize(
+    "about", [{"flag_values": np.arange(4, dtype="i1")}, {"flag_masks": [1, 2]}]
+)
 @pytest.mark.parametrize("how", [[], ["--block-rows", 2]])
 def test_flags_are_left_as_they_are(tmp_path, about, how):
     values, hidden = smooth()

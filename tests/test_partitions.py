@@ -20,6 +20,8 @@ MAKERS = {
     "time_block": partitions.time_block,
     "swath": partitions.swath,
     "own": partitions.own,
+    "own that leaves half": lambda: partitions.own(least=0.5),
+    "hole shaped": partitions.hole_shaped,
     "mixed": lambda: partitions.mixed(partitions.block(), partitions.own()),
     "first of": lambda: partitions.first_of(partitions.own(), partitions.block()),
     "missdiff": lambda: partitions.missdiff,
@@ -181,6 +183,9 @@ def test_wrong_options_are_refused():
         lambda: partitions.pixel(0.5, "half"),
         lambda: partitions.block(context=0),
         lambda: partitions.own(query="some"),
+        lambda: partitions.own(least=2.0),
+        lambda: partitions.hole_shaped(0.0),
+        lambda: partitions.hole_shaped(query="some"),
         lambda: contexts.drawn(partitions.missdiff, 0),
         lambda: contexts.context_share(0.0, 0.5, 0.5),
     ):

@@ -122,7 +122,7 @@ class Chain(NamedTuple):
 
         def number():
             j = jnp.asarray(self.of.members)[t, 0]
-            column = x @ rules.coef[j] + rules.intercept[j]
+            column = _ridge.exact(x, rules.coef[j]) + rules.intercept[j]
             if self.draws:
                 normal = jax.random.normal(key, x.shape[:1], x.dtype)
                 column = column + rules.noise[j] * normal
@@ -200,7 +200,7 @@ def _at(x: jax.Array, columns: jax.Array, other: Any, axis: int = 1) -> jax.Arra
 
 def expected(ridge: _ridge.Ridge) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Slopes, intercept and noise as fitted."""
-    return ridge.coef, ridge.level - ridge.centre @ ridge.coef, ridge.noise
+    return ridge.coef, ridge.level - _ridge.exact(ridge.centre, ridge.coef), ridge.noise
 
 
 def drawn(
@@ -213,9 +213,9 @@ def drawn(
     noise = ridge.noise * jnp.sqrt(ridge.freedom / jnp.maximum(chi, jnp.finfo(chi.dtype).tiny))
     normal = jax.random.normal(k_slopes, ridge.coef.shape, ridge.coef.dtype)
     # by the symmetric root: the same draw whichever signs the eigenvectors came with
-    away = ridge.vectors @ (ridge.spread(noise) * (ridge.vectors.T @ normal))
+    away = _ridge.exact(ridge.vectors, ridge.spread(noise) * _ridge.exact(ridge.vectors.T, normal))
     # the posterior of the slope of a column that was left out is the prior
     coef = jnp.where(use, ridge.coef + away, 0)
     shift = jax.random.normal(k_level, (), coef.dtype) * noise
     level = ridge.level + shift / jnp.sqrt(jnp.maximum(ridge.rows, 1))
-    return coef, level - ridge.centre @ coef, noise
+    return coef, level - _ridge.exact(ridge.centre, coef), noise

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-NUGGETS = (1e-4, 3e-3, 1e-1)  # variances of noise to choose from
+NUGGETS = (1e-4, 3e-3, 1e-1, 3e-1)  # variances of noise to choose from
 LEVELS = (0.0, 1.0)  # variances of a field's own level, to choose from
 STRETCHES = (1.0, 4.0)  # of the fitted lengths: long ones carry slopes across wide holes
 _LENGTHS = tuple(0.3 * 1.3**i for i in range(26))  # in cells, up to 211

@@ -12,6 +12,9 @@ from jaximpute.baselines._kriging import Known, known
 # of the variance of one-step differences: noise that kriging allows the observations
 RIDGES = (1e-2, 1e-1, 1.0)
 _LEAST = 3e-5  # of the variance: less, and single precision fails on long windows
+SIMPLEST = (3, 1, 0, 4, 2)  # lines, level, mean, season, slope
+_SURE = 2.0  # standard errors by which another rule must do better; the places are not independent
+_NOTHING = 1e-4  # an error that is none, in standard deviations
 RULES = _kriging.TRENDS + 2  # and straight lines, and the season before
 _SHIFTS = 12  # to either side, to hide gaps in other places
 _STRETCHES = 8  # of each shift, at most
@@ -118,7 +121,7 @@ def choose(
     The long gaps are moved in time, all channels together; one that reaches an end of the record
     goes on to it. What a series does in its gaps does not enter the moments it is judged by.
     """
-    n, time, d = x.shape
+    time, d = x.shape[1:]
     here = long(known(mask), reach) & (weight > 0)[:, None, None]
     autocov = autocovariance(filled, weight, left)
     season = period(autocov)
@@ -145,7 +148,7 @@ def choose(
             def error(ridge):
                 with_it = gaps._replace(ridge=ridge)
                 means = _by_rule(where, x, simple, covariance, with_it, row, start)
-                return jnp.where(jnp.isfinite(means), means - truth[None], jnp.inf) ** 2
+                return jnp.where(jnp.isfinite(means), jnp.abs(means - truth[None]), jnp.inf)
 
             errors = jax.lax.map(error, ridges)  # (ridges, rules, block, d)
             own = jnp.arange(len(inside)) + start < time
@@ -154,16 +157,38 @@ def choose(
             total = jnp.where(use[None, None], errors[:, :, None], 0).sum(3)
             return sums[0] + total, sums[1] + use.sum(1)
 
-        return jax.lax.fori_loop(0, number, one, sums)
+        here_too = jax.lax.fori_loop(0, number, one, zero)
+        return tuple(a.at[i].set(b) for a, b in zip(sums, here_too, strict=True))
 
     zero = jnp.zeros((len(RIDGES), RULES, 2, d), x.dtype), jnp.zeros((2, d), jnp.int32)
-    total, count = jax.lax.fori_loop(0, jnp.where(here.any(), 2 * _SHIFTS, 0), moved, zero)
-    best = jnp.argmin(total[:, : _kriging.TRENDS].min(1).sum((1, 2)))
-    errors = total[best]
-    shared = jnp.where(count[None] > 0, errors, errors.sum(-1, keepdims=True))
-    some = (count > 0) | (count.sum(-1, keepdims=True) > 0)
-    rule = jnp.where(some, jnp.argmin(shared, axis=0), _kriging.TRENDS)
-    return Gaps(season, ridges[best], rule.astype(jnp.int32))
+    places = tuple(jnp.zeros((2 * _SHIFTS, *a.shape), a.dtype) for a in zero)
+    total, count = jax.lax.fori_loop(0, jnp.where(here.any(), 2 * _SHIFTS, 0), moved, places)
+    many = jnp.maximum(count, 1)[:, None, None]
+    scores = jnp.log(jnp.maximum(total / many, _NOTHING))
+    kriged = jnp.where(count[:, None, None] > 0, scores, 0)[:, :, : _kriging.TRENDS]
+    best = jnp.argmin(kriged.sum(0).min(1).sum((1, 2)))
+    rule = _simplest(scores[:, best], count > 0)
+    return Gaps(season, ridges[best], rule)
+
+
+def _simplest(
+    scores: Float[Array, "places rules 2 d"], seen: Bool[Array, "places 2 d"]
+) -> Int[Array, "2 d"]:
+    """The simplest rule that is not surely worse than the best one, place by place."""
+    number = seen.sum(0)
+
+    def mean(a):
+        return jnp.where(seen[:, None], a, 0).sum(0) / jnp.maximum(number, 1)[None]
+
+    average = mean(scores)
+    best = jnp.argmin(average, axis=0)
+    behind = scores - jnp.take_along_axis(scores, best[None, None], axis=1)
+    spread = jnp.sqrt(mean((behind - mean(behind)[None]) ** 2) / jnp.maximum(number - 1, 1)[None])
+    close = mean(behind) <= _SURE * spread
+    close = jnp.where(jnp.isfinite(average), close, False)
+    order = jnp.array(SIMPLEST)
+    first = order[jnp.argmax(close[order], axis=0)]
+    return jnp.where(number > 2, first, order[0]).astype(jnp.int32)
 
 
 def lines(where: Known, x: Float[Array, "n time d"]) -> Float[Array, "n time d"]:
@@ -257,7 +282,7 @@ def _steps(start, shape):
 
 
 def _stretches(todo: Bool[Array, "n time d"], most: int | None = None):
-    """How many stretches hold such entries, and `place(i) -> (row, first step)`; evenly, if some."""
+    """How many stretches hold such entries (`most` of them, evenly), and where each begins."""
     n, time, d = todo.shape
     block = _kriging.sizes(d)[0]
     blocks = -(-time // block)

@@ -23,14 +23,14 @@ class Known(NamedTuple):
 
     Attributes:
         mask: True = observed, `(n, time, d)`.
-        count: observed before each step, `(n, time + 1, d)`.
+        earlier: how many are observed before each step, `(n, time + 1, d)`.
         steps: those observed, in order, `(n, time, d)`; `time` where there are no more.
         before: the last one observed at or before each step, or -1.
         after: the first one at or after, or `time`.
     """
 
     mask: Bool[Array, "n time d"]
-    count: Int[Array, "n time1 d"]
+    earlier: Int[Array, "n time1 d"]
     steps: Int[Array, "n time d"]
     before: Int[Array, "n time d"]
     after: Int[Array, "n time d"]
@@ -46,7 +46,7 @@ class Entries(NamedTuple):
 
 def known(mask: Bool[Array, "n time d"]) -> Known:
     """Look a mask up once."""
-    n, time, d = mask.shape
+    time = mask.shape[1]
     count = jnp.pad(jnp.cumsum(mask, axis=1, dtype=jnp.int32), ((0, 0), (1, 0), (0, 0)))
 
     def steps(row):
@@ -72,13 +72,13 @@ def entries(
     """What a stretch is conditioned on; its own entries come first, time-major."""
     _, time, d = where.mask.shape
     block, near = sizes(d)
-    mask, count, steps = where.mask[row], where.count[row], where.steps[row]
+    mask, count, steps = where.mask[row], where.earlier[row], where.steps[row]
     channel = jnp.arange(d)
     own = start + jnp.arange(block)
     end = jnp.minimum(start + block, time)
 
     def look_up(rank):
-        inside = (rank >= 0) & (rank < count[-1][None])
+        inside = (rank >= 0) & (rank < count[-1:])
         return steps[jnp.clip(rank, 0, time - 1), channel[None]], inside
 
     ranks = jnp.arange(near)[:, None]
@@ -88,8 +88,8 @@ def entries(
     safe = jnp.maximum(period, 1)
     first = jnp.where(left_there, left, start).min(0)
     last = jnp.where(right_there, right, end - 1).max(0)
-    back = own[:, None] - safe * (-(-(start + block - first) // safe))[None]
-    forth = own[:, None] + safe * (-(-(last + 1 - start) // safe))[None]
+    back = own[:, None] - safe * (-((first - start - block) // safe))[None]
+    forth = own[:, None] + safe * (-((start - 1 - last) // safe))[None]
 
     def observed(step):
         inside = (step >= 0) & (step < time)
@@ -169,7 +169,8 @@ def _krige(x, step, channel, valid, autocov, ridge):
         prior = jnp.where(used > 0, 1 / _FLAT, 1)
         slope = jnp.linalg.cholesky(inner + jnp.diag(prior))
         beta = jax.scipy.linalg.cho_solve((slope, True), gram[:, -1] * used)
-        return (rest[:, :-1] @ beta - rest[:, -1]).reshape(block, d)
+        along = jnp.matmul(rest[:, :-1], beta, precision="highest")
+        return (along - rest[:, -1]).reshape(block, d)
 
     zero, one = jnp.zeros(d, x.dtype), jnp.ones(d, x.dtype)
     trends = ((zero, zero), (one, zero), (one, one))

@@ -186,7 +186,7 @@ def _error(model: Stationary, x, mask, rows, starts) -> Float[Array, ""]:
 
     Not the squared one: a few jumps of a series would choose for all the rest.
     """
-    length, d = model.autocov.shape[:2]
+    length = model.autocov.shape[0]
     x, mask = _cut([_whole(a, length) for a in (x, mask)], rows, starts, length)
     mean, cov = jnp.tile(model.mean, length), _covariance(model, length)
     return masked_mean(jnp.abs(leave_one_out(x, mask, mean, cov)), mask)

@@ -15,7 +15,9 @@ from jaximpute.masking import channel_moments, clamp
 from jaximpute.partitions import hole_shaped
 from jaximpute.types import Method, Observed
 
-_TRIED = 512  # observed entries on which the covariance is chosen
+_TRIED = (256, 4096)  # hidden entries on which all candidates are tried, and the best of them
+_FINALISTS = 6
+_TIMES, _ENTRIES = 8, 2**24  # how often they are hidden, at most, and in how many entries in all
 _AT_ONCE = 256  # entries side by side: their matrices fit a cache
 _LOOKED_AT = 8192  # places around an entry at most, those that vary most with it
 _CHUNK = 128  # of these at a time, until there are enough neighbours
@@ -50,15 +52,19 @@ def optimal_interpolation(*, neighbours: int = 32, reach: int = 32) -> Method:
     The covariance :math:`\rho` depends on the lag in time, rows and columns alone. `init` measures
     it over all pairs of observed entries, fits Matérn covariances of three degrees of smoothness to
     it, and chooses among these and the measured one (which knows of waves and drifts), with and
-    without a level of its own for each neighbourhood, and among nuggets :math:`\tau^2`: by the
-    squared error at observed entries, each seen as some missing entry is, through the same holes.
-    Each channel is filled from itself alone.
+    without a level of its own for each neighbourhood, among nuggets :math:`\tau^2`, and whether
+    neighbours in the entry's own frame come before those in others, which say little more where
+    frames are alike and have the same holes. It chooses by the squared error at observed entries,
+    about a tenth of which is hidden in holes shaped like those of the data
+    (`partitions.hole_shaped`), so that what is left is as dense. Each channel is filled from itself
+    alone.
 
     Args:
         neighbours: observed entries that an estimate is made of, at least 1. Time grows with their
             cube.
-        reach: how many cells, frames or steps away they may lie, at least 1. Near an entry all
-            are looked at, further off ever fewer; an entry with none gets the mean.
+        reach: how many cells, frames or steps away along each axis they may lie, at least 1. Of the
+            places within, the 8192 of the largest covariance are looked at; an entry with nothing
+            observed there gets the mean.
 
     Returns:
         An inductive method for images and fields (tag `point`). Rows to come must have the frames'
@@ -147,7 +153,8 @@ class _Around:
         sides = [np.arange(-m, m + 1) for m in self.margin]
         offsets = np.stack(np.meshgrid(*sides, indexing="ij"), -1).reshape(-1, 3)
         # of places that vary as much, the nearer first
-        self.offsets = offsets[np.argsort((offsets**2).sum(1), kind="stable")][1:]
+        offsets = offsets[np.argsort((offsets**2).sum(1), kind="stable")]
+        self.offsets = offsets[1:] if len(offsets) > 1 else offsets
         wide = [size + 2 * m for size, m in zip(shape, self.margin, strict=True)]
         self.strides = np.array([wide[1] * wide[2], wide[2], 1])
 
@@ -171,41 +178,61 @@ class _Around:
 
 
 def _choose(key, x, mask, weight, around: _Around, neighbours: int):
-    """The candidate that fills observed entries best, hidden in holes shaped like the others."""
-    k_hide, k_some = jax.random.split(key)
+    """The candidate that fills observed entries best, hidden in holes shaped like the others.
+
+    All are tried on a few entries, and the best of them on more.
+    """
+    k_hide, *k_some = jax.random.split(key, 1 + len(_TRIED))
     mask = mask & (weight > 0)[:, None, None, None]
     tables = _covariance.candidates(x, mask, weight, around.table)
-    shown, hidden = (part[..., 0] for part in hole_shaped()(k_hide, mask[..., None]))
-    row, place = jnp.divmod(_some(k_some, hidden), mask[0].size)
-    truth = x.reshape(len(x), -1)[row, place]
-    levels, nuggets = (jnp.asarray(v, x.dtype) for v in (_covariance.LEVELS, _covariance.NUGGETS))
-    levels, nuggets = jnp.repeat(levels, len(nuggets)), jnp.tile(nuggets, len(levels))
+    # where little is observed a tenth of it is not enough to judge by, so hide another and another
+    times = max(1, min(_TIMES, _ENTRIES // mask.size))
+    often = jnp.concatenate([mask] * times)
+    shown, hidden = (part[..., 0] for part in hole_shaped()(k_hide, often[..., None]))
+    levels, nuggets = jnp.meshgrid(
+        *(jnp.asarray(v, x.dtype) for v in (_covariance.LEVELS, _covariance.NUGGETS))
+    )
     frames = jnp.array([False, True])[: min(x.shape[1], 2)]
 
-    def errors(covariance, frame):
+    def errors(entries, covariance, frame, levels, nuggets):
         offsets = around.ordered(covariance, frame)
 
-        def one(inputs):
-            row, place, truth = inputs
-            seen, values = around.padded(shown[row]), around.padded(x[row])
+        def one(place):
+            row, place = jnp.divmod(place, mask[0].size)
+            seen, values = around.padded(shown[row]), around.padded(x[row % len(x)])
             near = _nearest(around, offsets, neighbours, seen, around.place(place))
-            guess = jax.vmap(
-                lambda level, nugget: _estimate(around, covariance + level, nugget, values, *near)
-            )
-            return (guess(levels, nuggets) - truth) ** 2
 
-        return jax.lax.map(one, (row, place, truth), batch_size=64).mean(0)
+            def estimate(level, nugget):
+                return _estimate(around, covariance + level, nugget, values, *near)
 
-    found = jax.lax.map(lambda c: jax.lax.map(lambda f: errors(c, f), frames), tables)
-    best = jnp.argmin(jnp.where(jnp.isnan(found), jnp.inf, found))
-    table, frame, k = jnp.unravel_index(best, found.shape)
-    return tables[table] + levels[k], nuggets[k], frames[frame]
+            return (jax.vmap(estimate)(levels, nuggets) - x[row % len(x)].ravel()[place]) ** 2
+
+        found = jax.lax.map(one, entries, batch_size=_AT_ONCE // len(levels)).mean(axis=0)
+        return jnp.where(jnp.isnan(found), jnp.inf, found)
+
+    counts = [min(count, mask.size // 2 + 1) for count in _TRIED]
+    few, many = (_some(k, hidden, count) for k, count in zip(k_some, counts, strict=True))
+    each = jnp.stack(jnp.meshgrid(jnp.arange(len(tables)), jnp.arange(len(frames)), indexing="ij"))
+
+    def first(pair):
+        return errors(few, tables[pair[0]], frames[pair[1]], levels.ravel(), nuggets.ravel())
+
+    found = jax.lax.map(first, each.reshape(2, -1).T)
+    _, best = jax.lax.top_k(-found.ravel(), _FINALISTS)
+    table, frame, kind = jnp.unravel_index(best, (len(tables), len(frames), levels.size))
+    level, nugget = levels.ravel()[kind], nuggets.ravel()[kind]
+
+    def second(i):
+        return errors(many, tables[table[i]], frames[frame[i]], level[i][None], nugget[i][None])[0]
+
+    i = jnp.argmin(jax.lax.map(second, jnp.arange(_FINALISTS)))
+    return tables[table[i]] + level[i], nugget[i], frames[frame[i]]
 
 
-def _some(key, among: Bool[Array, "n t y x"]) -> Int[Array, "k"]:
+def _some(key, among: Bool[Array, "n t y x"], count: int) -> Int[Array, "count"]:
     """Places drawn from those that are True; any, if none is."""
     counted = jnp.cumsum(among.ravel().astype(jnp.int32))
-    drawn = jax.random.randint(key, (_TRIED,), 0, jnp.maximum(counted[-1], 1))
+    drawn = jax.random.randint(key, (count,), 0, jnp.maximum(counted[-1], 1))
     return jnp.minimum(jnp.searchsorted(counted, drawn, side="right"), among.size - 1)
 
 

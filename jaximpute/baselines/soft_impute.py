@@ -120,4 +120,5 @@ def shrink(x: Float[Array, "n d"], threshold: Float[Array, ""]) -> Float[Array, 
     squares, vectors = jnp.linalg.eigh(gram)
     singular = jnp.sqrt(jnp.maximum(squares, 0))
     kept = jnp.where(singular > threshold, 1 - threshold / jnp.where(singular > 0, singular, 1), 0)
-    return jnp.matmul(jnp.matmul(x, vectors * kept[None], precision="highest"), vectors.T)
+    along = jnp.matmul(x, vectors * kept[None], precision="highest")
+    return jnp.matmul(along, vectors.T, precision="highest")

@@ -153,6 +153,6 @@ def matching(
     cost = jnp.where(apart, jnp.sqrt(jnp.where(apart, squared, 1)), 0)
     a, b = (_entries.masses(weight[rows]) for rows in (i, j))
     fixed = jax.lax.stop_gradient(cost)
-    unit = jnp.maximum(a @ fixed @ b, jnp.finfo(x.dtype).tiny)
+    unit = jnp.maximum((a[:, None] * fixed * b[None]).sum(), jnp.finfo(x.dtype).tiny)
     plan = sinkhorn_plan(fixed / unit, a, b, epsilon, iterations)
     return jnp.sum(plan * cost)

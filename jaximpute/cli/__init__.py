@@ -1,8 +1,9 @@
 """The command line. Its modules import nothing heavy until a command runs."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from jaximpute._version import __version__
 from jaximpute.cli.evaluate import evaluate
@@ -15,8 +16,21 @@ from jaximpute.cli.reproduce import reproduce
 from jaximpute.cli.simulate import simulate
 from jaximpute.cli.train import train
 
+
+class Commands(TyperGroup):
+    """Commands whose list says all of their first sentence; typer would cut it to one line."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the list."""
+        whole = 1000
+        rows = [(name, each.get_short_help_str(whole)) for name, each in self.commands.items()]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
 app = typer.Typer(
-    help="Fill in missing data in tables and time series.",
+    cls=Commands,
+    help="Fill in missing data in tables, time series, images and physical fields.",
     epilog="Exit codes: 0 done; 1 failed; 2 usage; 3 input that cannot be used; 4 a quality gate "
     "failed, or a result not reproduced; 5 out of memory; 130 interrupted.",
     no_args_is_help=True,

@@ -16,8 +16,8 @@ FAILED, USAGE, BAD_INPUT, GATE, OUT_OF_MEMORY, INTERRUPTED = 1, 2, 3, 4, 5, 130
 File = Annotated[
     str,
     typer.Argument(
-        help="CSV, TSV, Parquet, NetCDF, Zarr or NumPy file, or a folder of images (to impute); "
-        "text and Parquet also as .gz, .bz2, .xz or .zip; - reads CSV from stdin."
+        help="CSV, TSV, Parquet, NetCDF, Zarr or NumPy file, or for impute a folder of "
+        "images; text and Parquet also as .gz, .bz2, .xz or .zip; - reads CSV from stdin."
     ),
 ]
 Time = Annotated[

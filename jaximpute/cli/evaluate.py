@@ -60,7 +60,8 @@ def evaluate(
 ) -> None:
     """Hide observed cells, let each method fill them, and score only those.
 
-    The score is the mean absolute error in standard deviations of each column.
+    The score is the mean absolute error of numbers, in standard deviations of their column (of
+    NetCDF and Zarr: of their variable), and of categories the share that is wrong.
     """
     with reported(debug):
         from jaximpute import evaluation

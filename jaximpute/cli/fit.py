@@ -28,9 +28,12 @@ from jaximpute.cli.common import (
 @files_read.with_reading
 def fit(
     file: File,
-    save: Annotated[str, typer.Option(metavar="DIR", help="Folder to write the model to.")],
+    save: Annotated[
+        str, typer.Option("--save", "-o", metavar="DIR", help="Folder to write the model to.")
+    ],
     method: Annotated[
-        str, typer.Option(help="A method that completes new rows; auto picks one.")
+        str,
+        typer.Option("--method", "-m", help="A method that completes new rows; auto picks one."),
     ] = "auto",
     preset: Annotated[
         str, typer.Option(help="fast, balanced, best, or paper (as published).")

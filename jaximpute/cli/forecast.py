@@ -31,8 +31,13 @@ def forecast(
     ] = "-",
     draws: Annotated[int, typer.Option(help="Random futures behind the intervals.")] = 100,
     interval: Annotated[float, typer.Option(help="Coverage of the intervals.")] = 0.9,
-    method: Annotated[str, typer.Option(help="A method that draws; auto picks one.")] = "auto",
-    context: Annotated[int, typer.Option(help="Steps of the past in a window.")] = 48,
+    method: Annotated[
+        str, typer.Option("--method", "-m", help="A method that draws; auto picks one.")
+    ] = "auto",
+    context: Annotated[
+        int | None,
+        typer.Option(help="Steps of the past in a window; by default the horizon, 48 at least."),
+    ] = None,
     preset: Annotated[str, typer.Option(help="fast, balanced, best, or paper.")] = "balanced",
     assignments: Assignments = None,
     seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
@@ -95,7 +100,8 @@ def forecast(
                 wide[column] = [float(f"{value:.7g}") for value in part[name]]
         files.write_file(files.Sheet(wide, None), output, force=force)
         if plot is not None:
-            recent = forecasting.extend(table, horizon, time).iloc[-(3 * context + horizon) :]
+            seen = context or forecasting.past(horizon)
+            recent = forecasting.extend(table, horizon, time).iloc[-(3 * seen + horizon) :]
             ends = [recent.copy() for _ in range(3)]
             parts = (found.median, found.low, found.high)
             for end, part in zip(ends, parts, strict=True):

@@ -47,7 +47,10 @@ def impute(
         typer.Option("--output", "-o", help="Where to write, by suffix; CSV on stdout by default."),
     ] = None,
     method: Annotated[
-        str | None, typer.Option(help="A method; auto picks one. jaximpute methods lists them.")
+        str | None,
+        typer.Option(
+            "--method", "-m", help="A method; auto picks one. jaximpute methods lists them."
+        ),
     ] = None,
     time: Time = None,
     preset: Annotated[

@@ -13,6 +13,7 @@ from jaximpute.cli.common import (
     Dims,
     File,
     Force,
+    Quiet,
     Time,
     mention_dates,
     reported,
@@ -38,6 +39,7 @@ def inspect(
     dims: Dims = None,
     reading: Any = None,
     force: Force = False,
+    quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
     """Say for each column what it holds, how much of it is missing, and in gaps of which length.
@@ -52,7 +54,7 @@ def inspect(
         paths.check_distinct({"FILE": file}, {"--plot": plot})
         if plot is not None:
             plots.check(plot, force=force)
-        sheet = files_read.read(file, files_read.settled(reading))
+        sheet = files_read.read(file, files_read.settled(reading), quiet)
         gridded = fields.is_gridded(sheet.table)
         if gridded or getattr(sheet.table, "ndim", 2) > 3:
             if plot is not None:

@@ -43,7 +43,8 @@ def train(
         typer.Option("--distributed", help="The same, told by SLURM, a TPU pod or Kubernetes."),
     ] = False,
     save: Annotated[
-        str | None, typer.Option(metavar="DIR", help="Folder to write the model to.")
+        str | None,
+        typer.Option("--save", "-o", metavar="DIR", help="Folder to write the model to."),
     ] = None,
     assignments: Assignments = None,
     seed: Annotated[int | None, typer.Option(help="Of everything random.")] = None,

@@ -1,4 +1,4 @@
-r"""How the numbers of a grid lie in their file, by the CF conventions: packed, and what they may be.
+r"""How the numbers of a grid lie in their file, by the CF conventions: packed, and within limits.
 
 A cell :math:`x` is stored as the code :math:`c` with :math:`x = \mathrm{scale}\, c +
 \mathrm{offset}`, in whole numbers of few bits or in shorter floats. Some codes mean missing, and

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from jaximpute._errors import DataError, OptionError, need_extra
 
@@ -134,6 +133,8 @@ def _text(path: Path, source: Source) -> bytes:
 
 def _parse(text: bytes, source: Source) -> Dataset:
     header = None if source.names else "infer"
+    import pandas as pd
+
     frame = pd.read_csv(io.BytesIO(text), header=header).drop(columns="date", errors="ignore")
     names = source.names or tuple(frame.columns)
     return Dataset(frame.to_numpy(np.float64), names)

@@ -200,7 +200,9 @@ def write_grid(data: Any, grid: Grid, values: np.ndarray, fill: np.ndarray) -> A
         straight = array.transpose(*grid.dims)
         cells = np.array(straight.values)
         here = fill[:, i].reshape(cells.shape)
-        kept = cfpacking.writable(cfpacking.packing_of(array), values[:, i].reshape(cells.shape)[here])
+        kept = cfpacking.writable(
+            cfpacking.packing_of(array), values[:, i].reshape(cells.shape)[here]
+        )
         cells[here] = kept.astype(cells.dtype)
         filled = straight.copy(data=cells).transpose(*array.dims)
         if name is None:

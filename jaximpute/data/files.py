@@ -198,20 +198,20 @@ def write_file(sheet: Sheet, path: str, *, force: bool = False, like: str | None
 
 def _write_grid(sheet: Sheet, path: str, *, force: bool, like: str | None) -> None:
     origin, table = sheet.origin, sheet.table
-
-    def copy(to: Path) -> None:
-        gridcopies.write(origin, table, to)
-
-    as_copy = origin is not None and gridcopies.fits(origin, path)
+    if origin is not None and not gridcopies.fits(origin, path):
+        origin = None
     if gridfiles.is_zarr(path):
-        make = copy if as_copy else functools.partial(gridfiles.to_zarr, table)
+        make = functools.partial(gridfiles.to_zarr, table)
+        if origin is not None:
+            make = functools.partial(gridcopies.write, origin, table)
         gridfiles.write_zarr(make, path, force=force, like=like)
         return
     with replacing(path, force=force, like=like) as file, tempfile.TemporaryDirectory() as folder:
-        if not as_copy:
+        if origin is None:
             file.write(gridfiles.netcdf(table))
             return
-        copy(made := Path(folder) / "filled.nc")
+        made = Path(folder) / "filled.nc"
+        gridcopies.write(origin, table, made)
         with made.open("rb") as whole:
             shutil.copyfileobj(whole, file)
 

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaximpute import missing
+from jaximpute import missing, partitions
 from jaximpute._errors import DataError, OptionError
 from jaximpute.data import series
 from jaximpute.data.frames import Frame
@@ -33,11 +33,12 @@ def hide(
     Args:
         key: of the choice.
         frame: what `read` returned.
-        rate: expected share of the cells to hide, in (0, 1); not used by `own`, which hides about
-            the share that is missing.
+        rate: expected share of the cells to hide, in (0, 1); with `own` at most, where data have
+            fewer holes.
         pattern: `mcar` single cells, `mar` by the values of other columns, `mnar` the larger
             values, `block` stretches of time (of rows, in a table), `own` as the frame's own holes
-            lie.
+            lie: gaps of its series, rows of its tables that leave half of what is observed, boxes
+            as large as the holes of its images and fields.
         length: mean length of a block in steps; by default 8, or a quarter of a short series.
         keep: names of columns from which nothing is hidden.
 
@@ -75,6 +76,8 @@ def hide(
     )
     x = jnp.asarray(np.nan_to_num(_shaped(axis, standard, count, pattern)), jnp.float32)
     own = jnp.asarray(_shaped(axis, np.where(mask, 1.0, np.nan), count, pattern) == 1)
+    if pattern == "own" and frame.kind in ("image", "field"):
+        own = own.reshape(*frame.shape[:-1], len(chosen))
     stays = np.asarray(_simulator(pattern, rate, length, own)(key, x))
     rows = stays.reshape(mask.shape) if axis is None else series.take(axis, stays)
     hidden = np.zeros(frame.values.shape, bool)
@@ -118,5 +121,29 @@ def _simulator(pattern: str, rate: float, length: float | None, own: jax.Array) 
     if pattern == "own":
         if bool(own.all()):
             raise OptionError("pattern 'own' copies the data's holes, and there are none")
-        return missing.resample_own(own)
+        if own.ndim > 3:
+            return lambda key, x: ~partitions.hole_shaped(rate)(key, own)[1].reshape(x.shape)
+        return lambda key, x: ~_some_of(key, own, rate, x)
     raise OptionError(f"no pattern is called '{pattern}'; valid: {', '.join(PATTERNS)}")
+
+
+def _some_of(key: PRNGKey, own: jax.Array, rate: float, x: jax.Array) -> jax.Array:
+    """Of the holes that `own` lends itself, so many that a share is hidden, each of them whole.
+
+    With all of them the square of the share observed would be left, on which methods may rank
+    otherwise than on the data.
+    """
+    k_lend, k_keep, k_single = jax.random.split(key, 3)
+    lent = ~missing.resample_own(own)(k_lend, x)
+    single = own & (jax.random.uniform(k_single, own.shape) < rate)
+    if own.ndim == 2:  # whole rows
+        enough = 2 * (own & ~lent).sum(1, keepdims=True) >= own.sum(1, keepdims=True)
+        unit = jax.random.uniform(k_keep, (len(own), 1))
+    else:  # whole gaps, known by where they begin
+        enough = jnp.ones((len(own), 1, own.shape[2]), bool)
+        steps = jnp.arange(own.shape[1])[None, :, None]
+        begin = jax.lax.cummax(jnp.where(lent & ~jnp.roll(lent, 1, axis=1), steps, 0), axis=1)
+        unit = jnp.take_along_axis(jax.random.uniform(k_keep, own.shape), begin, axis=1)
+    hidden = own & lent & enough
+    odds = rate * (own & enough).sum() / jnp.maximum(hidden.sum(), 1)
+    return jnp.where(enough, hidden & (unit < odds), single)

@@ -182,7 +182,17 @@ def long_gaps(axis: Axis, mask: np.ndarray, max_gap: Any, count: int = 1) -> np.
         >>> long_gaps(axis, mask, max_gap=1)[:, 0].tolist()
         [False, True, True, False]
     """
-    most = _in_steps(max_gap, axis)
+    return gap_lengths(axis, mask, count) > _in_steps(max_gap, axis) + 1e-6
+
+
+def gap_lengths(axis: Axis, mask: np.ndarray, count: int = 1) -> np.ndarray:
+    """The length of the gap in which each cell lies, `(count * T, D)`; 0 where it is observed.
+
+    Args:
+        axis: see `long_gaps`, as all arguments.
+        mask: True = observed.
+        count: number of series.
+    """
     missing = np.isnan(place(axis, np.where(mask, 0.0, np.nan), count))
     step = np.arange(axis.length)[None, :, None]
     first = np.maximum.accumulate(np.where(missing, -1, step), axis=1) + 1
@@ -192,7 +202,7 @@ def long_gaps(axis: Axis, mask: np.ndarray, max_gap: Any, count: int = 1) -> np.
     # clipped where a step is observed: there first = last + 1, and the cell is not missing
     top = axis.length - 1
     gap = position[np.clip(last, 0, top)] - position[np.clip(first, 0, top)] + 1
-    return take(axis, missing & (gap > most + 1e-6))
+    return take(axis, np.where(missing, gap, 0))
 
 
 def _in_steps(max_gap: Any, axis: Axis) -> float:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from jaximpute import _random, masking
@@ -62,61 +63,71 @@ def answer(
     return (shown - sigma * out) / alpha
 
 
-def single_step(
+def single_steps(
     model: Model,
     key: PRNGKey,
     data: Observed,
-    feed: Feed,
+    feeds: Sequence[Feed],
     delta: Scalar,
     density: Float[Array, ""],
-) -> Float[Array, "n *event"]:
-    r"""The average of the answers to several contexts, equations (9) and (10).
+) -> Float[Array, "feeds n *event"]:
+    r"""By each feed the average of the answers to its contexts, equations (9) and (10).
 
     .. math:: \frac1K \sum_k x_\theta(\delta, M^{(k)}_{\mathrm{ctx}} \odot x_\delta,
         M^{(k)}_{\mathrm{ctx}})
 
-    The members share one noisy copy of what is observed, as in the authors' code, and one call.
+    All members of all feeds share one noisy copy of what is observed, as in the authors' code, and
+    one call of the network, which is compiled once.
     """
-    k_noise, k_feed = jax.random.split(key)
+    k_noise, *k_feeds = jax.random.split(key, 1 + len(feeds))
     alpha, sigma = model.process.marginal(delta)
     noise = _random.normal(k_noise, data.values.shape, data.values.dtype)
     noisy = alpha * data.values + sigma * noise
-    contexts, weight = feed(k_feed, data.mask, density)
+    drawn = [feed(k, data.mask, density) for feed, k in zip(feeds, k_feeds, strict=True)]
+    contexts = jnp.concatenate([one for one, _ in drawn])
     members, n, *event = contexts.shape
     copies = jnp.broadcast_to(noisy[None], contexts.shape).reshape(members * n, *event)
     answers = answer(model, copies, delta, contexts.reshape(members * n, *event))
-    weight = weight.reshape(members, n, *(1,) * len(event)).astype(answers.dtype)
-    return jnp.sum(weight * answers.reshape(contexts.shape), axis=0)
+    answers = answers.reshape(contexts.shape)
+    ends = np.cumsum([len(weight) for _, weight in drawn])
+    averages = []
+    for own, (_, weight) in zip(jnp.split(answers, ends[:-1]), drawn, strict=True):
+        weight = weight.reshape(*weight.shape, *(1,) * len(event)).astype(answers.dtype)
+        averages.append(jnp.sum(weight * own, axis=0))
+    return jnp.stack(averages)
 
 
-def choose(
-    estimates: Sequence[Callable[[PRNGKey, Observed], jax.Array]],
+def members_of(feeds: Sequence[Feed], data: Observed, density: Float[Array, ""]) -> int:
+    """How many contexts the feeds make of a mask together."""
+    made = (jax.eval_shape(feed, jax.random.key(0), data.mask, density) for feed in feeds)
+    return sum(len(weight) for _, weight in made)
+
+
+def errors_on_hidden(
+    estimates: Callable[[PRNGKey, Observed], Float[Array, "k n *event"]],
     hide: Split,
     key: PRNGKey,
     data: Observed,
     rows: int = 64,
-) -> Float[Array, "candidates"]:
+) -> Float[Array, "k"]:
     """The squared error of each estimate on entries that are hidden from it; no truth is needed.
 
     Args:
-        estimates: `(key, data) -> values`, the candidates.
+        estimates: `(key, data) -> values`, the candidates, one after another.
         hide: a split whose query is hidden.
         key: of the rows, what is hidden, and the estimates.
         data: incomplete rows.
         rows: how many of them to use.
     """
-    k_rows, k_hide, *keys = jax.random.split(key, 2 + len(estimates))
+    k_rows, k_hide, k_use = jax.random.split(key, 3)
     i = masking.pick(k_rows, data.weight, min(rows, data.values.shape[0]))
     values, mask = masking.share((data.values[i], data.mask[i]))
     hidden = hide(k_hide, mask)[1]
     left = mask & ~hidden
     # a row of no weight is picked only if there is no other
     shown = Observed(jnp.where(left, values, 0), left, jnp.ones_like(data.weight[i]))
-    errors = [
-        masking.masked_mean((estimate(k, shown) - values) ** 2, hidden)
-        for estimate, k in zip(estimates, keys, strict=True)
-    ]
-    return jnp.stack(errors)
+    square = (estimates(k_use, shown) - values[None]) ** 2
+    return jax.vmap(masking.masked_mean, (0, None))(square, hidden)
 
 
 def imputation_weight(t: Scalar, power: Scalar = 1.0) -> Float[Array, ""]:

@@ -156,7 +156,7 @@ def log_density(
     by Gauss and Legendre's rule with eight nodes. It is as good as the score is between the rows.
     """
     w = jnp.exp(particles.log_w)
-    mean = jnp.tensordot(w, level.into(every(view, particles.x)), 1)[None]
+    mean = jnp.tensordot(w, level.into(every(view, particles.x)), 1, precision="highest")[None]
 
     def add(total, node):
         t, share = node

@@ -1,6 +1,7 @@
 """A network whose answer is linear in what it is shown, by weights that depend on where."""
 
 import math
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +15,8 @@ from jaximpute.types import Net, Process
 
 LEAST = 1e-3  # of the noise variance: what single precision can still solve
 _TOGETHER = 32  # systems side by side on an accelerator
+# a device's fast products keep three digits, and these feed a factorisation
+exact = partial(jnp.matmul, precision="highest")
 
 
 class FieldEOF(nnx.Module):
@@ -35,7 +38,7 @@ class FieldEOF(nnx.Module):
         mean, modes = self.mean[...][None], self.modes[...]
         noise = sigma**2 + LEAST + jnp.exp(self.log_noise[...])
         y = seen * (x.reshape(n, -1) - alpha * mean)
-        return (mean + fit(modes, alpha * seen, y, noise) @ modes).reshape(x.shape)
+        return (mean + exact(fit(modes, alpha * seen, y, noise), modes)).reshape(x.shape)
 
 
 def fit(
@@ -62,7 +65,7 @@ def fit(
     fixed = jax.lax.stop_gradient(modes)
 
     def times(z):
-        return ((z @ modes) * gain**2) @ modes.T + noise * z
+        return exact(exact(z, modes) * gain**2, modes.T) + noise * z
 
     def solve(_, b):
         def each(solver, **how):
@@ -71,12 +74,12 @@ def fit(
         together = each(_solve, batch_size=min(_TOGETHER, len(b)))
         return jax.lax.platform_dependent((gain, noise, b), cpu=each(_alone), default=together)
 
-    return jax.lax.custom_linear_solve(times, (gain * y) @ modes.T, solve, symmetric=True)
+    return jax.lax.custom_linear_solve(times, exact(gain * y, modes.T), solve, symmetric=True)
 
 
 def _solve(modes, gain, noise, b):
     shown = modes * gain[None]
-    system = shown @ shown.T + jnp.diag(jnp.broadcast_to(noise, len(modes)))
+    system = exact(shown, shown.T) + jnp.diag(jnp.broadcast_to(noise, len(modes)))
     return jax.scipy.linalg.cho_solve((jnp.linalg.cholesky(system), True), b)
 
 

@@ -72,6 +72,8 @@ def context_query(
     tile: Any = TILE,
     shifts: int = 0,
     surface: str = "auto",
+    axes: str = "yx",
+    sweeps: int = 8,
     **options: Any,
 ) -> registry.Plan:
     """Context-query diffusion for given data.
@@ -80,8 +82,10 @@ def context_query(
         data: what it will run on; only its shape matters.
         kind: `field` or `image`.
         times: unused.
-        partition: `mixed` (blocks, the holes of other samples, and pixels), `block`, `pixel`,
-            `rows`, `columns`, `swath`, `time_block`, `own`, `missdiff` or `ambient`.
+        partition: `mixed` (blocks, holes as the data have them, and pixels), `block`, `pixel`,
+            `rows`, `columns`, `swath`, `time_block`, `own`, `hole_shaped`, `missdiff` or `ambient`.
+            The holes of `mixed` are those of another sample where they leave half of what is
+            observed, and `hole_shaped` elsewhere.
         ratio: share of the observed places that a context keeps, for partitions that have one; a
             pair `(low, high)` draws it for each sample.
         query: what is asked for; None = the `rest` of what is observed for the single step, `all`
@@ -89,7 +93,8 @@ def context_query(
         grid: blocks along y and x.
         shared: whether pixels are shown in all frames or in none; see `partitions.pixel`.
         feed: `drawn` contexts, `every` block left out in turn, `observed` (all of it), `matched`
-            (as dense as in training), or the one with the least error on entries hidden once more:
+            (as dense as in training), or the one with the least error on entries hidden once more,
+            about a tenth, or more in holes that another sample has:
             `auto` of `observed`, the partition's own contexts, and the surface without a network;
             `shares` of these and of contexts that keep a quarter, a half and three quarters, for
             partitions that have a ratio.
@@ -117,6 +122,9 @@ def context_query(
         surface: what the network corrects: a `biharmonic` or `harmonic` surface through what it is
             shown (see `nets.interpolated`), or `none`; `auto` is `biharmonic`, but `none` for
             `eof`, whose modes fit the context by themselves, and for the objective `noise`.
+        axes: along which the surface has neighbours, letters of `tyx`. With `tyx` it also goes
+            through the frames before and after: for holes that move between frames that are close.
+        sweeps: relaxations of the surface at each resolution; more for wide holes.
         options: of the factory.
 
     Returns:
@@ -145,11 +153,10 @@ def context_query(
     together = min(_TOGETHER, sgd_total) if looped else 1
     asked = query if query is not None else ("all" if steps else "rest")
     split = make_split(partition, ratio, asked, tuple(grid), shared)
-    under = _surface(surface, net, options)
+    under = _surface(surface, net, axes, sweeps, options)
     make = partial(_net, net, event, width, width_factor, shifts, under, options)
     if feed in _CHOOSING:
-        # holes as the data have them
-        options.setdefault("hide", partitions.first_of(partitions.own(), partitions.block((6, 6))))
+        options.setdefault("hide", _as_missing("rest"))
         if under is not None:
             options.setdefault("baseline", under(None))
     method = make_context_query(
@@ -235,7 +242,7 @@ def make_split(
     makers: dict[str, Callable[[], Split]] = {
         "mixed": lambda: partitions.mixed(
             partitions.block(grid, query=whole),
-            partitions.own(query=whole),
+            _as_missing(whole),
             partitions.pixel(ratio, whole, shared=shared),
         ),
         "block": lambda: partitions.block(grid, query=query),
@@ -245,12 +252,19 @@ def make_split(
         "time_block": lambda: partitions.time_block(query=query),
         "swath": lambda: partitions.swath(query=whole),
         "own": lambda: partitions.own(query=whole),
+        "hole_shaped": lambda: partitions.hole_shaped(query=whole),
         "missdiff": lambda: partitions.missdiff,
         "ambient": lambda: partitions.ambient(ratio, shared=shared),
     }
     if partition not in makers:
         raise OptionError(f"partition is '{partition}'; expected one of {', '.join(makers)}")
     return makers[partition]()
+
+
+def _as_missing(query: str) -> Split:
+    """Holes as the data have them, of contexts that are not much thinner than the masks."""
+    borrowed = partitions.own(query=query, least=0.5)
+    return partitions.first_of(borrowed, partitions.hole_shaped(query=query))
 
 
 def _feeds(
@@ -309,7 +323,9 @@ def _net(
     return nets.shifted(made, shifts, averaged=3) if shifts else made
 
 
-def _surface(surface: str, net: str, options: dict[str, Any]) -> Callable[..., Net] | None:
+def _surface(
+    surface: str, net: str, axes: str, sweeps: int, options: dict[str, Any]
+) -> Callable[..., Net] | None:
     """What puts a surface beneath a network."""
     known = ("auto", "none", *nets.SURFACES)
     if surface not in known:
@@ -322,4 +338,6 @@ def _surface(surface: str, net: str, options: dict[str, Any]) -> Callable[..., N
             f"surface is '{surface}'; expected 'none' for net='eof' or objective='noise'"
         )
     kind = "biharmonic" if surface == "auto" else surface
-    return partial(nets.interpolated, surface=kind, process=options.get("process"))
+    return partial(
+        nets.interpolated, surface=kind, axes=axes, sweeps=sweeps, process=options.get("process")
+    )

@@ -72,7 +72,9 @@ def packings(draw):
         if draw(st.booleans()):
             about["_Unsigned"] = "true" if dtype[0] == "i" else "false"
     elif draw(st.booleans()):
-        about["_FillValue"] = np.dtype(dtype).type(draw(st.sampled_from([0.0, -9999, 1e20, np.nan])))
+        about["_FillValue"] = np.dtype(dtype).type(
+            draw(st.sampled_from([0.0, -9999, 1e20, np.nan]))
+        )
     return about
 
 
@@ -89,7 +91,9 @@ def test_what_is_written_is_read_again_within_the_room(about, cells):
     inside = (cells >= low) & (cells <= high)
     if found.dtype.kind != "f":  # to the next code, or to one beyond those that mean missing
         off = 0.5 + len(found.absent)
-        assert (np.abs(read - cells)[inside] <= off * abs(found.scale) + 1e-9 * np.abs(cells)[inside]).all()
+        assert (
+            np.abs(read - cells)[inside] <= off * abs(found.scale) + 1e-9 * np.abs(cells)[inside]
+        ).all()
     kept = writable(found, cells)
     np.testing.assert_allclose(decoded(found, encoded(found, kept)), read, rtol=1e-6, atol=1e-9)
 

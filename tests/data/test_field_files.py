@@ -149,7 +149,9 @@ def test_a_store_that_cannot_be_written_leaves_what_was_there(tmp_path, monkeypa
     monkeypatch.setattr(xr.Dataset, "to_zarr", half)
     wrong = ji.OutputError if isinstance(failure, OSError) else KeyboardInterrupt
     with pytest.raises(wrong):
-        gridfiles.write_zarr(partial(gridfiles.to_zarr, _sea().to_dataset()), str(target), force=True)
+        gridfiles.write_zarr(
+            partial(gridfiles.to_zarr, _sea().to_dataset()), str(target), force=True
+        )
     assert os.listdir(tmp_path) == ["sst.zarr"]
     assert gridfiles.read_dataset(str(target)).sst.shape == (3, 4, 5)
 

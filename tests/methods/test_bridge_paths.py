@@ -78,10 +78,10 @@ def test_policies_see_the_context_held_and_leave_it_alone():
 
 
 def test_the_backward_policy_learns_what_draws_need():
-    """Pairs, the first of each known: a weight on the exact policy, beside a known forward one.
+    """Pairs, the second of each known: weights on the two parts of the policy that is exact.
 
     Forward paths have x' = (-k x + b c) g^2 for what is missing, with the context c held, so that
-    its law is a Gaussian whose score is known. With the context noised the best weight is another.
+    its law is a Gaussian whose score is known. With the context noised other weights are best.
     """
     process, k, b, share = processes.ve(0.1, 1.0), 0.5, 2.0, 0.6
     c = jax.random.normal(jax.random.key(8), (512, 1))
@@ -101,11 +101,11 @@ def test_the_backward_policy_learns_what_draws_need():
         left, c = jnp.exp(-k * tau), cond[0][:, 1:]
         mean = left * share * c + b / k * (1 - left) * c
         score = -(x[:, :1] - mean) / (0.64 * left**2 + (1 - left**2) / (2 * k))
-        z = params["a"] * (g * score - g * (-k * x[:, :1] + b * c))
+        z = g * (params["score"] * score - params["forward"] * (-k * x[:, :1] + b * c))
         return jnp.concatenate([z, 0 * z], axis=1)
 
     method = csbi(
-        Net(lambda key, x, t, cond: {"a": jnp.zeros(())}, back),
+        Net(lambda key, x, t, cond: {"score": jnp.zeros(()), "forward": jnp.zeros(())}, back),
         Net(lambda key, x, t, cond: {"none": jnp.zeros(())}, fore),
         process,
         split=split,
@@ -120,5 +120,5 @@ def test_the_backward_policy_learns_what_draws_need():
         cache=512,
     )
     state = fit(method, jax.random.key(0), data, 1)
-    found = float(state.backward.total["a"] / state.backward.mass)
-    np.testing.assert_allclose(found, 1.0, atol=0.1)
+    for part, total in state.backward.total.items():
+        np.testing.assert_allclose(total / state.backward.mass, 1.0, atol=0.1, err_msg=part)

@@ -160,7 +160,9 @@ def test_theorem_2_is_bias_and_a_variance_that_falls_as_one_over_k(key):
     data = Observed(jnp.where(seen, x, 0), seen, jnp.ones(n))
 
     def errors(feed):
-        out = sampling.single_step(model, jax.random.clone(key), data, feed, DELTA, jnp.ones(()))
+        out = sampling.single_steps(
+            model, jax.random.clone(key), data, [feed], DELTA, jnp.ones(())
+        )[0]
         return ((np.asarray(out) - x) ** 2).reshape(n, -1).sum(axis=1)
 
     every = errors(contexts.every_block(GRID))
