@@ -217,6 +217,8 @@ def _cache_home() -> Path:
 
 
 def _kinds(table: Any) -> list[tuple[Any, str]]:
+    if not hasattr(table, "schema") and not hasattr(table, "columns"):
+        return []  # arrays and fields
     if hasattr(table, "dtypes"):
         return [(name, str(dtype)) for name, dtype in table.dtypes.items()]
     return [(field.name, str(field.type)) for field in table.schema]

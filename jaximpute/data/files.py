@@ -43,6 +43,7 @@ class Sheet(NamedTuple):
         suffix: of the file, that of its compression aside; empty for stdin.
         notes: what was taken as what, and how to change it.
         origin: the file of NetCDF or Zarr that was read, of which the output is a copy.
+        stack: the array of a NumPy file as it was read, in its own type.
     """
 
     table: Any
@@ -51,6 +52,7 @@ class Sheet(NamedTuple):
     suffix: str = ""
     notes: tuple[str, ...] = ()
     origin: gridcopies.Origin | None = None
+    stack: stacks.Stack | None = None
 
 
 def read_file(path: str, reading: Reading | None = None) -> Sheet:
@@ -86,7 +88,8 @@ def read_file(path: str, reading: Reading | None = None) -> Sheet:
         table = parquetfiles.read_table(data, source)
         return Sheet(parquetfiles.without_signs(table, reading.missing), None)
     if suffix in stacks.SUFFIXES:
-        return Sheet(stacks.read_stack(data, source), None)
+        stack = stacks.read_stack(data, source)
+        return Sheet(stack.values, None, stack=stack)
     text, notes = csvtext.parse(data, source, reading, _DELIMITERS[suffix])
     found = celltypes.typed(text, source, reading)
     found = _without_sentinels(found, reading)
@@ -106,6 +109,10 @@ def complete(sheet: Sheet, table: Any) -> Sheet:
         sheet: what `read_file` returned.
         table: its table, completed.
     """
+    if sheet.stack is not None:
+        # under a mask given apart, too, which is why the table says what is missing
+        missing = np.isnan(sheet.table)
+        return sheet._replace(table=stacks.completed(sheet.stack.held, missing, table))
     if sheet.text is None:
         return sheet._replace(table=table)
     text = cellwriting.completed(sheet.text, table, sheet.dresses)
@@ -166,7 +173,8 @@ def write_file(sheet: Sheet, path: str, *, force: bool = False, like: str | None
         )
     if suffix in stacks.SUFFIXES:
         with replacing(path, force=force, like=like) as file:
-            stacks.write_stack(file, sheet.table, suffix)
+            name = "" if sheet.stack is None else sheet.stack.name
+            stacks.write_stack(file, sheet.table, suffix, name)
         return
     table = sheet.table
     if suffix in parquetfiles.SUFFIXES:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from jaximpute._errors import OptionError
-from jaximpute.data import cfpacking, gridfiles, parquetsinks, parts, zarrfolders
+from jaximpute.data import cfpacking, gridfiles, parquetsinks, parts, stacks, zarrfolders
 from jaximpute.data.gridblocks import Lazy
 from jaximpute.data.parts import Sink
 from jaximpute.data.sources import PARQUET, Source
@@ -69,7 +69,7 @@ def _npy(source: Source, whole: Path, fresh: bool) -> Sink:
 
     def write(start: int, stop: int, fill: np.ndarray, values: np.ndarray) -> None:
         cells = np.array(array[start:stop], order="C")
-        cells[fill] = values[fill].astype(cells.dtype)
+        cells[fill] = stacks.cast(values[fill], cells.dtype)
         with whole.open("r+b") as out:
             out.seek(begin + start * row)
             out.write(cells.tobytes())

@@ -4,7 +4,7 @@ import io
 import tokenize
 import zipfile
 import zlib
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 
@@ -30,7 +30,21 @@ _DAMAGE = (
 )
 
 
-def read_stack(data: bytes, source: str) -> np.ndarray:
+class Stack(NamedTuple):
+    """A file's array.
+
+    Attributes:
+        values: to compute with: float32 or float64, NaN where missing.
+        held: as the file holds it, whatever its type.
+        name: in an `.npz`; empty otherwise.
+    """
+
+    values: np.ndarray
+    held: np.ndarray
+    name: str = ""
+
+
+def read_stack(data: bytes, source: str) -> Stack:
     """An array with NaN where missing.
 
     Args:
@@ -40,7 +54,7 @@ def read_stack(data: bytes, source: str) -> np.ndarray:
 
     Returns:
         `(rows, columns)`, `(n, time, channels)`, `(n, y, x, channels)` or `(n, time, y, x,
-        channels)`, in float32 unless it is float64.
+        channels)`.
 
     Raises:
         DataError: no array file, pickled objects, several arrays, images of different sizes, or a
@@ -52,7 +66,7 @@ def read_stack(data: bytes, source: str) -> np.ndarray:
         hint = " (objects, such as images of different sizes, cannot be stacked)"
         raise DataError(f"{source} is no file of one numeric array{hint}: {error}") from error
     if isinstance(loaded, np.ndarray):
-        return _floats(loaded, source)
+        return Stack(_floats(loaded, source), loaded)
     try:
         arrays = {name: loaded[name] for name in loaded.files}
     except _DAMAGE as error:
@@ -63,28 +77,66 @@ def read_stack(data: bytes, source: str) -> np.ndarray:
             f"{source} holds the arrays {', '.join(arrays) or 'none'}; expected one, and "
             f"optionally '{MASK}' (True = observed)"
         )
-    (values,) = arrays.values()
-    values = _floats(values, source)
+    ((name, held),) = arrays.items()
+    values = _floats(held, source)
     if mask is None:
-        return values
+        return Stack(values, held, name)
     if mask.dtype != bool or mask.shape != values.shape[: mask.ndim]:
         raise DataError(
             f"the mask in {source} is of type {mask.dtype} and shape {mask.shape}; expected "
             f"booleans of shape {values.shape}, or of its first axes"
         )
     mask = mask.reshape(*mask.shape, *(1,) * (values.ndim - mask.ndim))
-    return np.where(mask, values, np.nan)
+    return Stack(np.where(mask, values, np.asarray(np.nan, values.dtype)), held, name)
 
 
-def write_stack(file: IO[bytes], values: Any, suffix: str) -> None:
-    """Write an array, to `.npz` under the name `values`."""
+def completed(held: np.ndarray, missing: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """A copy of the array in its own type, in which only missing cells differ.
+
+    Whole numbers have no sign for a cell that is left empty: with one the copy is float64.
+
+    Args:
+        held: as the file holds it.
+        missing: which cells are.
+        values: the completion, NaN where left empty.
+    """
+    result, fills = held.copy(order="K"), np.asarray(values)[missing]
+    if np.isnan(fills).any() and result.dtype.kind != "f":
+        result = result.astype(np.float64)
+    result[missing] = cast(fills, result.dtype)
+    return result
+
+
+def cast(fills: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Fills as cells of a type: the nearest that it has.
+
+    Example:
+        >>> cast(np.array([-3.2, 7.6]), np.dtype("uint8")).tolist()
+        [0, 8]
+    """
+    fills = np.asarray(fills, np.float64)
+    if dtype.kind == "b":
+        return fills >= 0.5
+    if dtype.kind == "f":
+        most = float(np.finfo(dtype).max)
+        return np.clip(fills, -most, most).astype(dtype)
+    info = np.iinfo(dtype)
+    # of 64 bits the last one that a float holds
+    high = float(info.max) if info.bits < 64 else np.nextafter(float(info.max), 0)
+    return np.clip(np.rint(fills), float(info.min), high).astype(dtype)
+
+
+def write_stack(file: IO[bytes], values: Any, suffix: str, name: str = "") -> None:
+    """Write an array, to `.npz` under its name there, or else `values`."""
     if suffix == ".npy":
         np.save(file, np.asarray(values), allow_pickle=False)
     else:
-        np.savez_compressed(file, values=np.asarray(values))
+        np.savez_compressed(file, **{name or "values": np.asarray(values)})
 
 
 def _floats(values: np.ndarray, source: str) -> np.ndarray:
     if values.dtype.kind not in "biuf":
         raise DataError(f"{source} holds {values.dtype}; expected numbers")
-    return values if values.dtype == np.float64 else values.astype(np.float32)
+    # the types that lose nothing by it, or little memory
+    same = values.dtype in (np.dtype(np.float32), np.dtype(np.float64))
+    return values if same and values.dtype.isnative else values.astype(np.float64)

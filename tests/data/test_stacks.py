@@ -7,7 +7,7 @@ import pytest
 
 import jaximpute as ji
 from jaximpute import DataError
-from jaximpute.data.stacks import read_stack
+from jaximpute.data.stacks import cast, completed, read_stack
 from jaximpute.montage import plot_images
 from tests.test_cli import call
 
@@ -31,11 +31,12 @@ def images(n=4):
 
 def test_a_mask_makes_nan_and_may_leave_out_last_axes():
     x, mask = images()
-    found = read_stack(packed(images=x, mask=mask), "x.npz")
+    found = read_stack(packed(images=x, mask=mask), "x.npz").values
     np.testing.assert_array_equal(np.isnan(found), np.repeat(~mask[..., None], 3, axis=-1))
     np.testing.assert_array_equal(found[mask], x[mask])
     whole = np.uint8(200 * mask)
-    assert read_stack(packed(a=whole), "x.npz").dtype == np.float32
+    stack = read_stack(packed(a=whole), "x.npz")
+    assert (stack.held.dtype, stack.name) == (np.uint8, "a")
 
 
 @pytest.mark.parametrize(
@@ -83,3 +84,60 @@ def test_a_montage_shows_images_that_have_holes():
     assert len(plot_images(holed, x, x).axes) == 3 * 2
     with pytest.raises(ji.DataError, match="expected one"):
         plot_images(holed, x[:2])
+
+
+def complete(tmp_path, array, *options, mask=None, name="in.npy", out="out.npy"):
+    if name.endswith(".npz"):
+        np.savez(tmp_path / name, readings=array, **({} if mask is None else {"mask": mask}))
+    else:
+        np.save(tmp_path / name, array)
+    done = call("impute", tmp_path / name, "-o", tmp_path / out, "--method", "mean", *options)
+    assert done.exit_code == 0, done.stderr
+    return np.load(tmp_path / out)
+
+
+@pytest.mark.parametrize("dtype", ["<f8", ">f8", "<f4", ">f4", "<f2"])
+@pytest.mark.parametrize("how", [[], ["--block-rows", 2]])
+def test_floats_keep_their_type_and_their_bits(tmp_path, dtype, how):
+    x = np.array([[0.1, 3.3], [-0.0, np.nan], [0.7, 9.1], [1e-3, 5.5]], dtype)
+    found = complete(tmp_path, x, *how)
+    assert found.dtype.str == x.dtype.str
+    seen = ~np.isnan(x)
+    assert found[seen].tobytes() == x[seen].tobytes()
+    assert found[1, 1] == pytest.approx((3.3 + 9.1 + 5.5) / 3, rel=1e-3)
+
+
+@pytest.mark.parametrize("dtype", ["<i8", ">i4", "u1", "i2", "?"])
+def test_whole_numbers_without_a_gap_come_back(tmp_path, dtype):
+    x = np.array([[0, 1], [1, 0], [1, 1]]).astype(dtype)
+    if dtype == "<i8":
+        x[0] = 16777217, 123456789012345678
+    found = complete(tmp_path, x)
+    assert found.dtype.str == x.dtype.str
+    assert found.tobytes() == x.tobytes()
+
+
+def test_whole_numbers_under_a_mask_stay_whole(tmp_path):
+    x = np.array([[16777217, 2], [123456789012, 7], [5, -1], [5, 4]])
+    mask = np.array([[True, True], [True, True], [True, False], [True, True]])
+    found = complete(tmp_path, x, mask=mask, name="in.npz")
+    assert found.dtype == x.dtype
+    np.testing.assert_array_equal(found[mask], x[mask])
+    assert found[2, 1] == 4  # the mean of 2, 7 and 4, rounded
+    complete(tmp_path, x.astype("u1"), mask=mask, name="b.npz", out="b_out.npz")
+    with np.load(tmp_path / "b_out.npz") as held:
+        assert held.files == ["readings"]
+        assert held["readings"].dtype == np.uint8
+    np.save(tmp_path / "mask.npy", mask)
+    found = complete(tmp_path, x, "--mask", tmp_path / "mask.npy", name="c.npy", out="d.npy")
+    assert (found.dtype, found[2, 1]) == (x.dtype, 4)
+
+
+def test_what_a_type_cannot_hold_is_kept_within_it():
+    assert cast(np.array([-3.4, 300.0]), np.dtype("u1")).tolist() == [0, 255]
+    assert cast(np.array([1e30]), np.dtype("i8"))[0] > 2**62
+    assert np.isfinite(cast(np.array([1e9]), np.dtype("f2"))).all()
+    whole = np.array([[1], [2]])
+    left = completed(whole, np.array([[False], [True]]), np.array([[1.0], [np.nan]]))
+    assert left.dtype == np.float64
+    assert np.isnan(left[1, 0])
