@@ -8,7 +8,7 @@ import numpy as np
 
 from jaximpute import api
 from jaximpute._errors import ImputationWarning, OptionError
-from jaximpute.data import fields, possible
+from jaximpute.data import fields, gridwriting, possible
 from jaximpute.data.circles import between
 from jaximpute.data.columns import Column
 from jaximpute.data.frames import Container, Frame, read, write
@@ -104,7 +104,7 @@ def impute_many(
     frame = frame._replace(columns=possible.tell(frame.columns, bounds, circular))
     grid = frame.grid if fields.is_gridded(data) and draws > 1 else None
     if grid is not None:
-        fields.check_spread(data, grid)
+        gridwriting.check_spread(data, grid)
     filled = api.fill(
         frame,
         method,
@@ -124,7 +124,7 @@ def impute_many(
     median, lower, upper = (write(frame, values) for values in (filled.values, low, high))
     spread = None
     if grid is not None:
-        spread = fields.with_spread(data, grid, median, deviation(frame, filled), draws)
+        spread = gridwriting.with_spread(data, grid, median, deviation(frame, filled), draws)
     return Multiple(completions, median, lower, upper, filled.report, spread)
 
 

@@ -6,19 +6,16 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool
 
 from jaximpute.data.frames import Frame
 from jaximpute.exposure import exposure_audit
 from jaximpute.recipes.context_query import TILE, cut, make_split
-from jaximpute.types import PRNGKey, Split
-from jaximpute.units import hole_sides
+from jaximpute.types import PRNGKey
 
-PARTITIONS = ("mixed", "block", "pixel", "swath", "own", "hole_shaped", "time_block")
+PARTITIONS = ("mixed", "block", "pixel", "swath", "own", "time_block")
 _FEW = 8  # fields; fewer than these are cut up, so that there is something to compare
 _MOST = 256  # tiles that are looked at
 _NAMED = 5  # places that a message names
-_ALIKE = 0.5  # differences of shape that are as good as none
 
 
 class Holes(NamedTuple):
@@ -48,8 +45,6 @@ class Audit(NamedTuple):
         partition: its name.
         minimum: the least probability over places, 0 if some are refused.
         mean: over places.
-        unlike: how far the shape of what it asks for is from that of the holes: of the logarithm
-            of their length, the mean distance over frames, rows and columns.
         refused: how many places can never be learned.
         named: the first of them, in words.
     """
@@ -57,7 +52,6 @@ class Audit(NamedTuple):
     partition: str
     minimum: float
     mean: float
-    unlike: float
     refused: int
     named: tuple[str, ...]
 
@@ -72,9 +66,7 @@ class Survey(NamedTuple):
         samples: fields or tiles that were audited.
         tile: `(time, y, x)` of the tiles; None if fields were taken whole.
         places: in a field or tile, those that matter.
-        audits: of each partition, the suggested one first: of those that refuse nothing and hide
-            what is shaped like the holes, the one that asks most evenly. None if nothing can be
-            learned.
+        audits: of each partition, the suggested one first; none if nothing can be learned.
     """
 
     holes: tuple[Holes, ...]
@@ -87,7 +79,7 @@ class Survey(NamedTuple):
 
     @property
     def suggested(self) -> str | None:
-        """The first partition audited; None if every one refuses places."""
+        """The partition with the largest least probability; None if every one refuses places."""
         return self.audits[0].partition if self.audits and not self.audits[0].refused else None
 
 
@@ -156,21 +148,13 @@ def survey(
                 name,
                 0.0 if refused else found.minimum,
                 float(np.nan_to_num(inside).mean()) if inside.size else 0.0,
-                _unlike(make_split(name), jax.random.fold_in(key, i), jnp.asarray(samples)),
                 refused,
                 tuple(_place(frame, place, sizes, static) for place in found.refused[:_NAMED]),
             )
         )
         depth = found.radius
-    audits.sort(key=lambda one: (one.refused, one.unlike // _ALIKE, -one.minimum, -one.mean))
+    audits.sort(key=lambda one: (one.refused, -one.minimum, -one.mean))
     return Survey(holes, moving, depth, len(seen), sizes, int(where.sum()), tuple(audits))
-
-
-def _unlike(split: Split, key: PRNGKey, masks: Bool[Array, "n *event"]) -> float:
-    """How far the shape of what a split asks for is from that of the holes."""
-    query = split(key, masks)[1]
-    sides = [hole_sides(masks)[:3], hole_sides(~query)[:3]]
-    return float(jnp.abs(jnp.log(sides[0] / sides[1])).mean())
 
 
 def _holes(name: str, film: np.ndarray) -> Holes:

@@ -129,8 +129,9 @@ def test_own_holes_leave_data_about_as_dense_as_they_are(kind, share, key):
             gone = np.repeat(gone[::4], 4, axis=0)
         time = np.arange(600) if kind == "series" else None
         frame = read(np.where(gone, np.nan, x), time=time)
-    hidden = holes.hide(key, frame, 0.1, "own")
-    assert 0.05 < hidden.sum() / frame.mask.sum() < 0.15
+    tries = [holes.hide(k, frame, 0.1, "own") for k in jax.random.split(key, 20)]
+    hidden = tries[0]
+    assert 0.06 < np.mean([each.sum() / frame.mask.sum() for each in tries]) < 0.15
     if kind == "table":  # no row is left with much less than it had
         left = (frame.mask & ~hidden).sum(1) / np.maximum(frame.mask.sum(1), 1)
         assert (left[frame.mask.sum(1) > 2] >= 0.5).mean() > 0.95

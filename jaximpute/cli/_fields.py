@@ -69,14 +69,10 @@ def _audits(found: Any) -> None:
     typer.echo(
         f"\nP(asked for | not shown, nor anything within {found.depth} cells), over {found.places} "
         f"places of {found.samples} {what}:\n"
-        f"{'partition':12} {'least':>8} {'mean':>8} {'unlike':>8} {'refused':>8}"
+        f"{'partition':12} {'least':>8} {'mean':>8} {'refused':>8}"
     )
     for one in found.audits:
-        typer.echo(
-            f"{one.partition:12} {one.minimum:>8.3f} {one.mean:>8.3f} {one.unlike:>8.2f} "
-            f"{one.refused:>8}"
-        )
-    typer.echo("unlike: how far what is asked for is from the shape of the holes; 0 is the same")
+        typer.echo(f"{one.partition:12} {one.minimum:>8.3f} {one.mean:>8.3f} {one.refused:>8}")
     for one in found.audits:
         if one.refused:
             more = ", ..." if one.refused > len(one.named) else ""

@@ -6,7 +6,7 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from jaximpute._errors import OptionError
-from jaximpute.cli import manifest, paths, settings, streaming
+from jaximpute.cli import manifest, outputs, paths, settings, streaming
 from jaximpute.cli import reading as files_read
 from jaximpute.cli.common import (
     Assignments,
@@ -164,7 +164,16 @@ def impute(
 
 def _impute(file: str, run: dict[str, Any]) -> None:
     from jaximpute import montage, multiple, plots
-    from jaximpute.data import fields, files, frames, gridcopies, gridfiles, many, stacks
+    from jaximpute.data import (
+        fields,
+        files,
+        frames,
+        gridcopies,
+        gridfiles,
+        gridwriting,
+        many,
+        stacks,
+    )
 
     force, draws, kept = run["force"], _draws(run), keeping(run)
     if Path(file).is_dir() and not gridfiles.is_grid_file(file):
@@ -188,9 +197,9 @@ def _impute(file: str, run: dict[str, Any]) -> None:
     is_stack = suffix in stacks.SUFFIXES
     gridded = fields.is_gridded(sheet.table)
     if is_stack:
-        _check_stack(run, folder)
+        outputs.check_stack(run, folder)
     if gridded:
-        _check_gridded(run, folder)
+        outputs.check_gridded(run, folder)
         if sheet.origin is not None and not folder:
             gridcopies.check(sheet.origin, run["output"])
     elif not is_stack:
@@ -218,7 +227,7 @@ def _impute(file: str, run: dict[str, Any]) -> None:
             result = many.with_interval(result, sheet_of(ends[0]), sheet_of(ends[1]), holed)
         elif spread and frame.grid is not None:
             beside = multiple.deviation(frame, filled)
-            wider = fields.with_spread(sheet.table, frame.grid, completed, beside, draws)
+            wider = gridwriting.with_spread(sheet.table, frame.grid, completed, beside, draws)
             result = sheet._replace(table=wider)
         elif folder:
             sheets = [sheet_of(values) for values in filled.draws]
@@ -289,12 +298,12 @@ def fill(sheet: Any, run: dict[str, Any], kept: Any = None, spread: bool = False
         The frame, and its completion.
     """
     from jaximpute import api
-    from jaximpute.data import fields
+    from jaximpute.data import fields, gridwriting
 
     keep_compiled()
     frame = _read(sheet, run)
     if spread and frame.grid is not None:
-        fields.check_spread(sheet.table, frame.grid)
+        gridwriting.check_spread(sheet.table, frame.grid)
     filled = api.fill(
         frame,
         run["method"],
@@ -358,33 +367,6 @@ def _draws(run: dict[str, Any]) -> int:
     if draws < 1:
         raise OptionError(f"--draws is {draws}; expected at least 1")
     return draws
-
-
-def _check_stack(run: dict[str, Any], folder: bool) -> None:
-    if run["interval"] is not None or (run["draws"] is not None and not folder):
-        raise OptionError("draws of an array are written to a folder: --draws 5 -o draws/")
-    if not folder and not run["output"].lower().endswith((".npy", ".npz")):
-        raise OptionError(
-            f"an array is written as .npy or .npz, and not to {run['output']}; name it with "
-            "-o filled.npy"
-        )
-
-
-def _check_gridded(run: dict[str, Any], folder: bool) -> None:
-    from jaximpute.data import gridfiles
-
-    if run["draws"] == 1 and run["interval"] is None and not folder:
-        raise OptionError(
-            "one draw has no standard deviation; expected --draws 2 or more (some twenty), or a "
-            "folder to write the draw to (-o draws/)"
-        )
-    if not folder and not gridfiles.is_grid_file(run["output"]):
-        raise OptionError(
-            f"a field is written as NetCDF or Zarr, and not to {run['output']}; name it with "
-            "-o filled.nc or -o filled.zarr"
-        )
-    if run["plot"] is not None:
-        raise OptionError("--plot draws tables and series, not fields")
 
 
 def _summarise(report: dict[str, Any], run: dict[str, Any]) -> None:

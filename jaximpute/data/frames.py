@@ -22,7 +22,8 @@ from jaximpute.data.columns import (
     read_objects,
     suggest,
 )
-from jaximpute.data.fields import Grid, array_grid, is_gridded, read_grid, write_grid
+from jaximpute.data.fields import Grid, array_grid, is_gridded, read_grid
+from jaximpute.data.gridwriting import write_grid
 from jaximpute.data.series import Stamps, joined, parse_stamps
 from jaximpute.types import Kind
 

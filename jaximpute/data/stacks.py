@@ -131,7 +131,8 @@ def write_stack(file: IO[bytes], values: Any, suffix: str, name: str = "") -> No
     if suffix == ".npy":
         np.save(file, np.asarray(values), allow_pickle=False)
     else:
-        np.savez_compressed(file, **{name or "values": np.asarray(values)})
+        arrays: dict[str, Any] = {name or "values": np.asarray(values)}
+        np.savez_compressed(file, **arrays)
 
 
 def _floats(values: np.ndarray, source: str) -> np.ndarray:

@@ -13,7 +13,7 @@ import jaximpute as ji
 from jaximpute import api
 from jaximpute.api import Filled
 from jaximpute.cli import app
-from jaximpute.data import fields, files, frames, gridfiles, many
+from jaximpute.data import files, frames, gridfiles, gridwriting, many
 from jaximpute.multiple import deviation
 
 xr = pytest.importorskip("xarray")
@@ -87,11 +87,11 @@ def test_the_deviation_is_that_of_the_draws():
     draws = np.where(frame.mask, frame.values, [[[1.0]], [[2.0]], [[6.0]]])
     spread = deviation(frame, Filled(frame.values, {}, draws))
     np.testing.assert_allclose(spread[~frame.mask], np.sqrt(7))
-    whole = fields.with_spread(sea, frame.grid, sea, spread, 3)
+    whole = gridwriting.with_spread(sea, frame.grid, sea, spread, 3)
     assert "units" not in whole.sst_std.attrs
     assert "deviation of sst between" in whole.sst_std.attrs["long_name"]
     unnamed = sea.rename(None)
-    assert "values_std" in fields.with_spread(unnamed, frame.grid, unnamed, spread, 3)
+    assert "values_std" in gridwriting.with_spread(unnamed, frame.grid, unnamed, spread, 3)
 
 
 @pytest.mark.fast

@@ -1,0 +1,42 @@
+"""Which outputs go with which data, asked before the work is done."""
+
+from typing import Any
+
+from jaximpute._errors import OptionError
+
+
+def check_stack(run: dict[str, Any], folder: bool) -> None:
+    """Refuse what an array cannot be written as.
+
+    Raises:
+        OptionError: draws beside one another, or another suffix than an array's.
+    """
+    if run["interval"] is not None or (run["draws"] is not None and not folder):
+        raise OptionError("draws of an array are written to a folder: --draws 5 -o draws/")
+    if not folder and not run["output"].lower().endswith((".npy", ".npz")):
+        raise OptionError(
+            f"an array is written as .npy or .npz, and not to {run['output']}; name it with "
+            "-o filled.npy"
+        )
+
+
+def check_gridded(run: dict[str, Any], folder: bool) -> None:
+    """Refuse what a field cannot be written as.
+
+    Raises:
+        OptionError: the spread of one draw, another suffix than a grid's, or a picture.
+    """
+    from jaximpute.data import gridfiles
+
+    if run["draws"] == 1 and run["interval"] is None and not folder:
+        raise OptionError(
+            "one draw has no standard deviation; expected --draws 2 or more (some twenty), or a "
+            "folder to write the draw to (-o draws/)"
+        )
+    if not folder and not gridfiles.is_grid_file(run["output"]):
+        raise OptionError(
+            f"a field is written as NetCDF or Zarr, and not to {run['output']}; name it with "
+            "-o filled.nc or -o filled.zarr"
+        )
+    if run["plot"] is not None:
+        raise OptionError("--plot draws tables and series, not fields")
