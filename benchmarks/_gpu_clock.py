@@ -1,4 +1,4 @@
-"""A section of the run on an accelerator: its seconds, its steps, and the rows they write at once."""
+"""A section of the run on an accelerator: its seconds, its steps, and rows written at once."""
 
 import json
 import sys
