@@ -77,7 +77,8 @@ def build(width: int, layers: int, heads: int, features: int) -> Any:
             return self.out(silu(self.head(total / math.sqrt(layers))))[..., 0]
 
     def waves(position):
-        rate = torch.exp(-math.log(1e4) * torch.arange(0, WAVES, 2) / WAVES)
+        even = torch.arange(0, WAVES, 2, device=position.device)
+        rate = torch.exp(-math.log(1e4) * even / WAVES)
         angle = position[..., None] * rate
         return torch.cat([torch.sin(angle), torch.cos(angle)], dim=-1)
 

@@ -62,6 +62,8 @@ def build(size: Size) -> tuple[Net, tuple[jax.Array, ...]]:
     """The network, and what it is given besides rows and times."""
     n, event = size.batch, size.event
     rows, seen = jnp.zeros((n, *event)), jnp.ones((n, *event), bool)
+    if size.net == "spirit":
+        return nets.adaln_mlp(event, **size.options), ()
     if size.net == "mlp":
         return nets.velocity_mlp(event, **size.options), (rows, rows)
     if size.net == "csdi":

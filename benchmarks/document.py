@@ -1,4 +1,4 @@
-"""Rows into words and tables: writes docs/results/ and the short table of the README.
+"""Rows into words and tables: writes docs/results/, and parts of the README and of docs/scale.md.
 
 python -m benchmarks.document
 """
@@ -11,9 +11,11 @@ from pathlib import Path
 from benchmarks import (
     _bridge_pages,
     _field_pages,
+    _gpu_pages,
     _image_pages,
     _jobs,
     _miri_pages,
+    _pod_pages,
     _preset_pages,
     _scale_pages,
     _series_pages,
@@ -24,6 +26,7 @@ from benchmarks import (
 
 PAGES = _jobs.ROOT / "docs" / "results"
 README = _jobs.ROOT / "README.md"
+SCALE = _jobs.ROOT / "docs" / "scale.md"
 MARKS = ("<!-- results -->", "<!-- /results -->")
 # how the rows of a file are read, and written as a page of the same name
 WRITERS: dict[str, tuple[Callable, Callable]] = {
@@ -44,6 +47,7 @@ def main(given: Sequence[str] | None = None) -> int:
     parser.add_argument("--results", type=Path, default=_jobs.RESULTS, help="folder of rows")
     parser.add_argument("--pages", type=Path, default=PAGES, help="folder of pages")
     parser.add_argument("--readme", type=Path, default=README)
+    parser.add_argument("--scale", type=Path, default=SCALE, help="the page with the pod")
     options = parser.parse_args(given)
     options.pages.mkdir(parents=True, exist_ok=True)
 
@@ -51,6 +55,10 @@ def main(given: Sequence[str] | None = None) -> int:
         (options.pages / f"{name}.md").write_text(text)
         print(f"wrote {name}.md")
 
+    # this page is there before its rows are
+    write("gpu", _gpu_pages.page(_gpu_pages.read(options.results / "gpu.jsonl")))
+    pod = _pod_pages.section(_pod_pages.read(options.results / "pod.jsonl"))
+    options.scale.write_text(between(options.scale.read_text(), pod, _pod_pages.MARKS))
     for name, (read, page) in WRITERS.items():
         if found := read(options.results / f"{name}.jsonl"):
             write(name, page(found))
@@ -69,16 +77,16 @@ def main(given: Sequence[str] | None = None) -> int:
     return 0
 
 
-def between(text: str, inside: str) -> str:
+def between(text: str, inside: str, marks: tuple[str, str] = MARKS) -> str:
     """The text with what stands between the two marks replaced.
 
     Raises:
         ValueError: the marks are not there.
     """
-    before, opening, rest = text.partition(MARKS[0])
-    _, closing, after = rest.partition(MARKS[1])
+    before, opening, rest = text.partition(marks[0])
+    _, closing, after = rest.partition(marks[1])
     if not opening or not closing:
-        raise ValueError(f"the text has no {MARKS[0]} ... {MARKS[1]} to write between")
+        raise ValueError(f"the text has no {marks[0]} ... {marks[1]} to write between")
     return f"{before}{opening}\n{inside}{closing}{after}"
 
 
