@@ -1,11 +1,17 @@
 """The command line: `jaximpute`, or `python -m jaximpute`."""
 
+import sys
+
 
 def main() -> None:
     """Run the command line and exit with its code."""
-    from jaximpute.cli import app
+    try:
+        from jaximpute.cli import app
 
-    app(prog_name="jaximpute")
+        app(prog_name="jaximpute")
+    except KeyboardInterrupt:  # before a command has begun, or while the last of it is put away
+        sys.stderr.write("interrupted\n")
+        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from jaximpute.cli.common import (
     File,
     Force,
     Quiet,
+    begin,
     keep_compiled,
     reported,
     say,
@@ -55,6 +56,7 @@ def forecast(
         from jaximpute import forecasting, plots
         from jaximpute.data import files
 
+        begin("reading", file, quiet)
         paths.check_distinct({"FILE": file}, {"--output": output, "--plot": plot})
         settings.check_seed(seed)
         options = settings.parse_options(assignments or [])
@@ -95,6 +97,7 @@ def forecast(
             ):
                 # draws are float32, which has no more than seven digits
                 wide[column] = [float(f"{value:.7g}") for value in part[name]]
+        begin("writing", output, quiet)
         files.write_file(files.Sheet(wide, None), output, force=force)
         if plot is not None:
             recent = forecasting.extend(table, horizon, time).iloc[-(3 * context + horizon) :]

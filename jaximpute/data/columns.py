@@ -37,6 +37,7 @@ class Column(NamedTuple):
             either side for no bound, None for what the column itself says.
         period: of a direction, after which it comes back to itself; None for all else.
         angle: whether attributes of the data say that it holds directions.
+        word: what those who made the data call it: a column, or of a field a variable.
     """
 
     name: str
@@ -47,6 +48,12 @@ class Column(NamedTuple):
     bounds: tuple[float | None, float | None] | None = None
     period: float | None = None
     angle: bool = False
+    word: str = "column"
+
+    @property
+    def called(self) -> str:
+        """Its name in a message."""
+        return f"{self.word} '{self.name}'"
 
 
 def read_column(series: nw.Series, name: str) -> tuple[Column, np.ndarray]:

@@ -80,6 +80,7 @@ def read_grid(
             str(name if name is not None else a.name if a.name is not None else 0),
             "number" if np.issubdtype(a.dtype, np.floating) else "integer",
             angle=is_angle(a.attrs),
+            word="variable",
         )
         for name, a in zip(names or (None,), arrays, strict=True)
     )

@@ -102,6 +102,7 @@ def open_grid(path: str, dims: Sequence[str] | None = None) -> Source:
                 str(name),
                 "number" if array.dtype.kind == "f" else "integer",
                 angle=fields.is_angle(array.attrs),
+                word="variable",
             )
             for name, array in zip(names, arrays, strict=True)
         ),
