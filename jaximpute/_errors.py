@@ -2,9 +2,15 @@
 
 from typing import Any
 
+from jaximpute._terminal import visible
+
 
 class JaximputeError(Exception):
     """Base of every error this library raises on purpose."""
+
+    def __str__(self) -> str:
+        """The message, with nothing in it that a terminal would obey."""
+        return visible(super().__str__())
 
 
 class DataError(JaximputeError, ValueError):
@@ -48,6 +54,10 @@ class MissingExtraError(JaximputeError, ImportError):
 
 class ImputationWarning(UserWarning):
     """The result is usable but something about it should be known."""
+
+    def __str__(self) -> str:
+        """The message, with nothing in it that a terminal would obey."""
+        return visible(super().__str__())
 
 
 def need_extra(package: str, extra: str, purpose: str) -> MissingExtraError:

@@ -11,6 +11,7 @@ import numpy as np
 from jaximpute import fingerprint, hooks, registry, report, training
 from jaximpute._errors import ImputationWarning, OptionError
 from jaximpute._precision import precision
+from jaximpute._terminal import stage
 from jaximpute.automatic import choose
 from jaximpute.data import codec as coding
 from jaximpute.data import fields, possible, series
@@ -97,7 +98,7 @@ def impute(
             `data.possible.natural_bounds`; `(None, None)` takes that off.
         circular: columns of directions, filled the shorter way round: names, or by name what they
             come back after, `{"wind_dir": 360}`; an empty list silences the hint at others.
-        progress: show a progress bar (on stderr, if that is a terminal).
+        progress: show what is going on, and a progress bar (on stderr, if that is a terminal).
         **options: of the method; `registry.options(name)` lists them.
 
     Returns:
@@ -259,6 +260,7 @@ def fill(
     if draws and tag != "draws":
         raise OptionError(no_draws(tag, frame.kind))
     exact = registry.entry(name).exact
+    stage(f"preparing the data for '{name}'", show=progress)
     with precision(bool(exact)):
         laid = lay_out(frame, exact)
     kept, why = _left_empty(frame, laid.axis, max_gap, never_impute)
@@ -287,6 +289,9 @@ def fill(
             if progress:
                 warmup = warm_steps(plan.method)
                 watching.append(hooks.progress(plan.steps, label=name, warmup=warmup))
+                steps = plan.steps + warmup
+                more = f"; then the first of {steps} steps" if steps else ""
+                stage(f"'{name}': compiling and starting{more}")
             words = registry.words(name, preset, options)
             with precision(bool(exact)):
                 completed = training.completions(
@@ -299,6 +304,7 @@ def fill(
                     keeping=keeping,
                     about=about,
                     words=words,
+                    progress=progress,
                 )
             matrices = [take_back(laid, one) for one in completed]
             for one in matrices:

@@ -102,7 +102,7 @@ def _outside(source: Source, found: Scan, hint: bool) -> list[str]:
             least, most = column.bounds
             if (least is not None and low < least) or (most is not None and high > most):
                 texts.append(
-                    f"column '{column.name}': observed cells, from {low:g} to {high:g}, lie "
+                    f"{column.called}: observed cells, from {low:g} to {high:g}, lie "
                     "outside the bounds given; they stay as they are"
                 )
         elif (

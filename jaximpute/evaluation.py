@@ -15,6 +15,7 @@ from rich.table import Table
 
 from jaximpute import _memory, api, registry
 from jaximpute._errors import JaximputeError, OptionError
+from jaximpute._terminal import stage, visible
 from jaximpute.automatic import choose
 from jaximpute.data import codec as coding
 from jaximpute.data import holes, possible, scales
@@ -199,7 +200,9 @@ def as_table(result: pd.DataFrame, title: str = "") -> Table:
     present = [metric for metric in heads if (overall["metric"] == metric).any()]
     if "error" not in present:
         present = [metric for metric in present if metric != "score"]  # it is the MAE
-    table = Table(title=escape(title) or None, title_justify="left", caption_justify="left")
+    table = Table(
+        title=escape(visible(title)) or None, title_justify="left", caption_justify="left"
+    )
     table.add_column("method", overflow="fold")
     table.add_column("completes")
     for metric in present:
@@ -207,12 +210,23 @@ def as_table(result: pd.DataFrame, title: str = "") -> Table:
     for label, rows in overall.groupby("method", sort=False):
         by_metric = rows.set_index("metric")
         cells = [_cell(by_metric.loc[metric], metric) for metric in present]
-        table.add_row(escape(str(label)), str(rows["completes"].iloc[0]), *cells)
+        table.add_row(escape(visible(str(label))), str(rows["completes"].iloc[0]), *cells)
     for _, row in result[result["failure"] != ""].iterrows():
-        table.add_row(escape(row["method"]), row["completes"], "failed", *[""] * (len(present) - 1))
+        table.add_row(
+            escape(visible(str(row["method"]))),
+            row["completes"],
+            "failed",
+            *[""] * (len(present) - 1),
+        )
     notes = [f"{r['method']}: {r['failure']}" for _, r in result.iterrows() if r["failure"]]
-    caption = ["MAE, RMSE and Wasserstein in standard deviations", *notes]
-    table.caption = escape("\n".join(caption))
+    caption = ["MAE, RMSE and Wasserstein in standard deviations"]
+    if "error" in present:
+        caption.append(
+            "wrong: share of the cells of texts, categories and booleans; score: MAE and wrong, "
+            "averaged over all cells"
+        )
+    caption += notes
+    table.caption = escape(visible("\n".join(caption)))
     return table
 
 
@@ -295,7 +309,8 @@ def _in_words(error: Exception) -> str:
 def _announced(text: str, verbose: bool) -> Iterator[None]:
     console = Console(stderr=True)
     if verbose and console.is_terminal:
-        with console.status(text):
+        stage("")
+        with console.status(escape(visible(text))):
             yield
     else:
         yield

@@ -126,7 +126,8 @@ def empty_warnings(report: Report) -> list[str]:
         names = ", ".join(f"'{name}'" for name, _ in found[:_SHOWN])
         more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
         cells = sum(count for _, count in found)
-        word = "column" if len(found) == 1 else "columns"
+        word = "variable" if report["kind"] in ("field", "image") else "column"
+        word += "s" * (len(found) > 1)
         texts.append(f"{word} {names}{more}: missing cells left empty, {cells} in all ({reason})")
     return texts
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from jaximpute import described, fingerprint, hooks, multiple, poolwise, registry, resuming
 from jaximpute._errors import DataError, OptionError
+from jaximpute._terminal import stage
 from jaximpute._version import __version__
 from jaximpute.automatic import inductive
 from jaximpute.data import drawsinks, feeds, files, possible, scanning, sinks, sources
@@ -177,6 +178,7 @@ def impute_file(
     ) as run:
         held = run.earlier()
         if held is None:
+            stage("looking at all cells once", show=progress)
             found = scanning.scan(opened, registry.entry(name).exact)
             curve, bar = Curve([], {}), progress and found.codec.width > 0
             if apart:
@@ -282,6 +284,7 @@ def _learn(
 ) -> Learned:
     def watching(plan: registry.Plan) -> list[Any]:
         bar = [hooks.progress(plan.steps, label=name)] if progress else []
+        stage(f"'{name}': compiling and starting", show=progress)
         return [curve.record, *plan.hooks, *bar]
 
     return poolwise.learn(

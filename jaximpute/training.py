@@ -9,6 +9,7 @@ import numpy as np
 
 from jaximpute import fingerprint, loop, registry
 from jaximpute._errors import OutOfMemoryError
+from jaximpute._terminal import stage
 from jaximpute._threads import one_thread
 from jaximpute.data import series
 from jaximpute.draws import draw_many, estimate, middle
@@ -98,6 +99,7 @@ def completions(
     keeping: Keeping | None = None,
     about: Mapping[str, Any] | None = None,
     words: Mapping[str, Any] | None = None,
+    progress: bool = False,
 ) -> list[np.ndarray]:
     """Train, then complete the same rows: the one completion to report, and the draws asked for.
 
@@ -111,12 +113,14 @@ def completions(
         keeping: where checkpoints lie.
         about: of the run.
         words: for errors.
+        progress: say on a terminal when the completions begin.
 
     Returns:
         `1 + draws` arrays shaped like the data.
     """
     key_fit, key_complete = jax.random.split(jax.random.key(seed))
     state = train(plan, key_fit, data, watching, keeping, about, words)
+    stage(f"drawing {draws} completions" if draws else "filling", show=progress)
     with one_thread(), explained(data, about):
         past, data = series.part(data, last)
         if not draws:

@@ -21,6 +21,7 @@ PACKAGE = ROOT / "jaximpute"
 FLOORS = {
     "_version": 0,
     "_errors": 0,
+    "_terminal": 0,
     "_random": 0,
     "_steppers": 1,
     "types": 0,

@@ -65,14 +65,14 @@ def test_dry_run_writes_nothing(tmp_path):
     assert done.exit_code == 0, done.stderr
     assert [line.split(":")[0] for line in done.stdout.splitlines()] == [
         "method",
-        "rows",
-        "missing cells",
-        "parameters",
-        "steps",
-        "seconds",
+        "data",
+        "to fill",
+        "to learn",
+        "time",
         "memory",
     ]
-    assert "3 of 2" in done.stdout
+    assert "3 rows of 2 numbers" in done.stdout
+    assert "1 missing cell\n" in done.stdout
     assert list(tmp_path.iterdir()) == [path]
 
 

@@ -4,21 +4,25 @@ from typing import Any
 
 import typer
 
-from jaximpute.cli.common import keep_compiled, say, visible
+from jaximpute._terminal import stage, visible
+from jaximpute.cli.common import keep_compiled, say
 
 _SEED = 0
 
 
-def print_field(frame: Any, file: str) -> None:
+def print_field(frame: Any, file: str, quiet: bool) -> None:
     """Holes by variable and frame, the audit of each partition, and the command to run."""
     import jax
 
     from jaximpute.survey import survey
 
     keep_compiled()
-    for note in frame.grid.notes:
-        say(f"note: {note}")
+    if not quiet:
+        for note in frame.grid.notes:
+            say(f"note: {note}")
+    stage("looking at the holes, and at what could be learned", show=not quiet)
     found = survey(frame, key=jax.random.key(_SEED))
+    stage("", show=not quiet)
     n, *sizes, _ = frame.shape
     axes = " x ".join(
         f"{size} {dim}" for size, dim in zip(sizes, frame.grid.dims[-len(sizes) :], strict=True)

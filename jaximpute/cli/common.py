@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from jaximpute._errors import DataError, JaximputeError, OptionError, OutOfMemoryError
+from jaximpute._terminal import CLEAR, stage, visible
 
 FAILED, USAGE, BAD_INPUT, GATE, OUT_OF_MEMORY, INTERRUPTED = 1, 2, 3, 4, 5, 130
 
@@ -80,27 +81,18 @@ def split_dims(dims: str | None) -> list[str] | None:
     return None if dims is None else [dim.strip() for dim in dims.split(",")]
 
 
+def begin(what: str, file: str, quiet: bool = False) -> None:
+    """Say what is begun with a file; with stdout, keep its line free."""
+    if file == "-":
+        stage("reading stdin" if what == "reading" else "", show=not quiet)
+    else:
+        stage(f"{what} {file}", show=not quiet)
+
+
 def say(text: str) -> None:
     """A line on stderr, in place of a progress bar that may stand there."""
-    clear = "\r\x1b[K" if sys.stderr.isatty() else ""
+    clear = CLEAR if sys.stderr.isatty() else ""
     typer.echo(f"{clear}{visible(text)}", err=True)
-
-
-def visible(text: str) -> str:
-    r"""A text with control characters as escapes, line breaks aside.
-
-    Names of columns come from files, and a terminal would obey them.
-
-    Example:
-        >>> visible("a\x1b[2J")
-        'a\\x1b[2J'
-    """
-    return "".join(
-        letter
-        if letter == "\n" or (letter.isprintable() or letter == " ")
-        else letter.encode("unicode_escape").decode()
-        for letter in text
-    )
 
 
 @contextlib.contextmanager
@@ -111,7 +103,8 @@ def reported(debug: bool) -> Iterator[None]:
         debug: let them through with their tracebacks instead.
     """
     try:
-        yield
+        with contextlib.nullcontext() if debug else _without_chatter():
+            yield
     except KeyboardInterrupt as interrupted:
         say(f"interrupted; {str(interrupted) or 'no half-written file is left'}")
         raise typer.Exit(INTERRUPTED) from None
@@ -123,6 +116,33 @@ def reported(debug: bool) -> Iterator[None]:
         code, text = _verdict(error)
         say(f"error: {text}")
         raise typer.Exit(code) from None
+
+
+@contextlib.contextmanager
+def _without_chatter() -> Iterator[None]:
+    """Keep to ourselves what other libraries say of their insides, a damaged cache aside."""
+    import logging
+    import warnings
+
+    told: list[bool] = []
+
+    def show(message: Warning | str, *_: Any, **__: Any) -> None:
+        if "persistent compilation cache" in str(message) and not told:
+            told.append(True)
+            say(
+                "note: compiled programs that were kept cannot be read or written, and are "
+                f"compiled anew: {_cache_folder()}. Remove that folder, or set JAXIMPUTE_NO_CACHE=1"
+            )
+
+    tasks = logging.getLogger("asyncio")  # tells tracebacks of reads of damaged files
+    level = tasks.level
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        tasks.setLevel(logging.CRITICAL + 1)
+        try:
+            yield
+        finally:
+            tasks.setLevel(level)
 
 
 def keeping(run: dict[str, Any]) -> Any:
@@ -198,22 +218,34 @@ def keep_compiled() -> None:
     chosen = jax.config.values["jax_compilation_cache_dir"]
     if chosen or os.environ.get("JAXIMPUTE_NO_CACHE") == "1":
         return
-    folder = _cache_home() / "jaximpute" / "compiled"
+    folder = _cache_folder()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
     except OSError:
         return  # no place to keep anything is no reason to stop
+    if folder is None or not os.access(folder, os.W_OK | os.X_OK):
+        return
     jax.config.update("jax_compilation_cache_dir", str(folder))
     # most of a cold start goes to many small programs, which jax would not keep
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
 
 
-def _cache_home() -> Path:
+def _cache_folder() -> Path | None:
+    """Where compiled programs are kept; None for a user who has no home."""
+    home = _cache_home()
+    return None if home is None else home / "jaximpute" / "compiled"
+
+
+def _cache_home() -> Path | None:
     if given := os.environ.get("XDG_CACHE_HOME"):
         return Path(given)
     if sys.platform == "win32" and (local := os.environ.get("LOCALAPPDATA")):
         return Path(local)
-    return Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")
+    try:
+        return Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")
+    except RuntimeError:  # neither HOME nor an entry among the users
+        return None
 
 
 def _kinds(table: Any) -> list[tuple[Any, str]]:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from jaximpute._errors import OptionError
+from jaximpute._terminal import stage
 from jaximpute.cli import paths, settings
 from jaximpute.cli import reading as files_read
 from jaximpute.cli.common import (
@@ -17,6 +18,7 @@ from jaximpute.cli.common import (
     Force,
     Quiet,
     Time,
+    begin,
     keep_compiled,
     mention_dates,
     reported,
@@ -67,6 +69,7 @@ def evaluate(
         from jaximpute import evaluation
         from jaximpute.data import files
 
+        begin("reading", file, quiet)
         paths.check_distinct({"FILE": file}, {"--output": output})
         if output is not None:
             files.check_table(output, force=force)
@@ -90,7 +93,9 @@ def evaluate(
             verbose=not quiet and output != files.STREAM,
         )
         if output is not None:
+            begin("writing", output, quiet)
             files.write_file(files.Sheet(scores, None), output, force=force)
+        stage("", show=not quiet)
         if fail_over is not None:
             _gate(scores, fail_over)
 

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
+from jaximpute._terminal import stage
 from jaximpute.cli import manifest, paths, settings
 from jaximpute.cli import reading as files_read
 from jaximpute.cli.common import (
@@ -18,6 +19,7 @@ from jaximpute.cli.common import (
     Quiet,
     Report,
     Resume,
+    begin,
     keep_compiled,
     keeping,
     reported,
@@ -74,6 +76,7 @@ def fit(
             "force": force,
             "quiet": quiet,
         }
+        begin("reading", file, quiet)
         paths.check_distinct(
             {"FILE": file},
             {"--save": save, "--report": report, "--checkpoint": checkpoint},
@@ -133,6 +136,7 @@ def apply(
         from jaximpute.cli import models
         from jaximpute.data import files, gridfiles
 
+        begin("reading", file, quiet)
         paths.check_distinct(
             {"FILE": file, "MODEL": model},
             {"--output": output, "--report": report},
@@ -144,7 +148,9 @@ def apply(
             files.check_output(report, force=force)
         sheet = files_read.read(file, run, quiet)
         keep_compiled()
+        stage(f"completing by {model}", show=not quiet)
         applied = models.complete(sheet, file, model)
+        begin("writing", output, quiet)
         files.write_file(
             applied.sheet, output, force=force, like=None if file == files.STREAM else file
         )

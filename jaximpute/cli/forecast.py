@@ -15,6 +15,7 @@ from jaximpute.cli.common import (
     File,
     Force,
     Quiet,
+    begin,
     keep_compiled,
     reported,
     say,
@@ -58,6 +59,7 @@ def forecast(
         from jaximpute import forecasting, plots
         from jaximpute.data import files
 
+        begin("reading", file, quiet)
         paths.check_distinct({"FILE": file}, {"--output": output, "--plot": plot})
         settings.check_seed(seed)
         options = settings.parse_options(assignments or [])
@@ -98,6 +100,7 @@ def forecast(
             ):
                 # draws are float32, which has no more than seven digits
                 wide[column] = [float(f"{value:.7g}") for value in part[name]]
+        begin("writing", output, quiet)
         files.write_file(files.Sheet(wide, None), output, force=force)
         if plot is not None:
             seen = context or forecasting.past(horizon)

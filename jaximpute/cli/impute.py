@@ -6,6 +6,7 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from jaximpute._errors import OptionError
+from jaximpute._terminal import stage
 from jaximpute.cli import manifest, outputs, paths, settings, streaming
 from jaximpute.cli import reading as files_read
 from jaximpute.cli.common import (
@@ -23,6 +24,7 @@ from jaximpute.cli.common import (
     Report,
     Resume,
     Time,
+    begin,
     keep_compiled,
     keeping,
     mention_dates,
@@ -95,7 +97,10 @@ def impute(
     report: Report = None,
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", help="Say what it would cost, by one step; write nothing."),
+        typer.Option(
+            "--dry-run",
+            help="Say what it would cost in time and memory, by one trial step; write nothing.",
+        ),
     ] = False,
     checkpoint: Checkpoint = None,
     resume: Resume = False,
@@ -153,6 +158,7 @@ def impute(
             "quiet": quiet,
         }
         run = settings.resolve(flags, config)
+        begin("reading", file, run["quiet"])
         paths.check_impute(file, run, config, _draws(run))
         if dry_run:
             _plan(file, run)
@@ -231,10 +237,12 @@ def _impute(file: str, run: dict[str, Any]) -> None:
             result = sheet._replace(table=wider)
         elif folder:
             sheets = [sheet_of(values) for values in filled.draws]
+            begin("writing", run["output"], run["quiet"])
             many.write_folder(sheets, run["output"], suffix, force=force, like=_made_of(file))
         else:
             result = many.stacked([sheet_of(values) for values in filled.draws])
     if not folder:
+        begin("writing", run["output"], run["quiet"])
         files.write_file(result, run["output"], force=force, like=_made_of(file))
     if run["plot"] is not None:
         if is_stack and sheet.table.ndim == 4:
@@ -335,6 +343,7 @@ def _plan(file: str, run: dict[str, Any]) -> None:
 
     sheet = read_sheet(file, run)
     keep_compiled()
+    stage("trying one step", show=not run["quiet"])
     cost = planning.measure(
         _read(sheet, run),
         run["method"],
@@ -342,17 +351,30 @@ def _plan(file: str, run: dict[str, Any]) -> None:
         options=run["options"],
         draws=_draws(run),
     )
-    lines = {
+    stage("", show=not run["quiet"])
+    for name, value in _in_words(cost).items():
+        typer.echo(f"{name + ':':10}{value}")
+
+
+def _in_words(cost: Any) -> dict[str, str]:
+    """What a run would need, for somebody who knows nothing of how it is done."""
+    rows = f"{cost.rows} row{'s' * (cost.rows != 1)}"
+    if len(cost.event) > 1:
+        rows = f"{cost.rows} piece{'s' * (cost.rows != 1)}"
+    size = " x ".join(map(str, cost.event))
+    steps = (
+        f"; up to {cost.steps} steps of {cost.step_seconds:.2g} s" if cost.steps else ""
+    ) + f"; {cost.compile_seconds:.2g} s go to compiling"
+    return {
         "method": cost.method,
-        "rows": f"{cost.rows} of {' x '.join(map(str, cost.event))}",
-        "missing cells": cost.missing,
-        "parameters": f"{cost.parameters} ({cost.state_mb:.3g} MB of state)",
-        "steps": f"{cost.steps} of {cost.step_seconds:.3g} s, at most",
-        "seconds": f"{cost.seconds:.3g}, {cost.compile_seconds:.3g} of them to compile",
-        "memory": f"{cost.peak_mb:.3g} MB, {cost.program_mb:.3g} of them in the largest program",
+        "data": f"{rows} of {size} numbers, as the method sees them",
+        "to fill": f"{cost.missing} missing cell{'s' * (cost.missing != 1)}",
+        "to learn": f"{cost.parameters} numbers, kept in {cost.state_mb:.2g} MB",
+        "time": f"at most {cost.seconds:.2g} s, by the measure of one trial step{steps}"
+        if cost.steps
+        else f"about {cost.seconds:.2g} s{steps}",
+        "memory": f"{cost.peak_mb:.3g} MB more than before it starts",
     }
-    for name, value in lines.items():
-        typer.echo(f"{name + ':':15}{value}")
 
 
 def _draws(run: dict[str, Any]) -> int:
@@ -378,7 +400,8 @@ def _summarise(report: dict[str, Any], run: dict[str, Any]) -> None:
     picture = "" if run["plot"] is None else f"; picture: {run['plot']}"
     if clipped := report.get("clipped"):
         names = ", ".join(f"'{name}' {cells}" for name, cells in clipped.items())
-        say(f"kept within what their columns may hold: {names} (see --bounds)")
+        what = "variables" if report["kind"] in ("field", "image") else "columns"
+        say(f"fills kept within what their {what} may hold: {names} (see --bounds)")
     say(
         f"filled {report['filled']} of {missing} missing cells with '{report['method']}' in "
         f"{report['seconds']:.1f} s: {where}{picture}"

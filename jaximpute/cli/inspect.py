@@ -5,6 +5,7 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from jaximpute._errors import OptionError
+from jaximpute._terminal import stage, visible
 from jaximpute.cli import paths
 from jaximpute.cli import reading as files_read
 from jaximpute.cli._fields import print_field
@@ -15,11 +16,11 @@ from jaximpute.cli.common import (
     Force,
     Quiet,
     Time,
+    begin,
     mention_dates,
     reported,
     say,
     split_dims,
-    visible,
 )
 
 
@@ -48,6 +49,7 @@ def inspect(
     could teach a network to fill it.
     """
     with reported(debug):
+        begin("reading", file, quiet)
         from jaximpute import plots
         from jaximpute.data import fields, frames
 
@@ -60,10 +62,11 @@ def inspect(
             if plot is not None:
                 raise OptionError("--plot draws the holes of tables and series, not of fields")
             frame = frames.read(sheet.table, time, split_dims(dims))
-            print_field(frame, file)
+            print_field(frame, file, quiet)
             return
         mention_dates(sheet.table, time)
         frame = frames.read(sheet.table, time, split_dims(dims))
+        stage("", show=not quiet)
         _print(frame)
         for note in frame.notes:
             say(f"warning: {note}")

@@ -10,6 +10,7 @@ import pandas as pd
 
 from jaximpute import fingerprint, hooks, registry, report
 from jaximpute._errors import DataError, OptionError
+from jaximpute._terminal import stage
 from jaximpute.cli import settings
 from jaximpute.data import files, frames
 from jaximpute.data.columns import suggest
@@ -72,6 +73,7 @@ def learn(
 
     def watching(plan: registry.Plan) -> list[Any]:
         bar = [] if run["quiet"] else [hooks.progress(plan.steps, label=imputer.method_)]
+        stage(f"'{imputer.method_}': compiling and starting", show=not run["quiet"])
         return [curve.record, *plan.hooks, *bar]
 
     cells = pd.DataFrame(frame.values[:, chosen], columns=[frame.names[i] for i in chosen])

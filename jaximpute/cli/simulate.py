@@ -12,6 +12,7 @@ from jaximpute.cli.common import (
     Force,
     Quiet,
     Time,
+    begin,
     keep_compiled,
     reported,
     say,
@@ -56,6 +57,7 @@ def simulate(
         from jaximpute.data import files, frames, holes
 
         settings.check_seed(seed)
+        begin("reading", file, quiet)
         paths.check_distinct(
             {"FILE": file}, {"--output": output, "--mask": mask}, in_place=[("--output", "FILE")]
         )
@@ -69,6 +71,7 @@ def simulate(
             jax.random.key(seed), frame, rate, pattern, length=length, keep=keep or []
         )
         like = None if file == files.STREAM else file
+        begin("writing", output, quiet)
         files.write_file(files.punch(sheet, hidden), output, force=force, like=like)
         if mask is not None:
             files.write_file(_mask_sheet(frame, hidden), mask, force=force)

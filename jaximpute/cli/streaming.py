@@ -1,11 +1,11 @@
 """`jaximpute impute` block by block, for files larger than memory."""
 
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
 from jaximpute._errors import OptionError
+from jaximpute._terminal import stage
 from jaximpute.cli import manifest, reading, settings
 from jaximpute.cli.common import keep_compiled, say, split_dims
 
@@ -53,13 +53,9 @@ def impute_blocks(file: str, run: dict[str, Any]) -> dict[str, Any]:
     if run["report"] is not None:
         files.check_output(run["report"], force=run["force"])
     keep_compiled()
-    told = [0]
 
     def watch(done: int, blocks: int) -> None:
-        tenth = 10 * done // blocks
-        if tenth > told[0] and sys.stderr.isatty() and done < blocks:
-            told[0] = tenth
-            say(f"{done} of {blocks} blocks done")
+        stage(f"{done} of {blocks} blocks done" if done < blocks else "writing the last of it")
 
     report = stream.impute_file(
         file,

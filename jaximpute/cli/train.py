@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from jaximpute._errors import OptionError
+from jaximpute._terminal import stage
 from jaximpute.cli import manifest, paths, settings
 from jaximpute.cli import reading as files_read
 from jaximpute.cli.common import (
@@ -97,7 +98,8 @@ def _train(run: dict[str, Any], size: int | None, kept: Any) -> None:
     saving.check(run["save"], force=run["force"])
     if run["report"] is not None:
         files.check_output(run["report"], force=run["force"])
-    sheet = files_read.read(run["data"], run, run["quiet"])
+    stage(f"reading {run['data']}", show=not quiet)
+    sheet = files_read.read(run["data"], run, quiet)
     how = Running(on, run["accumulate"], run["bfloat16"], run["remat"])
     learned = models.learn(sheet, run["data"], {**run, "quiet": quiet}, kept, how)
     about = learned.report | {"devices": on.size, "processes": jax.process_count()}

@@ -38,6 +38,7 @@ class Column(NamedTuple):
         period: of a direction, after which it comes back to itself; None for all else.
         angle: whether attributes of the data say that it holds directions.
         room: the least and greatest value that its file has room for; None where any fits.
+        word: what those who made the data call it: a column, or of a field a variable.
     """
 
     name: str
@@ -49,6 +50,12 @@ class Column(NamedTuple):
     period: float | None = None
     angle: bool = False
     room: tuple[float, float] | None = None
+    word: str = "column"
+
+    @property
+    def called(self) -> str:
+        """Its name in a message."""
+        return f"{self.word} '{self.name}'"
 
 
 def read_column(series: nw.Series, name: str) -> tuple[Column, np.ndarray]:

@@ -99,6 +99,7 @@ def columns_of(names: tuple[Any, ...] | None, arrays: Sequence[Any]) -> tuple[Co
             "number" if np.issubdtype(a.dtype, np.floating) else "integer",
             angle=is_angle(a.attrs),
             room=_room(a),
+            word="variable",
         )
         for name, a in zip(names or (None,), arrays, strict=True)
     )

@@ -310,8 +310,12 @@ def _refuse_infinite(frame: Frame) -> None:
     infinite = np.isinf(frame.values)
     if infinite.any():
         row, column = np.argwhere(infinite)[0]
+        where = f"in row {row}"
+        if frame.grid is not None:
+            place = map(int, np.unravel_index(row, frame.shape[:-1]))
+            where = f"at place {tuple(place)}"
         raise DataError(
-            f"column '{frame.names[column]}' holds {frame.values[row, column]} in row {row} "
+            f"{frame.columns[column].called} holds {frame.values[row, column]} {where} "
             f"({infinite.sum()} infinite cells in all); expected finite numbers. Make them missing "
             "(NaN) to have them imputed"
         )

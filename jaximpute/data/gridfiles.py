@@ -1,21 +1,19 @@
 """NetCDF and Zarr through xarray: read whole or lazily, written whole or not at all."""
 
+import contextlib
 import importlib
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from jaximpute._errors import DataError, need_extra
+from jaximpute._errors import DataError, JaximputeError, need_extra
 from jaximpute.data import placing, zarrfolders
 
 NETCDF, ZARR = (".nc", ".nc4"), (".zarr",)
 SUFFIXES = (*NETCDF, *ZARR)
 # how a store compresses; other formats, and other versions of this one, know other codecs
 _CODECS = ("compressor", "compressors", "filters", "serializer", "shards", "preferred_chunks")
-
-# what the libraries raise where a file is damaged
-_DAMAGE = (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError)
 
 
 def is_grid_file(path: str) -> bool:
@@ -35,11 +33,8 @@ def read_dataset(path: str) -> Any:
         DataError: no such file, or it cannot be read.
         MissingExtraError: the libraries are not installed.
     """
-    with open_lazily(path) as dataset:
-        try:
-            return dataset.load()
-        except _DAMAGE as error:
-            raise DataError(f"{path} cannot be read: {error}") from error
+    with open_lazily(path) as dataset, _damage_named(path, "cannot be read"):
+        return dataset.load()
 
 
 def open_lazily(path: str) -> Any:
@@ -57,15 +52,34 @@ def open_lazily(path: str) -> Any:
     store, engine = (
         ("Zarr", {"engine": "zarr", "consolidated": False}) if is_zarr(path) else ("NetCDF", {})
     )
-    try:
+    with _damage_named(path, f"cannot be read as {store}"):
+        if not is_zarr(path):
+            _open_once(path)
         dataset = library.open_dataset(path, cache=False, **engine)
-    except _DAMAGE as error:
-        raise DataError(f"{path} cannot be read as {store}: {error}") from error
     if not is_zarr(path):
         return dataset
     # a store lists its variables in an order that varies, and methods see them in that order
     names = sorted(dataset.data_vars, key=str)
     return dataset.drop_vars(names).assign({name: dataset[name] for name in names})
+
+
+@contextlib.contextmanager
+def _damage_named(path: str, what: str) -> Iterator[None]:
+    """Turn what the libraries raise where a file is damaged, whatever that is, into one error."""
+    try:
+        yield
+    except (JaximputeError, MemoryError):
+        raise
+    except Exception as error:
+        text = f"{error}".strip() or type(error).__name__
+        raise DataError(f"{path} {what}: {text}") from error
+
+
+def _open_once(path: str) -> None:
+    """Let HDF5 refuse a file by itself; h5netcdf, if it cannot open one, leaves a traceback."""
+    h5py = importlib.import_module("h5py")
+    if h5py.is_hdf5(path):
+        h5py.File(path, "r").close()
 
 
 def netcdf(dataset: Any) -> bytes:

@@ -165,16 +165,16 @@ def tell(columns: Sequence[Column], bounds: Any = None, circular: Any = None) ->
         )
     for name, pair in (bounds or {}).items():
         i = _find(columns, name, "bounds")
-        told[i] = told[i]._replace(bounds=_pair(name, pair))
+        told[i] = told[i]._replace(bounds=_pair(told[i], pair))
     for name, period in _periods(circular).items():
         i = _find(columns, name, "circular")
         if not _is_number(period) or not (period > 0 and math.isfinite(period)):
             raise OptionError(
-                f"circular: the period of column '{name}' is {period!r}; expected a positive "
+                f"circular: the period of {told[i].called} is {period!r}; expected a positive "
                 "number, such as 360"
             )
         if told[i].bounds is not None:
-            raise OptionError(f"column '{name}' is given both as circular and with bounds")
+            raise OptionError(f"{told[i].called} is given both as circular and with bounds")
         told[i] = told[i]._replace(period=float(period))
     return tuple(told)
 
@@ -201,9 +201,10 @@ def notes(columns: Sequence[Column], values: np.ndarray, *, hint: bool = True) -
             )
             if outside.any():
                 row = int(np.argmax(outside))
+                where = f" in row {row}" if column.word == "column" else ""
                 texts.append(
-                    f"column '{column.name}': {int(outside.sum())} observed cells lie outside the "
-                    f"bounds given, the first in row {row} ({x[row]:g}); they stay as they are"
+                    f"{column.called}: {int(outside.sum())} observed cells lie outside the "
+                    f"bounds given, the first{where} ({x[row]:g}); they stay as they are"
                 )
         elif hint and np.isnan(x).any() and looks_circular(column, x):
             texts.append(direction_hint(column))
@@ -213,7 +214,7 @@ def notes(columns: Sequence[Column], values: np.ndarray, *, hint: bool = True) -
 def direction_hint(column: Column) -> str:
     """How to treat a column as directions."""
     return (
-        f"column '{column.name}' looks like directions in degrees, and is filled like any number, "
+        f"{column.called} looks like directions in degrees, and is filled like any number, "
         f"by which 350 and 10 are far apart. If it holds directions: circular=['{column.name}'] "
         f"(--circular {column.name})"
     )
@@ -236,12 +237,13 @@ def _often(count: np.ndarray, cells: np.ndarray) -> np.ndarray:
 def _find(columns: Sequence[Column], name: Any, option: str) -> int:
     names = [column.name for column in columns]
     if str(name) not in names:
-        raise OptionError(f"{option}: no column is called '{name}'{suggest(str(name), names)}")
+        word = columns[0].word if columns else "column"
+        raise OptionError(f"{option}: no {word} is called '{name}'{suggest(str(name), names)}")
     column = columns[names.index(str(name))]
     if column.kind not in ("number", "integer"):
         raise OptionError(
-            f"{option}: column '{name}' holds {_HOLDS.get(column.kind, column.kind)}; expected a "
-            "column of numbers"
+            f"{option}: {column.called} holds {_HOLDS.get(column.kind, column.kind)}; expected a "
+            f"{column.word} of numbers"
         )
     return names.index(str(name))
 
@@ -255,20 +257,20 @@ _HOLDS = {
 }
 
 
-def _pair(name: Any, pair: Any) -> tuple[float | None, float | None]:
+def _pair(column: Column, pair: Any) -> tuple[float | None, float | None]:
     if not isinstance(pair, Sequence) or isinstance(pair, str) or len(pair) != 2:
         raise OptionError(
-            f"bounds of column '{name}' are {pair!r}; expected a pair such as (0, None)"
+            f"bounds of {column.called} are {pair!r}; expected a pair such as (0, None)"
         )
     low, high = pair
     for end in pair:
         if end is not None and (not _is_number(end) or math.isnan(end)):
             raise OptionError(
-                f"bounds of column '{name}' are {pair!r}; expected numbers, or None for no bound"
+                f"bounds of {column.called} are {pair!r}; expected numbers, or None for no bound"
             )
     if low is not None and high is not None and low > high:
         raise OptionError(
-            f"bounds of column '{name}' are {low} and {high}; expected the lower one first"
+            f"bounds of {column.called} are {low} and {high}; expected the lower one first"
         )
     return None if low is None else float(low), None if high is None else float(high)
 

@@ -73,7 +73,7 @@ def _refuse_infinite(source: Source, values: np.ndarray, start: int) -> None:
     if infinite.any():
         place = np.argwhere(infinite)[0]
         raise DataError(
-            f"column '{source.columns[place[-1]].name}' of {source.path} holds "
+            f"{source.columns[place[-1]].called} of {source.path} holds "
             f"{values[tuple(place)]} in row {start + place[0]}; expected finite numbers. Make "
             "infinite cells missing (NaN) to have them imputed"
         )

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.segment import Segment, Segments
 
+from jaximpute._terminal import stage
 from jaximpute.types import Hook, Info, State
 
 
@@ -43,10 +44,14 @@ def progress(
         console=screen,
     )
     task = bar.add_task(label, total=total + warmup, loss="-")
+    first = [True]
 
     def hook(t: int, state: State, info: Info) -> bool:
         del state
         if screen.is_terminal and jax.process_index() == 0:
+            if first[0]:
+                first[0] = False
+                stage("")  # a bar may be shorter than the line that stands there
             bar.update(task, completed=t + warmup, loss=f"{np.ravel(info.loss)[-1]:.4g}")
             (line,) = screen.render_lines(bar.get_renderable(), pad=False)[:1]
             end = Segment("\n" if t >= total else "\r")
