@@ -265,7 +265,7 @@ def _tell(file: str, run: dict[str, Any], report: dict[str, Any]) -> None:
     if run["report"] is not None:
         manifest.write("impute", file, run, report)
     if not run["quiet"]:
-        _summarise(report, run)
+        outputs.summarise(report, run)
 
 
 def read_sheet(file: str, run: dict[str, Any]) -> Any:
@@ -389,20 +389,3 @@ def _draws(run: dict[str, Any]) -> int:
     if draws < 1:
         raise OptionError(f"--draws is {draws}; expected at least 1")
     return draws
-
-
-def _summarise(report: dict[str, Any], run: dict[str, Any]) -> None:
-    missing = sum(report["missing"].values())
-    if not missing:
-        say("nothing is missing; the file was copied")
-        return
-    where = "stdout" if run["output"] == "-" else run["output"]
-    picture = "" if run["plot"] is None else f"; picture: {run['plot']}"
-    if clipped := report.get("clipped"):
-        names = ", ".join(f"'{name}' {cells}" for name, cells in clipped.items())
-        what = "variables" if report["kind"] in ("field", "image") else "columns"
-        say(f"fills kept within what their {what} may hold: {names} (see --bounds)")
-    say(
-        f"filled {report['filled']} of {missing} missing cells with '{report['method']}' in "
-        f"{report['seconds']:.1f} s: {where}{picture}"
-    )

@@ -1,8 +1,9 @@
-"""Which outputs go with which data, asked before the work is done."""
+"""Which outputs go with which data, asked before the work is done, and what is said after it."""
 
 from typing import Any
 
 from jaximpute._errors import OptionError
+from jaximpute.cli.common import say
 
 
 def check_stack(run: dict[str, Any], folder: bool) -> None:
@@ -40,3 +41,21 @@ def check_gridded(run: dict[str, Any], folder: bool) -> None:
         )
     if run["plot"] is not None:
         raise OptionError("--plot draws tables and series, not fields")
+
+
+def summarise(report: dict[str, Any], run: dict[str, Any]) -> None:
+    """Say on stderr what was filled, and where it was written."""
+    missing = sum(report["missing"].values())
+    if not missing:
+        say("nothing is missing; the file was copied")
+        return
+    where = "stdout" if run["output"] == "-" else run["output"]
+    picture = "" if run["plot"] is None else f"; picture: {run['plot']}"
+    if clipped := report.get("clipped"):
+        names = ", ".join(f"'{name}' {cells}" for name, cells in clipped.items())
+        what = "variables" if report["kind"] in ("field", "image") else "columns"
+        say(f"fills kept within what their {what} may hold: {names} (see --bounds)")
+    say(
+        f"filled {report['filled']} of {missing} missing cells with '{report['method']}' in "
+        f"{report['seconds']:.1f} s: {where}{picture}"
+    )
