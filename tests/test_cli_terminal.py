@@ -1,4 +1,4 @@
-"""The command line and its surroundings: what a terminal shows, caches, homes, interrupts, names."""
+"""The command line and what is around it: terminals, caches, homes, interrupts, names."""
 
 import os
 import subprocess
