@@ -356,12 +356,3 @@ def test_values_are_read_as_toml_or_text():
     read_as = {"1": 1, "1e-3": 1e-3, "true": True, '"1"': "1", "[1, 2]": [1, 2], "a b": "a b"}
     assert {text: settings.parse_value(text) for text in read_as} == read_as
     assert settings.parse_value("1\nother = 2") == "1\nother = 2"
-
-
-CACHED = """
-import sys, jax
-from jaximpute.cli.common import keep_compiled
-keep_compiled()
-jax.jit(lambda x: x + 1)(1.0).block_until_ready()
-print(jax.config.values["jax_compilation_cache_dir"])
-"""

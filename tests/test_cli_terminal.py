@@ -49,6 +49,15 @@ def shell(code: str, *arguments: str, **environment: str) -> subprocess.Complete
     )
 
 
+CACHED = """
+import sys, jax
+from jaximpute.cli.common import keep_compiled
+keep_compiled()
+jax.jit(lambda x: x + 1)(1.0).block_until_ready()
+print(jax.config.values["jax_compilation_cache_dir"])
+"""
+
+
 def test_programs_are_kept_in_the_users_cache_unless_told_otherwise(tmp_path):
     mine, theirs = tmp_path / "mine", tmp_path / "theirs"
     shell(CACHED, JAXIMPUTE_NO_CACHE="", XDG_CACHE_HOME=str(mine))
@@ -130,6 +139,7 @@ main()
 
 def test_a_damaged_cache_is_told_of_once(path, tmp_path):
     environment = {"XDG_CACHE_HOME": str(tmp_path), "JAX_COMPILATION_CACHE_DIR": ""}
+    environment["JAXIMPUTE_NO_CACHE"] = ""
     code = "from jaximpute.__main__ import main; main()"
     first = shell(code, "impute", str(path), "-m", "mean", **environment)
     kept = list((tmp_path / "jaximpute").rglob("*-cache"))

@@ -129,12 +129,15 @@ def test_own_holes_leave_data_about_as_dense_as_they_are(kind, share, key):
             gone = np.repeat(gone[::4], 4, axis=0)
         time = np.arange(600) if kind == "series" else None
         frame = read(np.where(gone, np.nan, x), time=time)
-    tries = [holes.hide(k, frame, 0.1, "own") for k in jax.random.split(key, 20)]
+    tries = [holes.hide(k, frame, 0.1, "own") for k in jax.random.split(key, 6)]
+    shares = [hidden.sum() / frame.mask.sum() for hidden in tries]
+    assert 0.05 < np.mean(shares) < 0.18
+    assert max(shares) < 0.5
     hidden = tries[0]
-    assert 0.06 < np.mean([each.sum() / frame.mask.sum() for each in tries]) < 0.15
     if kind == "table":  # no row is left with much less than it had
         left = (frame.mask & ~hidden).sum(1) / np.maximum(frame.mask.sum(1), 1)
-        assert (left[frame.mask.sum(1) > 2] >= 0.5).mean() > 0.95
+        several = frame.mask.sum(1) > 2  # of two cells or one, all may be hidden
+        assert several.sum() < 20 or (left[several] >= 0.5).mean() > 0.95
     if kind == "field":  # places that are observed at all times are hidden at all times
         films = hidden.reshape(12, -1)
         assert (films == films[0]).all()
