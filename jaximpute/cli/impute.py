@@ -208,7 +208,7 @@ def _impute(file: str, run: dict[str, Any]) -> None:
         outputs.check_gridded(run, folder)
         if sheet.origin is not None and not folder:
             gridcopies.check(sheet.origin, run["output"])
-    elif not is_stack and not run["quiet"]:
+    elif not is_stack:
         mention_dates(sheet.table, run["time"])
     spread = gridded and draws > 0 and not folder and run["interval"] is None
     if draws and not folder and not spread:
