@@ -11,13 +11,14 @@ from jaximpute._errors import OptionError
 from jaximpute.baselines import _covariance
 from jaximpute.baselines._grid import restored, standardised
 from jaximpute.baselines._static import static_method
-from jaximpute.masking import channel_moments, clamp
+from jaximpute.masking import channel_moments, clamp, pick
 from jaximpute.partitions import hole_shaped
 from jaximpute.types import Method, Observed
 
 _TRIED = (256, 4096)  # hidden entries on which all candidates are tried, and the best of them
 _FINALISTS = 6
-_TIMES, _ENTRIES = 8, 2**24  # how often they are hidden, at most, and in how many entries in all
+_TIMES = 8  # how often others are hidden, at most
+_MOST = 2**25  # entries that are looked at for the choice, margins included
 _AT_ONCE = 256  # entries side by side: their matrices fit a cache
 _LOOKED_AT = 8192  # places around an entry at most, those that vary most with it
 _CHUNK = 128  # of these at a time, until there are enough neighbours
@@ -116,8 +117,9 @@ def optimal_interpolation(*, neighbours: int = 32, reach: int = 32) -> Method:
             seen, values = around.padded(mask), around.padded(x)
 
             def find(i):
-                near = _nearest(around, offsets, neighbours, seen, around.place(i))
-                return _estimate(around, covariance, nugget, values, *near)
+                at = around.place(i)
+                lag, step, there = _nearest(around, offsets, neighbours, seen, at)
+                return _estimate(around, covariance, nugget, values, lag, at + step, there)
 
             return _where(~mask.ravel(), find).reshape(x.shape)
 
@@ -157,6 +159,7 @@ class _Around:
         self.offsets = offsets[1:] if len(offsets) > 1 else offsets
         wide = [size + 2 * m for size, m in zip(shape, self.margin, strict=True)]
         self.strides = np.array([wide[1] * wide[2], wide[2], 1])
+        self.size = wide[0] * wide[1] * wide[2]
 
     def padded(self, row: jax.Array) -> jax.Array:
         """A row, flat, with a margin of zeros, so that offsets need no bounds."""
@@ -182,13 +185,19 @@ def _choose(key, x, mask, weight, around: _Around, neighbours: int):
 
     All are tried on a few entries, and the best of them on more.
     """
-    k_hide, *k_some = jax.random.split(key, 1 + len(_TRIED))
+    k_rows, k_hide, *k_some = jax.random.split(key, 2 + len(_TRIED))
     mask = mask & (weight > 0)[:, None, None, None]
     tables = _covariance.candidates(x, mask, weight, around.table)
+    rows = max(1, min(len(x), _MOST // around.size))
+    if rows < len(x):
+        some = pick(k_rows, weight, rows)
+        x, mask = x[some], mask[some]
     # where little is observed a tenth of it is not enough to judge by, so hide another and another
-    times = max(1, min(_TIMES, _ENTRIES // mask.size))
+    times = max(1, min(_TIMES, _TIMES * _MOST // (rows * around.size)))
     often = jnp.concatenate([mask] * times)
     shown, hidden = (part[..., 0] for part in hole_shaped()(k_hide, often[..., None]))
+    # all rows end to end
+    seen, values = (jax.vmap(around.padded)(a).ravel() for a in (shown, x))
     levels, nuggets = jnp.meshgrid(
         *(jnp.asarray(v, x.dtype) for v in (_covariance.LEVELS, _covariance.NUGGETS))
     )
@@ -199,13 +208,14 @@ def _choose(key, x, mask, weight, around: _Around, neighbours: int):
 
         def one(place):
             row, place = jnp.divmod(place, mask[0].size)
-            seen, values = around.padded(shown[row]), around.padded(x[row % len(x)])
-            near = _nearest(around, offsets, neighbours, seen, around.place(place))
+            truth, at = x[row % len(x)].ravel()[place], around.place(place)
+            lag, step, there = _nearest(around, offsets, neighbours, seen, row * around.size + at)
+            step = row % len(x) * around.size + at + step
 
             def estimate(level, nugget):
-                return _estimate(around, covariance + level, nugget, values, *near)
+                return _estimate(around, covariance + level, nugget, values, lag, step, there)
 
-            return (jax.vmap(estimate)(levels, nuggets) - x[row % len(x)].ravel()[place]) ** 2
+            return (jax.vmap(estimate)(levels, nuggets) - truth) ** 2
 
         found = jax.lax.map(one, entries, batch_size=_AT_ONCE // len(levels)).mean(axis=0)
         return jnp.where(jnp.isnan(found), jnp.inf, found)
@@ -237,7 +247,7 @@ def _some(key, among: Bool[Array, "n t y x"], count: int) -> Int[Array, "count"]
 
 
 def _nearest(around, offsets, neighbours, seen, place):
-    """The first of the offsets at which something is seen, and how many there are."""
+    """The first offsets at which something is seen, in cells and in steps, and which there are."""
     steps = offsets @ jnp.asarray(around.strides)
     chunk = min(_CHUNK, len(steps))
     wanted = jnp.arange(1, neighbours + 1)
@@ -259,7 +269,7 @@ def _nearest(around, offsets, neighbours, seen, place):
 
     start = (0, 0, jnp.zeros(neighbours, jnp.int32))
     _, count, chosen = jax.lax.while_loop(more, look, start)
-    return offsets[chosen], place + steps[chosen], wanted <= count
+    return offsets[chosen], steps[chosen], wanted <= count
 
 
 def _estimate(around, covariance, nugget, values, lag, at, there):
