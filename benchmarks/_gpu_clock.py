@@ -28,6 +28,7 @@ class Section(NamedTuple):
         out: file of rows.
         torch_python: a Python that may have PyTorch.
         run: when the run began, the same in all its rows.
+        keep: folder for profiles; empty for none.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Section(NamedTuple):
     out: str
     torch_python: str
     run: str
+    keep: str = ""
 
     def write(self, row: Row) -> None:
         """Add a row to the file, and show it."""

@@ -2,18 +2,22 @@
 
 Run by `benchmarks.gpu`. For each network, in float32 (the device's own products) and in bfloat16: a
 step of denoising score matching with its update (`ceilings.program`), beside a matrix product and a
-copy by turns; what compiling took; memory; the shares of its time by cause (`_gpu_profile`); and
-the same step in PyTorch (`_torch_steps`), eager and compiled, in a process of its own, by turns.
-Then the solves of Gaussians and of kriging, whose operations are counted by hand, for their
-matrices are worked through in loops.
+copy by turns; memory; the shares of its time by cause (`_gpu_profile`); and the same step in
+PyTorch (`_torch_steps`), eager and compiled, in a process of its own, by turns. What compiling
+takes is measured in float32, one network after another on an idle machine; then all else is
+compiled side by side, since a lent card is dear. Then the solves of Gaussians and of kriging, whose
+operations are counted by hand, for their matrices are worked through in loops.
 """
 
 import json
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -21,7 +25,7 @@ import numpy as np
 
 from benchmarks import _gpu_clock, _gpu_profile, _turns, ceilings
 from benchmarks._gpu_clock import Clock, Row, Section
-from benchmarks.ceilings import Size
+from benchmarks.ceilings import Program, Size
 from jaximpute import gaussians
 from jaximpute.baselines import optimal_interpolation
 from jaximpute.masking import observe
@@ -37,40 +41,97 @@ SIZES = {
 TOYS = {"CSDI's transformer": Size("csdi", (4, 3), 2, {"width": 8, "layers": 1, "heads": 1})}
 PRECISIONS = ("float32", "bfloat16")
 STEPS, TURNS = 20, 5
-MODES = ("eager", "compiled")
-PATIENCE = 45.0  # seconds that PyTorch may compile: it is not waited for with fewer left
+MODES = ("eager", "compiled")  # of PyTorch
 
 
-def network(name: str, size: Size, section: Section, clock: Clock) -> Iterator[Row]:
-    """Rows of one network: a step in each precision, and its twins."""
-    for precision in PRECISIONS[: 1 if section.toy else 2]:
+class Prepared(NamedTuple):
+    """What is compiled before anything is timed.
+
+    Attributes:
+        programs: steps, by network and precision.
+        twins: the same in PyTorch, by network, precision and mode.
+        open: ends the twins' processes.
+    """
+
+    programs: dict[tuple[str, str], Program | Future[Program]]
+    twins: dict[tuple[str, str, str], Future[_turns.Twin]]
+    open: ExitStack
+
+
+def sizes(section: Section) -> tuple[dict[str, Size], tuple[str, ...], tuple[str, ...], int]:
+    """Networks, precisions, modes of PyTorch, and steps of a turn."""
+    if section.toy:
+        return TOYS, PRECISIONS[:1], MODES[:1], 2
+    return SIZES, PRECISIONS, MODES, STEPS
+
+
+def compiling(prepared: Prepared, section: Section, clock: Clock) -> Iterator[Row]:
+    """Rows of what compiling takes; then the rest is compiled together."""
+    networks, precisions, modes, steps = sizes(section)
+    for name, size in networks.items():
         clock.check()
         begun = time.perf_counter()
-        step, state, number = ceilings.program(size, precision == "bfloat16")
-        compiled, key, held = time.perf_counter() - begun, jax.random.key(3), [state]
-        steps, turns = (2, 2) if section.toy else (STEPS, TURNS)
+        prepared.programs[name, "float32"] = ceilings.program(size, bfloat16=False)
+        took = time.perf_counter() - begun
+        yield {"what": "compiled", "network": name, "precision": "float32", "seconds": took}
 
-        def run(step=step, key=key, held=held, steps=steps) -> Any:
+    def theirs(size: Size, precision: str, mode: str) -> _turns.Twin:
+        device = "cpu" if jax.default_backend() == "cpu" else "cuda"
+        task = {**size._asdict(), "device": device, "mode": mode, "precision": precision}
+        run = _turns.twin(section.torch_python, "_torch_steps.py", json.dumps(task))
+        found = prepared.open.enter_context(run)
+        found.seconds(steps)  # compiles
+        return found
+
+    pool = ThreadPoolExecutor(4 * len(networks))
+    for name, size in networks.items():
+        for precision in precisions:
+            if precision == "bfloat16":
+                made = pool.submit(ceilings.program, size, bfloat16=True)
+                prepared.programs[name, precision] = made
+            for mode in modes:
+                prepared.twins[name, precision, mode] = pool.submit(theirs, size, precision, mode)
+    asked = [made for made in prepared.programs.values() if isinstance(made, Future)]
+    wait([*asked, *prepared.twins.values()], timeout=max(clock.left(), 0))
+    pool.shutdown(wait=False, cancel_futures=True)
+
+
+def network(prepared: Prepared, name: str, section: Section, clock: Clock) -> Iterator[Row]:
+    """Rows of one network: a step in each precision, and its twins."""
+    networks, precisions, modes, steps = sizes(section)
+    size, turns = networks[name], 2 if section.toy else TURNS
+    for precision in precisions:
+        clock.check()
+        about: Row = {"network": name, "precision": precision, "batch": size.batch}
+        about |= {"shape": size.event, "torch_mode": None}
+        made = prepared.programs.get((name, precision))
+        if isinstance(made, Future):
+            made = made.result() if made.done() else None
+        if made is None:
+            yield {"what": "cut", "why": "was not compiled in time", **about}
+            continue
+        step, key, last, about["parameters"] = made.step, jax.random.key(3), [made.state], made[2]
+
+        def run(step=step, key=key, last=last) -> Any:
             for _ in range(steps):
-                held[0], loss = step(key, held[0])
+                last[0], loss = step(key, last[0])
             return loss
 
         ours = partial(seconds, run, steps)
         ours()  # what a first call sets up
-        about = {"network": name, "precision": precision, "batch": size.batch}
-        about |= {"shape": size.event, "parameters": number, "torch_mode": None}
-        counted = step.cost_analysis()
+        moved = step.cost_analysis()["bytes accessed"]
+        file = f"{size.net}-{'x'.join(map(str, size.event))}-{precision}.json"
+        keep = Path(section.keep) / file if section.keep else None
         yield {
             "what": "step",
             **about,
-            **beside_ceilings(ours, counted, precision, section.toy, turns),
-            "compile_seconds": compiled,
+            **beside_ceilings(ours, made.flops, moved, precision, section.toy, turns),
             **memory(step),
-            **_gpu_profile.shares(run, step.as_text()),
+            **_gpu_profile.shares(run, step.as_text(), keep),
         }
-        for mode in MODES[: 1 if section.toy else 2]:
-            clock.check(0 if mode == "eager" or section.toy else PATIENCE)
-            yield twin(size, precision, mode, ours, section, turns) | about | {"torch_mode": mode}
+        for mode in modes:
+            twin = prepared.twins.get((name, precision, mode))
+            yield beside(twin, ours, steps, turns) | about | {"torch_mode": mode}
 
 
 def seconds(run: Callable[[], Any], steps: int) -> float:
@@ -81,7 +142,7 @@ def seconds(run: Callable[[], Any], steps: int) -> float:
 
 
 def beside_ceilings(
-    ours: Callable[[], float], counted: dict[str, float], precision: str, toy: bool, turns: int
+    ours: Callable[[], float], flops: float, moved: float, precision: str, toy: bool, turns: int
 ) -> Row:
     """A step by turns with a matrix product and a copy, as in `ceilings`."""
     scale = "quick" if toy else "large"
@@ -95,7 +156,7 @@ def beside_ceilings(
     for one in clocks:
         one()
     taken = np.median([[one() for one in clocks] for _ in range(turns)], axis=0)
-    flops, moved = counted["flops"] / taken[0], counted["bytes accessed"] / taken[0]
+    flops, moved = flops / taken[0], moved / taken[0]
     most, widest = 2 * side**3 / taken[1], 8 * cells / taken[2]
     return {
         "seconds": float(taken[0]),
@@ -119,19 +180,17 @@ def memory(step: Any) -> Row:
     return {"program_mb": whole / 1e6, "peak_mb": None if peak is None else peak / 1e6}
 
 
-def twin(
-    size: Size, precision: str, mode: str, ours: Callable[[], float], section: Section, turns: int
+def beside(
+    twin: Future[_turns.Twin] | None, ours: Callable[[], float], steps: int, turns: int
 ) -> Row:
     """The same step in PyTorch by turns with ours; a row that says so where there is none."""
-    device = "cpu" if jax.default_backend() == "cpu" else "cuda"
-    task = {**size._asdict(), "device": device, "mode": mode, "precision": precision}
-    steps = 2 if section.toy else STEPS
+    if twin is None or not twin.done() or twin.cancelled():
+        return {"what": "cut", "why": "PyTorch was not ready in time"}
     try:
-        with _turns.twin(section.torch_python, "_torch_steps.py", json.dumps(task)) as theirs:
-            theirs.seconds(steps)  # compiles
-            found = _turns.alternate(partial(theirs.seconds, steps), ours, turns)
-            return {"what": "torch", **theirs.about, **found}
-    except (RuntimeError, json.JSONDecodeError) as error:
+        theirs = twin.result()
+        found = _turns.alternate(partial(theirs.seconds, steps), ours, turns)
+        return {"what": "torch", **theirs.about, **found}
+    except (RuntimeError, json.JSONDecodeError, BrokenPipeError) as error:
         missing = "no PyTorch" in str(error)
         return {"what": "skipped", "why": "needs torch"} if missing else failed(error)
 
@@ -186,18 +245,20 @@ def solve(name: str, function: Callable[..., Any], given: Any, flops: float, num
 
 
 def main() -> int:
+    with ExitStack() as stack:
+        prepared = Prepared({}, {}, stack)
 
-    def step(name: str) -> _gpu_clock.Step:
-        def rows(section: Section, clock: Clock) -> Iterator[Row]:
-            sizes = TOYS if section.toy else SIZES
-            return network(name, sizes[name], section, clock) if name in sizes else iter(())
+        def step(name: str) -> _gpu_clock.Step:
+            def rows(section: Section, clock: Clock) -> Iterator[Row]:
+                known = name in sizes(section)[0]
+                return network(prepared, name, section, clock) if known else iter(())
 
-        return rows
+            return rows
 
-    # compiling takes longest where there are convolutions
-    shares = {name: 2.0 if "U-Net" in name else 1.0 for name in SIZES}
-    steps = {name: (share, step(name)) for name, share in shares.items()}
-    return _gpu_clock.main({**steps, "solves": (0.7, solves)})
+        # most of the time goes into compiling
+        steps = {"compiling": (8.0, partial(compiling, prepared))}
+        steps |= {name: (1.0, step(name)) for name in SIZES}
+        return _gpu_clock.main({**steps, "solves": (1.5, solves)})
 
 
 if __name__ == "__main__":

@@ -25,10 +25,12 @@ from jaximpute.methods.csbi import WARM
 from jaximpute.types import Observed
 
 KEPT = 0.75  # of what is left goes into learning; the rest is for compiling again, and for draws
+TRACING = 0.4  # of a first step, whose program is compiled; a second takes it from a cache
 PAPER = {"width": 64, "layers": 4, "heads": 8}
 TINY = {"width": 8, "layers": 1, "heads": 1}
 FILMS, FILMS_TOY = "shallow:512x4x64x64", "advection:12x2x8x8"
 ROUNDS = 5
+BATCH, MOST = 4, 25  # draws at a time, and how often at most
 
 
 class Pace:
@@ -53,8 +55,8 @@ class Pace:
         return self.times[-1] - self.times[-2]
 
     def room(self) -> int:
-        """How many steps there is time for, after compiling once more."""
-        return max(1, int((KEPT * self.clock.left() - self.first) / self.each))
+        """How many steps there is time for, after tracing once more; 0 where there is none."""
+        return max(0, int((KEPT * self.clock.left() - TRACING * self.first) / self.each))
 
 
 def csbi(section: Section, clock: Clock) -> Iterator[Row]:
@@ -73,14 +75,26 @@ def csbi(section: Section, clock: Clock) -> Iterator[Row]:
 
     pace = Pace(clock)
     plan, state = fitted(4 if section.toy else 3 * WARM, pace)
-    if not section.toy:
-        pace, room = Pace(clock, (1 - KEPT) * clock.left()), pace.room()
+    if not section.toy and (room := pace.room()) > 3:
+        pace = Pace(clock, (1 - KEPT) * clock.left())
         plan, state = fitted(WARM * room, pace)
-    learned, begun = clock.left(), time.monotonic()
-    many = 3 if section.toy else 99
-    found = draws.draw_many(plan.method, jax.random.key(1), state, made.asked, many, batch=3)
+    learned = clock.left()
+
+    def drawn(key: int, number: int) -> tuple[jax.Array, float]:
+        begun = time.monotonic()
+        found = draws.draw_many(
+            plan.method, jax.random.key(key), state, made.asked, number, batch=BATCH
+        )
+        return jax.block_until_ready(found), time.monotonic() - begun
+
+    many = BATCH
+    if not section.toy:
+        drawn(0, BATCH)  # compiles
+        _, each = drawn(0, BATCH)
+        many = BATCH * max(1, min(MOST, int(0.8 * clock.left() / each)))
+    found, took = drawn(1, many)
     spread, level = (jnp.asarray(part, jnp.float32) for part in (made.spread, made.level))
-    found = jax.block_until_ready(found * spread + level)
+    found = found * spread + level
     yield {
         "what": "learned",
         "table": table,
@@ -88,7 +102,7 @@ def csbi(section: Section, clock: Clock) -> Iterator[Row]:
         "steps": (len(pace.times) - 1) * (4 if section.toy else WARM),
         "seconds_a_step": pace.each / (4 if section.toy else WARM),
         "draws": many,
-        "draw_seconds": time.monotonic() - begun,
+        "draw_seconds": took,
         "seconds_left": learned,
         **scored(made, found),
     }
@@ -139,9 +153,9 @@ def fields(section: Section, clock: Clock) -> Iterator[Row]:
     pace, short = Pace(clock), 2 if section.toy else 150
     plan, state = fitted(short, pace)
     together = math.ceil(short / (len(pace.times) - 1))  # in one compiled loop
-    if not section.toy:
-        pace, room = Pace(clock, (1 - KEPT) * clock.left()), pace.room()
-        plan, state = fitted(together * room, pace)
+    if not section.toy and (room := together * pace.room()) > short:
+        pace = Pace(clock, (1 - KEPT) * clock.left())
+        plan, state = fitted(room, pace)
     begun = time.monotonic()
     found = loop.complete(plan.method, jax.random.key(1), state, made.asked)
     row = errors(made, np.asarray(found))

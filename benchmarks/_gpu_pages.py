@@ -17,7 +17,8 @@ Generated from the rows in `benchmarks/results/` by `python -m benchmarks.docume
 got to them. Seconds are by the clock.
 """
 UNKNOWN = "Not measured yet.\n"
-CAUSES = ("products", "attention", "normalisation", "layout", "elementwise", "update", "launches")
+CAUSES = ("products", "attention", "normalisation", "layout", "elementwise", "update")
+CAUSES += ("other", "launches")
 MODES = ("eager", "compiled")  # of PyTorch
 
 
@@ -123,6 +124,7 @@ def _fast(rows: list[Row]) -> str:
         for row in rows
         if row["what"] == "torch"
     }
+    compiling = {row["network"]: row["seconds"] for row in rows if row["what"] == "compiled"}
     lines, causes = [], []
     for row in steps:
         beside = [torch.get((row["network"], row["precision"], mode)) for mode in MODES]
@@ -134,8 +136,8 @@ def _fast(rows: list[Row]) -> str:
                 f"{row['tflops']:.3g} ({row['of_product']:.0%})",
                 f"{row['gb_per_second']:,.0f} ({row['of_copy']:.0%})",
                 *("–" if other is None else f"{other['ratio']:.2f}" for other in beside),
-                f"{row['compile_seconds']:.0f}",
-                f"{row['peak_mb'] or row['program_mb']:,.0f}",
+                f"{compiling[row['network']]:.0f}" if row["network"] in compiling else "–",
+                f"{row['program_mb']:,.0f}",
             ]
         )
         if row["shares"]:
@@ -147,16 +149,17 @@ def _fast(rows: list[Row]) -> str:
         "A step of denoising score matching with its update. In brackets: of what a matrix "
         "product of the same precision and a copy reach on the card by turns with it, by the "
         "compiler's count of operations and bytes. PyTorch's step is one of the same network, by "
-        "turns with ours; above 1 ours is faster. Memory is the most that the process has held.\n\n"
-        + table(heads, lines)
+        "turns with ours; above 1 ours is faster. Compiling, a network's start included, is in "
+        "float32 and alone on the machine. Memory is what the program holds by the compiler's "
+        "count.\n\n" + table(heads, lines)
     )
     if causes:
         largest = ["network", "precision", "of the ceiling", *CAUSES, "kernels"]
         text += (
             "\nWhere the time of a step goes, by a profile of some steps: products outside of "
             "attention, attention with its projections, normalisation, moving and turning arrays, "
-            "what is done entry by entry, the optimiser, and *launches*, when no kernel ran.\n\n"
-            + table(largest, causes)
+            "what is done entry by entry, the optimiser, *other* kernels that names do not "
+            "tell apart, and *launches*, when no kernel ran.\n\n" + table(largest, causes)
         )
     solves = [
         [
@@ -204,7 +207,7 @@ def _many(rows: list[Row]) -> str:
             f"{row['rows']:,}",
             f"{row['seconds']:.3g}",
             f"{row['microseconds_per_row']:.3g}",
-            f"{row['peak_mb'] or row['program_mb']:,.0f}",
+            f"{row['program_mb']:,.0f}",
         ]
         for row in rows
         if row["what"] == "rows"
@@ -216,7 +219,7 @@ def _many(rows: list[Row]) -> str:
     ]
     return (
         "A table of 8 columns learned from and completed; the work on networks is the same for "
-        "any number of rows.\n\n"
+        "any number of rows. Memory is what a step holds by the compiler's count.\n\n"
         + table(["method", "rows", "seconds", "µs a row", "MB"], counted)
         + "\nDraws of CSBI's default network, so many at a time, and how many times one costs.\n\n"
         + table(["draws", "at a time", "seconds", "times one"], drawn)

@@ -4,6 +4,7 @@ The profiler names each kernel by the instruction of the compiled program that i
 text says what went into that instruction, and which function of which file asked for it.
 """
 
+import json
 import re
 import tempfile
 from collections import defaultdict
@@ -49,10 +50,15 @@ class Program:
                 if named[1] and instruction[2] not in _NEVER:
                     self.entry.append(instruction[1])
 
+    def line(self, name: str) -> str | None:
+        """Of an instruction, whose kernel has no point in its name."""
+        return self.lines.get(name) or self.lines.get(re.sub(r"_(\d+)$", r".\1", name))
+
     def cause(self, name: str, kernel: str = "") -> str:
         """What an instruction is for: `products` first, unless attention asked for them."""
-        line = self.lines.get(name) or self.lines.get(re.sub(r"_(\d+)$", r".\1", name))
-        if line is None:
+        line = self.line(kernel) or self.line(name)
+        if line is None or " call(" in line.split("metadata=")[0]:
+            # kernels of a graph may be known by the call of the whole graph alone
             return "products" if KERNELS.search(kernel or name) else "other"
         inside = re.search(r"(?:calls|to_apply)=%([\w.\-]+)", line)
         lines = [line, *(self.parts.get(inside[1], []) if inside else [])]
@@ -69,12 +75,13 @@ class Program:
         return "layout" if kinds and kinds <= LAYOUT else "elementwise"
 
 
-def shares(run: Callable[[], Any], text: str) -> Row:
+def shares(run: Callable[[], Any], text: str, keep: Path | None = None) -> Row:
     """The parts of the time of some steps, and how many kernels a trace of them holds.
 
     Args:
         run: takes the steps, all sent before it returns.
         text: of the compiled step.
+        keep: a file for the text and for what ran, by kernel, to be looked at later.
 
     Returns:
         `shares` by cause, of the time from the first kernel to the end of the last; `launches` is
@@ -84,6 +91,9 @@ def shares(run: Callable[[], Any], text: str) -> Row:
     program = Program(text)
     found: Row = {"instructions": len(program.entry)}
     spans = _spans(run)
+    if keep is not None:
+        keep.parent.mkdir(parents=True, exist_ok=True)
+        keep.write_text(json.dumps({"text": text, "spans": spans}))
     if not spans:
         return found | {"shares": None, "kernels": None}
     own: dict[str, float] = defaultdict(float)

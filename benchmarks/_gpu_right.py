@@ -12,6 +12,7 @@ import contextlib
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import jax
@@ -65,8 +66,25 @@ def data_of(kind: str) -> Observed:
     return observe(np.where(random.random(x.shape) < 0.25, np.nan, x).astype(np.float32))
 
 
-def compare(case: Case, clock: Clock) -> Iterator[Row]:
-    """A row for each precision of the products."""
+PRECISIONS = ("highest", None)  # of products of networks; None is the device's own
+
+
+class Answer(NamedTuple):
+    """A compiled program.
+
+    Attributes:
+        run: gives what it completes.
+        text: of the program as it was lowered.
+        seconds: to trace and to compile it, beside others.
+    """
+
+    run: Callable[[], np.ndarray]
+    text: str
+    seconds: float
+
+
+def answer(case: Case, device: Any, precision: str | None) -> Answer:
+    """Compile `init`, a step and a completion as one program, for a device."""
     data, key = data_of(case.kind), jax.random.key(0)
     method = registry.build(case.method, data, kind=case.kind, options=case.options).method
 
@@ -77,40 +95,65 @@ def compare(case: Case, clock: Clock) -> Iterator[Row]:
             return method.fill(state, data)
         return method.sample(k_sample, state, data)
 
-    def answer(device: Any, precision: str | None) -> tuple[Callable[[], np.ndarray], str, float]:
-        begun, there = time.perf_counter(), jax.device_put((key, data), device)
-        exact = jax.default_matmul_precision(precision) if precision else contextlib.nullcontext()
-        with exact:
-            # a function of its own, for traces are kept by function and not by precision
-            lowered = jax.jit(lambda *given: whole(*given)).lower(*there)
-        program = lowered.compile()
-        seconds = time.perf_counter() - begun
-        return lambda: np.asarray(program(*there)), lowered.as_text(), seconds
+    begun, there = time.perf_counter(), jax.device_put((key, data), device)
+    exact = jax.default_matmul_precision(precision) if precision else contextlib.nullcontext()
+    with exact:
+        lowered = jax.jit(whole).lower(*there)
+    program = lowered.compile()
+    seconds = time.perf_counter() - begun
+    return Answer(lambda: np.asarray(program(*there)), lowered.as_text(), seconds)
 
-    cpu, _, _ = answer(jax.devices("cpu")[0], None)
-    expected, seen = cpu(), np.asarray(data.mask)
-    for precision in ("highest", None) if case.network else (None,):
-        clock.check()
-        here, text, seconds = answer(jax.devices()[0], precision)
-        found, again = here(), here()
-        apart = float(np.abs(found - expected)[~seen].max())
-        most = POINT if not case.network else NETWORK if precision else FAST
-        exactly = {
-            "observed_identical": found[seen].tobytes() == np.asarray(data.values)[seen].tobytes(),
-            "repeatable": found.tobytes() == again.tobytes(),
-            "no_callback": "callback" not in text,
-        }
-        yield {
-            "what": "method",
-            "method": case.method,
-            "kind": case.kind,
-            "products": precision or "the device's own",
-            "apart": apart,
-            "tolerance": most,
-            **exactly,
-            "right": apart <= most and all(exactly.values()),
-            "compile_seconds": seconds,
-        }
+
+def methods(section: Section, clock: Clock) -> Iterator[Row]:
+    """A row for each method and precision of products; programs are compiled side by side."""
+    cpu, here = jax.devices("cpu")[0], jax.devices()[0]
+    cases = [case for case in CASES if not section.toy or case.method in TOY]
+    with ThreadPoolExecutor(1 if section.toy else 12) as pool:
+        asked = [
+            (
+                case,
+                pool.submit(answer, case, cpu, None),
+                [
+                    (precision, pool.submit(answer, case, here, precision))
+                    for precision in (PRECISIONS if case.network else (None,))
+                ],
+            )
+            for case in cases
+        ]
+        try:
+            for case, expected, found in asked:
+                for precision, one in found:
+                    left = max(clock.left(), 0)
+                    yield compared(case, expected.result(left), one.result(left), precision)
+        except TimeoutError:
+            raise _gpu_clock.TimeUp from None
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def compared(case: Case, expected: Answer, found: Answer, precision: str | None) -> Row:
+    """How far an answer is from the CPU's, and what must hold exactly."""
+    data = data_of(case.kind)
+    seen, values = np.asarray(data.mask), np.asarray(data.values)
+    one, again = found.run(), found.run()
+    apart = float(np.abs(one - expected.run())[~seen].max())
+    most = POINT if not case.network else NETWORK if precision else FAST
+    exactly = {
+        "observed_identical": one[seen].tobytes() == values[seen].tobytes(),
+        "repeatable": one.tobytes() == again.tobytes(),
+        "no_callback": "callback" not in found.text,
+    }
+    return {
+        "what": "method",
+        "method": case.method,
+        "kind": case.kind,
+        "products": precision or "the device's own",
+        "apart": apart,
+        "tolerance": most,
+        **exactly,
+        "right": apart <= most and all(exactly.values()),
+        "compile_seconds": found.seconds,
+    }
 
 
 def covariances(section: Section, clock: Clock) -> Iterator[Row]:
@@ -183,15 +226,5 @@ def kriged() -> tuple[jax.Array, np.ndarray]:
     return ours(x, mask), covariance(wanted, step) @ np.linalg.solve(matrix, np64(x)[0, step, 0])
 
 
-def main() -> int:
-    def step(case: Case) -> _gpu_clock.Step:
-        return lambda section, clock: (
-            compare(case, clock) if not section.toy or case.method in TOY else iter(())
-        )
-
-    steps = {f"{case.method}, {case.kind}": (1.0, step(case)) for case in CASES}
-    return _gpu_clock.main({"covariances": (1.0, covariances), **steps})
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(_gpu_clock.main({"covariances": (1.0, covariances), "methods": (9.0, methods)}))
