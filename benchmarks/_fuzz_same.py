@@ -1,5 +1,6 @@
 """Whether a completed file holds what its input held: read by the formats' own libraries."""
 
+import re
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -84,14 +85,15 @@ def _valid(variable: Any) -> np.ndarray:
 
 def _text(path: Path) -> dict[str, np.ndarray]:
     lines = path.read_bytes().split(b"\n")
-    signs = {b"", b"NA", b"nan", b"NaN", b"null", b"inf"}
     cells = [
-        np.array([None if cell.strip() in signs else cell for cell in line.split(b",")], object)
+        np.array([None if _SIGN.fullmatch(cell) else cell for cell in line.split(b",")], object)
         for line in lines
     ]
     return {f"line {i}": row for i, row in enumerate(cells)}
 
 
+# marks alone, and words for what is not known
+_SIGN = re.compile(rb"[^0-9A-Za-z]*((-?nan|n/?a|null|none)[^0-9A-Za-z]*)?", re.IGNORECASE)
 _READERS: dict[str, Callable[[Path], dict[str, np.ndarray]]] = {
     ".npy": _arrays,
     ".npz": _arrays,
