@@ -3,10 +3,11 @@
     python -m benchmarks.fuzz --inputs 10000 [--kinds csv,model] [--seed 0]
 
 Valid files are made, damaged at random (bytes changed, cut, doubled, values of JSON and TOML
-replaced by odd ones, files of a folder taken away) and given to the command line within this
-process. An input fails if the command ends with an exit code that is not documented, says that
-something was not foreseen, shows a traceback, takes longer than two minutes, or leaves a folder
-of its own behind. One row for each kind goes to `benchmarks/results/fuzz.jsonl`.
+replaced by odd ones, files of a folder taken away) and given to the command line within another
+process, which is ended if it does not come back. An input fails if the command ends with an exit
+code that is not documented, says that something was not foreseen, shows a traceback, takes longer
+than two minutes, leaves a folder of its own behind, or changes a cell that the input holds. One row
+for each kind goes to `benchmarks/results/fuzz.jsonl`.
 """
 
 import argparse
@@ -23,6 +24,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+
+from benchmarks import _fuzz_same, _fuzz_watch
 
 CODES = {0, 1, 2, 3, 4, 5, 130}
 SECONDS = 120
@@ -86,6 +89,19 @@ def _grid(path: Path) -> None:
         data.to_zarr(path, consolidated=False)
 
 
+def _stations(path: Path) -> None:
+    import xarray
+
+    x = np.random.default_rng(0).normal(size=(6, 2)).round(2)
+    x[2, 1] = np.nan
+    data = xarray.Dataset(
+        {"v": (("time", "station"), x), "w": ("time", x[:, 1])},
+        {"time": pd.date_range("2020", periods=6), "station": ["a", "b"]},
+    )
+    packed = {"dtype": "int16", "scale_factor": 0.01, "_FillValue": -999}
+    data.to_netcdf(path, engine="h5netcdf", encoding={"v": packed})
+
+
 def _images(path: Path) -> None:
     from PIL import Image
 
@@ -141,6 +157,7 @@ KINDS = {
     "zarr": Kind(_grid, "x.zarr", fills(".zarr")),
     "npy": Kind(lambda path: np.save(path, rows().to_numpy()), "x.npy", fills(".npy")),
     "npz": Kind(lambda path: np.savez(path, values=rows().to_numpy()), "x.npz", fills(".npz")),
+    "stations": Kind(_stations, "x.nc", fills(".nc")),
     "images": Kind(_images, "pictures", fills("")),
     "settings": Kind(_settings, "x.toml", _settled),
     "training": Kind(
@@ -173,7 +190,10 @@ def attempt(kind: str, number: int, seed: int = 0) -> Outcome:
         _damage(draw, path)
         code, text = _call(chosen.command(path, out))
         left = [each.name for each in out.rglob(".*")]
-        return Outcome(code, _wrong(code, text, left))
+        wrong = _wrong(code, text, left)
+        if not wrong and code == 0:
+            wrong = _fuzz_same.changed(path, out / f"out{path.suffix}")
+        return Outcome(code, wrong)
 
 
 @functools.cache
@@ -317,8 +337,9 @@ def main() -> None:
     kinds = asked.kinds.split(",")
     for kind in kinds:
         tried, codes, wrong = asked.inputs // len(kinds), Counter(), Counter()
-        for number in range(tried):
-            code, words = attempt(kind, number, asked.seed)
+        inputs = [(kind, number, asked.seed) for number in range(tried)]
+        for (_, number, _), outcome, why in _fuzz_watch.each(attempt, inputs, SECONDS + 30):
+            code, words = outcome or Outcome(-1, why)
             codes[code] += 1
             if words:
                 wrong[words.replace("\n", " ")[:150]] += 1

@@ -77,7 +77,8 @@ def impute(
             (n, time, y, x, channels), a pandas, polars or pyarrow frame or series, or an xarray
             `DataArray` or `Dataset`. NaN, None, NA and null are missing. A frame with a
             `DatetimeIndex`, anything with `time`, and 3-D arrays are series; 4-D arrays are images,
-            5-D arrays fields, and so is what xarray holds; the rest are tables.
+            5-D arrays fields; what xarray holds is one of the three by its dimensions; the rest are
+            tables.
         method: a name of `registry.names()`; `auto` picks by kind of data, and with the preset
             `best` it picks for a table the method that does best on some of its own cells.
         time: the column that holds the time stamps, or an array of them. In any order; absent rows
@@ -88,7 +89,8 @@ def impute(
             of steps, or a duration such as `"3h"` if the stamps are dates.
         dims: of xarray's objects: the names of the dimensions of time, rows and columns, such as
             `("time", "lat", "lon")`, or of rows and columns alone. Told by the CF conventions'
-            attributes or by their names if left out. All other dimensions are samples.
+            attributes or by their names if left out. All other dimensions are samples. What has a
+            time alone is one series, a column a station; by `("time",)` each is its own series.
         never_impute: booleans `(y, x)` of a field, True where nothing is to be filled. Without it,
             cells of xarray's fields that are observed at no time, as land is, stay empty; False
             fills them too. Plain arrays are filled everywhere.

@@ -102,9 +102,9 @@ def impute_many(
     check_level(level)
     frame = read(data, time, dims)
     frame = frame._replace(columns=possible.tell(frame.columns, bounds, circular))
-    grid = frame.grid if fields.is_gridded(data) and draws > 1 else None
-    if grid is not None:
-        gridwriting.check_spread(data, grid)
+    lies = (frame.strand or frame.grid) if fields.is_gridded(data) and draws > 1 else None
+    if lies is not None:
+        gridwriting.check_spread(data, lies)
     filled = api.fill(
         frame,
         method,
@@ -123,8 +123,8 @@ def impute_many(
     completions = [write(frame, one) for one in filled.draws]
     median, lower, upper = (write(frame, values) for values in (filled.values, low, high))
     spread = None
-    if grid is not None:
-        spread = gridwriting.with_spread(data, grid, median, deviation(frame, filled), draws)
+    if lies is not None:
+        spread = gridwriting.with_spread(data, lies, median, deviation(frame, filled), draws)
     return Multiple(completions, median, lower, upper, filled.report, spread)
 
 

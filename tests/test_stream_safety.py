@@ -8,6 +8,7 @@ import pytest
 
 import jaximpute as ji
 from jaximpute import stream, unfinished
+from jaximpute.data import npyrows
 from tests.test_stream import Stop, path, rows, run, stop_after
 
 __all__ = ["path"]  # a fixture
@@ -25,6 +26,29 @@ def meddled(path: Path, how: str, x: np.ndarray) -> None:
         path.with_name("other.npy").replace(path)
     os.utime(path, ns=(was.st_atime_ns, was.st_mtime_ns))
     assert (path.stat().st_size, path.stat().st_mtime_ns) == (was.st_size, was.st_mtime_ns)
+
+
+def test_a_source_that_becomes_shorter_is_named(path, monkeypatch):
+    cut = path.stat().st_size // 2
+
+    def watch(done, blocks):
+        if done == 2:
+            os.truncate(path, cut)
+
+    for whole in ("C", "F"):
+        np.save(path, np.asarray(rows(), order=whole))
+        with pytest.raises(ji.DataError, match=r"x\.npy became shorter while it was read"):
+            run(path, watch=watch, force=True)
+
+
+@pytest.mark.parametrize("shape", [(7, 3), (7, 2, 3), (7, 2, 3, 4)])
+def test_rows_of_either_order_are_those_of_the_array(tmp_path, shape):
+    x = np.arange(np.prod(shape), dtype=">i4").reshape(shape)
+    for order in ("C", "F"):
+        np.save(tmp_path / "x.npy", np.asarray(x, order=order))
+        found = npyrows.open_rows(str(tmp_path / "x.npy")).read(2, 5)
+        assert found.dtype == x.dtype
+        np.testing.assert_array_equal(found, x[2:5])
 
 
 @pytest.mark.skipif(os.name != "posix", reason="where a file's time of change is kept")

@@ -226,14 +226,15 @@ def _impute(file: str, run: dict[str, Any]) -> None:
         band = tuple(frames.write(frame, values) for values in ends)
         if run["interval"] is not None:
             holed = [
-                about.name
+                about.variable or about.name
                 for about, known in zip(frame.columns, frame.mask.T, strict=True)
                 if about.kind in ("number", "integer") and not known.all()
             ]
+            holed = list(dict.fromkeys(holed))  # a variable has a column for each station
             result = many.with_interval(result, sheet_of(ends[0]), sheet_of(ends[1]), holed)
-        elif spread and frame.grid is not None:
+        elif spread and (lies := frame.strand or frame.grid) is not None:
             beside = multiple.deviation(frame, filled)
-            wider = gridwriting.with_spread(sheet.table, frame.grid, completed, beside, draws)
+            wider = gridwriting.with_spread(sheet.table, lies, completed, beside, draws)
             result = sheet._replace(table=wider)
         elif folder:
             sheets = [sheet_of(values) for values in filled.draws]
@@ -310,8 +311,9 @@ def fill(sheet: Any, run: dict[str, Any], kept: Any = None, spread: bool = False
 
     keep_compiled()
     frame = _read(sheet, run)
-    if spread and frame.grid is not None:
-        gridwriting.check_spread(sheet.table, frame.grid)
+    if spread and (lies := frame.strand or frame.grid) is not None:
+        whole = sheet.table if sheet.origin is None else sheet.origin.dataset
+        gridwriting.check_spread(whole, lies)
     filled = api.fill(
         frame,
         run["method"],

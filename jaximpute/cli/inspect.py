@@ -58,14 +58,14 @@ def inspect(
             plots.check(plot, force=force)
         sheet = files_read.read(file, files_read.settled(reading), quiet)
         gridded = fields.is_gridded(sheet.table)
-        if gridded or getattr(sheet.table, "ndim", 2) > 3:
-            if plot is not None:
-                raise OptionError("--plot draws the holes of tables and series, not of fields")
-            frame = frames.read(sheet.table, time, split_dims(dims))
+        if plot is not None and (gridded or getattr(sheet.table, "ndim", 2) > 3):
+            raise OptionError("--plot draws the holes of tables and series, not of fields")
+        frame = frames.read(sheet.table, time, split_dims(dims))
+        if frame.grid is not None:
             print_field(frame, file, quiet)
             return
-        mention_dates(sheet.table, time)
-        frame = frames.read(sheet.table, time, split_dims(dims))
+        if not gridded:
+            mention_dates(sheet.table, time)
         stage("", show=not quiet)
         _print(frame)
         for note in frame.notes:

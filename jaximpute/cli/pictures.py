@@ -8,7 +8,7 @@ import numpy as np
 from jaximpute._errors import OptionError
 from jaximpute.cli import paths
 
-_UNUSED = ("time", "interval", "max_gap", "dims", "plot", "missing", "fill_unseen")
+_UNUSED = ("time", "interval", "max_gap", "dims", "plot", "missing", "variables", "fill_unseen")
 
 
 def impute_folder(file: str, run: dict[str, Any], draws: int, kept: Any = None) -> dict[str, Any]:

@@ -21,6 +21,7 @@ DEFAULTS: dict[str, Any] = {
     "missing": [],
     "missing_only": [],
     "as": {},
+    "variables": None,
 }
 TYPES: dict[str, tuple[type, ...]] = {
     "header": (bool,),
@@ -74,6 +75,12 @@ _FLAGS: dict[str, Any] = {
             "--as",
             metavar="NAME=KIND",
             help="Read a column as text or as number. May be repeated.",
+        ),
+    ],
+    "variables": Annotated[
+        str | None,
+        typer.Option(
+            help="Variables of a NetCDF or Zarr file to fill: a,b. The others are carried along."
         ),
     ],
 }
@@ -149,6 +156,7 @@ def read(file: str, run: Mapping[str, Any], quiet: bool = False) -> Any:
 
     chosen = {name: run[name] for name in DEFAULTS}
     kinds, rows = chosen.pop("as"), chosen.pop("skip_rows")
+    names = chosen.pop("variables")
     sheet = files.read_file(
         file,
         Reading(
@@ -156,6 +164,7 @@ def read(file: str, run: Mapping[str, Any], quiet: bool = False) -> Any:
             | {name: tuple(map(str, chosen[name])) for name in ("missing", "missing_only")},
             skip_rows=None if rows is None else str(rows),
             kinds=kinds,
+            variables=() if names is None else tuple(each.strip() for each in names.split(",")),
         ),
     )
     if not quiet:

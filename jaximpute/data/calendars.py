@@ -48,6 +48,16 @@ def stamps_of(numbers: np.ndarray, least_digits: int = 6) -> pd.DatetimeIndex | 
     return None if parsed.isna().any() else pd.DatetimeIndex(parsed)
 
 
+def since_first(dates: pd.Index) -> pd.TimedeltaIndex:
+    """Dates of any calendar that cftime knows (360_day, noleap, ...) as distances from the first.
+
+    In seconds, which reach further than the nanoseconds of pandas.
+    """
+    first = dates[0]
+    seconds = [round((date - first).total_seconds()) for date in dates]
+    return pd.TimedeltaIndex(np.asarray(seconds, "timedelta64[s]"))
+
+
 def numbers_of(times: pd.DatetimeIndex, like: int) -> np.ndarray:
     """Times as whole numbers of as many digits as one of them has.
 

@@ -39,6 +39,7 @@ class Column(NamedTuple):
         angle: whether attributes of the data say that it holds directions.
         room: the least and greatest value that its file has room for; None where any fits.
         word: what those who made the data call it: a column, or of a field a variable.
+        variable: of a place in a variable, such as a station, the variable's name.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Column(NamedTuple):
     angle: bool = False
     room: tuple[float, float] | None = None
     word: str = "column"
+    variable: str = ""
 
     @property
     def called(self) -> str:

@@ -32,6 +32,7 @@ class Reading(NamedTuple):
         missing: what stands for a missing cell besides the usual; `NAME=TEXT` for one column.
         missing_only: the same, in place of the usual; only empty cells are missing besides.
         kinds: `text` or `number` for columns that are to be read as such.
+        variables: of NetCDF and Zarr: those that are read; the others are carried along.
     """
 
     delimiter: str | None = None
@@ -43,6 +44,7 @@ class Reading(NamedTuple):
     missing: tuple[str, ...] = ()
     missing_only: tuple[str, ...] = ()
     kinds: Mapping[str, str] = {}
+    variables: tuple[str, ...] = ()
 
     @property
     def of_text(self) -> list[str]:

@@ -74,7 +74,7 @@ def read_grid(
     cells, notes = [], flag_notes(data, chosen)
     for array, column in zip(arrays, columns, strict=True):
         read = np.array(array.transpose(*order).values, np.float64)
-        notes += _without_invalid(read, array, column.name)
+        notes += without_invalid(read, array, column.name)
         cells.append(read)
     values = np.stack(cells, axis=-1)
     samples = int(np.prod(values.shape[: len(rest)], dtype=int))
@@ -98,14 +98,14 @@ def columns_of(names: tuple[Any, ...] | None, arrays: Sequence[Any]) -> tuple[Co
             str(name if name is not None else a.name if a.name is not None else 0),
             "number" if np.issubdtype(a.dtype, np.floating) else "integer",
             angle=is_angle(a.attrs),
-            room=_room(a),
+            room=room_of(a),
             word="variable",
         )
         for name, a in zip(names or (None,), arrays, strict=True)
     )
 
 
-def _room(array: Any) -> tuple[float, float] | None:
+def room_of(array: Any) -> tuple[float, float] | None:
     """What a variable's file has room for; None of types that hold whatever there is."""
     low, high = cfpacking.packing_of(array).room
     low, high = (-np.inf if low < -_ENDLESS else low), (np.inf if high > _ENDLESS else high)
@@ -133,7 +133,7 @@ def holds_flags(array: Any) -> bool:
     return any(key in array.attrs for key in ("flag_values", "flag_masks", "flag_meanings"))
 
 
-def _without_invalid(cells: np.ndarray, array: Any, name: str) -> list[str]:
+def without_invalid(cells: np.ndarray, array: Any, name: str) -> list[str]:
     """Make missing what is not valid by the variable's attributes, and say so."""
     packing = cfpacking.packing_of(array)
     wrong = cfpacking.outside(packing, cells)
@@ -165,7 +165,7 @@ def layout(
         OptionError, DataError: see `read_grid`.
     """
     whole = [str(dim) for dim in data.dims]
-    chosen = _infer(data) if dims is None else _check_dims(tuple(dims), whole)
+    chosen = _infer(data) if dims is None else check_dims(tuple(dims), whole)
     names, arrays = _variables(data, chosen)
     return names, arrays, chosen, tuple(dim for dim in arrays[0].dims if dim not in chosen)
 
@@ -230,12 +230,13 @@ def array_grid(shape: tuple[int, ...]) -> Grid:
     return Grid(tuple(range(shape[-1])), dims, shape, ())
 
 
-def _infer(data: Any) -> tuple[Any, ...]:
+def axes_of(data: Any) -> dict[str, Any]:
+    """The dimensions that are time, rows and columns, by `T`, `Y` and `X`, as far as is told."""
     found: dict[str, Any] = {}
     for dim in data.dims:
         coordinate = data.coords.get(dim)
         about = {} if coordinate is None else coordinate.attrs
-        dates = coordinate is not None and coordinate.dtype.kind == "M"
+        dates = coordinate is not None and holds_dates(coordinate)
         for axis, names, units in _KNOWN:
             told = (
                 about.get("axis") == axis
@@ -247,16 +248,30 @@ def _infer(data: Any) -> tuple[Any, ...]:
             if told:
                 found.setdefault(axis, dim)
                 break
+    return found
+
+
+def holds_dates(array: Any) -> bool:
+    """Whether an array holds dates, those of other calendars (cftime) included."""
+    if array.dtype.kind == "M":
+        return True
+    first = array.values.flat[0] if array.dtype.kind == "O" and array.size else None
+    return type(first).__module__.split(".")[0] == "cftime"
+
+
+def _infer(data: Any) -> tuple[Any, ...]:
+    found = axes_of(data)
     if not {"Y", "X"} <= set(found):
         raise DataError(
             f"which of the dimensions {tuple(map(str, data.dims))} are time, rows and columns "
             "cannot be told from their names or attributes; name them, for instance "
-            "dims=('time', 'lat', 'lon'), or two of them for images"
+            "dims=('time', 'lat', 'lon'), two of them for images, or the time alone for series"
         )
     return tuple(found[axis] for axis in "TYX" if axis in found)
 
 
-def _check_dims(dims: tuple[str, ...], whole: list[str]) -> tuple[str, ...]:
+def check_dims(dims: tuple[str, ...], whole: list[str]) -> tuple[str, ...]:
+    """Refuse names of dimensions that are not there, and other numbers of them than are known."""
     for dim in dims:
         if dim not in whole:
             close = get_close_matches(dim, whole, n=1)
@@ -264,23 +279,17 @@ def _check_dims(dims: tuple[str, ...], whole: list[str]) -> tuple[str, ...]:
             raise OptionError(
                 f"no dimension is called '{dim}'{maybe} dimensions: {', '.join(whole)}"
             )
-    if len(dims) not in (2, 3) or len(set(dims)) < len(dims):
+    if len(dims) not in (1, 2, 3) or len(set(dims)) < len(dims):
         raise OptionError(
             f"dims is {dims}; expected the dimensions of time, rows and columns, or of rows and "
-            "columns, each once"
+            "columns, each once, or the time alone"
         )
     return dims
 
 
 def _variables(data: Any, dims: tuple[Any, ...]) -> tuple[tuple[Any, ...] | None, list[Any]]:
     if not hasattr(data, "data_vars"):
-        if data.dtype.kind not in "fiu":
-            raise DataError(f"the array has dtype {data.dtype}; expected numbers, NaN = missing")
-        if holds_flags(data):
-            raise DataError(
-                f"'{data.name}' holds flags (flag_values, flag_masks or flag_meanings), which are "
-                "no quantities; drop these attributes to fill it like any number"
-            )
+        check_array(data)
         return None, [data]
     numbers = {
         name: a
@@ -297,9 +306,25 @@ def _variables(data: Any, dims: tuple[Any, ...]) -> tuple[tuple[Any, ...] | None
         raise DataError(
             "the variables have different further dimensions: "
             + ", ".join(f"{n} {tuple(a.dims)}" for n, a in numbers.items())
-            + "; fill those that agree together, the others apart"
+            + "; fill those that agree together, the others apart (--variables, or "
+            "data[['a', 'b']] in Python)"
         )
     return tuple(numbers), list(numbers.values())
+
+
+def check_array(data: Any) -> None:
+    """Refuse a `DataArray` that holds no quantities.
+
+    Raises:
+        DataError: texts or dates, or flags.
+    """
+    if data.dtype.kind not in "fiu":
+        raise DataError(f"the array has dtype {data.dtype}; expected numbers, NaN = missing")
+    if holds_flags(data):
+        raise DataError(
+            f"'{data.name}' holds flags (flag_values, flag_masks or flag_meanings), which are "
+            "no quantities; drop these attributes to fill it like any number"
+        )
 
 
 def check_learning(

@@ -18,6 +18,7 @@ from jaximpute.data import (
     fields,
     gridcopies,
     gridfiles,
+    gridviews,
     looks,
     packing,
     parquetfiles,
@@ -43,6 +44,7 @@ class Sheet(NamedTuple):
         suffix: of the file, that of its compression aside; empty for stdin.
         notes: what was taken as what, and how to change it.
         origin: the file of NetCDF or Zarr that was read, of which the output is a copy.
+        part: what of it was asked to be completed, if that is not all of it.
         stack: the array of a NumPy file as it was read, in its own type.
     """
 
@@ -52,6 +54,7 @@ class Sheet(NamedTuple):
     suffix: str = ""
     notes: tuple[str, ...] = ()
     origin: gridcopies.Origin | None = None
+    part: Any = None
     stack: stacks.Stack | None = None
 
 
@@ -74,11 +77,13 @@ def read_file(path: str, reading: Reading | None = None) -> Sheet:
     suffix = _suffix(path, DataError)
     reading = check(reading or Reading())
     source = "stdin" if path == STREAM else path
-    if suffix not in _DELIMITERS:
-        _refuse(reading, suffix, source)
+    _refuse(reading, suffix, source)
     if suffix in gridfiles.SUFFIXES:
         origin = gridcopies.read(path)
-        return Sheet(origin.dataset, None, origin=origin)
+        if not (reading.variables or reading.missing):
+            return Sheet(origin.dataset, None, origin=origin)
+        part, notes = gridviews.view(origin.dataset, reading.variables, reading.missing)
+        return Sheet(part, None, notes=tuple(notes), origin=origin, part=part)
     try:
         data = sys.stdin.buffer.read() if path == STREAM else Path(path).read_bytes()
     except OSError as error:
@@ -88,8 +93,10 @@ def read_file(path: str, reading: Reading | None = None) -> Sheet:
         table = parquetfiles.read_table(data, source)
         return Sheet(parquetfiles.without_signs(table, reading.missing), None)
     if suffix in stacks.SUFFIXES:
-        stack = stacks.read_stack(data, source)
-        return Sheet(stack.values, None, stack=stack)
+        stack, notes = stacks.read_stack(data, source), []
+        if reading.missing:
+            stack, notes = stacks.with_signs(stack, reading.missing)
+        return Sheet(stack.values, None, notes=tuple(notes), stack=stack)
     text, notes = csvtext.parse(data, source, reading, _DELIMITERS[suffix])
     found = celltypes.typed(text, source, reading)
     found = _without_sentinels(found, reading)
@@ -112,7 +119,8 @@ def complete(sheet: Sheet, table: Any) -> Sheet:
     if sheet.stack is not None:
         # under a mask given apart, too, which is why the table says what is missing
         missing = np.isnan(sheet.table)
-        return sheet._replace(table=stacks.completed(sheet.stack.held, missing, table))
+        held, signed = sheet.stack.held, sheet.stack.signed
+        return sheet._replace(table=stacks.completed(held, missing, table, signed))
     if sheet.text is None:
         return sheet._replace(table=table)
     text = cellwriting.completed(sheet.text, table, sheet.dresses)
@@ -198,6 +206,8 @@ def write_file(sheet: Sheet, path: str, *, force: bool = False, like: str | None
 
 def _write_grid(sheet: Sheet, path: str, *, force: bool, like: str | None) -> None:
     origin, table = sheet.origin, sheet.table
+    if origin is not None and sheet.part is not None:
+        table = gridviews.put_back(origin.dataset, sheet.part, table)
     if origin is not None and not gridcopies.fits(origin, path):
         origin = None
     if gridfiles.is_zarr(path):
@@ -259,14 +269,14 @@ def _suffix(path: str, wrong: type[DataError] | type[OutputError]) -> str:
 
 def _refuse(reading: Reading, suffix: str, source: str) -> None:
     """Options that mean nothing for a format are mistakes."""
-    wrong = list(reading.of_text)
-    if reading.missing and suffix not in parquetfiles.SUFFIXES:
-        wrong.append("--missing")
-    if wrong:
+    if reading.variables and suffix not in gridfiles.SUFFIXES:
         raise OptionError(
-            f"{', '.join(wrong)} {'is' if len(wrong) == 1 else 'are'} for text files such as CSV"
-            f"{' and Parquet' if wrong == ['--missing'] else ''}, and {source} is none; make such "
-            "cells missing (NaN, null) in the file"
+            f"--variables chooses among the variables of NetCDF and Zarr, and {source} is neither"
+        )
+    if suffix not in _DELIMITERS and (wrong := reading.of_text):
+        raise OptionError(
+            f"{', '.join(wrong)} {'is' if len(wrong) == 1 else 'are'} for text files such as CSV, "
+            f"and {source} is none"
         )
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 from narwhals.dependencies import is_pyarrow_table
 
 from jaximpute._errors import DataError, OptionError, TimeError
-from jaximpute.data import looks, panels
+from jaximpute.data import gridseries, looks, panels
 from jaximpute.data.columns import (
     Column,
     is_arrow_decimal,
@@ -23,6 +23,7 @@ from jaximpute.data.columns import (
     suggest,
 )
 from jaximpute.data.fields import Grid, array_grid, is_gridded, read_grid
+from jaximpute.data.gridseries import Strand
 from jaximpute.data.gridwriting import write_grid
 from jaximpute.data.series import Stamps, joined, parse_stamps
 from jaximpute.types import Kind
@@ -31,7 +32,7 @@ from jaximpute.types import Kind
 Container: TypeAlias = Any
 
 
-_IN_ARRAYS = "replace it by nan"  # where --missing is refused
+_IN_ARRAYS = "replace it by nan (on the command line, --missing '{name}={value:.10g}')"
 
 
 class Frame(NamedTuple):
@@ -47,6 +48,7 @@ class Frame(NamedTuple):
         stamps: the time axis as given, `None` where there is none.
         native: the container itself, never changed.
         grid: how images and fields lie; None for the rest.
+        strand: how the variables of an xarray object lie along its time; None for the rest.
         notes: what a user should know of the columns, as texts for warnings.
     """
 
@@ -58,6 +60,7 @@ class Frame(NamedTuple):
     native: Container
     grid: Grid | None = None
     notes: tuple[str, ...] = ()
+    strand: Strand | None = None
 
     @property
     def mask(self) -> np.ndarray:
@@ -74,8 +77,8 @@ def read(data: Container, time: Any = None, dims: Sequence[str] | None = None) -
     """A container as numbers with holes, and everything needed to write it back.
 
     A frame with a `DatetimeIndex`, `PeriodIndex` or `TimedeltaIndex`, anything with `time`, and
-    3-D arrays are series; 4-D arrays are images and 5-D arrays fields, as is what xarray holds; the
-    rest are tables.
+    3-D arrays are series; 4-D arrays are images and 5-D arrays fields; what xarray holds is one of
+    the three by its dimensions; the rest are tables.
 
     Args:
         data: a 2-D array (rows, columns), a 3-D array of windows (n, time, channels), a 4-D array
@@ -104,8 +107,7 @@ def read(data: Container, time: Any = None, dims: Sequence[str] | None = None) -
     """
     if is_gridded(data):
         _refuse_time(time)
-        values, columns, grid = read_grid(data, dims)
-        frame = Frame(values, columns, grid.shape, grid.kind, None, data, grid)
+        frame = _read_gridded(data, dims)
     elif dims is not None:
         raise OptionError("dims names the dimensions of xarray's objects, and this is none")
     elif isinstance(data, np.ndarray | jax.Array):
@@ -113,10 +115,10 @@ def read(data: Container, time: Any = None, dims: Sequence[str] | None = None) -
     else:
         frame = _read_frame(data, time)
     _refuse_infinite(frame)
-    if frame.grid is not None or isinstance(data, np.ndarray | jax.Array):
+    if is_gridded(data) or isinstance(data, np.ndarray | jax.Array):
         what = "variable" if is_gridded(data) else "column"
         notes = looks.extremes(frame.columns, frame.values, what, _IN_ARRAYS)
-        return frame._replace(notes=tuple(notes))
+        return frame._replace(notes=(*(frame.strand.notes if frame.strand else ()), *notes))
     notes = [*_unordered(frame), *looks.remarks(frame.columns, frame.values)]
     return frame._replace(notes=tuple(notes))
 
@@ -133,8 +135,9 @@ def write(frame: Frame, values: np.ndarray) -> Container:
         cells that were missing differ.
     """
     fill = ~frame.mask & ~np.isnan(values)
-    if frame.grid is not None and is_gridded(frame.native):
-        return write_grid(frame.native, frame.grid, values, fill)
+    lies = frame.strand or frame.grid
+    if lies is not None and is_gridded(frame.native):
+        return write_grid(frame.native, lies, values, fill)
     if isinstance(frame.native, jax.Array):
         fill, values = fill.reshape(frame.native.shape), values.reshape(frame.native.shape)
         return jnp.where(fill, jnp.asarray(values, frame.native.dtype), frame.native)
@@ -150,6 +153,15 @@ def write(frame: Frame, values: np.ndarray) -> Container:
     if isinstance(frame.native, pd.Series):
         return _write_pandas(frame.native.to_frame(), changes).iloc[:, 0].rename(frame.native.name)
     return _write_narwhals(frame.native, changes)
+
+
+def _read_gridded(data: Any, dims: Sequence[str] | None) -> Frame:
+    if gridseries.is_series(data, dims):
+        values, columns, strand = gridseries.read_series(data, dims)
+        stamps, shape = strand.stamps, strand.shape
+        return Frame(values, columns, shape, "series", stamps, data, strand=strand)
+    values, columns, grid = read_grid(data, dims)
+    return Frame(values, columns, grid.shape, grid.kind, None, data, grid)
 
 
 def _read_array(data: np.ndarray | jax.Array, time: Any) -> Frame:
@@ -188,7 +200,8 @@ def _read_array(data: np.ndarray | jax.Array, time: Any) -> Frame:
 def _refuse_time(time: Any) -> None:
     if time is not None:
         raise OptionError(
-            "time= gives the stamps of tables and series; the frames of a field are one step apart"
+            "time= gives the stamps of tables and series; the frames of a field are one step "
+            "apart, and what xarray holds has its stamps as coordinates (dims=('time',))"
         )
 
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaximpute._errors import DataError
-from jaximpute.data import cfpacking, fields, gridfiles
+from jaximpute.data import cfpacking, fields, gridfiles, gridseries
 from jaximpute.data.sources import Source
 
 
@@ -62,6 +62,11 @@ def open_grid(path: str, dims: Sequence[str] | None = None) -> Source:
         MissingExtraError: the libraries are not installed.
     """
     dataset = gridfiles.open_lazily(path)
+    if gridseries.is_series(dataset, dims):
+        raise DataError(
+            f"{path} holds series, without rows and columns, and these are completed whole; leave "
+            "out --block-rows"
+        )
     names, arrays, chosen, rest = fields.layout(dataset, dims)
     # a store lists its variables in any order, another one at the next opening
     names = tuple(sorted(names or (), key=str))

@@ -1,14 +1,17 @@
 """NetCDF and Zarr through xarray: read whole or lazily, written whole or not at all."""
 
 import contextlib
+import gc
 import importlib
+import sys
 import tempfile
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from jaximpute._errors import DataError, JaximputeError, need_extra
-from jaximpute.data import placing, zarrfolders
+from jaximpute.data import hdf5check, placing, zarrfolders
 
 NETCDF, ZARR = (".nc", ".nc4"), (".zarr",)
 SUFFIXES = (*NETCDF, *ZARR)
@@ -72,13 +75,28 @@ def _damage_named(path: str, what: str) -> Iterator[None]:
         raise
     except Exception as error:
         text = f"{error}".strip() or type(error).__name__
+        _let_go(error)
         raise DataError(f"{path} {what}: {text}") from error
+
+
+def _let_go(error: BaseException) -> None:
+    """End what a library has half opened; h5netcdf says a traceback of its own when that ends."""
+    before, sys.unraisablehook = sys.unraisablehook, lambda _: None
+    try:
+        one: BaseException | None = error
+        while one is not None:
+            traceback.clear_frames(one.__traceback__)
+            one = one.__context__
+        gc.collect()
+    finally:
+        sys.unraisablehook = before
 
 
 def _open_once(path: str) -> None:
     """Let HDF5 refuse a file by itself; h5netcdf, if it cannot open one, leaves a traceback."""
     h5py = importlib.import_module("h5py")
     if h5py.is_hdf5(path):
+        hdf5check.check(path)
         h5py.File(path, "r").close()
 
 

@@ -7,33 +7,30 @@ import numpy as np
 from jaximpute._errors import DataError
 from jaximpute.data import cfpacking
 from jaximpute.data.fields import Grid
+from jaximpute.data.gridseries import Strand
 
 SPREAD, UNNAMED = "_std", "values"  # what the names of standard deviations end with
 
 
-def write_grid(data: Any, grid: Grid, values: np.ndarray, fill: np.ndarray) -> Any:
+def write_grid(data: Any, lies: Grid | Strand, values: np.ndarray, fill: np.ndarray) -> Any:
     """A copy with some cells filled; coordinates, attributes and encoding are kept.
 
     Args:
-        data: what `read_grid` was given.
-        grid: how its variables lie.
-        values: `(cells, variables)`.
+        data: what `read_grid` or `read_series` was given.
+        lies: how its variables lie.
+        values: `(cells, columns)`.
         fill: which of them to write.
     """
-    names = grid.names or (None,)
     result = data.copy(deep=True)
-    for i, name in enumerate(names):
-        if not fill[:, i].any():
-            continue
+    for i, name in enumerate(lies.names or (None,)):
         array = result if name is None else result[name]
-        straight = array.transpose(*grid.dims)
-        cells = np.array(straight.values)
-        here = fill[:, i].reshape(cells.shape)
-        kept = cfpacking.writable(
-            cfpacking.packing_of(array), values[:, i].reshape(cells.shape)[here]
-        )
+        here = _own(lies, i, array, fill)
+        if not here.any():
+            continue
+        cells = np.array(array.values)
+        kept = cfpacking.writable(cfpacking.packing_of(array), _own(lies, i, array, values)[here])
         cells[here] = kept.astype(cells.dtype)
-        filled = straight.copy(data=cells).transpose(*array.dims)
+        filled = array.copy(data=cells)
         if name is None:
             result = filled
         else:
@@ -42,14 +39,26 @@ def write_grid(data: Any, grid: Grid, values: np.ndarray, fill: np.ndarray) -> A
     return result
 
 
-def with_spread(data: Any, grid: Grid, completed: Any, spread: np.ndarray, draws: int) -> Any:
+def _own(lies: Grid | Strand, i: int, array: Any, cells: np.ndarray) -> np.ndarray:
+    """The cells of one variable, along its own dimensions."""
+    if isinstance(lies, Grid):
+        order, part = lies.dims, slice(i, i + 1)
+    else:
+        order, part = lies.orders[i], lies.parts[i]
+    straight = cells[:, part].reshape([array.sizes[dim] for dim in order])
+    return straight.transpose([order.index(dim) for dim in array.dims])
+
+
+def with_spread(
+    data: Any, lies: Grid | Strand, completed: Any, spread: np.ndarray, draws: int
+) -> Any:
     """The completion with the standard deviation of the draws beside each variable.
 
     Args:
-        data: what `read_grid` was given.
-        grid: how its variables lie.
+        data: what `read_grid` or `read_series` was given.
+        lies: how its variables lie.
         completed: `data` completed.
-        spread: `(cells, variables)` standard deviations, 0 where observed, NaN where left empty.
+        spread: `(cells, columns)` standard deviations, 0 where observed, NaN where left empty.
         draws: from how many draws.
 
     Returns:
@@ -59,20 +68,19 @@ def with_spread(data: Any, grid: Grid, completed: Any, spread: np.ndarray, draws
     Raises:
         DataError: a variable is called `NAME_std` already.
     """
-    check_spread(data, grid)
-    names = grid.names
+    check_spread(data, lies)
+    names = lies.names
     if names is None:
         names = (data.name if data.name is not None else UNNAMED,)
         completed = completed.to_dataset(name=names[0])
     beside = {}
     for i, name in enumerate(names):
         array = completed[name]
-        straight = array.transpose(*grid.dims)
         wide = np.float64 if array.dtype == np.float64 else np.float32
-        cells = spread[:, i].reshape(straight.shape).astype(wide)
+        cells = _own(lies, i, array, spread).astype(wide)
         known = {key: array.attrs[key] for key in ("units",) if key in array.attrs}
         about = array.attrs.get("long_name") or array.attrs.get("standard_name") or name
-        one = straight.copy(data=cells).transpose(*array.dims)
+        one = array.copy(data=cells)
         one.attrs = {
             "long_name": f"standard deviation of {about} between {draws} random completions",
             **known,
@@ -84,13 +92,13 @@ def with_spread(data: Any, grid: Grid, completed: Any, spread: np.ndarray, draws
     return completed.assign(beside)
 
 
-def check_spread(data: Any, grid: Grid) -> None:
+def check_spread(data: Any, lies: Grid | Strand) -> None:
     """Refuse data in which a name that `with_spread` adds is taken.
 
     Raises:
         DataError: it is.
     """
     held = {str(name) for name in (*getattr(data, "data_vars", ()), *data.coords)}
-    for name in grid.names or ():
+    for name in lies.names or ():
         if f"{name}{SPREAD}" in held:
             raise DataError(f"the data have a variable '{name}{SPREAD}' already; rename it")

@@ -129,7 +129,8 @@ def check_names(sheet: Sheet, interval: bool) -> None:
 
 def _columns(sheet: Sheet) -> list[str]:
     if fields.is_gridded(sheet.table):
-        return [str(name) for name in sheet.table.data_vars]
+        whole = sheet.table if sheet.origin is None else sheet.origin.dataset
+        return [str(name) for name in whole.data_vars]
     return sheet.text.names if sheet.text is not None else sheet.table.column_names
 
 

@@ -164,18 +164,18 @@ def tell(columns: Sequence[Column], bounds: Any = None, circular: Any = None) ->
             f"bounds is {bounds!r}; expected pairs by column, such as {{'Ozone': (0, None)}}"
         )
     for name, pair in (bounds or {}).items():
-        i = _find(columns, name, "bounds")
-        told[i] = told[i]._replace(bounds=_pair(told[i], pair))
+        for i in _find(columns, name, "bounds"):
+            told[i] = told[i]._replace(bounds=_pair(told[i], pair))
     for name, period in _periods(circular).items():
-        i = _find(columns, name, "circular")
-        if not _is_number(period) or not (period > 0 and math.isfinite(period)):
-            raise OptionError(
-                f"circular: the period of {told[i].called} is {period!r}; expected a positive "
-                "number, such as 360"
-            )
-        if told[i].bounds is not None:
-            raise OptionError(f"{told[i].called} is given both as circular and with bounds")
-        told[i] = told[i]._replace(period=float(period))
+        for i in _find(columns, name, "circular"):
+            if not _is_number(period) or not (period > 0 and math.isfinite(period)):
+                raise OptionError(
+                    f"circular: the period of {told[i].called} is {period!r}; expected a positive "
+                    "number, such as 360"
+                )
+            if told[i].bounds is not None:
+                raise OptionError(f"{told[i].called} is given both as circular and with bounds")
+            told[i] = told[i]._replace(period=float(period))
     return tuple(told)
 
 
@@ -234,18 +234,21 @@ def _often(count: np.ndarray, cells: np.ndarray) -> np.ndarray:
     return (count >= 3) | ((count >= 2) & (count >= 0.1 * cells))
 
 
-def _find(columns: Sequence[Column], name: Any, option: str) -> int:
-    names = [column.name for column in columns]
-    if str(name) not in names:
+def _find(columns: Sequence[Column], name: Any, option: str) -> list[int]:
+    """The numbers of the columns of a name, or of a variable's places."""
+    found = [i for i, column in enumerate(columns) if str(name) in (column.name, column.variable)]
+    if not found:
         word = columns[0].word if columns else "column"
-        raise OptionError(f"{option}: no {word} is called '{name}'{suggest(str(name), names)}")
-    column = columns[names.index(str(name))]
-    if column.kind not in ("number", "integer"):
-        raise OptionError(
-            f"{option}: {column.called} holds {_HOLDS.get(column.kind, column.kind)}; expected a "
-            f"{column.word} of numbers"
-        )
-    return names.index(str(name))
+        names = [each for c in columns for each in (c.name, c.variable) if each]
+        near = suggest(str(name), list(dict.fromkeys(names)))
+        raise OptionError(f"{option}: no {word} is called '{name}'{near}")
+    for i in found:
+        if (column := columns[i]).kind not in ("number", "integer"):
+            raise OptionError(
+                f"{option}: {column.called} holds {_HOLDS.get(column.kind, column.kind)}; expected "
+                f"a {column.word} of numbers"
+            )
+    return found
 
 
 _HOLDS = {

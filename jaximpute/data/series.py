@@ -232,6 +232,8 @@ def _as_ticks(labels: pd.Index, what: str) -> pd.Index:
         return labels.to_timestamp()
     if isinstance(labels, pd.DatetimeIndex | pd.TimedeltaIndex):
         return labels
+    if type(labels[0]).__module__.split(".")[0] == "cftime":
+        return calendars.since_first(labels)
     if pd.api.types.is_bool_dtype(labels.dtype):
         raise TimeError(f"{what} holds booleans; expected dates or numbers")
     if pd.api.types.is_numeric_dtype(labels.dtype):

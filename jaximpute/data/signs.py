@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection, Mapping, Sequence
 
+from jaximpute._errors import OptionError
 from jaximpute.data import numerals
 from jaximpute.data.dialect import Reading
 
@@ -34,8 +35,8 @@ def signs_of(reading: Reading, names: Sequence[str]) -> list[frozenset[str]]:
         >>> "-9" in signs[0], "?" in signs[0], "?" in signs[1]
         (True, False, True)
     """
-    more, more_of = _by_column(reading.missing, names)
-    only, only_of = _by_column(reading.missing_only, names)
+    more, more_of = by_column(reading.missing, names)
+    only, only_of = by_column(reading.missing_only, names)
     usual = {"", *only} if only else set(MISSING)
     return [
         frozenset(({"", *only_of[name]} if name in only_of else usual) | more | more_of[name])
@@ -48,6 +49,41 @@ def signs_of(reading: Reading, names: Sequence[str]) -> list[frozenset[str]]:
 def numbers_of(signs: Collection[str]) -> frozenset[float]:
     """The signs that are numbers: any way to write such a number is a sign, too."""
     return frozenset(float(sign) for sign in signs if sign and numerals.is_plain(sign))
+
+
+def number_of(sign: str, word: str, names: Sequence[str]) -> float:
+    """A sign as a number, for data that hold nothing else.
+
+    Args:
+        sign: as the user wrote it.
+        word: for the data's columns.
+        names: of these.
+
+    Raises:
+        OptionError: it is none.
+
+    Example:
+        >>> number_of("-9999", "variable", ["t"])
+        -9999.0
+    """
+    if numerals.is_plain(sign):
+        return float(sign)
+    shown = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
+    raise OptionError(
+        f"--missing {sign}: expected a number such as -9999, or NAME=-9999 for one {word}; "
+        f"the {word}s are {shown}"
+    )
+
+
+def taken(sign: str, cells: int, where: Sequence[str], word: str) -> str:
+    """How many cells were taken for missing by a sign, and where, in words."""
+    if not cells:
+        return f"{sign} is held by no cell of a {word} of numbers; nothing is missing by it"
+    return (
+        f"{sign} is taken for a missing cell {cells} times, in {word}{'s' * (len(where) > 1)} "
+        + ", ".join(where[:10])
+        + (f" and {len(where) - 10} more" if len(where) > 10 else "")
+    )
 
 
 def means_unknown(cell: str) -> bool:
@@ -72,7 +108,8 @@ def are_odd(odd: Mapping[str, int], numbers: Collection[str]) -> bool:
     return len(odd) <= FEW and len(numbers) >= max(8, 4 * len(odd))
 
 
-def _by_column(texts: Sequence[str], names: Sequence[str]) -> tuple[set[str], dict[str, set[str]]]:
+def by_column(texts: Sequence[str], names: Sequence[str]) -> tuple[set[str], dict[str, set[str]]]:
+    """The signs of all columns, and those of single ones: `NAME=TEXT`."""
     everywhere: set[str] = set()
     of_column: dict[str, set[str]] = {}
     for text in texts:

@@ -14,6 +14,7 @@ import numpy as np
 from jaximpute._errors import OptionError
 from jaximpute.data import cfpacking, gridfiles, parquetsinks, parts, stacks, zarrfolders
 from jaximpute.data.gridblocks import Lazy
+from jaximpute.data.npyrows import Rows
 from jaximpute.data.parts import Sink
 from jaximpute.data.sources import PARQUET, Source
 
@@ -55,7 +56,7 @@ def open_sink(source: Source, folder: Path, *, fresh: bool) -> Sink:
 
 
 def _npy(source: Source, whole: Path, fresh: bool) -> Sink:
-    array = source.native
+    array: Rows = source.native
     if fresh:
         about = {"descr": np.lib.format.dtype_to_descr(array.dtype), "shape": array.shape}
         with whole.open("wb") as out:
@@ -68,7 +69,7 @@ def _npy(source: Source, whole: Path, fresh: bool) -> Sink:
     row = array.dtype.itemsize * int(np.prod(array.shape[1:]))
 
     def write(start: int, stop: int, fill: np.ndarray, values: np.ndarray) -> None:
-        cells = np.array(array[start:stop], order="C")
+        cells = np.array(array.read(start, stop), order="C")
         cells[fill] = stacks.cast(values[fill], cells.dtype)
         with whole.open("r+b") as out:
             out.seek(begin + start * row)

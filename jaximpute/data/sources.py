@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from jaximpute._errors import DataError, OptionError
-from jaximpute.data import gridfiles
+from jaximpute.data import gridfiles, npyrows
 from jaximpute.data.columns import Column
 from jaximpute.types import Kind
 
@@ -56,7 +56,7 @@ def open_source(path: str, dims: Sequence[str] | None = None, time: str | None =
     """Open a file that is to be read block by block.
 
     Args:
-        path: `.npy` of 2 to 5 axes, which is mapped into memory; `.parquet`; `.zarr`; `.nc`.
+        path: `.npy` of 2 to 5 axes; `.parquet`; `.zarr`; `.nc`.
         dims: of Zarr and NetCDF: see `jaximpute.data.fields.read_grid`.
         time: of Parquet: the column of time stamps, in order and with none absent, which makes it
             a series.
@@ -144,12 +144,9 @@ def _files(path: str) -> list[Path]:
 
 
 def _open_npy(path: str) -> Source:
-    try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} is no array that NumPy can read: {error}") from error
+    array = npyrows.open_rows(path)
     kinds: dict[int, Kind] = {2: "table", 3: "series", 4: "image", 5: "field"}
-    if array.ndim not in kinds or 0 in array.shape:
+    if len(array.shape) not in kinds or 0 in array.shape:
         raise DataError(
             f"the array in {path} has shape {array.shape}; expected (rows, columns), "
             "(n, time, channels), (n, y, x, channels) or (n, time, y, x, channels), all at least 1"
@@ -158,17 +155,17 @@ def _open_npy(path: str) -> Source:
         raise DataError(f"{path} holds {array.dtype}; expected numbers")
 
     def read(start: int, stop: int) -> np.ndarray:
-        return np.asarray(array[start:stop], np.float64)
+        return array.read(start, stop).astype(np.float64)
 
     kind = "number" if array.dtype.kind == "f" else "integer"
     return Source(
         path,
-        kinds[array.ndim],
+        kinds[len(array.shape)],
         "rows",
-        len(array),
+        array.shape[0],
         array.shape[1:],
         tuple(Column(str(i), kind) for i in range(array.shape[-1])),  # type: ignore[arg-type]
-        unit=max(1, min(len(array), _SPAN // int(np.prod(array.shape[1:])))),
+        unit=max(1, min(array.shape[0], _SPAN // int(np.prod(array.shape[1:])))),
         align=1,
         read=read,
         native=array,

@@ -4,11 +4,13 @@ import io
 import tokenize
 import zipfile
 import zlib
+from collections.abc import Sequence
 from typing import IO, Any, NamedTuple
 
 import numpy as np
 
 from jaximpute._errors import DataError
+from jaximpute.data import signs
 
 SUFFIXES = (".npy", ".npz")
 MASK = "mask"
@@ -37,11 +39,13 @@ class Stack(NamedTuple):
         values: to compute with: float32 or float64, NaN where missing.
         held: as the file holds it, whatever its type.
         name: in an `.npz`; empty otherwise.
+        signed: which cells of `held` are signs for missing, not told by NaN or a mask; or None.
     """
 
     values: np.ndarray
     held: np.ndarray
     name: str = ""
+    signed: np.ndarray | None = None
 
 
 def read_stack(data: bytes, source: str) -> Stack:
@@ -90,7 +94,51 @@ def read_stack(data: bytes, source: str) -> Stack:
     return Stack(np.where(mask, values, np.asarray(np.nan, values.dtype)), held, name)
 
 
-def completed(held: np.ndarray, missing: np.ndarray, values: np.ndarray) -> np.ndarray:
+def with_signs(stack: Stack, missing: Sequence[str]) -> tuple[Stack, list[str]]:
+    """The array with NaN for numbers that stand for a missing cell.
+
+    Args:
+        stack: as it was read.
+        missing: the numbers, `NAME=NUMBER` for one column, whose name is its position.
+
+    Returns:
+        The array, and what was taken for missing, in words.
+
+    Raises:
+        OptionError: a sign that is no number.
+
+    Example:
+        >>> held = np.array([[1, -9], [-9, 3]])
+        >>> stack, notes = with_signs(Stack(held.astype(float), held), ["1=-9"])
+        >>> stack.values.tolist(), notes
+        ([[1.0, nan], [-9.0, 3.0]], ["-9 is taken for a missing cell 1 times, in column '1'"])
+    """
+    held = stack.held
+    names = [str(i) for i in range(held.shape[-1])] if held.ndim else []
+    everywhere, _ = signs.by_column(missing, names)
+    signed, notes = np.zeros(held.shape, bool), []
+    for sign in dict.fromkeys(text.strip() for text in missing):
+        columns = list(range(len(names)))
+        if sign not in everywhere:
+            name, _, sign = sign.partition("=")
+            columns, sign = [int(name)], sign.strip()
+        number = signs.number_of(sign, "column", names)
+        if held.dtype.kind == "f":
+            wanted: Any = held.dtype.type(number)
+        else:  # whole numbers of 64 bits are not those of floats
+            wanted = int(number) if number.is_integer() else number
+        here = held[..., columns] == wanted
+        signed[..., columns] |= here
+        where = [f"'{j}'" for i, j in enumerate(columns) if here[..., i].any()]
+        notes.append(signs.taken(sign, int(here.sum()), where, "column"))
+    values = stack.values if stack.values.dtype.kind == "f" else stack.values.astype(np.float64)
+    values = np.where(signed, np.asarray(np.nan, values.dtype), values)
+    return stack._replace(values=values, signed=signed), notes
+
+
+def completed(
+    held: np.ndarray, missing: np.ndarray, values: np.ndarray, signed: np.ndarray | None = None
+) -> np.ndarray:
     """A copy of the array in its own type, in which only missing cells differ.
 
     Whole numbers have no sign for a cell that is left empty: with one the copy is float64.
@@ -99,7 +147,10 @@ def completed(held: np.ndarray, missing: np.ndarray, values: np.ndarray) -> np.n
         held: as the file holds it.
         missing: which cells are.
         values: the completion, NaN where left empty.
+        signed: which cells hold a sign for missing, that they keep if they are left empty.
     """
+    if signed is not None:
+        missing = missing & ~(signed & np.isnan(values))
     result, fills = held.copy(order="K"), np.asarray(values)[missing]
     if np.isnan(fills).any() and result.dtype.kind != "f":
         result = result.astype(np.float64)

@@ -135,7 +135,7 @@ def test_wrong_dimensions_and_plots_are_refused(tmp_path):
     for file, more, code, words in [
         (source, [], 3, "name them"),
         (source, ["--dims", "time,row,colum"], 2, "did you mean 'column'"),
-        (source, ["--dims", "time"], 2, "rows and columns"),
+        (source, ["--dims", "row,row"], 2, "rows and columns"),
         (source, ["--dims", "time,row,column", "--plot", tmp_path / "p.png"], 2, "not of fields"),
         (tmp_path / "a.csv", ["--dims", "time,row,column"], 2, "this is none"),
     ]:

@@ -148,7 +148,7 @@ def test_auto_fills_fields():
     ("options", "error", "words"),
     [
         ({"dims": ("time", "latt", "lon")}, ji.OptionError, "did you mean 'lat'"),
-        ({"dims": ("time",)}, ji.OptionError, "time, rows and columns"),
+        ({"dims": ("time", "lat", "lon", "lat")}, ji.OptionError, "time, rows and columns"),
         ({"dims": ("lat", "lat", "lon")}, ji.OptionError, "each once"),
         ({"time": "time"}, ji.OptionError, "tables and series"),
         ({"max_gap": 2}, ji.OptionError, "no gaps in time"),
