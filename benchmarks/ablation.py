@@ -13,16 +13,16 @@ import sys
 from collections.abc import Sequence
 from itertools import product
 
-from benchmarks import _jobs
+from benchmarks.harness import jobs as harness_jobs
 
 
 def main(given: Sequence[str] | None = None) -> int:
-    parser = _jobs.parser(__doc__, "ablation.jsonl", data=("etth1",), ratios=(0.3,))
-    options = _jobs.arguments(parser, given)
-    short = _jobs.SHORT if options.quick else {}
+    parser = harness_jobs.parser(__doc__, "ablation.jsonl", data=("etth1",), ratios=(0.3,))
+    options = harness_jobs.arguments(parser, given)
+    short = harness_jobs.SHORT if options.quick else {}
     presets = ("balanced",) if options.quick else ("paper", "balanced")
     jobs = [
-        _jobs.Job(
+        harness_jobs.Job(
             data,
             ratio,
             seed,
@@ -33,7 +33,7 @@ def main(given: Sequence[str] | None = None) -> int:
         for data, seed, ratio in product(options.data, range(options.seeds), options.ratios)
         for preset, weights, term in product(presets, (True, False), ("none", "ve", "vp"))
     ]
-    return _jobs.run(jobs, options.out, again=options.again)
+    return harness_jobs.run(jobs, options.out, again=options.again)
 
 
 if __name__ == "__main__":

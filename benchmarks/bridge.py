@@ -10,8 +10,8 @@ MAE of the median of the draws, CSDI's CRPS, coverage, a histogram of where trut
 draws, and CPU seconds. Released for CSBI: RMSE 0.0656, MAE 0.0452, CRPS 0.0741. `samplers`: the
 same scores of one trained network, drawn from in few steps and in many. `exchange`: forecasts.
 `terminal`: the waves by a process whose noise ends at 0.3, without a forward policy and with one.
-`pm25` and `physionet`: see `benchmarks/_monitors.py`; the last line above has networks of the size
-of the papers', all windows and 99 draws, and wants a GPU.
+`pm25` and `physionet`: see `benchmarks/problems/monitors.py`; the last line above has networks of
+the size of the papers', all windows and 99 draws, and wants a GPU.
 """
 
 import argparse
@@ -25,19 +25,21 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks import _exchange, _jobs, _monitors, _waves, _windows
-from benchmarks._windows import Answer, Problem, score
+from benchmarks.harness import jobs
+from benchmarks.problems import exchange, monitors, windows
+from benchmarks.problems import waves as waves_problems
+from benchmarks.problems.windows import Answer, Problem, score
 from jaximpute import registry
 from jaximpute.masking import from_nan
-from jaximpute.methods._bridge_draws import LAST_NOISE
-from jaximpute.odes import EVALUATIONS
+from jaximpute.maths.odes import EVALUATIONS
+from jaximpute.methods.papers.csbi.bridge_draws import LAST_NOISE
 
 DRAWN = ("csdi", "csbi", "csbi0")
 BRIDGES = ("csbi", "csbi0")  # whose rows say at which noise draws end
 GIVEN = ("oracle", "median", "linear", "gaussian")
 FORECAST = ("random_walk", "gaussian", "csbi0")
-TABLES = ("waves", "samplers", "exchange", "terminal", *_monitors.SETS)
-WAVES = {"window": _waves.LENGTH, "split": "block"}
+TABLES = ("waves", "samplers", "exchange", "terminal", *monitors.SETS)
+WAVES = {"window": waves_problems.LENGTH, "split": "block"}
 # a process that ends before the data are lost in its noise, as in the paper's figure 6
 TERMINAL = {"sigma_max": 0.3, "sde_steps": 20, "sampler": "sde", "draw_steps": 20, "steps": 10}
 SAMPLERS = {
@@ -56,10 +58,10 @@ AHEAD = {"csbi0": {"steps": 0, "warmup": 500, "sampler": "exponential", "draw_st
 
 def problem(phases: str, options: argparse.Namespace) -> Problem:
     """The waves."""
-    train, _ = _waves.make(options.rows, 1, phases=phases)
-    test, _ = _waves.make(options.test or 500, 2, phases=phases)
+    train, _ = waves_problems.make(options.rows, 1, phases=phases)
+    test, _ = waves_problems.make(options.test or 500, 2, phases=phases)
     level, spread = train.mean(axis=(0, 1)), train.std(axis=(0, 1))
-    where = np.broadcast_to(_waves.targets(), test.shape)
+    where = np.broadcast_to(waves_problems.targets(), test.shape)
     holed = np.where(where, np.nan, (test - level) / spread)
     learned, asked = (jnp.asarray(z, jnp.float32) for z in ((train - level) / spread, holed))
     return Problem(from_nan(learned), from_nan(asked), test, where, level, spread)
@@ -80,7 +82,7 @@ def waves(
     made = problem(phases, options)
     about = {"table": "waves", "phases": phases, "rows": options.rows, "windows": len(made.truth)}
     if "oracle" in methods:
-        known = _waves.oracle(made.truth, made.where[0], phases, options.draws)
+        known = waves_problems.oracle(made.truth, made.where[0], phases, options.draws)
         scores = score(made.truth, jnp.asarray(known, jnp.float32), made.where)
         row = about | {"method": "oracle", "draws": options.draws}
         yield row | scores | {"seconds": 0.0, "options": {}}
@@ -103,9 +105,9 @@ def completed(
 ) -> tuple[Answer, dict[str, Any]]:
     """One method fitted and drawn from, and its row."""
     given = {**shape, **own} if method in DRAWN else {}
-    answer = _windows.learn(made, method, given, options.seed)
+    answer = windows.learn(made, method, given, options.seed)
     started = time.process_time()
-    found = _windows.drawn(made, answer, options.draws, options.seed)
+    found = windows.drawn(made, answer, options.draws, options.seed)
     seconds = answer.seconds + time.process_time() - started
     return answer, about | {
         "method": method,
@@ -131,7 +133,7 @@ def samplers(
             plan = registry.build("csbi0", made.learned, kind="series", options=own)
             started = time.process_time()
             other = answer._replace(plan=plan)
-            found = _windows.drawn(made, other, options.draws, options.seed)
+            found = windows.drawn(made, other, options.draws, options.seed)
             # every sampler ends with one evaluation, and the others are of its steps
             calls = EVALUATIONS.get(sampler, 1) * (steps - 1) + 1
             yield row | {
@@ -145,8 +147,8 @@ def samplers(
 
 
 def measured(name: str, options: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    """A row for each method on a set of `_monitors`."""
-    made = _monitors.SETS[name](options.test)
+    """A row for each method on a set of `problems.monitors`."""
+    made = monitors.SETS[name](options.test)
     about = {"table": name, "rows": len(made.learned.weight), "windows": len(made.truth)}
     about["targets"] = int(made.where.sum())
     shape = {"window": made.truth.shape[1], "split": "random"}
@@ -173,14 +175,14 @@ def rows(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
             yield from waves(phases, options, options.methods, "samplers" in options.tables)
     if "terminal" in options.tables:
         yield from terminal(options)
-    for name in _monitors.SETS:
+    for name in monitors.SETS:
         if name in options.tables:
             yield from measured(name, options)
     if "exchange" in options.tables:
         for method in options.forecast:
             own = settings(method, options, AHEAD)
-            number = 5 if options.quick else min(options.test or 5, _exchange.MOST)
-            yield _exchange.measure(method, number=number, n=100, seed=options.seed, options=own)
+            number = 5 if options.quick else min(options.test or 5, exchange.MOST)
+            yield exchange.measure(method, number=number, n=100, seed=options.seed, options=own)
 
 
 def main(given: Sequence[str] | None = None) -> int:
@@ -206,7 +208,7 @@ def main(given: Sequence[str] | None = None) -> int:
         row |= {"end": LAST_NOISE} if row["method"] in BRIDGES else {}
         print(json.dumps(row), flush=True)
         if options.out is not None:
-            _jobs.append(options.out, row)
+            jobs.append(options.out, row)
     return 0
 
 

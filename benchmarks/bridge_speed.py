@@ -3,8 +3,8 @@
     python -m benchmarks.bridge_speed --quick
     python -m benchmarks.bridge_speed --torch-python /with/torch/bin/python
 
-`training`: a step of training, beside the same network in plain PyTorch (`_torch_csdi.py`; both
-answers and both numbers of parameters are compared first). `backward`: a step of the bridge's
+`training`: a step of training, beside the same network in plain PyTorch (`peers/torch_csdi.py`;
+both answers and both numbers of parameters are compared first). `backward`: a step of the bridge's
 backward policy, beside one of score matching. `sampling`: a draw by the library's solvers, beside a
 loop written by hand. `draws`: a hundred draws, beside one.
 
@@ -25,18 +25,20 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks import _jobs, _turns
-from benchmarks._turns import Clock, alternate, twin
-from jaximpute import __version__, draws, optimise, processes
-from jaximpute.loop import fit
+from benchmarks.harness import jobs, turns
+from benchmarks.harness.turns import Clock, alternate, twin
+from jaximpute import __version__
+from jaximpute.engine import draws
+from jaximpute.engine.loop import fit
 from jaximpute.masking import masked_mean
-from jaximpute.methods import _bridge as bridges
-from jaximpute.methods import _bridge_draws as bridge_draws
+from jaximpute.maths import optimise, processes
 from jaximpute.methods import csbi0, csbi_warmup
+from jaximpute.methods.papers.csbi import bridge as bridges
+from jaximpute.methods.papers.csbi import bridge_draws
 from jaximpute.nets import csdi_transformer
 from jaximpute.types import Net, Observed, Process
 
-OUT = _jobs.RESULTS / "speed.jsonl"
+OUT = jobs.RESULTS / "speed.jsonl"
 # at least, or at most
 TARGETS = {"training": 1.3, "backward": 2.0, "sampling": 1.2, "draws": 15.0}
 # rows, steps, features; the network of the papers
@@ -112,7 +114,7 @@ def training(sizes: dict[str, Any], repeats: int, python: str) -> Iterator[dict[
         file = str(Path(folder) / "given.npz")
         answer = jax.jit(net.apply)(params, x, t, cond)
         np.savez(file, **given, answer=answer, sizes=np.array(list(sizes["net"].values())))
-        with twin(python, "_torch_csdi.py", file) as theirs:
+        with twin(python, "torch_csdi.py", file) as theirs:
             size = sum(leaf.size for leaf in jax.tree.leaves(params))
             check(theirs.about, size, float(jnp.abs(answer).max()))
             theirs.seconds(steps)  # what a first step sets up
@@ -262,9 +264,9 @@ def rows(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
 
 
 def main(given: Sequence[str] | None = None) -> int:
-    made = _turns.parser(__doc__)
+    made = turns.parser(__doc__)
     made.add_argument("--whats", nargs="+", choices=TARGETS, default=list(TARGETS))
-    return _turns.write(made, given, rows, OUT)
+    return turns.write(made, given, rows, OUT)
 
 
 if __name__ == "__main__":

@@ -24,11 +24,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks import _jobs
-from jaximpute import __version__, nets, optimise
+from benchmarks.harness import jobs
+from jaximpute import __version__, nets
+from jaximpute.maths import optimise
 from jaximpute.types import Net
 
-OUT = _jobs.RESULTS / "ceilings.jsonl"
+OUT = jobs.RESULTS / "ceilings.jsonl"
 
 
 class Size(NamedTuple):
@@ -188,9 +189,9 @@ def main(given: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path)
     options = parser.parse_args(given)
     options.scale = "quick" if options.quick else "large" if options.large else "usual"
-    out = options.out or (_jobs.RESULTS / "quick" / OUT.name if options.quick else OUT)
+    out = options.out or (jobs.RESULTS / "quick" / OUT.name if options.quick else OUT)
     for row in rows(options):
-        _jobs.append(out, row)
+        jobs.append(out, row)
         print(json.dumps(row), flush=True)
     return 0
 

@@ -23,16 +23,16 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import _jobs, _turns
-from tests import _mesh
+from benchmarks.harness import jobs, turns
+from tests.helpers import mesh
 
-OUT = _jobs.RESULTS / "scale.jsonl"
+OUT = jobs.RESULTS / "scale.jsonl"
 SIZES = (1, 2, 4, 8)
 SECONDS = 0.1  # of the steps that are timed at once
 # those that the tests compare, and the rest; `csbi:held` keeps the first of CSBI's networks still,
 # for the second learns from paths of the first
 METHODS: dict[str, tuple[str, dict[str, Any]]] = {
-    **_mesh.ONE_UPDATE,
+    **mesh.ONE_UPDATE,
     "tabcsdi": ("table", {"sgd_steps": 1, "layers": 1, "heads": 1}),
     "miri_mean": ("table", {"sgd_steps": 1}),
     "context_query_draws": ("field", {}),
@@ -48,19 +48,19 @@ def measure(label: str, sizes: Sequence[int], repeats: int) -> Iterator[dict[str
     import jax
 
     import jaximpute as ji
-    from jaximpute import parallel
+    from jaximpute.engine import parallel
 
     def completed(method: ji.Method, state: Any, rows: ji.Observed) -> jax.Array:
         return ji.complete(method, jax.random.key(0), state, rows)
 
     def after(side: Any, rows: ji.Observed) -> Any:
-        return side.step(jax.random.key(_mesh.STEP), side.start, rows)[0]
+        return side.step(jax.random.key(mesh.STEP), side.start, rows)[0]
 
-    one = _mesh.alone(label, *METHODS[label])
+    one = mesh.alone(label, *METHODS[label])
     expected = completed(one.plan.method, after(one, one.data), one.data)
     for size in sizes:
-        many = _mesh.spread(one, parallel.mesh(size))
-        found = _mesh.compare(one, many)
+        many = mesh.spread(one, parallel.mesh(size))
+        found = mesh.compare(one, many)
         here = completed(many.method, after(many, many.rows), many.rows)
         row = {
             "what": "devices",
@@ -68,13 +68,13 @@ def measure(label: str, sizes: Sequence[int], repeats: int) -> Iterator[dict[str
             "devices": size,
             "gradients": found["gradients"],
             "state": found["difference"],
-            "completion": _mesh.difference(expected, here[: len(expected)]),
+            "completion": mesh.difference(expected, here[: len(expected)]),
             "rows": found["rows"],
             "entries": found["entries"],
         }
         if one.plan.steps:  # else all there is to do is the completion
             row |= {"share": found["share"], "gathered": found["gathered"]}
-            row |= _turns.alternate(clock(many, many.rows), clock(one, one.data), repeats)
+            row |= turns.alternate(clock(many, many.rows), clock(one, one.data), repeats)
         yield row
 
 
@@ -82,7 +82,7 @@ def clock(side: Any, rows: Any) -> Callable[[], float]:
     """CPU-seconds of all threads for one step, by as many as take long enough to be timed."""
     import jax
 
-    key = jax.random.key(_mesh.STEP)
+    key = jax.random.key(mesh.STEP)
 
     def seconds(steps: int) -> float:
         begun = time.process_time()
@@ -110,16 +110,16 @@ def main(given: Sequence[str] | None = None) -> int:
         # read when the first program is compiled
         given = os.environ.get("XLA_FLAGS", "")
         os.environ["XLA_FLAGS"] = (
-            f"{given} {_turns.ONE_THREAD} --xla_force_host_platform_device_count={max(sizes)}"
+            f"{given} {turns.ONE_THREAD} --xla_force_host_platform_device_count={max(sizes)}"
         )
         print(json.dumps({"rows": list(measure(options.one, sizes, options.repeats))}))
         return 0
-    out = options.out or (_jobs.RESULTS / "quick" / OUT.name if options.quick else OUT)
+    out = options.out or (jobs.RESULTS / "quick" / OUT.name if options.quick else OUT)
     for label in QUICK if options.quick else options.methods:
         command = [sys.executable, "-m", "benchmarks.devices", "--one", label]
         command += ["--repeats", str(options.repeats), *["--quick"] * options.quick]
-        for row in _jobs.call(command)["rows"]:
-            _jobs.append(out, row)
+        for row in jobs.call(command)["rows"]:
+            jobs.append(out, row)
             print(json.dumps(row), flush=True)
     return 0
 

@@ -8,35 +8,39 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks import (
-    _bridge_pages,
-    _field_pages,
-    _gpu_pages,
-    _image_pages,
-    _jobs,
-    _miri_pages,
-    _pod_pages,
-    _preset_pages,
-    _scale_pages,
-    _series_pages,
-    _summary,
-    _system_pages,
-    _table_pages,
+from benchmarks.harness import jobs
+from benchmarks.pages import (
+    bridge,
+    fields,
+    gpu,
+    miri,
+    presets,
+    scale,
+    series,
+    summary,
+    systems,
+    tables,
+)
+from benchmarks.pages import (
+    images as images_page,
+)
+from benchmarks.pages import (
+    pod as pod_page,
 )
 
-PAGES = _jobs.ROOT / "docs" / "results"
-README = _jobs.ROOT / "README.md"
-SCALE = _jobs.ROOT / "docs" / "scale.md"
+PAGES = jobs.ROOT / "docs" / "results"
+README = jobs.ROOT / "README.md"
+SCALE = jobs.ROOT / "docs" / "scale.md"
 MARKS = ("<!-- results -->", "<!-- /results -->")
 # how the rows of a file are read, and written as a page of the same name
 WRITERS: dict[str, tuple[Callable, Callable]] = {
-    "tables": (_table_pages.read, _table_pages.page),
-    "bridge": (_bridge_pages.read, _bridge_pages.page),
-    "fields": (_field_pages.read, _field_pages.page),
-    "systems": (_system_pages.read, _system_pages.page),
-    "miri_ablation": (_miri_pages.read, _miri_pages.page),
-    "presets": (_preset_pages.read, _preset_pages.page),
-    "scale": (_scale_pages.read, _scale_pages.page),
+    "tables": (tables.read, tables.page),
+    "bridge": (bridge.read, bridge.page),
+    "fields": (fields.read, fields.page),
+    "systems": (systems.read, systems.page),
+    "miri_ablation": (miri.read, miri.page),
+    "presets": (presets.read, presets.page),
+    "scale": (scale.read, scale.page),
 }
 
 
@@ -44,7 +48,7 @@ def main(given: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--results", type=Path, default=_jobs.RESULTS, help="folder of rows")
+    parser.add_argument("--results", type=Path, default=jobs.RESULTS, help="folder of rows")
     parser.add_argument("--pages", type=Path, default=PAGES, help="folder of pages")
     parser.add_argument("--readme", type=Path, default=README)
     parser.add_argument("--scale", type=Path, default=SCALE, help="the page with the pod")
@@ -56,23 +60,23 @@ def main(given: Sequence[str] | None = None) -> int:
         print(f"wrote {name}.md")
 
     # this page is there before its rows are
-    write("gpu", _gpu_pages.page(_gpu_pages.read(options.results / "gpu.jsonl")))
-    pod = _pod_pages.section(_pod_pages.read(options.results / "pod.jsonl"))
-    options.scale.write_text(between(options.scale.read_text(), pod, _pod_pages.MARKS))
+    write("gpu", gpu.page(gpu.read(options.results / "gpu.jsonl")))
+    pod = pod_page.section(pod_page.read(options.results / "pod.jsonl"))
+    options.scale.write_text(between(options.scale.read_text(), pod, pod_page.MARKS))
     for name, (read, page) in WRITERS.items():
         if found := read(options.results / f"{name}.jsonl"):
             write(name, page(found))
-    if images := _jobs.read(options.results / "images.jsonl"):
+    if images := jobs.read(options.results / "images.jsonl"):
         picture = options.pages.parent / "img" / "images.png"
         # without the images the picture that is there stays
-        shown = _image_pages.draw(images, picture) or picture.exists()
-        write("images", _image_pages.page(images, "../img/images.png" if shown else None))
-    rows = _summary.frame(_jobs.read(options.results / "series.jsonl"))
+        shown = images_page.draw(images, picture) or picture.exists()
+        write("images", images_page.page(images, "../img/images.png" if shown else None))
+    rows = summary.frame(jobs.read(options.results / "series.jsonl"))
     if rows.empty:
         print(f"no rows in {options.results / 'series.jsonl'}; run benchmarks.series first")
         return 1
-    write("series", _series_pages.page(rows, options.results))
-    options.readme.write_text(between(options.readme.read_text(), _series_pages.short(rows)))
+    write("series", series.page(rows, options.results))
+    options.readme.write_text(between(options.readme.read_text(), series.short(rows)))
     print(f"wrote the table in {options.readme.name}")
     return 0
 

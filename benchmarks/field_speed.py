@@ -5,7 +5,8 @@
 
 Four questions, a kind of row each. `step`: CPU-seconds of one step of a network, beside the larger
 of two floors, the arithmetic and the bytes moved that the compiler counts, at the rates of a matrix
-product and of a copy that take turns with it. `loop`: a U-Net's steps in one compiled loop and one
+product and of a copy that take turns with it. `engine.loop`: a U-Net's steps in one compiled loop
+and one
 at a time. `contexts`: ten contexts in one call and in ten. `memory`: what the step of the largest
 network keeps for 100 frames of 64 x 64, by the compiler's count, nothing run. One thread; lines go
 to results/field_speed.jsonl.
@@ -21,12 +22,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks import _jobs, _turns
-from jaximpute import __version__, contexts, nets, partitions
+from benchmarks.harness import jobs
+from benchmarks.harness import turns as harness_turns
+from jaximpute import __version__, nets
 from jaximpute.methods import context_query
+from jaximpute.methods.papers.context_query import contexts, partitions
 from jaximpute.types import Net, Observed
 
-OUT = _jobs.RESULTS / "field_speed.jsonl"
+OUT = jobs.RESULTS / "field_speed.jsonl"
 Event = tuple[int, ...]
 NETS: dict[str, Callable[[Event], Net]] = {
     "mlp": nets.field_mlp,
@@ -126,7 +129,7 @@ def loop(event: Event, batch: int, options: argparse.Namespace, steps: int = 4) 
         seconds()
         return lambda: seconds() / number
 
-    found = _turns.alternate(of(steps, True), of(1, False), options.repeats)
+    found = harness_turns.alternate(of(steps, True), of(1, False), options.repeats)
     return {"net": "unet", "shape": event, "batch": batch, **found}
 
 
@@ -145,7 +148,7 @@ def folded(event: Event, batch: int, options: argparse.Namespace) -> dict[str, A
     clocks = clock(lambda: [one() for _ in range(MEMBERS)]), clock(all_)
     for each in clocks:
         each()
-    found = _turns.alternate(*clocks, options.repeats)
+    found = harness_turns.alternate(*clocks, options.repeats)
     return {"net": "unet", "shape": event, "batch": batch, "members": MEMBERS, **found}
 
 
@@ -186,8 +189,8 @@ def rows(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
 
 
 def main(given: Sequence[str] | None = None) -> int:
-    made = _turns.parser(__doc__)
-    return _turns.write(made, given, rows, OUT)
+    made = harness_turns.parser(__doc__)
+    return harness_turns.write(made, given, rows, OUT)
 
 
 if __name__ == "__main__":

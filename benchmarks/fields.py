@@ -22,8 +22,9 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaximpute as ji
-from benchmarks import _fields
-from jaximpute import contexts, partitions, registry
+from benchmarks.problems import fields
+from jaximpute import registry
+from jaximpute.methods.papers.context_query import contexts, partitions
 from jaximpute.types import Observed
 
 CLASSICAL = ("window_average", "harmonic", "biharmonic", "optimal_interpolation")
@@ -62,13 +63,13 @@ def arms() -> dict[str, Arm]:
 
 def problem(masks: str, seed: int) -> tuple[Observed, np.ndarray, Observed, float]:
     """Incomplete samples to learn from, other samples whole and in part, and the best error."""
-    basis = _fields.modes(SIZE, FRAMES, WIND)
-    x = _fields.fields(seed, TRAIN + TEST, basis, SHAPE)
+    basis = fields.modes(SIZE, FRAMES, WIND)
+    x = fields.fields(seed, TRAIN + TEST, basis, SHAPE)
     kind, much = masks.split(":")
     if kind == "blocks":
-        mask = _fields.block_masks(seed, len(x), SIZE, int(much))
+        mask = fields.block_masks(seed, len(x), SIZE, int(much))
     else:
-        mask = _fields.pixel_masks(seed, len(x), SIZE, float(much))
+        mask = fields.pixel_masks(seed, len(x), SIZE, float(much))
     mask = np.broadcast_to(mask, x.shape)
 
     def holed(part):
@@ -76,7 +77,7 @@ def problem(masks: str, seed: int) -> tuple[Observed, np.ndarray, Observed, floa
         return Observed(jnp.asarray(values), jnp.asarray(mask[part]), jnp.ones(len(values)))
 
     train, test = slice(0, TRAIN), slice(TRAIN, None)
-    return holed(train), x[test], holed(test), _fields.best_error(basis, mask[test])
+    return holed(train), x[test], holed(test), fields.best_error(basis, mask[test])
 
 
 class Learned(NamedTuple):

@@ -3,8 +3,8 @@
     python -m benchmarks.flow_speed --quick
     python -m benchmarks.flow_speed --torch-python /with/torch/bin/python
 
-CPU-seconds of one thread; the two take turns. The twin (`_torch_flow.py`) is a plain loop as the
-public code's, of as many parameters. Ours is a whole round, the number of whose steps is an
+CPU-seconds of one thread; the two take turns. The twin (`peers/torch_flow.py`) is a plain loop as
+the public code's, of as many parameters. Ours is a whole round, the number of whose steps is an
 argument: a step costs the difference between a long round and a short one, divided, both by one
 compiled program. Lines go to results/flow_speed.jsonl.
 """
@@ -19,14 +19,15 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from benchmarks import _jobs, _tables, _turns
-from benchmarks._turns import alternate, twin
+from benchmarks.harness import jobs, turns
+from benchmarks.harness.turns import alternate, twin
+from benchmarks.problems import tables
 from jaximpute import __version__
 from jaximpute.masking import from_nan
 from jaximpute.methods import miri
 from jaximpute.nets import velocity_mlp
 
-OUT = _jobs.RESULTS / "flow_speed.jsonl"
+OUT = jobs.RESULTS / "flow_speed.jsonl"
 TARGET, COMPILE = 2.0, 5.0  # times as fast, and CPU-seconds
 # the default network and batch, and those of the public code's demonstrations
 FULL = ({"columns": 11, "width": 256, "batch": 128}, {"columns": 11, "width": 1001, "batch": 50})
@@ -37,7 +38,7 @@ ROWS = 1000
 def beside(sizes: dict[str, int], steps: int, repeats: int, python: str) -> dict[str, Any]:
     """One row: seconds of a step there and here."""
     columns, width, batch = sizes["columns"], sizes["width"], sizes["batch"]
-    values = jnp.asarray(_tables.table(f"synthetic:{ROWS}x{columns}"), jnp.float32)
+    values = jnp.asarray(tables.table(f"synthetic:{ROWS}x{columns}"), jnp.float32)
     hidden = jax.random.uniform(jax.random.key(0), values.shape) < 0.4
     data = from_nan(jnp.where(hidden, jnp.nan, values))
     method = miri(velocity_mlp((columns,), width=width), batch=batch, solver="euler", ode_steps=1)
@@ -57,7 +58,7 @@ def beside(sizes: dict[str, int], steps: int, repeats: int, python: str) -> dict
         short = round_of(1)
         return (round_of(steps + 1) - short) / steps
 
-    with twin(python, "_torch_flow.py", str(ROWS), *map(str, sizes.values())) as theirs:
+    with twin(python, "torch_flow.py", str(ROWS), *map(str, sizes.values())) as theirs:
         params = jax.tree.map(lambda leaf: leaf[0], state.fields)
         size = sum(leaf.size for leaf in jax.tree.leaves(params))
         if size != theirs.about["parameters"]:
@@ -79,8 +80,8 @@ def rows(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
 
 
 def main(given: Sequence[str] | None = None) -> int:
-    made = _turns.parser(__doc__)
-    return _turns.write(made, given, rows, OUT)
+    made = turns.parser(__doc__)
+    return turns.write(made, given, rows, OUT)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from benchmarks import _fuzz_same, _fuzz_watch
+from benchmarks.harness import fuzz_same, fuzz_watch
 
 CODES = {0, 1, 2, 3, 4, 5, 130}
 SECONDS = 120
@@ -192,7 +192,7 @@ def attempt(kind: str, number: int, seed: int = 0) -> Outcome:
         left = [each.name for each in out.rglob(".*")]
         wrong = _wrong(code, text, left)
         if not wrong and code == 0:
-            wrong = _fuzz_same.changed(path, out / f"out{path.suffix}")
+            wrong = fuzz_same.changed(path, out / f"out{path.suffix}")
         return Outcome(code, wrong)
 
 
@@ -338,7 +338,7 @@ def main() -> None:
     for kind in kinds:
         tried, codes, wrong = asked.inputs // len(kinds), Counter(), Counter()
         inputs = [(kind, number, asked.seed) for number in range(tried)]
-        for (_, number, _), outcome, why in _fuzz_watch.each(attempt, inputs, SECONDS + 30):
+        for (_, number, _), outcome, why in fuzz_watch.each(attempt, inputs, SECONDS + 30):
             code, words = outcome or Outcome(-1, why)
             codes[code] += 1
             if words:

@@ -6,14 +6,16 @@
 
 Sections in order of value, each in a process of its own that is ended when its seconds are over;
 what one does not use goes on to the next. `right`: the CPU's answers, within a tolerance (see
-`_gpu_right.py`). `fast`: learning steps beside what the card can do, and beside PyTorch
-(`_gpu_fast.py`). `full`: CSBI on PM2.5, context-query diffusion on 64 x 64 fields and MIRI on
-CIFAR, in the proportion of three, two and one and a half minutes, which `--sections full --seconds
-390` gives (`_gpu_full.py`). `many`: rows to ten million, a hundred draws (`_gpu_many.py`).
+`harness/gpu_right.py`). `fast`: learning steps beside what the card can do, and beside PyTorch
+(`harness/gpu_fast.py`). `full`: CSBI on PM2.5, context-query diffusion on 64 x 64 fields and MIRI
+on CIFAR, in the proportion of three, two and one and a half minutes, which `--sections full
+--seconds 390` gives (`harness/gpu_full.py`). `many`: rows to ten million, a hundred draws
+(`harness/gpu_many.py`).
 
 Each row of results/gpu.jsonl is written when it is known, so that a run that was cut keeps what it
 has. What is not there (a package, data, memory, time) leaves a row that says so. Data lie in a
-folder under the names of `_monitors`, `_images` and `_systems`, or are made.
+folder under the names of `problems.monitors`, `problems.images` and `problems.systems`, or are
+made.
 """
 
 import argparse
@@ -27,10 +29,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import _jobs
-from benchmarks._gpu_clock import Section
+from benchmarks.harness import jobs
+from benchmarks.harness.gpu_clock import Section
 
-OUT = _jobs.RESULTS / "gpu.jsonl"
+OUT = jobs.RESULTS / "gpu.jsonl"
 # of the seconds
 SHARES = {"right": 0.12, "fast": 0.29, "full": 0.49, "many": 0.10}
 # a toy means nothing, so that what it runs need not be fast
@@ -70,14 +72,14 @@ def section(name: str, seconds: float, options: argparse.Namespace, out: Path) -
     given = Section(
         name, seconds, options.toy, str(out), options.torch_python, options.run, options.keep
     )
-    command = [sys.executable, "-m", f"benchmarks._gpu_{name}"]
+    command = [sys.executable, "-m", f"benchmarks.harness.gpu_{name}"]
     begun = time.monotonic()
     with tempfile.TemporaryDirectory() as cache:
         child = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
             text=True,
-            cwd=_jobs.ROOT,
+            cwd=jobs.ROOT,
             env=settings(name, options, cache),
         )
         try:
@@ -111,7 +113,7 @@ def main(given: Sequence[str] | None = None) -> int:
     if options.data is not None and not options.data.is_dir():
         parser.error(f"--data {options.data} is no folder")
     options.run = time.strftime("%Y-%m-%dT%H:%M:%S")
-    out = (options.out or (_jobs.RESULTS / "quick" / OUT.name if options.toy else OUT)).resolve()
+    out = (options.out or (jobs.RESULTS / "quick" / OUT.name if options.toy else OUT)).resolve()
     until = time.monotonic() + (options.seconds or (TOY if options.toy else 480.0))
     chosen = [name for name in SHARES if name in options.sections]
     for i, name in enumerate(chosen):

@@ -21,13 +21,14 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaximpute as ji
-from benchmarks import _jobs, fields
-from jaximpute import contexts, partitions
+from benchmarks import fields
+from benchmarks.harness import jobs
+from jaximpute.methods.papers.context_query import contexts, partitions
 from jaximpute.metrics import crps_from_draws
 from jaximpute.physics import advection
 from jaximpute.types import Observed
 
-OUT = _jobs.RESULTS / "guidance.jsonl"
+OUT = jobs.RESULTS / "guidance.jsonl"
 STRENGTHS = (0.0, 0.1, 0.3, 1.0)
 
 
@@ -113,7 +114,7 @@ def main(given: Sequence[str] | None = None) -> int:
         options.seeds, options.steps, options.draw_steps, options.films = 1, 50, 4, 8
     for seed in range(options.seeds):
         for row in rows(options.masks, seed, options):
-            _jobs.append(options.out, row)
+            jobs.append(options.out, row)
             print(
                 f"seed={seed} strength {row['strength']}: MSE of a draw {row['mse_draw']:.3f}, of "
                 f"the mean {row['mse_mean']:.3f}, CRPS {row['crps']:.3f}, residual "

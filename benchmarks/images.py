@@ -14,7 +14,9 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks import _image_worker, _images, _jobs
+from benchmarks.harness import image_worker
+from benchmarks.harness import jobs as harness_jobs
+from benchmarks.problems import images
 from jaximpute import registry
 
 QUICK_DATA = "cifar10:200x16"
@@ -27,15 +29,15 @@ SHORT: dict[str, dict[str, Any]] = {
 
 
 def main(given: Sequence[str] | None = None) -> int:
-    parser = _jobs.parser(__doc__, "images.jsonl", data=["cifar10"], ratios=(0.2, 0.4, 0.6))
+    parser = harness_jobs.parser(__doc__, "images.jsonl", data=["cifar10"], ratios=(0.2, 0.4, 0.6))
     parser.set_defaults(seeds=3)
     parser.add_argument("--methods", nargs="+", default=None, help="names, or name:preset")
-    parser.add_argument("--patterns", nargs="+", default=None, choices=_images.PATTERNS)
+    parser.add_argument("--patterns", nargs="+", default=None, choices=images.PATTERNS)
     options = parser.parse_args(given)
     if options.quick:
         options.data, options.seeds = [QUICK_DATA], 1
     # rows name the number and size of their images, so quick ones go where the others are
-    out = options.out or _jobs.RESULTS / options.file
+    out = options.out or harness_jobs.RESULTS / options.file
     named = [
         method.partition(":")
         for method in options.methods or (QUICK if options.quick else registry.names("image"))
@@ -47,20 +49,22 @@ def main(given: Sequence[str] | None = None) -> int:
         return SHORT.get(method, {}) if options.quick else {}
 
     jobs = [
-        _jobs.Job(data, ratio, seed, method, preset or "balanced", short(method), pattern=pattern)
+        harness_jobs.Job(
+            data, ratio, seed, method, preset or "balanced", short(method), pattern=pattern
+        )
         for data in options.data
-        for pattern in options.patterns or _images.PATTERNS
+        for pattern in options.patterns or images.PATTERNS
         for ratio in options.ratios
         for seed in range(options.seeds)
         for method, _, preset in named
     ]
-    how = _image_worker.measure if options.quick else _jobs.worker("_image_worker")
-    return _jobs.run(jobs, out, again=options.again, how=how, known=about)
+    how = image_worker.measure if options.quick else harness_jobs.worker("image_worker")
+    return harness_jobs.run(jobs, out, again=options.again, how=how, known=about)
 
 
-def about(job: _jobs.Job) -> _jobs.Row:
+def about(job: harness_jobs.Job) -> harness_jobs.Row:
     """The part of a row that is known before the measurement."""
-    return _jobs.about(job, job.data, _images.images(job.data), _jobs.settings(job))
+    return harness_jobs.about(job, job.data, images.images(job.data), harness_jobs.settings(job))
 
 
 if __name__ == "__main__":

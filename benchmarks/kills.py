@@ -28,10 +28,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from benchmarks import _jobs
+from benchmarks.harness import jobs
 from benchmarks.streams import contents
 
-OUT = _jobs.RESULTS / "scale.jsonl"
+OUT = jobs.RESULTS / "scale.jsonl"
 STEPS, BLOCKS = 150, 150
 PAUSE = 0.02  # seconds between chunks, and between blocks
 MEAN = 0.1  # seconds from a sign of progress to a kill
@@ -47,7 +47,8 @@ def learn(place: Path) -> None:
     """MICE with a checkpoint after every step, from where it was."""
     import jax
 
-    from jaximpute import hooks, registry, training
+    from jaximpute import registry
+    from jaximpute.engine import hooks, runs
     from jaximpute.masking import observe
 
     _keep_compiled(place)
@@ -55,7 +56,7 @@ def learn(place: Path) -> None:
     plan = registry.build("mice", data, kind="table", options={"keep": 5})
     plan = plan._replace(steps=STEPS, chunk=1)
     keeping = hooks.Keeping(str(place / "kept"), resume=True, share=1.0, most=2)
-    state = training.train(plan, jax.random.key(0), data, [_slowly], keeping)
+    state = runs.train(plan, jax.random.key(0), data, [_slowly], keeping)
     drawn = plan.method.sample(jax.random.key(1), state, data)
     leaves = [np.asarray(leaf) for leaf in [*jax.tree.leaves(state), drawn]]
     beside = place / "end.part"
@@ -74,7 +75,7 @@ def draw(place: Path) -> None:
 
 
 def _in_blocks(place: Path, end: str, method: str, **options: Any) -> None:
-    from jaximpute import stream
+    from jaximpute.streaming import impute_file
 
     _keep_compiled(place)
     source, rows = place / "x.npy", 8 * BLOCKS
@@ -82,7 +83,7 @@ def _in_blocks(place: Path, end: str, method: str, **options: Any) -> None:
         np.save(place / "made.npy", table(rows))
         os.replace(place / "made.npy", source)
     shared = {"block_rows": 8, "sample_rows": 64, "watch": lambda *_: _slowly()}
-    stream.impute_file(str(source), f"{place}/{end}", method, **shared, **options)
+    impute_file.impute_file(str(source), f"{place}/{end}", method, **shared, **options)
 
 
 def saved(place: Path) -> int:
@@ -119,7 +120,7 @@ def kills(of: str, number: int, seed: int) -> dict[str, Any]:
     """Kill and start anew; what came of it."""
     kind = KINDS[of]
     forking = multiprocessing.get_context("forkserver")
-    forking.set_forkserver_preload(["jaximpute.stream", "orbax.checkpoint", "grain"])
+    forking.set_forkserver_preload(["jaximpute.streaming.impute_file", "orbax.checkpoint", "grain"])
     moments, killed, inside, ends = random.Random(seed), 0, 0, []
 
     def start(place: Path) -> Any:
@@ -186,10 +187,10 @@ def main(given: Sequence[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="two kills of each")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args(given)
-    out = options.out or (_jobs.RESULTS / "quick" / OUT.name if options.quick else OUT)
+    out = options.out or (jobs.RESULTS / "quick" / OUT.name if options.quick else OUT)
     for of in options.of:
         row = kills(of, 2 if options.quick else options.kills, options.seed)
-        _jobs.append(out, row)
+        jobs.append(out, row)
         print(json.dumps(row), flush=True)
     return 0
 

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from itertools import product
 from typing import Any
 
-from benchmarks import _jobs, tables
+from benchmarks import tables
+from benchmarks.harness import jobs as harness_jobs
 
 CHANGES: dict[str, dict[str, Any]] = {
     "nothing": {},
@@ -32,20 +33,22 @@ SMALLER = {"width": 256, "steps": 5}
 
 
 def main(given: Sequence[str] | None = None) -> int:
-    parser = _jobs.parser(__doc__, "miri_ablation.jsonl", data=("housing",), ratios=(0.4,))
-    options = _jobs.arguments(parser, given)
+    parser = harness_jobs.parser(__doc__, "miri_ablation.jsonl", data=("housing",), ratios=(0.4,))
+    options = harness_jobs.arguments(parser, given)
     common: dict[str, Any] = SMALLER
     if options.quick:
         options.data = ["synthetic:60x3"]
         common = {"width": 8, "steps": 2, "epochs": 1, "ode_steps": 2}
     jobs = [
-        _jobs.Job(data, ratio, seed, "miri", "paper", {**common, "lr": rate, **CHANGES[change]})
+        harness_jobs.Job(
+            data, ratio, seed, "miri", "paper", {**common, "lr": rate, **CHANGES[change]}
+        )
         for data, seed, ratio in product(options.data, range(options.seeds), options.ratios)
         for rate, changes in RATES.items()
         for change in changes
     ]
-    how = _jobs.worker("_table_worker")
-    return _jobs.run(jobs, options.out, again=options.again, how=how, known=tables.about)
+    how = harness_jobs.worker("table_worker")
+    return harness_jobs.run(jobs, options.out, again=options.again, how=how, known=tables.about)
 
 
 if __name__ == "__main__":

@@ -22,9 +22,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from benchmarks import _jobs
+from benchmarks.harness import jobs
 
-OUT = _jobs.RESULTS / "scale.jsonl"
+OUT = jobs.RESULTS / "scale.jsonl"
 
 
 class Setup(NamedTuple):
@@ -37,7 +37,12 @@ class Setup(NamedTuple):
 
 
 SMALL = {"width": 64, "batch": 256}
-LOADED = ("planning", "api", "baselines", "methods")  # or the first reads them from a cold disk
+LOADED = (
+    "tasks.plan",
+    "tasks.impute",
+    "methods.simple.knn",
+    "nets",
+)  # or the first reads them from a cold disk
 # of all kinds of data, cheap and learned, one completion and the median of twenty draws
 SETUPS = (
     Setup("mean", (300_000, 8)),
@@ -71,8 +76,8 @@ def data(shape: tuple[int, ...]) -> np.ndarray:
 
 def plan(setup: Setup) -> dict[str, Any]:
     """What is predicted; in this process."""
-    from jaximpute import planning
     from jaximpute.data import frames
+    from jaximpute.tasks import plan as planning
 
     frame = frames.read(data(setup.shape))
     begun = time.process_time()
@@ -89,12 +94,13 @@ def plan(setup: Setup) -> dict[str, Any]:
 
 def run(setup: Setup) -> dict[str, Any]:
     """What it takes; in this process."""
-    from jaximpute import _memory, api
     from jaximpute.data import frames
+    from jaximpute.engine import memory
+    from jaximpute.tasks import filling
 
     frame = frames.read(data(setup.shape))
-    grown, cpu, wall = _memory.watch(), time.process_time(), time.perf_counter()
-    filled = api.fill(frame, setup.method, preset=setup.preset, options=setup.options)
+    grown, cpu, wall = memory.watch(), time.process_time(), time.perf_counter()
+    filled = filling.fill(frame, setup.method, preset=setup.preset, options=setup.options)
     return {
         "seconds": time.perf_counter() - wall,
         "cpu_seconds": time.process_time() - cpu,
@@ -111,7 +117,7 @@ def main(given: Sequence[str] | None = None) -> int:
     parser.add_argument("--methods", nargs="+", help="only these")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args(given)
-    out = options.out or (_jobs.RESULTS / "quick" / OUT.name if options.quick else OUT)
+    out = options.out or (jobs.RESULTS / "quick" / OUT.name if options.quick else OUT)
     # programs compiled by an earlier run must not make this one look faster
     os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"
     forking = multiprocessing.get_context("forkserver")
@@ -123,7 +129,7 @@ def main(given: Sequence[str] | None = None) -> int:
         for work in (plan, run):
             with ProcessPoolExecutor(1, forking) as apart:
                 row |= apart.submit(work, setup).result()
-        _jobs.append(out, row)
+        jobs.append(out, row)
         print(
             f"{setup.method}: planned {row['planned_seconds']:.1f} s, "
             f"{row['planned_cpu_seconds']:.1f} CPU-s, {row['planned_mb']:.0f} MB; took "

@@ -7,7 +7,7 @@
 A step of each method at a size worth sharing is compiled for a mesh of eight simulated devices.
 The compiled program of one of them is read: operations and bytes by the compiler's count, and the
 bytes of each kind of collective by the program's text. A loop's body counts once, and methods are
-built so that it runs once: one update, one move. `_pod_pages` predicts times of these.
+built so that it runs once: one update, one move. `pages.pod` predicts times of these.
 Lines go to results/pod.jsonl.
 """
 
@@ -22,9 +22,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import _jobs
+from benchmarks.harness import jobs
 
-OUT = _jobs.RESULTS / "pod.jsonl"
+OUT = jobs.RESULTS / "pod.jsonl"
 CHIPS = 8
 KINDS = ("all-reduce", "all-gather", "reduce-scatter", "all-to-all", "collective-permute")
 _SIZES = {"pred": 1, "s8": 1, "u8": 1, "bf16": 2, "f16": 2, "f64": 8, "s64": 8, "u64": 8}
@@ -59,7 +59,8 @@ def count(name: str, kind: str, shape: tuple[int, ...], options: dict[str, Any])
     import jax.numpy as jnp
     from jax.sharding import NamedSharding, PartitionSpec
 
-    from jaximpute import parallel, registry
+    from jaximpute import registry
+    from jaximpute.engine import parallel
     from jaximpute.types import Observed
 
     on = parallel.mesh(CHIPS)
@@ -118,11 +119,11 @@ def main(given: Sequence[str] | None = None) -> int:
     # read when the first program is compiled
     flags = os.environ.get("XLA_FLAGS", "")
     os.environ["XLA_FLAGS"] = f"{flags} --xla_force_host_platform_device_count={CHIPS}"
-    out = options.out or (_jobs.RESULTS / "quick" / OUT.name if options.quick else OUT)
+    out = options.out or (jobs.RESULTS / "quick" / OUT.name if options.quick else OUT)
     for task in [QUICK] if options.quick else [(name, *METHODS[name]) for name in options.methods]:
-        row = _jobs.call([sys.executable, "-m", "benchmarks.pod", "--one", json.dumps(task)])
+        row = jobs.call([sys.executable, "-m", "benchmarks.pod", "--one", json.dumps(task)])
         row |= {"quick": options.quick}
-        _jobs.append(out, row)
+        jobs.append(out, row)
         print(json.dumps(row), flush=True)
     return 0
 

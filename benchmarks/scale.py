@@ -21,9 +21,9 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks import _jobs
+from benchmarks.harness import jobs
 
-OUT = _jobs.RESULTS / "scale.jsonl"
+OUT = jobs.RESULTS / "scale.jsonl"
 COLUMNS = 8
 STREAMED = ("gain", "missdiff")  # the cheapest steps, and usual ones
 POOL = 8192  # rows that are learned from at a time, as `stream.impute_file` takes them
@@ -45,12 +45,14 @@ def table(rows: int) -> np.ndarray:
 
 def one_size(method: str, rows: int) -> dict:
     """A whole imputation, and what `plan` says of it; in this process."""
-    from jaximpute import _memory, api, planning
     from jaximpute.data import frames
+    from jaximpute.engine import memory
+    from jaximpute.tasks import filling
+    from jaximpute.tasks import plan as planning
 
     frame = frames.read(table(rows))
-    grown, cpu, wall = _memory.watch(), time.process_time(), time.perf_counter()
-    api.fill(frame, method, options=METHODS[method])
+    grown, cpu, wall = memory.watch(), time.process_time(), time.perf_counter()
+    filling.fill(frame, method, options=METHODS[method])
     row = {
         "what": "rows",
         "method": method,
@@ -72,8 +74,11 @@ def overhead(repeats: int, steps: int) -> list[dict]:
     """The same compiled steps alone, with hooks, and with checkpoints too, in CPU-seconds."""
     import jax
 
-    from jaximpute import hooks, registry, report, training
+    from jaximpute import registry
+    from jaximpute.engine import hooks
+    from jaximpute.engine import runs as training
     from jaximpute.masking import observe
+    from jaximpute.tasks import report
 
     data = observe(table(2_000).astype(np.float32))
     options = METHODS["spirit"] | {"steps": steps}
@@ -117,19 +122,19 @@ def _by_turns(runs: dict[str, Callable[[], float]], repeats: int, steps: int) ->
 
 def streaming(repeats: int, steps: int) -> list[dict]:
     """The same compiled steps on rows in memory, and on others from a file after every chunk."""
-    from jaximpute import poolwise
-    from jaximpute.data import feeds, scanning, sources
+    from jaximpute.streaming import feeds, formats, scan
+    from jaximpute.streaming import pools as pooling
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows.npy"
         np.save(path, table(200_000).astype(np.float32))
-        source = sources.open_source(str(path))
-        codec = scanning.scan(source).codec
+        source = formats.open_source(str(path))
+        codec = scan.scan(source).codec
         kept = next(feeds.pools(source, POOL, 0, 1))
 
         def run(method: str, pools) -> float:
             begun = time.process_time()  # of all threads, those that read included
-            poolwise.learn(
+            pooling.learn(
                 pools, codec, source.columns, method, source.kind, options={"steps": steps}
             )
             return time.process_time() - begun
@@ -167,7 +172,7 @@ def main(given: Sequence[str] | None = None) -> int:
     command = [sys.executable, "-m", "benchmarks.scale"]
     if options.what == "rows":
         found = (
-            _jobs.call([*command, "one", "--rows", str(rows), "--methods", method])
+            jobs.call([*command, "one", "--rows", str(rows), "--methods", method])
             for method in options.methods
             for rows in options.rows
         )
@@ -175,7 +180,7 @@ def main(given: Sequence[str] | None = None) -> int:
         measured = {"overhead": overhead, "streaming": streaming}[options.what]
         found = iter(measured(options.repeats, options.steps))
     for row in found:
-        _jobs.append(options.out, row)
+        jobs.append(options.out, row)
         print(json.dumps(row), flush=True)
     return 0
 

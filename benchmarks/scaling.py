@@ -10,19 +10,19 @@ are timed apart on the series as it is.
 import sys
 from collections.abc import Sequence
 
-from benchmarks import _jobs
+from benchmarks.harness import jobs as harness_jobs
 
 METHODS = ("linear", "gaussian", "spirit")
 
 
 def main(given: Sequence[str] | None = None) -> int:
-    parser = _jobs.parser(__doc__, "scaling.jsonl", data=("etth1",), ratios=(0.3,))
+    parser = harness_jobs.parser(__doc__, "scaling.jsonl", data=("etth1",), ratios=(0.3,))
     parser.add_argument("--copies", nargs="+", type=int, default=[1, 4, 16])
-    options = _jobs.arguments(parser, given)
+    options = harness_jobs.arguments(parser, given)
     copies = [1, 2] if options.quick else options.copies
-    short = _jobs.SHORT if options.quick else {}
+    short = harness_jobs.SHORT if options.quick else {}
     jobs = [
-        _jobs.Job(
+        harness_jobs.Job(
             data if times == 1 else f"{data}*{times}",
             ratio,
             0,
@@ -35,7 +35,7 @@ def main(given: Sequence[str] | None = None) -> int:
         for times in copies
         for method in METHODS
     ]
-    return _jobs.run(jobs, options.out, again=options.again)
+    return harness_jobs.run(jobs, options.out, again=options.again)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from itertools import product
 from typing import Any
 
-from benchmarks import _jobs
+from benchmarks.harness import jobs as harness_jobs
 
 # the paper's four, and the number of moves in a pass, which it does not print
 VALUES: dict[str, tuple[Any, ...]] = {
@@ -27,14 +27,14 @@ QUICK: dict[str, tuple[Any, ...]] = {"eta": (0.001, 0.005), "window": (12,)}
 
 
 def main(given: Sequence[str] | None = None) -> int:
-    parser = _jobs.parser(__doc__, "sensitivity.jsonl", data=("exchange",), ratios=(0.3,))
+    parser = harness_jobs.parser(__doc__, "sensitivity.jsonl", data=("exchange",), ratios=(0.3,))
     parser.add_argument("--preset", default="balanced", help="of SPIRIT")
-    options = _jobs.arguments(parser, given)
-    short: dict[str, Any] = {"holdout": 0.0, **(_jobs.SHORT if options.quick else {})}
+    options = harness_jobs.arguments(parser, given)
+    short: dict[str, Any] = {"holdout": 0.0, **(harness_jobs.SHORT if options.quick else {})}
     jobs = []
     for data, seed, ratio in product(options.data, range(options.seeds), options.ratios):
-        plain = _jobs.Job(data, ratio, seed, "spirit", options.preset, short)
-        usual = _jobs.settings(plain)
+        plain = harness_jobs.Job(data, ratio, seed, "spirit", options.preset, short)
+        usual = harness_jobs.settings(plain)
         varied = QUICK if options.quick else VALUES
         jobs.append(plain)  # the point that all curves share, measured once
         jobs += [
@@ -43,7 +43,7 @@ def main(given: Sequence[str] | None = None) -> int:
             for value in values
             if value != usual[setting]
         ]
-    return _jobs.run(jobs, options.out, again=options.again)
+    return harness_jobs.run(jobs, options.out, again=options.again)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ Rows that are present already are skipped, so a run can be stopped and started a
 import sys
 from collections.abc import Sequence
 
-from benchmarks import _jobs
+from benchmarks.harness import jobs as harness_jobs
 from jaximpute import registry
 
 METHODS = (
@@ -32,21 +32,23 @@ QUICK = ("mean", "linear", "gaussian", "spirit:fast")
 
 
 def main(given: Sequence[str] | None = None) -> int:
-    parser = _jobs.parser(__doc__, "series.jsonl", data=("etth1", "exchange", "ettm1"), seeds=2)
+    parser = harness_jobs.parser(
+        __doc__, "series.jsonl", data=("etth1", "exchange", "ettm1"), seeds=2
+    )
     parser.add_argument("--methods", nargs="+", default=None, help="names, or name:preset")
-    options = _jobs.arguments(parser, given)
+    options = harness_jobs.arguments(parser, given)
     methods = options.methods or (QUICK if options.quick else METHODS)
     named = [method.partition(":") for method in methods]
     for method, _, _ in named:
         registry.entry(method, "series")  # an unknown name should not fail after an hour
     jobs = [
-        _jobs.Job(data, ratio, seed, method, preset or "balanced")
+        harness_jobs.Job(data, ratio, seed, method, preset or "balanced")
         for data in options.data
         for seed in range(options.seeds)
         for ratio in options.ratios
         for method, _, preset in named
     ]
-    return _jobs.run(jobs, options.out, again=options.again)
+    return harness_jobs.run(jobs, options.out, again=options.again)
 
 
 if __name__ == "__main__":

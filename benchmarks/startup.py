@@ -21,9 +21,9 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks import _jobs
+from benchmarks.harness import jobs
 
-OUT = _jobs.RESULTS / "scale.jsonl"
+OUT = jobs.RESULTS / "scale.jsonl"
 ROWS, COLUMNS = 100, 4
 METHODS = ("mean", "gaussian", "miri_mean", "spirit")
 
@@ -51,7 +51,7 @@ def seconds(command: Sequence[str], home: Path) -> float:
     chosen = ("JAX_COMPILATION_CACHE_DIR", "JAXIMPUTE_NO_CACHE")  # it must not be another
     kept = {name: value for name, value in os.environ.items() if name not in chosen}
     environment = {**kept, "XDG_CACHE_HOME": str(home)}
-    done = subprocess.run(command, capture_output=True, text=True, cwd=_jobs.ROOT, env=environment)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=jobs.ROOT, env=environment)
     if done.returncode:
         raise RuntimeError(done.stderr.strip() or f"exit status {done.returncode}")
     return time.perf_counter() - begun
@@ -104,10 +104,10 @@ def main(given: Sequence[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="once, and one method")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args(given)
-    out = options.out or (_jobs.RESULTS / "quick" / OUT.name if options.quick else OUT)
+    out = options.out or (jobs.RESULTS / "quick" / OUT.name if options.quick else OUT)
     found = rows(1, METHODS[:1]) if options.quick else rows(options.repeats, options.methods)
     for row in found:
-        _jobs.append(out, row)
+        jobs.append(out, row)
         print(json.dumps(row), flush=True)
     return 0
 

@@ -23,9 +23,9 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks import _jobs
+from benchmarks.harness import jobs
 
-OUT = _jobs.RESULTS / "streams.jsonl"
+OUT = jobs.RESULTS / "streams.jsonl"
 COLUMNS = 16
 SHARE = 0.1  # of rows with holes: what is complete is only copied
 
@@ -62,7 +62,7 @@ def contents(path: Path) -> list[bytes]:
 
 def one(source: Path, output: Path, method: str, block: int, sample: int, draws: int) -> dict:
     """One completion; in this process."""
-    from jaximpute import stream
+    from jaximpute.streaming import impute_file
 
     most, first, over = [0.0], [], threading.Event()
 
@@ -77,7 +77,7 @@ def one(source: Path, output: Path, method: str, block: int, sample: int, draws:
     looking = threading.Thread(target=look)
     looking.start()
     cpu, wall = time.process_time(), time.perf_counter()
-    about = stream.impute_file(
+    about = impute_file.impute_file(
         str(source),
         f"{output}/" if draws else str(output),
         method,
@@ -146,7 +146,7 @@ def main(given: Sequence[str] | None = None) -> int:
             more += ["--draws", str(options.draws)]
             capped = ["--cap-mb", str(options.cap_mb)] if options.cap_mb and output == parts else []
             command = [sys.executable, "-m", "benchmarks.streams", *arguments, *more, *capped]
-            return _jobs.call(command)
+            return jobs.call(command)
 
         row = call(parts, options.block_rows)
         row |= {"cap_mb": options.cap_mb}
@@ -158,7 +158,7 @@ def main(given: Sequence[str] | None = None) -> int:
                 "inside_anonymous_mb": inside["peak_anonymous_mb"],
                 "identical": contents(parts) == contents(whole),
             }
-    _jobs.append(options.out, row)
+    jobs.append(options.out, row)
     print(json.dumps(row), flush=True)
     return 0
 

@@ -19,21 +19,23 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks import _jobs, _system_worker, _systems
+from benchmarks.harness import jobs as harness_jobs
+from benchmarks.harness import system_worker
+from benchmarks.problems import systems
 from jaximpute import registry
 
 QUICK_DATA = ["shallow:2048x8x16x16", "advection:2048x8x16x16"]
 MASKS = ("pixels:0.8", "pixels:0.3", "blocks:8", "blocks:5")
 SIMPLE = ("mean", "window_average", "harmonic", "biharmonic", "optimal_interpolation")
-METHODS = (*SIMPLE, *_system_worker.OUTSIDE, "missdiff", "ambientdiff", "context_query")
+METHODS = (*SIMPLE, *system_worker.OUTSIDE, "missdiff", "ambientdiff", "context_query")
 LEARNING = ("ambientdiff", "context_query", "context_query_draws")
 # what makes networks a matter of CPU minutes
 SHORT: dict[str, Any] = {"sgd_total": 600}
 
 
 def main(given: Sequence[str] | None = None) -> int:
-    parser = _jobs.parser(__doc__, "systems.jsonl", data=QUICK_DATA, ratios=())
-    parser.add_argument("--methods", nargs="+", default=[*METHODS, _system_worker.BEST])
+    parser = harness_jobs.parser(__doc__, "systems.jsonl", data=QUICK_DATA, ratios=())
+    parser.add_argument("--methods", nargs="+", default=[*METHODS, system_worker.BEST])
     parser.add_argument("--masks", nargs="+", default=None, help="pixels:0.3, blocks:5 ...")
     parser.add_argument("--options", type=json.loads, default={}, help="of networks, as JSON")
     options = parser.parse_args(given)
@@ -48,16 +50,16 @@ def main(given: Sequence[str] | None = None) -> int:
         for method in options.methods
         if possible(method, data)
     ]
-    out = options.out or _jobs.RESULTS / options.file
-    how = _system_worker.measure if options.quick else _jobs.worker("_system_worker")
-    return _jobs.run(jobs, out, again=options.again, how=how, known=about)
+    out = options.out or harness_jobs.RESULTS / options.file
+    how = system_worker.measure if options.quick else harness_jobs.worker("system_worker")
+    return harness_jobs.run(jobs, out, again=options.again, how=how, known=about)
 
 
-def _job(data: str, masks: str, seed: int, named: str, options: dict[str, Any]) -> _jobs.Job:
-    method, own = _system_worker.RIVALS.get(named, (named, {}))
+def _job(data: str, masks: str, seed: int, named: str, options: dict[str, Any]) -> harness_jobs.Job:
+    method, own = system_worker.RIVALS.get(named, (named, {}))
     method, _, preset = method.partition(":")
     own = {**own, **options} if method in LEARNING else own
-    return _jobs.Job(data, 0.0, seed, method, preset or "balanced", own, pattern=masks)
+    return harness_jobs.Job(data, 0.0, seed, method, preset or "balanced", own, pattern=masks)
 
 
 def possible(method: str, data: str) -> bool:
@@ -66,21 +68,21 @@ def possible(method: str, data: str) -> bool:
     Raises:
         OptionError: no such method.
     """
-    if method == _system_worker.BEST:
+    if method == system_worker.BEST:
         return data.partition(":")[0] in ("shallow", "advection")
-    if method not in _system_worker.OUTSIDE and method not in _system_worker.RIVALS:
+    if method not in system_worker.OUTSIDE and method not in system_worker.RIVALS:
         registry.entry(
             method.partition(":")[0], "field"
         )  # an unknown name should not fail after an hour
     return True
 
 
-def about(job: _jobs.Job) -> _jobs.Row:
+def about(job: harness_jobs.Job) -> harness_jobs.Row:
     """The part of a row that is known before the measurement."""
-    own = job.method in (_system_worker.BEST, *_system_worker.OUTSIDE)
-    made = _systems.films(job.data)
-    settings = {} if own else _jobs.settings(job)
-    return _jobs.about(job, job.data, made.x, settings) | {"films": len(made.x)}
+    own = job.method in (system_worker.BEST, *system_worker.OUTSIDE)
+    made = systems.films(job.data)
+    settings = {} if own else harness_jobs.settings(job)
+    return harness_jobs.about(job, job.data, made.x, settings) | {"films": len(made.x)}
 
 
 if __name__ == "__main__":

@@ -14,7 +14,10 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks import _jobs, _mixed, _outside, _tables
+from benchmarks.harness import jobs as harness_jobs
+from benchmarks.peers import outside as outside_peers
+from benchmarks.problems import mixed as mixed_problems
+from benchmarks.problems import tables
 from jaximpute import registry
 
 QUICK = ("mean", "knn", "gaussian", "sklearn_ridge", "miri:fast")
@@ -22,13 +25,13 @@ OUTSIDE = ("sklearn_ridge", "sklearn_ridge_draws", "sklearn_trees")
 
 
 def main(given: Sequence[str] | None = None) -> int:
-    parser = _jobs.parser(
-        __doc__, "tables.jsonl", data=(*_tables.UCI, *_mixed.NAMES), ratios=(0.2, 0.4, 0.6)
+    parser = harness_jobs.parser(
+        __doc__, "tables.jsonl", data=(*tables.UCI, *mixed_problems.NAMES), ratios=(0.2, 0.4, 0.6)
     )
     parser.set_defaults(seeds=3)
     parser.add_argument("--methods", nargs="+", default=None, help="names, or name:preset")
-    parser.add_argument("--patterns", nargs="+", default=["mcar"], choices=list(_tables.PATTERNS))
-    options = _jobs.arguments(parser, given)
+    parser.add_argument("--patterns", nargs="+", default=["mcar"], choices=list(tables.PATTERNS))
+    options = harness_jobs.arguments(parser, given)
     if options.quick:
         options.data = ["synthetic:400x6", "mixed:300"]
     named = [
@@ -36,10 +39,10 @@ def main(given: Sequence[str] | None = None) -> int:
         for method in options.methods or (QUICK if options.quick else every_method())
     ]
     for method, _, _ in named:
-        if method not in ("exact", *_outside.PEERS):
+        if method not in ("exact", *outside_peers.PEERS):
             registry.entry(method, "table")  # an unknown name should not fail after an hour
     jobs = [
-        _jobs.Job(data, ratio, seed, method, preset or "balanced", pattern=pattern)
+        harness_jobs.Job(data, ratio, seed, method, preset or "balanced", pattern=pattern)
         for pattern in options.patterns
         for data in options.data
         for ratio in options.ratios
@@ -47,8 +50,8 @@ def main(given: Sequence[str] | None = None) -> int:
         for method, _, preset in named
         if method != "exact" or data.startswith("toy")
     ]
-    how = _jobs.worker("_table_worker")
-    return _jobs.run(jobs, options.out, again=options.again, how=how, known=about)
+    how = harness_jobs.worker("table_worker")
+    return harness_jobs.run(jobs, options.out, again=options.again, how=how, known=about)
 
 
 def every_method() -> list[str]:
@@ -56,13 +59,13 @@ def every_method() -> list[str]:
     return [*registry.names("table"), *OUTSIDE, "exact"]
 
 
-def about(job: _jobs.Job) -> _jobs.Row:
+def about(job: harness_jobs.Job) -> harness_jobs.Row:
     """The part of a row that is known before the measurement."""
-    outside = job.method == "exact" or job.method in _outside.PEERS
-    settings: dict[str, Any] = {} if outside else _jobs.settings(job)
-    mixed = _mixed.is_mixed(job.data)
-    values = _mixed.table(job.data).values if mixed else _tables.table(job.data)
-    return _jobs.about(job, job.data, values, settings)
+    outside = job.method == "exact" or job.method in outside_peers.PEERS
+    settings: dict[str, Any] = {} if outside else harness_jobs.settings(job)
+    mixed = mixed_problems.is_mixed(job.data)
+    values = mixed_problems.table(job.data).values if mixed else tables.table(job.data)
+    return harness_jobs.about(job, job.data, values, settings)
 
 
 if __name__ == "__main__":

@@ -4,18 +4,70 @@ Names are loaded when first used, so that `import jaximpute` is light.
 """
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jaximpute._version import __version__
 
+if TYPE_CHECKING:  # the same names, for editors and type checkers
+    from jaximpute import methods as methods
+    from jaximpute import metrics as metrics
+    from jaximpute import missing as missing
+    from jaximpute import nets as nets
+    from jaximpute import physics as physics
+    from jaximpute import registry as registry
+    from jaximpute import views as views
+    from jaximpute._errors import DataError as DataError
+    from jaximpute._errors import DivergenceError as DivergenceError
+    from jaximpute._errors import ImputationWarning as ImputationWarning
+    from jaximpute._errors import JaximputeError as JaximputeError
+    from jaximpute._errors import MissingExtraError as MissingExtraError
+    from jaximpute._errors import OptionError as OptionError
+    from jaximpute._errors import OutOfMemoryError as OutOfMemoryError
+    from jaximpute._errors import OutputError as OutputError
+    from jaximpute._errors import TimeError as TimeError
+    from jaximpute.engine import hooks as hooks
+    from jaximpute.engine import parallel as parallel
+    from jaximpute.engine.draws import draw_many as draw_many
+    from jaximpute.engine.loop import complete as complete
+    from jaximpute.engine.loop import fit as fit
+    from jaximpute.engine.loop import run as run
+    from jaximpute.engine.loop import steps as steps
+    from jaximpute.masking import from_nan as from_nan
+    from jaximpute.masking import observe as observe
+    from jaximpute.masking import to_nan as to_nan
+    from jaximpute.maths import losses as losses
+    from jaximpute.maths import odes as odes
+    from jaximpute.maths import processes as processes
+    from jaximpute.maths import solvers as solvers
+    from jaximpute.maths import transport as transport
+    from jaximpute.methods.papers.context_query import contexts as contexts
+    from jaximpute.methods.papers.context_query import partitions as partitions
+    from jaximpute.methods.papers.context_query.exposure import exposure_audit as exposure_audit
+    from jaximpute.streaming.impute_file import impute_file as impute_file
+    from jaximpute.tasks.evaluate import evaluate as evaluate
+    from jaximpute.tasks.forecast import forecast as forecast
+    from jaximpute.tasks.impute import impute as impute
+    from jaximpute.tasks.impute import impute_with_report as impute_with_report
+    from jaximpute.tasks.imputer import Imputer as Imputer
+    from jaximpute.tasks.multiple import impute_many as impute_many
+    from jaximpute.tasks.plan import plan as plan
+    from jaximpute.types import Info as Info
+    from jaximpute.types import Method as Method
+    from jaximpute.types import Net as Net
+    from jaximpute.types import Observed as Observed
+    from jaximpute.types import Process as Process
+    from jaximpute.types import View as View
+
 _NAMES = {
     # the five calls most users need
-    "impute": "jaximpute.api",
-    "impute_many": "jaximpute.multiple",
-    "forecast": "jaximpute.forecasting",
-    "evaluate": "jaximpute.evaluation",
-    "Imputer": "jaximpute.estimators",
-    "plan": "jaximpute.planning",
+    "impute": "jaximpute.tasks.impute",
+    "impute_with_report": "jaximpute.tasks.impute",
+    "impute_file": "jaximpute.streaming.impute_file",
+    "impute_many": "jaximpute.tasks.multiple",
+    "forecast": "jaximpute.tasks.forecast",
+    "evaluate": "jaximpute.tasks.evaluate",
+    "Imputer": "jaximpute.tasks.imputer",
+    "plan": "jaximpute.tasks.plan",
     # data and types
     "Observed": "jaximpute.types",
     "Net": "jaximpute.types",
@@ -27,12 +79,12 @@ _NAMES = {
     "from_nan": "jaximpute.masking",
     "to_nan": "jaximpute.masking",
     # running a method
-    "steps": "jaximpute.loop",
-    "run": "jaximpute.loop",
-    "fit": "jaximpute.loop",
-    "complete": "jaximpute.loop",
-    "draw_many": "jaximpute.draws",
-    "exposure_audit": "jaximpute.exposure",
+    "steps": "jaximpute.engine.loop",
+    "run": "jaximpute.engine.loop",
+    "fit": "jaximpute.engine.loop",
+    "complete": "jaximpute.engine.loop",
+    "draw_many": "jaximpute.engine.draws",
+    "exposure_audit": "jaximpute.methods.papers.context_query.exposure",
     # errors
     "JaximputeError": "jaximpute._errors",
     "DataError": "jaximpute._errors",
@@ -44,26 +96,24 @@ _NAMES = {
     "MissingExtraError": "jaximpute._errors",
     "ImputationWarning": "jaximpute._errors",
 }
-_MODULES = (
-    "baselines",
-    "contexts",
-    "hooks",
-    "losses",
-    "methods",
-    "metrics",
-    "missing",
-    "nets",
-    "odes",
-    "parallel",
-    "partitions",
-    "physics",
-    "processes",
-    "registry",
-    "solvers",
-    "stream",
-    "transport",
-    "views",
-)
+_MODULES = {
+    "contexts": "jaximpute.methods.papers.context_query.contexts",
+    "hooks": "jaximpute.engine.hooks",
+    "losses": "jaximpute.maths.losses",
+    "methods": "jaximpute.methods",
+    "metrics": "jaximpute.metrics",
+    "missing": "jaximpute.missing",
+    "nets": "jaximpute.nets",
+    "odes": "jaximpute.maths.odes",
+    "parallel": "jaximpute.engine.parallel",
+    "partitions": "jaximpute.methods.papers.context_query.partitions",
+    "physics": "jaximpute.physics",
+    "processes": "jaximpute.maths.processes",
+    "registry": "jaximpute.registry",
+    "solvers": "jaximpute.maths.solvers",
+    "transport": "jaximpute.maths.transport",
+    "views": "jaximpute.views",
+}
 
 __all__ = ["__version__", *_MODULES, *_NAMES]
 
@@ -72,7 +122,7 @@ def __getattr__(name: str) -> Any:
     if name in _NAMES:
         value = getattr(importlib.import_module(_NAMES[name]), name)
     elif name in _MODULES:
-        value = importlib.import_module(f"jaximpute.{name}")
+        value = importlib.import_module(_MODULES[name])
     else:
         raise AttributeError(f"module 'jaximpute' has no attribute '{name}'")
     globals()[name] = value

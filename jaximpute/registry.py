@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, get_args
 
 from jaximpute._errors import OptionError
 from jaximpute.catalogue import METHODS, Entry
-from jaximpute.wrapping import wrapping
+from jaximpute.maths.ambient import wrapping
 
 PRESETS = ("fast", "balanced", "best", "paper")
 
@@ -190,7 +190,7 @@ def _build(
 def words(
     name: str, preset: str = "balanced", options: Mapping[str, Any] | None = None
 ) -> dict[str, str]:
-    """How `loop.fit` speaks of a method: `label`, and `advice` for one that diverged.
+    """How `engine.loop.fit` speaks of a method: `label`, and `advice` for one that diverged.
 
     The advice names the options that would hold it back, and their values.
 
@@ -200,7 +200,7 @@ def words(
         options: of the method.
 
     Returns:
-        The two arguments of `loop.fit`.
+        The two arguments of `engine.loop.fit`.
 
     Example:
         >>> words("mean")

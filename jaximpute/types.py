@@ -117,6 +117,6 @@ class Process(NamedTuple):
 Hook: TypeAlias = Callable[[int, State, Info], bool]
 
 # `(key, mask) -> (context, query)`, two parts of the observed entries: what a conditional model is
-# shown and what it must answer for. Disjoint in `jaximpute.splits`; `jaximpute.partitions` has
-# those of fields.
+# shown and what it must answer for. Disjoint in `jaximpute.maths.splits`;
+# `jaximpute.methods.papers.context_query.partitions` has those of fields.
 Split: TypeAlias = Callable[[PRNGKey, jax.Array], tuple[jax.Array, jax.Array]]

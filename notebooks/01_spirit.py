@@ -159,7 +159,7 @@ level, spread = np.nanmean(values), np.nanstd(values)
 data = ji.observe((values - level) / spread)
 method = ji.methods.spirit(
     ji.nets.adaln_mlp((24, 1), width=64 if QUICK else 256),
-    ji.baselines.linear(),
+    ji.methods.linear(),
     view=partial(ji.views.windows, length=24),
     centre=True,
     score_steps=100 if QUICK else 400,

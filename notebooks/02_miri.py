@@ -28,7 +28,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import jaximpute as ji
-from jaximpute import diagnostics
+from jaximpute.methods.papers.miri import dependence as diagnostics
 
 QUICK = bool(os.environ.get("JAXIMPUTE_QUICK"))
 

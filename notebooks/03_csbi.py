@@ -29,7 +29,7 @@ import numpy as np
 import pandas as pd
 
 import jaximpute as ji
-from jaximpute.solvers import euler_maruyama
+from jaximpute.maths.solvers import euler_maruyama
 
 QUICK = bool(os.environ.get("JAXIMPUTE_QUICK"))
 GREEN, BLUE = "#4c9f70", "#2f5d8a"

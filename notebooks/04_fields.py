@@ -31,7 +31,7 @@ import xarray as xr
 
 import jaximpute as ji
 from jaximpute import missing, partitions
-from jaximpute.exposure import exposure_audit
+from jaximpute.methods.papers.context_query.exposure import exposure_audit
 from jaximpute.physics import advection, bayes, initial
 
 QUICK = bool(os.environ.get("JAXIMPUTE_QUICK"))

@@ -17,60 +17,32 @@ import jaximpute
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "jaximpute"
 
-# Imports only go down. What is not named here is the top floor, where everything may be imported.
-FLOORS = {
-    "_version": 0,
-    "_errors": 0,
-    "_terminal": 0,
-    "_random": 0,
-    "_steppers": 1,
-    "types": 0,
-    "diagnostics": 2,
-    "conditional": 2,
-    "gaussians": 1,
-    "kernels": 1,
-    "masking": 1,
-    "missing": 1,
-    "odes": 1,
-    "processes": 1,
-    "ipf": 1,
-    "losses": 1,
-    "metrics": 1,
-    "optimise": 1,
-    "partitions": 1,
-    "exposure": 1,
-    "contexts": 1,
-    "physics": 1,
-    "solvers": 1,
-    "splits": 1,
-    "surroundings": 1,
-    "transport": 1,
-    "views": 1,
-    "warmup": 1,
-    "units": 0,
-    "wrapping": 0,
-    "nets": 2,
-    "baselines": 3,
-    "methods": 3,
-    "fingerprint": 4,
-    "loop": 4,
-    "parallel": 4,
-    "catalogue": 5,
-    "registry": 5,
-    "draws": 5,  # its error names the methods that draw
-    "recipes": 5,
-    "data": 5,
-    "hooks": 5,
+# Imports only go down. A module's floor is that of its folder, or its own at the root.
+FLOORS = (
+    {"types", "_errors", "_terminal", "_version", "catalogue"},
+    {"masking", "views"},
+    {"maths"},
+    {"registry", "nets", "metrics", "missing", "physics"},
+    {"engine", "data"},
+    {"methods", "files"},
+    {"tasks", "plots"},
+    {"streaming"},
+    {"cli", "__init__", "__main__"},
+)
+AT_THE_ROOT = 10  # modules, at most
+PLAIN = {"jax", "jaxtyping", "numpy", "optax", "diffrax", "ott"}  # what mathematics needs
+ALSO = {
+    "nets": {"flax"},
+    "engine": {"orbax", "rich", "threadpoolctl"},
+    "_terminal": {"rich"},
 }
-TOP = 6
-PLAIN = {"jax", "jaxtyping", "numpy", "optax", "diffrax", "ott"}  # what floors 0 to 4 may use
+CONTAINERS = {"data", "files", "tasks", "plots", "streaming", "cli", "__init__", "__main__"}
 OPTIONAL = {"jaximpute.physics._exponax": {"exponax"}}  # imported when asked for
-SIDES = {"methods": "baselines", "baselines": "methods"}  # same floor, never one another
 
 
 def modules() -> list[str]:
     found = pkgutil.walk_packages(jaximpute.__path__, "jaximpute.")
-    return [m.name for m in found if not m.name.endswith("__main__")]
+    return ["jaximpute", *(m.name for m in found)]
 
 
 def path(module: str) -> Path:
@@ -78,42 +50,98 @@ def path(module: str) -> Path:
     return base / "__init__.py" if base.is_dir() else base.with_suffix(".py")
 
 
+def imports(module: str) -> list[ast.Import | ast.ImportFrom]:
+    """All of a file's, at its top or inside a function, but those that only type checkers see."""
+    tree = ast.parse(path(module).read_text(encoding="utf-8"))
+    unseen = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    found = [n for n in ast.walk(tree) if isinstance(n, ast.Import | ast.ImportFrom)]
+    return [node for node in found if id(node) not in unseen]
+
+
 def imported(module: str) -> set[str]:
-    """Every absolute module name that a file imports, at its top or inside a function."""
+    """Every absolute name that a file imports."""
     found: set[str] = set()
-    for node in ast.walk(ast.parse(path(module).read_text(encoding="utf-8"))):
+    for node in imports(module):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
+        else:
             assert node.level == 0, f"{module} imports relatively"
             found |= {f"{node.module}.{alias.name}" for alias in node.names}
     return found
 
 
+def arrows() -> dict[str, set[str]]:
+    """For each module the modules of the package that it imports."""
+    every = set(modules())
+    return {
+        module: {
+            name if name in every else name.rpartition(".")[0]
+            for name in imported(module)
+            if name.split(".")[0] == "jaximpute"
+        }
+        for module in every
+    }
+
+
+ARROWS = arrows()
+
+
 def part(module: str) -> str:
-    """The top-level part of the package a dotted name lies in: `masking`, `methods`, ..."""
-    return module.split(".")[1] if "." in module else ""
+    """The folder or the module at the root that a dotted name lies in: `masking`, `methods`, ..."""
+    return module.split(".")[1] if "." in module else "__init__"
 
 
 def floor(module: str) -> int:
-    return FLOORS.get(part(module), TOP)
+    return next(i for i, parts in enumerate(FLOORS) if part(module) in parts)
+
+
+def room(module: str) -> str:
+    """Of a method: `papers.spirit`, `relatives`, `simple`, or none for what they share."""
+    names = module.split(".")[2:]
+    if part(module) != "methods" or len(names) < 2:
+        return ""
+    return ".".join(names[:2]) if names[0] == "papers" else names[0]
+
+
+@pytest.mark.fast
+def test_every_folder_has_a_floor():
+    parts = {part(module) for module in modules()}
+    assert parts == set().union(*FLOORS)
+    at_the_root = [file.name for file in PACKAGE.glob("*.py")]
+    assert len(at_the_root) <= AT_THE_ROOT
 
 
 @pytest.mark.fast
 @pytest.mark.parametrize("module", modules())
 def test_imports_only_go_down(module):
-    ours = {name for name in imported(module) if name.split(".")[0] == "jaximpute"}
-    # `from jaximpute import masking` names a module, `from jaximpute import __version__` does not
-    up = {name for name in ours if part(name) != "__version__" and floor(name) > floor(module)}
+    up = {name for name in ARROWS[module] if floor(name) > floor(module)}
     assert not up, f"{module} (floor {floor(module)}) imports what lies above it"
-    across = {name for name in ours if part(name) == SIDES.get(part(module))}
-    assert not across, f"{module} imports its neighbour"
 
 
 @pytest.mark.fast
-@pytest.mark.parametrize("module", [m for m in modules() if floor(m) <= 4])
-def test_lower_floors_need_no_more_than_the_numerical_stack(module):
-    allowed = PLAIN | OPTIONAL.get(module, set()) | ({"flax"} if part(module) == "nets" else set())
+def test_no_modules_import_one_another_in_a_circle():
+    left = {module: set(ARROWS[module]) - {module} for module in ARROWS}
+    while done := {module for module, needs in left.items() if not needs & left.keys()}:
+        left = {module: needs for module, needs in left.items() if module not in done}
+    assert not left, f"a circle among {sorted(left)}, and what imports it"
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize("module", [m for m in modules() if room(m)])
+def test_methods_do_not_import_one_another(module):
+    others = {room(name) for name in ARROWS[module]} - {"", room(module)}
+    assert not others - ({"simple"} if room(module) == "relatives" else set())
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize("module", [m for m in modules() if part(m) not in CONTAINERS])
+def test_what_knows_no_container_needs_no_more_than_the_numerical_stack(module):
+    allowed = PLAIN | OPTIONAL.get(module, set()) | ALSO.get(part(module), set())
     others = {name.split(".")[0] for name in imported(module)} - {"jaximpute"}
     assert others - set(sys.stdlib_module_names) <= allowed
 
@@ -167,15 +195,30 @@ atexit.register(report)
 
 
 @pytest.mark.fast
+@pytest.mark.parametrize("package", ["jaximpute", "jaximpute.methods"])
+def test_type_checkers_see_the_names_that_are_loaded_late(package):
+    tree = ast.parse(path(package).read_text(encoding="utf-8"))
+    seen = {
+        alias.asname
+        for node in tree.body
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for statement in node.body
+        if isinstance(statement, ast.ImportFrom)
+        for alias in statement.names
+    }
+    assert seen == set(importlib.import_module(package).__all__) - {"__version__"}
+
+
+@pytest.mark.fast
 def test_the_flat_names_exist():
     for name in jaximpute.__all__:
         assert getattr(jaximpute, name) is not None
 
 
 def public_functions() -> dict[str, object]:
-    """What a user meets: the flat names, and what methods, baselines and nets offer."""
+    """What a user meets: the flat names, and what methods and nets offer."""
     found = {f"jaximpute.{name}": getattr(jaximpute, name) for name in jaximpute._NAMES}
-    for package in ("methods", "baselines", "nets"):
+    for package in ("methods", "nets"):
         module = importlib.import_module(f"jaximpute.{package}")
         found |= {f"jaximpute.{package}.{name}": getattr(module, name) for name in module.__all__}
     errors = (BaseException, tuple)  # named by what they are, not shown by example

@@ -9,7 +9,7 @@ import pytest
 
 import jaximpute as ji
 from jaximpute import registry
-from jaximpute.automatic import choose
+from jaximpute.tasks.choose import choose
 from tests.contract.cases import SMALL, awkward
 
 pytestmark = pytest.mark.fast

@@ -14,7 +14,7 @@ def print_field(frame: Any, file: str, quiet: bool) -> None:
     """Holes by variable and frame, the audit of each partition, and the command to run."""
     import jax
 
-    from jaximpute.survey import survey
+    from jaximpute.tasks.survey import survey
 
     keep_compiled()
     if not quiet:

@@ -147,7 +147,7 @@ def _without_chatter() -> Iterator[None]:
 
 def keeping(run: dict[str, Any]) -> Any:
     """Where a command's checkpoints lie, from its settings; None if nowhere."""
-    from jaximpute import hooks
+    from jaximpute.engine import hooks
 
     if run["checkpoint"] is None:
         if run["resume"]:

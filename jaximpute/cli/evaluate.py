@@ -66,13 +66,13 @@ def evaluate(
     NetCDF and Zarr: of their variable), and of categories the share that is wrong.
     """
     with reported(debug):
-        from jaximpute import evaluation
-        from jaximpute.data import files
+        from jaximpute.files import sheets
+        from jaximpute.tasks import evaluate as evaluation
 
         begin("reading", file, quiet)
         paths.check_distinct({"FILE": file}, {"--output": output})
         if output is not None:
-            files.check_table(output, force=force)
+            sheets.check_table(output, force=force)
         settings.check_seed(seed)
         options = _by_method(assignments or [])
         sheet = files_read.read(file, files_read.settled(reading), quiet)
@@ -90,11 +90,11 @@ def evaluate(
             options=options,
             bounds=settings.parse_bounds(bounds or []),
             circular=settings.parse_circular(circular or []),
-            verbose=not quiet and output != files.STREAM,
+            verbose=not quiet and output != sheets.STREAM,
         )
         if output is not None:
             begin("writing", output, quiet)
-            files.write_file(files.Sheet(scores, None), output, force=force)
+            sheets.write_file(sheets.Sheet(scores, None), output, force=force)
         stage("", show=not quiet)
         if fail_over is not None:
             _gate(scores, fail_over)
@@ -113,7 +113,7 @@ def _by_method(assignments: Sequence[str]) -> dict[str, dict[str, Any]]:
 
 
 def _gate(scores: Any, limit: float) -> None:
-    from jaximpute.evaluation import OVERALL
+    from jaximpute.tasks.evaluate import OVERALL
 
     best = scores[(scores["column"] == OVERALL) & (scores["metric"] == "score")].iloc[0]
     # a failed method's score is NaN, and no gate lets NaN pass

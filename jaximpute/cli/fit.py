@@ -84,13 +84,13 @@ def fit(
         )
         settings.check_seed(seed)
         kept = keeping(run)
-        from jaximpute import saving
         from jaximpute.cli import models
-        from jaximpute.data import files
+        from jaximpute.files import sheets
+        from jaximpute.tasks import saving
 
         saving.check(save, force=force)
         if report is not None:
-            files.check_output(report, force=force)
+            sheets.check_output(report, force=force)
         sheet = files_read.read(file, run, quiet)
         keep_compiled()
         learned = models.learn(sheet, file, run, kept)
@@ -134,25 +134,25 @@ def apply(
             "quiet": quiet,
         }
         from jaximpute.cli import models
-        from jaximpute.data import files, gridfiles
+        from jaximpute.files import grids, sheets
 
         begin("reading", file, quiet)
         paths.check_distinct(
             {"FILE": file, "MODEL": model},
             {"--output": output, "--report": report},
-            whole=["MODEL", *(["--output"] if gridfiles.is_zarr(output) else [])],
+            whole=["MODEL", *(["--output"] if grids.is_zarr(output) else [])],
             in_place=[("--output", "FILE")],
         )
-        files.check_table(output, force=force)
+        sheets.check_table(output, force=force)
         if report is not None:
-            files.check_output(report, force=force)
+            sheets.check_output(report, force=force)
         sheet = files_read.read(file, run, quiet)
         keep_compiled()
         stage(f"completing by {model}", show=not quiet)
         applied = models.complete(sheet, file, model)
         begin("writing", output, quiet)
-        files.write_file(
-            applied.sheet, output, force=force, like=None if file == files.STREAM else file
+        sheets.write_file(
+            applied.sheet, output, force=force, like=None if file == sheets.STREAM else file
         )
         if report is not None:
             manifest.write("apply", file, run, applied.report)

@@ -56,15 +56,16 @@ def forecast(
     with reported(debug):
         import pandas as pd
 
-        from jaximpute import forecasting, plots
-        from jaximpute.data import files
+        from jaximpute import plots
+        from jaximpute.files import sheets
+        from jaximpute.tasks import forecast as forecasting
 
         begin("reading", file, quiet)
         paths.check_distinct({"FILE": file}, {"--output": output, "--plot": plot})
         settings.check_seed(seed)
         options = settings.parse_options(assignments or [])
         settings.refuse_taken(options, forecasting.forecast)
-        files.check_table(output, force=force)
+        sheets.check_table(output, force=force)
         if plot is not None:
             plots.check(plot, force=force)
         table = files_read.read(file, files_read.settled(reading), quiet).table
@@ -101,7 +102,7 @@ def forecast(
                 # draws are float32, which has no more than seven digits
                 wide[column] = [float(f"{value:.7g}") for value in part[name]]
         begin("writing", output, quiet)
-        files.write_file(files.Sheet(wide, None), output, force=force)
+        sheets.write_file(sheets.Sheet(wide, None), output, force=force)
         if plot is not None:
             seen = context or forecasting.past(horizon)
             recent = forecasting.extend(table, horizon, time).iloc[-(3 * seen + horizon) :]

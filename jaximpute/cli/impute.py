@@ -1,11 +1,10 @@
 """`jaximpute impute`: a file with holes in, a completed file out."""
 
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import typer
 
-from jaximpute._errors import OptionError
 from jaximpute._terminal import stage
 from jaximpute.cli import manifest, outputs, paths, settings, streaming
 from jaximpute.cli import reading as files_read
@@ -30,15 +29,8 @@ from jaximpute.cli.common import (
     mention_dates,
     reported,
     say,
-    split_dims,
 )
-
-
-class Done(NamedTuple):
-    """A frame and its completion."""
-
-    frame: Any
-    filled: Any
+from jaximpute.cli.work import count_draws, fill, read_frame, read_sheet
 
 
 @files_read.with_reading
@@ -159,7 +151,7 @@ def impute(
         }
         run = settings.resolve(flags, config)
         begin("reading", file, run["quiet"])
-        paths.check_impute(file, run, config, _draws(run))
+        paths.check_impute(file, run, config, count_draws(run))
         if dry_run:
             _plan(file, run)
         elif streaming.wanted(file, run):
@@ -169,20 +161,16 @@ def impute(
 
 
 def _impute(file: str, run: dict[str, Any]) -> None:
-    from jaximpute import montage, multiple, plots
-    from jaximpute.data import (
-        fields,
-        files,
-        frames,
-        gridcopies,
-        gridfiles,
-        gridwriting,
-        many,
-        stacks,
-    )
+    from jaximpute import plots
+    from jaximpute.data import fields, frames, gridwriting
+    from jaximpute.files import arrays, gridcopies, grids
+    from jaximpute.files import draws as many
+    from jaximpute.files import sheets as files
+    from jaximpute.plots import montage
+    from jaximpute.tasks import multiple
 
-    force, draws, kept = run["force"], _draws(run), keeping(run)
-    if Path(file).is_dir() and not gridfiles.is_grid_file(file):
+    force, draws, kept = run["force"], count_draws(run), keeping(run)
+    if Path(file).is_dir() and not grids.is_grid_file(file):
         from jaximpute.cli import pictures
 
         if run["report"] is not None:
@@ -200,7 +188,7 @@ def _impute(file: str, run: dict[str, Any]) -> None:
     if run["report"] is not None:
         files.check_output(run["report"], force=force)
     sheet = read_sheet(file, run)
-    is_stack = suffix in stacks.SUFFIXES
+    is_stack = suffix in arrays.SUFFIXES
     gridded = fields.is_gridded(sheet.table)
     if is_stack:
         outputs.check_stack(run, folder)
@@ -269,89 +257,19 @@ def _tell(file: str, run: dict[str, Any], report: dict[str, Any]) -> None:
         outputs.summarise(report, run)
 
 
-def read_sheet(file: str, run: dict[str, Any]) -> Any:
-    """A file, or a folder of images, as `impute` sees it: under its mask, if it has one.
-
-    Args:
-        file: its path.
-        run: settings.
-
-    Returns:
-        A `files.Sheet`.
-    """
-    import numpy as np
-
-    from jaximpute.data import files, gridfiles, pictures
-
-    mask = run["mask"]
-    if Path(file).is_dir() and not gridfiles.is_grid_file(file):
-        return files.Sheet(pictures.with_holes(pictures.read_pictures(file), file, mask), None)
-    sheet = files_read.read(file, run, run["quiet"])
-    if mask is None:
-        return sheet
-    if not isinstance(sheet.table, np.ndarray):
-        raise OptionError("--mask is for images and arrays; empty the missing cells of a table")
-    return sheet._replace(table=pictures.masked(sheet.table, pictures.read_mask(mask), mask))
-
-
-def fill(sheet: Any, run: dict[str, Any], kept: Any = None, spread: bool = False) -> Done:
-    """What `impute` does between reading and writing.
-
-    Args:
-        sheet: what `read_sheet` returned.
-        run: settings.
-        kept: where checkpoints lie.
-        spread: whether the spread of draws is to be written beside a field.
-
-    Returns:
-        The frame, and its completion.
-    """
-    from jaximpute import api
-    from jaximpute.data import fields, gridwriting
-
-    keep_compiled()
-    frame = _read(sheet, run)
-    if spread and (lies := frame.strand or frame.grid) is not None:
-        whole = sheet.table if sheet.origin is None else sheet.origin.dataset
-        gridwriting.check_spread(whole, lies)
-    filled = api.fill(
-        frame,
-        run["method"],
-        seed=run["seed"],
-        preset=run["preset"],
-        max_gap=run["max_gap"],
-        never_impute=False if fields.is_gridded(sheet.table) and run["fill_unseen"] else None,
-        progress=not run["quiet"],
-        options=run["options"],
-        draws=_draws(run),
-        keeping=kept,
-        hint=not run["circular"],
-    )
-    return Done(frame, filled)
-
-
-def _read(sheet: Any, run: dict[str, Any]) -> Any:
-    from jaximpute.data import frames, possible
-
-    frame = frames.read(sheet.table, run["time"], split_dims(run["dims"]))
-    bounds = settings.parse_bounds(run["bounds"])
-    circular = settings.parse_circular(run["circular"])
-    return frame._replace(columns=possible.tell(frame.columns, bounds, circular))
-
-
 def _plan(file: str, run: dict[str, Any]) -> None:
     """Print what `impute` would cost."""
-    from jaximpute import planning
+    from jaximpute.tasks import plan
 
     sheet = read_sheet(file, run)
     keep_compiled()
     stage("trying one step", show=not run["quiet"])
-    cost = planning.measure(
-        _read(sheet, run),
+    cost = plan.measure(
+        read_frame(sheet, run),
         run["method"],
         preset=run["preset"],
         options=run["options"],
-        draws=_draws(run),
+        draws=count_draws(run),
     )
     stage("", show=not run["quiet"])
     for name, value in _in_words(cost).items():
@@ -377,17 +295,3 @@ def _in_words(cost: Any) -> dict[str, str]:
         else f"about {cost.seconds:.2g} s{steps}",
         "memory": f"{cost.peak_mb:.3g} MB more than before it starts",
     }
-
-
-def _draws(run: dict[str, Any]) -> int:
-    """How many draws are asked for: 0 if none, a hundred for an interval."""
-    from jaximpute import multiple
-
-    if run["interval"] is not None:
-        multiple.check_level(run["interval"])
-    draws = run["draws"]
-    if draws is None:
-        return 0 if run["interval"] is None else multiple.FOR_INTERVAL
-    if draws < 1:
-        raise OptionError(f"--draws is {draws}; expected at least 1")
-    return draws

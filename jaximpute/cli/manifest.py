@@ -24,12 +24,12 @@ def write(command: str, file: str, run: dict[str, Any], report: dict[str, Any]) 
         command: of the command line.
         file: its argument.
         run: its settings.
-        report: see `jaximpute.api.fill`.
+        report: see `jaximpute.tasks.filling.fill`.
 
     Raises:
         OutputError: it cannot be written.
     """
-    from jaximpute.data import placing
+    from jaximpute.files import placing
 
     about = {
         "format": FORMAT,
@@ -49,10 +49,10 @@ def read(path: str) -> dict[str, Any]:
     Raises:
         DataError: it is none, or of another format.
     """
-    from jaximpute.data import arrayfiles
+    from jaximpute.files import safe_arrays
 
     try:
-        about = json.loads(arrayfiles.read_text(Path(path)))
+        about = json.loads(safe_arrays.read_text(Path(path)))
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}") from error
     except (ValueError, RecursionError) as error:  # no JSON, or no text

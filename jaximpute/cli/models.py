@@ -8,16 +8,19 @@ import jax
 import numpy as np
 import pandas as pd
 
-from jaximpute import fingerprint, hooks, registry, report
+from jaximpute import registry
 from jaximpute._errors import DataError, OptionError
 from jaximpute._terminal import stage
 from jaximpute.cli import settings
-from jaximpute.data import files, frames
+from jaximpute.data import frames
 from jaximpute.data.columns import suggest
 from jaximpute.data.frames import Frame
-from jaximpute.estimators import Imputer
-from jaximpute.hooks import Keeping
-from jaximpute.running import Running
+from jaximpute.engine import fingerprint, hooks
+from jaximpute.engine.execution import Running
+from jaximpute.engine.hooks import Keeping
+from jaximpute.files import sheets
+from jaximpute.tasks import report
+from jaximpute.tasks.imputer import Imputer
 
 
 class Learned(NamedTuple):
@@ -30,12 +33,12 @@ class Learned(NamedTuple):
 class Applied(NamedTuple):
     """A sheet completed, and what there is to say about it."""
 
-    sheet: files.Sheet
+    sheet: sheets.Sheet
     report: dict[str, Any]
 
 
 def learn(
-    sheet: files.Sheet,
+    sheet: sheets.Sheet,
     file: str,
     run: dict[str, Any],
     kept: Keeping | None = None,
@@ -44,7 +47,7 @@ def learn(
     """Fit an imputer to the columns of numbers of a sheet.
 
     Args:
-        sheet: what `files.read_file` returned.
+        sheet: what `files.sheets.read_file` returned.
         file: its name, for messages.
         run: settings of `fit`.
         kept: where checkpoints lie.
@@ -110,11 +113,11 @@ def learn(
     )
 
 
-def complete(sheet: files.Sheet, file: str, model: str) -> Applied:
+def complete(sheet: sheets.Sheet, file: str, model: str) -> Applied:
     """Complete a sheet by a saved imputer.
 
     Args:
-        sheet: what `files.read_file` returned.
+        sheet: what `files.sheets.read_file` returned.
         file: its name, for messages.
         model: the folder.
 
@@ -148,7 +151,7 @@ def complete(sheet: files.Sheet, file: str, model: str) -> Applied:
     filled = int((np.isnan(frame.values) & ~np.isnan(values)).sum())
     leaves = map(np.asarray, jax.tree.leaves(imputer.state_))
     return Applied(
-        files.complete(sheet._replace(table=table), frames.write(frame, values)),
+        sheets.complete(sheet._replace(table=table), frames.write(frame, values)),
         {
             "method": imputer.method_,
             "options": dict(imputer.options or {}),

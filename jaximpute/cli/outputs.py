@@ -27,14 +27,14 @@ def check_gridded(run: dict[str, Any], folder: bool) -> None:
     Raises:
         OptionError: the spread of one draw, another suffix than a grid's, or a picture.
     """
-    from jaximpute.data import gridfiles
+    from jaximpute.files import grids
 
     if run["draws"] == 1 and run["interval"] is None and not folder:
         raise OptionError(
             "one draw has no standard deviation; expected --draws 2 or more (some twenty), or a "
             "folder to write the draw to (-o draws/)"
         )
-    if not folder and not gridfiles.is_grid_file(run["output"]):
+    if not folder and not grids.is_grid_file(run["output"]):
         raise OptionError(
             f"a field is written as NetCDF or Zarr, and not to {run['output']}; name it with "
             "-o filled.nc or -o filled.zarr"

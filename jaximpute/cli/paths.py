@@ -70,7 +70,8 @@ def check_impute(file: str, run: Mapping[str, Any], config: str | None, draws: i
     Raises:
         OptionError: see `check_distinct`.
     """
-    from jaximpute.data import gridfiles, many
+    from jaximpute.files import draws as many
+    from jaximpute.files import grids
 
     output = run["output"]
     folder = draws > 0 and run["interval"] is None and many.is_folder(output)
@@ -84,7 +85,7 @@ def check_impute(file: str, run: Mapping[str, Any], config: str | None, draws: i
             "--checkpoint": run["checkpoint"],
             "a file of draws": [str(Path(output, name)) for name in names],
         },
-        whole=["--checkpoint", *(["--output"] if gridfiles.is_zarr(output) else [])],
+        whole=["--checkpoint", *(["--output"] if grids.is_zarr(output) else [])],
         in_place=[("--output", "FILE")],
     )
 

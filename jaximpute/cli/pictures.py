@@ -25,11 +25,13 @@ def impute_folder(file: str, run: dict[str, Any], draws: int, kept: Any = None) 
 
     Raises:
         OptionError: a setting that is of no use for images, or no folder to write to.
-        JaximputeError: see `data.pictures` and `api.fill`.
+        JaximputeError: see `files.pictures` and `tasks.filling.fill`.
     """
-    from jaximpute import montage, plots
-    from jaximpute.cli.impute import fill
-    from jaximpute.data import files, filesets, frames, pictures
+    from jaximpute import plots
+    from jaximpute.cli.work import fill
+    from jaximpute.data import frames
+    from jaximpute.files import filesets, pictures, sheets
+    from jaximpute.plots import montage
 
     unused = [name for name in _UNUSED if run[name]]
     if unused:
@@ -48,7 +50,7 @@ def impute_folder(file: str, run: dict[str, Any], draws: int, kept: Any = None) 
     )
     filesets.check(output, names, force=force)
     holed = pictures.with_holes(read, file, run["mask"])
-    frame, filled = fill(files.Sheet(holed, None), run, kept)
+    frame, filled = fill(sheets.Sheet(holed, None), run, kept)
     with filesets.replacing(output, force=force, like=file) as folder:
         parts = [folder, *(folder / f"draw_{i + 1}" for i in range(draws))]
         for part, values in zip(parts, (filled.values, *filled.draws), strict=True):

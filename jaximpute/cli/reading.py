@@ -149,15 +149,15 @@ def read(file: str, run: Mapping[str, Any], quiet: bool = False) -> Any:
         quiet: say nothing.
 
     Returns:
-        A `files.Sheet`.
+        A `files.sheets.Sheet`.
     """
-    from jaximpute.data import files
     from jaximpute.data.dialect import Reading
+    from jaximpute.files import sheets
 
     chosen = {name: run[name] for name in DEFAULTS}
     kinds, rows = chosen.pop("as"), chosen.pop("skip_rows")
     names = chosen.pop("variables")
-    sheet = files.read_file(
+    sheet = sheets.read_file(
         file,
         Reading(
             **chosen

@@ -80,7 +80,7 @@ def explained(was: dict[str, Any], now: dict[str, Any]) -> list[str]:
         >>> explained(was, {"versions": {"jax": "1"}, "losses": [3.0, 2.5], "filled": 7})
         ['the versions are the same', 'losses part at step 2 of 2 (was 2.0, is 2.5)']
     """
-    from jaximpute import fingerprint
+    from jaximpute.engine import fingerprint
 
     before, after = (
         {**each["versions"], **{name: each[name] for name in _WHERE if name in each}}
@@ -130,7 +130,7 @@ def _settings(about: dict[str, Any], path: str) -> dict[str, Any]:
 
 def _repeat(about: dict[str, Any], file: str, run: dict[str, Any]) -> dict[str, Any]:
     from jaximpute.cli import models
-    from jaximpute.cli.impute import fill, read_sheet
+    from jaximpute.cli.work import fill, read_sheet
 
     command = about["command"]
     if command == "impute":
@@ -148,20 +148,20 @@ def _repeat(about: dict[str, Any], file: str, run: dict[str, Any]) -> dict[str, 
 
 
 def _stream(about: dict[str, Any], file: str, run: dict[str, Any]) -> dict[str, Any]:
-    from jaximpute import stream
     from jaximpute.cli import streaming
+    from jaximpute.streaming import impute_file
 
     # as they were found, where nobody set them: hashes are of blocks
     sizes = {name: about.get(name) for name in ("block_rows", "sample_rows")}
-    return stream.impute_file(file, None, **streaming.arguments(run | sizes))
+    return impute_file.impute_file(file, None, **streaming.arguments(run | sizes))
 
 
 def _running(about: dict[str, Any], run: dict[str, Any]) -> Any:
     """On as many devices as then, or on those there are."""
     import jax
 
-    from jaximpute import parallel
-    from jaximpute.running import Running
+    from jaximpute.engine import parallel
+    from jaximpute.engine.execution import Running
 
     on = parallel.mesh(min(int(about.get("devices", 1)), jax.device_count()))
     return Running(on, run["accumulate"], run["bfloat16"], run["remat"])

@@ -212,10 +212,10 @@ def parse_value(text: str) -> Any:
 
 
 def _load(path: str, defaults: Mapping[str, Any]) -> dict[str, Any]:
-    from jaximpute.data import arrayfiles
+    from jaximpute.files import safe_arrays
 
     try:
-        read = tomllib.loads(arrayfiles.read_text(Path(path)))
+        read = tomllib.loads(safe_arrays.read_text(Path(path)))
     except (OSError, ValueError, RecursionError) as error:
         raise OptionError(f"cannot read the settings in {path}: {error}") from error
     settings = {name.replace("-", "_"): value for name, value in read.items()}

@@ -54,7 +54,8 @@ def simulate(
     with reported(debug):
         import jax
 
-        from jaximpute.data import files, frames, holes
+        from jaximpute.data import frames, holes
+        from jaximpute.files import sheets
 
         settings.check_seed(seed)
         begin("reading", file, quiet)
@@ -63,18 +64,18 @@ def simulate(
         )
         for path in (output, mask):
             if path is not None:
-                files.check_table(path, force=force)
+                sheets.check_table(path, force=force)
         sheet = files_read.read(file, files_read.settled(reading), quiet)
         keep_compiled()
         frame = frames.read(sheet.table, time)
         hidden = holes.hide(
             jax.random.key(seed), frame, rate, pattern, length=length, keep=keep or []
         )
-        like = None if file == files.STREAM else file
+        like = None if file == sheets.STREAM else file
         begin("writing", output, quiet)
-        files.write_file(files.punch(sheet, hidden), output, force=force, like=like)
+        sheets.write_file(sheets.punch(sheet, hidden), output, force=force, like=like)
         if mask is not None:
-            files.write_file(_mask_sheet(frame, hidden), mask, force=force)
+            sheets.write_file(_mask_sheet(frame, hidden), mask, force=force)
         if not quiet:
             touched = hidden.any(axis=0)
             observed = int(frame.mask[:, touched].sum())
@@ -87,7 +88,7 @@ def simulate(
 def _mask_sheet(frame: Any, hidden: Any) -> Any:
     import pandas as pd
 
-    from jaximpute.data import files
+    from jaximpute.files import sheets
 
     table = pd.DataFrame(frame.mask & ~hidden, columns=list(frame.names))
-    return files.Sheet(table.replace({True: "true", False: "false"}), None)
+    return sheets.Sheet(table.replace({True: "true", False: "false"}), None)

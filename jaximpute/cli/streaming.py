@@ -47,17 +47,17 @@ def impute_blocks(file: str, run: dict[str, Any]) -> dict[str, Any]:
     Returns:
         The report.
     """
-    from jaximpute import stream
-    from jaximpute.data import files
+    from jaximpute.files import sheets
+    from jaximpute.streaming import impute_file
 
     if run["report"] is not None:
-        files.check_output(run["report"], force=run["force"])
+        sheets.check_output(run["report"], force=run["force"])
     keep_compiled()
 
     def watch(done: int, blocks: int) -> None:
         stage(f"{done} of {blocks} blocks done" if done < blocks else "writing the last of it")
 
-    report = stream.impute_file(
+    report = impute_file.impute_file(
         file,
         run["output"],
         force=run["force"],
@@ -77,9 +77,9 @@ def arguments(run: dict[str, Any]) -> dict[str, Any]:
     Raises:
         OptionError: an option of the method has the name of a setting.
     """
-    from jaximpute import stream
+    from jaximpute.streaming import impute_file
 
-    settings.refuse_taken(run["options"], stream.impute_file)
+    settings.refuse_taken(run["options"], impute_file.impute_file)
     return {
         "method": run["method"],
         "seed": run["seed"],
@@ -100,20 +100,21 @@ def arguments(run: dict[str, Any]) -> dict[str, Any]:
 
 def _drawn_together(file: str, run: dict[str, Any]) -> bool:
     """Whether draws are asked for that blocks may have no place for: of grids, and along time."""
-    from jaximpute.data import gridfiles
+    from jaximpute.files import grids
 
     if run["draws"] is None and run["interval"] is None:
         return False
-    return run["time"] is not None or gridfiles.is_grid_file(file)
+    return run["time"] is not None or grids.is_grid_file(file)
 
 
 def _is_large(file: str) -> bool:
-    from jaximpute.data import sources
+    from jaximpute.files import identity
+    from jaximpute.streaming import formats
 
-    if Path(file).suffix.lower() not in sources.SUFFIXES or not Path(file).exists():
+    if Path(file).suffix.lower() not in formats.SUFFIXES or not Path(file).exists():
         return False
     try:
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):  # Windows does not tell
         return False
-    return sources.size_of(file) > memory / 2
+    return identity.size_of(file) > memory / 2

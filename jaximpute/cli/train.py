@@ -88,16 +88,17 @@ def train(
 def _train(run: dict[str, Any], size: int | None, kept: Any) -> None:
     import jax
 
-    from jaximpute import parallel, saving
     from jaximpute.cli import models
-    from jaximpute.data import files
-    from jaximpute.running import Running
+    from jaximpute.engine import parallel
+    from jaximpute.engine.execution import Running
+    from jaximpute.files import sheets
+    from jaximpute.tasks import saving
 
     on, first = parallel.mesh(size), jax.process_index() == 0
     quiet = run["quiet"] or not first
     saving.check(run["save"], force=run["force"])
     if run["report"] is not None:
-        files.check_output(run["report"], force=run["force"])
+        sheets.check_output(run["report"], force=run["force"])
     stage(f"reading {run['data']}", show=not quiet)
     sheet = files_read.read(run["data"], run, quiet)
     how = Running(on, run["accumulate"], run["bfloat16"], run["remat"])

@@ -1,1 +1,1 @@
-"""Containers in, containers out: reading, coding, the time axis, writing back."""
+"""Containers in memory: reading, coding, the time axis, writing back."""

@@ -6,10 +6,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaximpute import missing, partitions
+from jaximpute import missing
 from jaximpute._errors import DataError, OptionError
 from jaximpute.data import series
 from jaximpute.data.frames import Frame
+from jaximpute.maths import hole_boxes
 from jaximpute.types import PRNGKey
 
 PATTERNS = ("mcar", "mar", "mnar", "block", "own")
@@ -122,7 +123,7 @@ def _simulator(pattern: str, rate: float, length: float | None, own: jax.Array) 
         if bool(own.all()):
             raise OptionError("pattern 'own' copies the data's holes, and there are none")
         if own.ndim > 3:
-            return lambda key, x: ~partitions.hole_shaped(rate)(key, own)[1].reshape(x.shape)
+            return lambda key, x: ~hole_boxes.hole_shaped(rate)(key, own)[1].reshape(x.shape)
         return lambda key, x: ~_some_of(key, own, rate, x)
     raise OptionError(f"no pattern is called '{pattern}'; valid: {', '.join(PATTERNS)}")
 

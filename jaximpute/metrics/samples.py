@@ -5,27 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaximpute import _random
 from jaximpute._errors import OptionError
+from jaximpute.maths import random
+from jaximpute.maths.distances import squared_distances
 from jaximpute.types import PRNGKey
-
-
-def squared_distances(x: Float[Array, "n d"], y: Float[Array, "m d"]) -> Float[Array, "n m"]:
-    r"""All :math:`\|x_i - y_j\|^2`, as :math:`\|x_i\|^2 + \|y_j\|^2 - 2 x_i^\top y_j`.
-
-    Both samples are first centred at the mean of `y`, which changes no distance and keeps the
-    cancellation small, and the product is in full precision: the default of some accelerators
-    would be wrong in the third digit.
-
-    Example:
-        >>> import jax.numpy as jnp
-        >>> squared_distances(jnp.array([[0.0, 0.0]]), jnp.array([[3.0, 4.0], [0.0, 0.0]])).tolist()
-        [[25.0, 0.0]]
-    """
-    centre = jax.lax.stop_gradient(y.mean(axis=0))[None]
-    x, y = x - centre, y - centre
-    cross = jnp.matmul(x, y.T, precision="highest")
-    return jnp.maximum((x**2).sum(axis=1)[:, None] + (y**2).sum(axis=1)[None] - 2 * cross, 0)
 
 
 def energy_distance(
@@ -147,7 +130,7 @@ def sliced_wasserstein(
     """
     if projections < 1 or p < 1:
         raise OptionError(f"projections is {projections} and p {p}; expected both at least 1")
-    theta = _random.normal(key, (x.shape[1], projections), x.dtype)
+    theta = random.normal(key, (x.shape[1], projections), x.dtype)
     theta = theta / jnp.linalg.norm(theta, axis=0, keepdims=True)
     xs = jnp.sort(jnp.matmul(x, theta, precision="highest"), axis=0)
     ys = jnp.sort(jnp.matmul(y, theta, precision="highest"), axis=0)

@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from jaximpute import _random
 from jaximpute._errors import DataError, OptionError
+from jaximpute.maths import random
 from jaximpute.missing._common import Missing, check_rate, rows, spare
 from jaximpute.types import PRNGKey
 
@@ -38,7 +38,7 @@ def mcar(p: float) -> Missing:
 
     def simulate(key, x):
         k_hide, k_spare = jax.random.split(key)
-        return spare(k_spare, _random.bernoulli(k_hide, 1 - p, x.shape))
+        return spare(k_spare, random.bernoulli(k_hide, 1 - p, x.shape))
 
     return simulate
 
@@ -91,7 +91,7 @@ def mar(p: float, *, always: float = 0.3, slope: float = 1.0) -> Missing:
         k_columns, k_weights, k_hide, k_spare = jax.random.split(key, 4)
         count = min(max(round(always * d), 1), d - 1)
         observed = jax.random.permutation(k_columns, d) < count
-        weights = jnp.where(observed[:, None], _random.normal(k_weights, (d, d), x.dtype), 0)
+        weights = jnp.where(observed[:, None], random.normal(k_weights, (d, d), x.dtype), 0)
         u = jnp.matmul(_standardise(rows(x)), weights, precision="highest")
         hide = _hide(k_hide, p, slope * _standardise(u))
         return spare(k_spare, (observed[None] | ~hide).reshape(x.shape))
@@ -192,7 +192,7 @@ def _standardise(x: Float[Array, "n d"]) -> Float[Array, "n d"]:
 def _hide(key: PRNGKey, p: float, logit: Float[Array, "n d"]) -> Bool[Array, "n d"]:
     """Entries hidden with probability sigmoid(logit + bias), the mean of each column being p."""
     hidden = jax.nn.sigmoid(logit + _bias(p, logit)[None])
-    return _random.bernoulli(key, hidden, hidden.shape)
+    return random.bernoulli(key, hidden, hidden.shape)
 
 
 def _bias(p: float, logit: Float[Array, "n d"]) -> Float[Array, "d"]:

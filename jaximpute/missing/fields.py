@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool
 
-from jaximpute import _random
 from jaximpute._errors import DataError, OptionError
+from jaximpute.maths import random
 from jaximpute.missing._common import Missing, check_rate, spare
 from jaximpute.types import PRNGKey
 
@@ -33,7 +33,7 @@ def pixels(p: float) -> Missing:
         True
     """
     check_rate(p)
-    return _static(lambda key, n, y, x: _random.bernoulli(key, 1 - p, (n, y, x)))
+    return _static(lambda key, n, y, x: random.bernoulli(key, 1 - p, (n, y, x)))
 
 
 def blocks(observed: int, *, across: int = 3) -> Missing:
@@ -105,9 +105,9 @@ def swath(p: float, *, width: float = 0.25) -> Missing:
 
     def seen(key, n, y, x):
         k_angle, k_offset = jax.random.split(key)
-        angle = _random.uniform(k_angle, (n, 1, 1), maxval=jnp.pi)
+        angle = random.uniform(k_angle, (n, 1, 1), maxval=jnp.pi)
         period = width / (1 - p)
-        offset = _random.uniform(k_offset, (n, 1, 1), maxval=period)
+        offset = random.uniform(k_offset, (n, 1, 1), maxval=period)
         down, along = jnp.arange(y)[None, :, None], jnp.arange(x)[None, None, :]
         position = (jnp.sin(angle) * down + jnp.cos(angle) * along) / max(y, x)
         return (position + offset) % period < width

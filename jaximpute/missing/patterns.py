@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool
 
-from jaximpute import _random
 from jaximpute._errors import DataError, OptionError
+from jaximpute.maths import random
 from jaximpute.missing._common import Missing, check_rate, spare
 from jaximpute.types import PRNGKey
 
@@ -78,11 +78,11 @@ def block(
         n, time, channels = x.shape
         shape = (n, 1 if together else channels)
         k_in, k_left, k_walk, k_spare = jax.random.split(key, 4)
-        left = jnp.where(_random.bernoulli(k_in, p, shape), residual(k_left, shape), 0)
+        left = jnp.where(random.bernoulli(k_in, p, shape), residual(k_left, shape), 0)
 
         def walk(left, k):
             k_begin, k_length = jax.random.split(k)
-            new = jnp.where(_random.bernoulli(k_begin, begin, shape), lengths(k_length, shape), 0)
+            new = jnp.where(random.bernoulli(k_begin, begin, shape), lengths(k_length, shape), 0)
             return jnp.where(left > 0, left - 1, new), left > 0
 
         _, hidden = jax.lax.scan(walk, left, jax.random.split(k_walk, time))

@@ -7,8 +7,8 @@ from typing import Any
 import jax
 from flax import nnx
 
+from jaximpute.maths.ambient import wrapped
 from jaximpute.types import Net
-from jaximpute.wrapping import wrapped
 
 
 def from_nnx(build: Callable[[nnx.Rngs], nnx.Module]) -> Net:

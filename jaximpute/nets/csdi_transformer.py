@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from jaximpute import _random
+from jaximpute.maths import random
 from jaximpute.nets.contract import from_nnx
 from jaximpute.nets.starts import Linear
 from jaximpute.types import Net
@@ -59,7 +59,7 @@ class Encoder(nnx.Module):
     def drop(self, h, key):
         if key is None or self.dropout == 0:
             return h
-        kept = _random.bernoulli(key, 1 - self.dropout, h.shape)
+        kept = random.bernoulli(key, 1 - self.dropout, h.shape)
         return jnp.where(kept, h / (1 - self.dropout), 0)
 
 

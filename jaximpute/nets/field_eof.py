@@ -8,8 +8,8 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from jaximpute import _random, processes
 from jaximpute._errors import OptionError
+from jaximpute.maths import processes, random
 from jaximpute.nets.contract import from_nnx
 from jaximpute.types import Net, Process
 
@@ -28,7 +28,7 @@ class FieldEOF(nnx.Module):
         self.process = process
         self.mean = nnx.Param(jnp.zeros(size))
         # of unit variance everywhere, and no more related than chance has it
-        self.modes = nnx.Param(_random.normal(rngs.params(), (modes, size)) / modes**0.5)
+        self.modes = nnx.Param(random.normal(rngs.params(), (modes, size)) / modes**0.5)
         self.log_noise = nnx.Param(jnp.full((), -3.0))
 
     def __call__(self, x, t, context):
@@ -83,7 +83,7 @@ def _solve(modes, gain, noise, b):
     return jax.scipy.linalg.cho_solve((jnp.linalg.cholesky(system), True), b)
 
 
-# see `jaximpute.gaussians`: batched factorisations on a CPU can wait for each other for ever
+# see `jaximpute.maths.gaussians`: batched factorisations on a CPU can wait for each other for ever
 _alone = jax.custom_batching.sequential_vmap(_solve)
 
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from jaximpute import _random
+from jaximpute.maths import random
 from jaximpute.nets.contract import from_nnx
 from jaximpute.nets.field_unet import field_event
 from jaximpute.nets.mlp import time_features
@@ -21,7 +21,7 @@ class Spectral(nnx.Module):
         self.low = tuple(_signed(m, n) for m, n in zip(modes[:2], size[:2], strict=True))
         self.last = max(1, min(modes[2], size[2] // 2))
         shape = (2, *(len(one) for one in self.low), self.last, width, width)
-        draw = _random.uniform(rngs.params(), shape, minval=-1.0, maxval=1.0)
+        draw = random.uniform(rngs.params(), shape, minval=-1.0, maxval=1.0)
         self.kernel = nnx.Param(draw / width)
 
     def __call__(self, h):

@@ -11,9 +11,9 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
+from jaximpute.maths.local_average import local_average
 from jaximpute.nets.contract import from_nnx
 from jaximpute.nets.starts import he_normal
-from jaximpute.surroundings import local_average
 from jaximpute.types import Net
 
 _GROUP = 8  # channels normalised together

@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from jaximpute import processes
 from jaximpute._errors import OptionError
+from jaximpute.maths import processes
 from jaximpute.types import Net, Process
 
 SURFACES = ("harmonic", "biharmonic")
@@ -40,7 +40,7 @@ def interpolated(
             for the surface alone.
         surface: `harmonic`, which never leaves the range of the context, or `biharmonic`, which
             carries slopes on and is nearer where holes are small.
-        axes: which axes have neighbours, letters of `tyx`; see `baselines.harmonic`.
+        axes: which axes have neighbours, letters of `tyx`; see `methods.harmonic`.
         sweeps: relaxations at each resolution, at least 1.
         process: how noise enters; `processes.vp()` if None.
 
@@ -97,7 +97,7 @@ def fill(
     The mean of what is observed in two cells along each axis stands for both, until one is left;
     then each resolution begins with the next coarser one between its observed cells, and relaxes.
     A fixed number of sweeps serves holes of any size, unlike the solvers of
-    `baselines.harmonic`; a plate that has not settled overshoots less in large ones.
+    `methods.harmonic`; a plate that has not settled overshoots less in large ones.
 
     Args:
         x: values; what they hold outside `mask` is not looked at.

@@ -1,7 +1,7 @@
 """First weights, drawn flat, and a linear layer that begins with them.
 
-The numbers are those of `jax.nn.initializers`; see `jaximpute._random` for why. A network of many
-layers compiles its `init` in a fifth of the time.
+The numbers are those of `jax.nn.initializers`; see `jaximpute.maths.random` for why. A network of
+many layers compiles its `init` in a fifth of the time.
 """
 
 import math
@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jax.nn.initializers import Initializer
 
-from jaximpute import _random
+from jaximpute.maths import random
 from jaximpute.types import PRNGKey
 
 _CUT = 0.87962566103423978  # deviation of a standard normal that is cut at two
@@ -44,7 +44,7 @@ def variance_scaling(scale: float, mode: str = "fan_in", uniform: bool = False) 
         number = inputs if mode == "fan_in" else (inputs + outputs) / 2
         variance = jnp.array(scale / number, dtype)
         if uniform:
-            return _random.uniform(key, shape, dtype, -1.0) * jnp.sqrt(3 * variance)
+            return random.uniform(key, shape, dtype, -1.0) * jnp.sqrt(3 * variance)
         flat = jax.random.truncated_normal(key, -2, 2, (math.prod(shape),), dtype)
         return flat.reshape(shape) * (jnp.sqrt(variance) / jnp.array(_CUT, dtype))
 

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from jaximpute import _random
 from jaximpute._errors import OptionError
+from jaximpute.maths import random
 from jaximpute.types import PRNGKey
 
 
@@ -142,7 +142,7 @@ def field(key: PRNGKey, amplitude: Any) -> Float[Array, "y x"]:
         (8, 12)
     """
     amplitude = jnp.asarray(amplitude, float)
-    noise = _random.normal(key, amplitude.shape, amplitude.dtype)
+    noise = random.normal(key, amplitude.shape, amplitude.dtype)
     return jnp.fft.ifft2(amplitude * jnp.fft.fft2(noise)).real
 
 

@@ -6,8 +6,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaximpute import loop, registry
-from jaximpute.draws import draw_many
+from jaximpute import registry
+from jaximpute.engine import loop
+from jaximpute.engine.draws import draw_many
 from tests.contract.cases import CASES, awkward, build
 
 # a method is built and fitted once per case: most of the time here is compilation

@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as hnp
 from jaximpute.data.codec import decode, encode, learn
 from jaximpute.data.codecplain import from_plain, to_plain
 from jaximpute.data.frames import read
-from jaximpute.data.moments import codec_of, count_levels, of_block
+from jaximpute.streaming.moments import codec_of, count_levels, of_block
 
 pytestmark = pytest.mark.fast
 

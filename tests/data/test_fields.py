@@ -10,9 +10,10 @@ import xarray as xr
 from typer.testing import CliRunner
 
 import jaximpute as ji
-from jaximpute.api import impute_with_report
 from jaximpute.cli import app
-from jaximpute.data import fields, files
+from jaximpute.data import fields
+from jaximpute.files import sheets
+from jaximpute.tasks.impute import impute_with_report
 
 RUNNER = CliRunner()
 
@@ -248,4 +249,4 @@ def test_without_xarray_the_extra_is_named(tmp_path, monkeypatch):
     source.write_bytes(b"")
     monkeypatch.setitem(sys.modules, "h5netcdf", None)
     with pytest.raises(ji.MissingExtraError, match=r"jaximpute\[fields\]"):
-        files.read_file(str(source))
+        sheets.read_file(str(source))

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import jaximpute as ji
-from jaximpute.data import gridfiles, hdf5check
+from jaximpute.data import hdf5check
+from jaximpute.files import grids
 
 h5py = pytest.importorskip("h5py")
 xr = pytest.importorskip("xarray")
@@ -43,18 +44,18 @@ def test_a_crash_of_the_library_is_named(whole, monkeypatch):
     crash = hdf5check._LOOK.replace('look("/", file)', "import os; os.abort()")
     monkeypatch.setattr(hdf5check, "_LOOK", crash)
     with pytest.raises(ji.DataError, match=r"whole\.nc is damaged: the HDF5 library crashes"):
-        gridfiles.open_lazily(str(whole))
+        grids.open_lazily(str(whole))
     assert not hdf5check._KEPT
 
 
 def test_where_no_process_starts_files_are_read_all_the_same(whole, monkeypatch):
     hdf5check._stop()
     monkeypatch.setattr(hdf5check.sys, "executable", "/nowhere/python")
-    with gridfiles.open_lazily(str(whole)) as data:
+    with grids.open_lazily(str(whole)) as data:
         assert data.v.shape == (3, 2, 2)
     monkeypatch.undo()
     monkeypatch.setattr(hdf5check, "_LOOK", "raise SystemExit(1)")
-    with gridfiles.open_lazily(str(whole)) as data:
+    with grids.open_lazily(str(whole)) as data:
         assert data.v.shape == (3, 2, 2)
 
 
@@ -70,6 +71,6 @@ def test_a_file_that_is_half_opened_leaves_no_traceback(whole, capfd):
     data[data.find(b"OHDR") + 12] ^= 1  # against its check sum
     whole.write_bytes(data)
     with pytest.raises(ji.DataError, match="cannot be read as NetCDF"):
-        gridfiles.open_lazily(str(whole))
+        grids.open_lazily(str(whole))
     gc.collect()
     assert "Traceback" not in capfd.readouterr().err

@@ -6,15 +6,16 @@ import polars as pl
 import pytest
 
 import jaximpute as ji
-from jaximpute.data import files, frames, looks
+from jaximpute.data import frames, looks
 from jaximpute.data.dialect import Reading
+from jaximpute.files import sheets
 
 pytestmark = pytest.mark.fast
 
 
 def sheet_of(tmp_path, data, reading=None):
     (tmp_path / "a.csv").write_text(data)
-    return files.read_file(str(tmp_path / "a.csv"), reading)
+    return sheets.read_file(str(tmp_path / "a.csv"), reading)
 
 
 def column(name, cells):
@@ -76,7 +77,7 @@ def test_numbers_in_other_dress_are_numbers_and_are_written_so(tmp_path, cells, 
     assert any("column 'x': numbers with" in note for note in sheet.notes)
     frame = frames.read(sheet.table)
     filled = np.where(frame.mask, frame.values, 1000)
-    assert files.complete(sheet, frames.write(frame, filled)).text.rows[-1][0] == fill
+    assert sheets.complete(sheet, frames.write(frame, filled)).text.rows[-1][0] == fill
 
 
 @pytest.mark.parametrize("cells", [["A12", "B7", "C9"], ["1st", "2nd", "3rd"], ["5 kg", "3 lb"]])
@@ -201,7 +202,7 @@ def test_parquet_obeys_missing(tmp_path):
     )
     pq.write_table(table, tmp_path / "a.parquet")
     reading = Reading(missing=("-9999", "w=?"))
-    sheet = files.read_file(str(tmp_path / "a.parquet"), reading)
+    sheet = sheets.read_file(str(tmp_path / "a.parquet"), reading)
     assert sheet.table.schema == table.schema
     assert sheet.table.to_pydict() == {
         "v": [None, 1.0, 2.0],

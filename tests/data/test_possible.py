@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from jaximpute import OptionError
-from jaximpute.data import moments, possible
+from jaximpute.data import possible
 from jaximpute.data.columns import Column
 from jaximpute.data.frames import read
+from jaximpute.streaming import moments
 
 RNG = np.random.default_rng(0)
 N = 300

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaximpute import processes
 from jaximpute._errors import OptionError
+from jaximpute.maths import processes
 from jaximpute.nets import field_eof, shifted
 from jaximpute.nets.field_eof import LEAST, fit
 from jaximpute.nets.shifted import roll

@@ -22,7 +22,7 @@ def smooth(key, shape=(2, 1, 16, 17, 1), share=0.4):
 def test_many_sweeps_solve_the_equations_of_the_baselines(plate, key):
     x, mask = smooth(key)
     data = ji.Observed(jnp.where(mask, x, 0), mask, jnp.ones(len(x)))
-    solver = ji.baselines.biharmonic if plate else ji.baselines.harmonic
+    solver = ji.methods.biharmonic if plate else ji.methods.harmonic
     method = solver(tol=1e-6, most=3000)
     state = ji.fit(method, jax.random.key(0), data, 0)
     solved = np.asarray(ji.complete(method, jax.random.key(1), state, data))

@@ -1,0 +1,1 @@
+"""How measuring is done: jobs, workers, and turns on a machine that others use."""

@@ -1,0 +1,1 @@
+"""Rows into words and tables, a page each."""

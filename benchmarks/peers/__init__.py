@@ -1,0 +1,1 @@
+"""Other libraries and other codes, beside which this one is measured."""

@@ -1,0 +1,103 @@
+"""What `jaximpute impute` does between reading and writing, for every kind of file."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jaximpute._errors import OptionError
+from jaximpute.cli import reading as files_read
+from jaximpute.cli import settings
+from jaximpute.cli.common import keep_compiled, split_dims
+
+
+class Done(NamedTuple):
+    """A frame and its completion."""
+
+    frame: Any
+    filled: Any
+
+
+def read_sheet(file: str, run: dict[str, Any]) -> Any:
+    """A file, or a folder of images, as `impute` sees it: under its mask, if it has one.
+
+    Args:
+        file: its path.
+        run: settings.
+
+    Returns:
+        A `files.sheets.Sheet`.
+    """
+    import numpy as np
+
+    from jaximpute.files import grids, pictures
+    from jaximpute.files import sheets as files
+
+    mask = run["mask"]
+    if Path(file).is_dir() and not grids.is_grid_file(file):
+        return files.Sheet(pictures.with_holes(pictures.read_pictures(file), file, mask), None)
+    sheet = files_read.read(file, run, run["quiet"])
+    if mask is None:
+        return sheet
+    if not isinstance(sheet.table, np.ndarray):
+        raise OptionError("--mask is for images and arrays; empty the missing cells of a table")
+    return sheet._replace(table=pictures.masked(sheet.table, pictures.read_mask(mask), mask))
+
+
+def fill(sheet: Any, run: dict[str, Any], kept: Any = None, spread: bool = False) -> Done:
+    """What `impute` does between reading and writing.
+
+    Args:
+        sheet: what `read_sheet` returned.
+        run: settings.
+        kept: where checkpoints lie.
+        spread: whether the spread of draws is to be written beside a field.
+
+    Returns:
+        The frame, and its completion.
+    """
+    from jaximpute.data import fields, gridwriting
+    from jaximpute.tasks import filling, select
+
+    keep_compiled()
+    frame = read_frame(sheet, run)
+    if spread and (lies := frame.strand or frame.grid) is not None:
+        whole = sheet.table if sheet.origin is None else sheet.origin.dataset
+        gridwriting.check_spread(whole, lies)
+    draws = count_draws(run)
+    filled = filling.fill(
+        frame,
+        select.method_for(frame, run["method"], run["preset"], run["seed"], draws=draws),
+        seed=run["seed"],
+        preset=run["preset"],
+        max_gap=run["max_gap"],
+        never_impute=False if fields.is_gridded(sheet.table) and run["fill_unseen"] else None,
+        progress=not run["quiet"],
+        options=run["options"],
+        draws=draws,
+        keeping=kept,
+        hint=not run["circular"],
+    )
+    return Done(frame, filled)
+
+
+def read_frame(sheet: Any, run: dict[str, Any]) -> Any:
+    """The `Frame` of a sheet, with what its columns may hold as the settings say."""
+    from jaximpute.data import frames, possible
+
+    frame = frames.read(sheet.table, run["time"], split_dims(run["dims"]))
+    bounds = settings.parse_bounds(run["bounds"])
+    circular = settings.parse_circular(run["circular"])
+    return frame._replace(columns=possible.tell(frame.columns, bounds, circular))
+
+
+def count_draws(run: dict[str, Any]) -> int:
+    """How many draws are asked for: 0 if none, a hundred for an interval."""
+    from jaximpute.tasks import multiple
+
+    if run["interval"] is not None:
+        multiple.check_level(run["interval"])
+    draws = run["draws"]
+    if draws is None:
+        return 0 if run["interval"] is None else multiple.FOR_INTERVAL
+    if draws < 1:
+        raise OptionError(f"--draws is {draws}; expected at least 1")
+    return draws

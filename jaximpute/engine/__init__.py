@@ -1,0 +1,1 @@
+"""What runs any method: the loop, draws, devices, checkpoints."""

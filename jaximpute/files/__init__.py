@@ -1,0 +1,1 @@
+"""Files that fit in memory: each format read and written, and how a result gets into its place."""

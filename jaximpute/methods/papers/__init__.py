@@ -1,0 +1,1 @@
+"""The four published methods that the library exists for, a folder each."""

@@ -1,0 +1,1 @@
+"""Context-query diffusion: complete fields learned from incomplete samples only."""

@@ -1,0 +1,345 @@
+"""Context-query diffusion for given data: its partition, network, feeds and presets."""
+
+import inspect
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+
+from jaximpute import nets, registry
+from jaximpute._errors import OptionError
+from jaximpute.maths import hole_boxes
+from jaximpute.methods.papers.context_query import contexts, partitions
+from jaximpute.methods.papers.context_query.algorithm import context_query as make_context_query
+from jaximpute.types import Net, Observed, Split, View
+from jaximpute.views import identity, tile_length, tiles
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "fast": {"sgd_total": 600},
+    "balanced": {},
+    "best": {"sgd_total": 10000, "width_factor": 1.5},
+    # pixels, a single step, and the released network and optimiser
+    "paper": {
+        "partition": "pixel",
+        "ratio": 0.7,
+        "query": 0.7,
+        "shared": False,
+        "net": "spacetime",
+        "feed": "drawn",
+        "at_delta": 0.0,
+        "batch": 8,
+        "sgd_total": 130000,
+        "warmup": 0,
+        "decay": 0.0,
+        "tile": None,
+        "surface": "none",
+    },
+}
+
+# an MLP sees every place from every other, and costs their product; it learns each place by itself,
+# and so nothing of a place that few samples show
+_SMALL, _MANY = 2048, 64
+TILE = (8, 32, 32)  # frames, rows and columns that a network sees at once
+_DENSE = ("mlp", "eof")  # networks without convolutions
+_SHARED = ("mixed", "pixel", "rows", "columns", "ambient")  # partitions with a ratio
+_CHOOSING = ("auto", "shares")  # feeds
+# optimiser steps in one compiled loop, where loops are fast
+_TOGETHER = 50
+
+
+def context_query(
+    data: Observed,
+    *,
+    kind: str,
+    times: Any = None,
+    partition: str = "mixed",
+    ratio: Any = (0.3, 1.0),
+    query: Any = None,
+    grid: Any = (3, 3),
+    shared: bool = True,
+    feed: str = "auto",
+    contexts_drawn: int = 10,
+    net: str = "auto",
+    width: int | None = None,
+    width_factor: float = 1.0,
+    sgd_total: int = 3000,
+    batch: int | None = None,
+    lr: float | None = None,
+    warmup: int | None = None,
+    at_delta: float = 0.75,
+    decay: float = 0.995,
+    steps: int = 0,
+    tile: Any = TILE,
+    shifts: int = 0,
+    surface: str = "auto",
+    axes: str = "yx",
+    sweeps: int = 8,
+    **options: Any,
+) -> registry.Plan:
+    """Context-query diffusion for given data.
+
+    Args:
+        data: what it will run on; only its shape matters.
+        kind: `field` or `image`.
+        times: unused.
+        partition: `mixed` (blocks, holes as the data have them, and pixels), `block`, `pixel`,
+            `rows`, `columns`, `swath`, `time_block`, `own`, `hole_shaped`, `missdiff` or `ambient`.
+            The holes of `mixed` are those of another sample where they leave half of what is
+            observed, and `hole_shaped` elsewhere.
+        ratio: share of the observed places that a context keeps, for partitions that have one; a
+            pair `(low, high)` draws it for each sample.
+        query: what is asked for; None = the `rest` of what is observed for the single step, `all`
+            for several.
+        grid: blocks along y and x.
+        shared: whether pixels are shown in all frames or in none; see `partitions.pixel`.
+        feed: `drawn` contexts, `every` block left out in turn, `observed` (all of it), `matched`
+            (as dense as in training), or the one with the least error on entries hidden once more,
+            about a tenth, or more in holes that another sample has:
+            `auto` of `observed`, the partition's own contexts, and the surface without a network;
+            `shares` of these and of contexts that keep a quarter, a half and three quarters, for
+            partitions that have a ratio.
+        contexts_drawn: number of contexts that are averaged.
+        net: `mlp`, `unet`, `fno`, `spacetime`, `eof` (learned modes, linear in what is shown: see
+            `nets.field_eof`), or `auto`: an MLP for 64 fields or more of up to 2048 entries, a
+            U-Net for others.
+        width: of the network, or how many modes; None = by its kind.
+        width_factor: multiplies that default.
+        sgd_total: optimiser steps in all.
+        batch: samples in a batch; None = by the network.
+        lr: largest learning rate; None = by the network.
+        warmup: optimiser steps in which it grows; None = for networks with convolutions 100, but at
+            most a tenth of all, and for others 0.
+        at_delta: see the factory.
+        decay: see the factory.
+        steps: steps of Algorithm 4; 0 = a single step.
+        tile: the largest `(time, y, x)` that the network sees at once, or up to a quarter more
+            where that spares a second tile. A larger field is cut into tiles that overlap, each a
+            sample to learn from, whose answers are blended. What lies further off than a tile is
+            not seen. None or 0 = never cut.
+        shifts: for domains that are periodic and everywhere alike: train on random circular shifts
+            along y and x by multiples of this, and average the answers to 3 x 3 of them; see
+            `nets.shifted`. 0 = none, as befits any other data.
+        surface: what the network corrects: a `biharmonic` or `harmonic` surface through what it is
+            shown (see `nets.interpolated`), or `none`; `auto` is `biharmonic`, but `none` for
+            `eof`, whose modes fit the context by themselves, and for the objective `noise`.
+        axes: along which the surface has neighbours, letters of `tyx`. With `tyx` it also goes
+            through the frames before and after: for holes that move between frames that are close.
+        sweeps: relaxations of the surface at each resolution; more for wide holes.
+        options: of the factory.
+
+    Returns:
+        The method and its number of steps. On CPU a network with convolutions takes one optimiser
+        step at a time, since XLA runs convolutions in loops an order of magnitude slower there.
+
+    Raises:
+        OptionError: no such partition, feed or network, or a tile of no such size; shifts of
+            fields that are cut into tiles, whose edges do not meet; `eof` that is to match noise;
+            a surface for what takes none; shares for a partition that has none.
+    """
+    del kind, times
+    shape = data.values.shape
+    view = cut(shape, tile)
+    if shifts and view is not identity:
+        raise OptionError(
+            f"shifts is {shifts}, but fields of {shape[1:-1]} are cut into tiles of {tile}, whose "
+            "edges do not meet; expected shifts=0, or tile=None"
+        )
+    event, samples = shape[1:], shape[0]
+    if view is not identity:
+        event, samples = (*_sizes(shape, tile), shape[-1]), view(shape).size
+    if net == "auto":
+        net = "mlp" if math.prod(event) <= _SMALL and samples >= _MANY else "unet"
+    looped = net in _DENSE or jax.default_backend() != "cpu"
+    together = min(_TOGETHER, sgd_total) if looped else 1
+    asked = query if query is not None else ("all" if steps else "rest")
+    split = make_split(partition, ratio, asked, tuple(grid), shared)
+    under = _surface(surface, net, axes, sweeps, options)
+    make = partial(_net, net, event, width, width_factor, shifts, under, options)
+    if feed in _CHOOSING:
+        options.setdefault("hide", _as_missing("rest"))
+        if under is not None:
+            options.setdefault("baseline", under(None))
+    method = make_context_query(
+        make(),
+        split,
+        feeds=_feeds(feed, partition, split, tuple(grid), contexts_drawn, shared),
+        lr=lr if lr is not None else {"mlp": 2e-3, "eof": 1e-2}.get(net, 1e-3),
+        batch=batch or {"mlp": 64, "unet": 32, "eof": 16}.get(net, 8),
+        total=sgd_total,
+        warmup=_warmup(net, sgd_total) if warmup is None else warmup,
+        sgd_steps=together,
+        scan=looped,
+        at_delta=at_delta if steps == 0 else min(at_delta, 0.25),
+        decay=decay,
+        steps=steps,
+        sampler_net=make(loops=True) if net == "unet" else None,
+        view=view,
+        **options,
+    )
+    return registry.Plan(method, -(-sgd_total // together))
+
+
+def _warmup(net: str, total: int) -> int:
+    return 0 if net in _DENSE else min(100, total // 10)
+
+
+def cut(shape: tuple[int, ...], tile: Any) -> Callable[[tuple[int, ...]], View]:
+    """The view of fields of a shape: tiles with a quarter in common, or the fields as they are."""
+    if not tile:
+        return identity
+    sizes = _asked(shape, tile)
+    if _sizes(shape, tile) == shape[1:-1]:
+        return identity
+    return partial(tiles, size=sizes, overlap=tuple(_shared(size) for size in sizes))
+
+
+def _sizes(shape: tuple[int, ...], tile: Any) -> tuple[int, ...]:
+    """The lengths of the tiles that fields of a shape are cut into."""
+    pairs = zip(shape[1:-1], _asked(shape, tile), strict=True)
+    return tuple(tile_length(whole, size, _shared(size)) for whole, size in pairs)
+
+
+def _shared(size: int) -> int:
+    return size // 4
+
+
+def _asked(shape: tuple[int, ...], tile: Any) -> tuple[int, ...]:
+    good = isinstance(tile, list | tuple) and len(tile) == 3
+    if not good or not all(isinstance(size, int) and size >= 1 for size in tile):
+        raise OptionError(
+            f"tile is {tile!r}; expected the largest numbers of frames, rows and columns, such as "
+            f"{list(TILE)}, or None for whole fields"
+        )
+    axes = shape[1:-1]
+    return tuple(min(pair) for pair in zip(tile[-len(axes) :], axes, strict=True))
+
+
+def with_its_options(recipe: Callable[..., registry.Plan]) -> Callable[..., registry.Plan]:
+    """A recipe that passes its `options` on to this one shows the options of both."""
+    own, base = (inspect.signature(f).parameters for f in (recipe, context_query))
+    merged = {**base, **{name: p for name, p in own.items() if name != "options"}}
+    ordered = sorted(merged.values(), key=lambda p: p.kind)
+    shown: Any = recipe
+    shown.__signature__ = inspect.Signature(ordered)
+    return shown
+
+
+def make_split(
+    partition: str,
+    ratio: Any = (0.3, 1.0),
+    query: Any = "rest",
+    grid: tuple[int, int] = (3, 3),
+    shared: bool = True,
+) -> Split:
+    """A partition by its name; see `context_query` for the arguments.
+
+    Raises:
+        OptionError: no such partition.
+    """
+    ratio = tuple(ratio) if isinstance(ratio, list | tuple) else ratio
+    # an all-or-one rule has no share of its own
+    whole = query if isinstance(query, str) else "all"
+    makers: dict[str, Callable[[], Split]] = {
+        "mixed": lambda: partitions.mixed(
+            partitions.block(grid, query=whole),
+            _as_missing(whole),
+            partitions.pixel(ratio, whole, shared=shared),
+        ),
+        "block": lambda: partitions.block(grid, query=query),
+        "pixel": lambda: partitions.pixel(ratio, query, shared=shared),
+        "rows": lambda: partitions.rows(ratio, query),
+        "columns": lambda: partitions.columns(ratio, query),
+        "time_block": lambda: partitions.time_block(query=query),
+        "swath": lambda: partitions.swath(query=whole),
+        "own": lambda: partitions.own(query=whole),
+        "hole_shaped": lambda: hole_boxes.hole_shaped(query=whole),
+        "missdiff": lambda: partitions.missdiff,
+        "ambient": lambda: partitions.ambient(ratio, shared=shared),
+    }
+    if partition not in makers:
+        raise OptionError(f"partition is '{partition}'; expected one of {', '.join(makers)}")
+    return makers[partition]()
+
+
+def _as_missing(query: str) -> Split:
+    """Holes as the data have them, of contexts that are not much thinner than the masks."""
+    borrowed = partitions.own(query=query, least=0.5)
+    return partitions.first_of(borrowed, hole_boxes.hole_shaped(query=query))
+
+
+def _feeds(
+    feed: str, partition: str, split: Split, grid: tuple[int, int], members: int, shared: bool
+) -> tuple[contexts.Feed, ...]:
+    drawn, every = contexts.drawn(split, members), contexts.every_block(grid)
+    own = every if partition == "block" else drawn
+    feeds: dict[str, tuple[contexts.Feed, ...]] = {
+        "drawn": (drawn,),
+        "every": (every,),
+        "observed": (contexts.observed,),
+        "matched": (contexts.matched(members, grid if partition == "block" else None),),
+        "auto": (contexts.observed, own),
+        "shares": (contexts.observed, own),
+    }
+    if feed not in feeds:
+        raise OptionError(f"feed is '{feed}'; expected one of {', '.join(feeds)}")
+    if feed == "shares":
+        if partition not in _SHARED:
+            raise OptionError(
+                f"feed is 'shares', and partition '{partition}' has no ratio to choose; expected "
+                f"one of {', '.join(_SHARED)}"
+            )
+        pattern = "pixel" if partition == "mixed" else partition
+        splits = [make_split(pattern, share, "rest", grid, shared) for share in (0.25, 0.5, 0.75)]
+        return (*feeds["shares"], *(contexts.drawn(split, members) for split in splits))
+    # no second feed where the context is all that is observed
+    return (contexts.observed,) if partition == "missdiff" else feeds[feed]
+
+
+def _net(
+    net: str,
+    event: tuple[int, ...],
+    width: int | None,
+    factor: float,
+    shifts: int,
+    under: Callable[[Net], Net] | None,
+    options: dict[str, Any],
+    loops: bool = False,
+) -> Net:
+    defaults = {"mlp": 256, "unet": 24, "fno": 32, "spacetime": 32, "eof": 128}
+    if net not in defaults:
+        raise OptionError(f"net is '{net}'; expected auto or one of {', '.join(defaults)}")
+    if net == "eof" and options.get("objective") == "noise":
+        raise OptionError("net='eof' answers with fields; expected objective='data'")
+    wide = width or 8 * round(defaults[net] * factor / 8)
+    edges = "periodic" if shifts else "zero"
+    makers: dict[str, Callable[[], Net]] = {
+        "mlp": lambda: nets.field_mlp(event, width=wide),
+        "unet": lambda: nets.field_unet(event, width=wide, padding=edges, loops=loops),
+        "fno": lambda: nets.fno(event, width=wide),
+        "spacetime": lambda: nets.spacetime_unet(event, width=wide),
+        "eof": lambda: nets.field_eof(event, modes=wide, process=options.get("process")),
+    }
+    made = makers[net]() if under is None else under(makers[net]())
+    return nets.shifted(made, shifts, averaged=3) if shifts else made
+
+
+def _surface(
+    surface: str, net: str, axes: str, sweeps: int, options: dict[str, Any]
+) -> Callable[..., Net] | None:
+    """What puts a surface beneath a network."""
+    known = ("auto", "none", *nets.SURFACES)
+    if surface not in known:
+        raise OptionError(f"surface is '{surface}'; expected one of {', '.join(known)}")
+    fits = net != "eof" and options.get("objective") != "noise"
+    if surface == "none" or (surface == "auto" and not fits):
+        return None
+    if not fits:
+        raise OptionError(
+            f"surface is '{surface}'; expected 'none' for net='eof' or objective='noise'"
+        )
+    kind = "biharmonic" if surface == "auto" else surface
+    return partial(
+        nets.interpolated, surface=kind, axes=axes, sweeps=sweeps, process=options.get("process")
+    )

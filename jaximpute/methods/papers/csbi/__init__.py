@@ -1,0 +1,1 @@
+"""CSBI: a conditional Schrödinger bridge."""

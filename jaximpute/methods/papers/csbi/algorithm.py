@@ -1,0 +1,332 @@
+"""CSBI (Chen et al., 2023): imputation of series by a conditional Schrodinger bridge.
+
+Algorithm 2 trains two policies in turn, each on paths of the other; Algorithm 4 draws what is
+missing by the backward one, given what is observed.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaximpute import masking
+from jaximpute._errors import OptionError
+from jaximpute.engine.warmup import WarmUp
+from jaximpute.maths import optimise
+from jaximpute.maths.optimise import Learner, averaged
+from jaximpute.maths.splits import RANDOM
+from jaximpute.methods._conditional import Batch, Views, batches, complete
+from jaximpute.methods.papers.csbi import bridge as bridges
+from jaximpute.methods.papers.csbi import bridge_draws as draws
+from jaximpute.methods.papers.csbi.bridge import Bridge
+from jaximpute.methods.papers.csbi.warmup import CSBIState, csbi_warmup
+from jaximpute.types import Info, Method, Net, Observed, PRNGKey, Process, Scalar, Split
+from jaximpute.views import identity
+
+WARM = 100  # steps of the warm-up between two looks at it
+EXPONENTIAL = 8  # steps of a draw by the exponential integrator
+
+
+def csbi(
+    backward: Net,
+    forward: Net | None,
+    process: Process,
+    *,
+    view: Views = identity,
+    draw_view: Views | None = None,
+    split: Split = RANDOM,
+    times: Any = None,
+    centred: bool = False,
+    scaled: bool = True,
+    warmup: int = 3000,
+    warmup_lr: Scalar = 2e-3,
+    warmup_batch: int = 16,
+    lr: Scalar = 1e-4,
+    lr_forward: Scalar = 1e-4,
+    total: int | None = None,
+    refreshes: int = 2,
+    sgd_steps: int = 40,
+    batch: int = 64,
+    cache: int = 128,
+    probes: int = 1,
+    probe: str = "rademacher",
+    decay: Scalar = 0.99,
+    sde_steps: int = 50,
+    sampler: str = "exponential",
+    draw_steps: int | None = None,
+    snr: Scalar = 0.0,
+) -> Method:
+    r"""Imputation by a conditional Schrodinger bridge.
+
+    `init` sets the forward policy to zero and warms the backward one up by score matching; `fit`
+    takes this in steps that hooks see. One
+    `step` is a round of Algorithm 2: forward paths from data, on which the backward policy takes
+    steps down eq. (12a) on the entries asked for; then backward paths from the prior, on which the
+    forward policy takes steps down eq. (12b). `sample` is Algorithm 4.
+
+    Args:
+        backward: the backward policy, conditional on `(values, mask, times)`, such as
+            `nets.csdi_transformer`.
+        forward: the forward policy, of the whole row and without conditions, that answers 0 at its
+            start, such as `nets.policy_unet`; None keeps it at zero, which is CSBI0.
+        process: what both policies steer, `processes.ve()` in the paper.
+        view: `shape -> View`, the rows to learn from.
+        draw_view: the rows to complete; entries in two rows come from the first. None = `view`.
+        split: what is asked for in training, see `maths.splits`.
+        times: `(time,)` positions of a series' steps; None if regular.
+        centred: see each row of a series relative to the last value and the spread of its context.
+        scaled: the backward network answers in units in which its target has variance one, for
+            standardised data; otherwise it answers the policy itself, as printed.
+        warmup: steps of score matching in `init`.
+        warmup_lr: AdamW's first learning rate for them, falling to 0.
+        warmup_batch: rows in a batch of them.
+        lr: of the backward policy in the bridge.
+        lr_forward: of the forward policy.
+        total: steps of each policy in all, over which these fall to 0; None = constant.
+        refreshes: times that the paths are drawn anew in a round.
+        sgd_steps: steps of each policy on each of these.
+        batch: pairs of a state and a time in a step.
+        cache: paths in a cache.
+        probes: Hutchinson probes for each pair.
+        probe: `rademacher` or `gaussian`.
+        decay: of the averaged weights, which make the paths and the draws.
+        sde_steps: steps of the grid of times on which the paths of training run.
+        sampler: `sde` (Algorithm 4), or the probability-flow equation by `heun`, `tsit5` or
+            `exponential` (`odes.exponential`, one evaluation a step).
+        draw_steps: steps of a draw; None = 8 of `exponential`, `sde_steps` of the others.
+        snr: signal to noise of one Langevin correction of what is missing after each step of `sde`;
+            0 = none.
+
+    Returns:
+        An inductive method (tag `draws`): each `sample` is one random completion. The infos report
+        `loss` (of the backward policy, up to a constant) and `forward_loss`.
+
+    Raises:
+        OptionError: an option out of range.
+
+    Example:
+        >>> import jax, jax.numpy as jnp, jaximpute as ji
+        >>> x = jnp.sin(jnp.arange(40.0)).reshape(4, 10, 1)
+        >>> data = ji.from_nan(x.at[:, 3].set(jnp.nan))
+        >>> method = ji.methods.csbi(
+        ...     ji.nets.csdi_transformer((10, 1), width=8, layers=1, heads=2),
+        ...     ji.nets.policy_unet(width=4, levels=1, blocks=1),
+        ...     ji.processes.ve(0.01, 5.0),
+        ...     warmup=5,
+        ...     sgd_steps=2,
+        ...     cache=4,
+        ...     sde_steps=5,
+        ... )
+        >>> state = ji.fit(method, jax.random.key(1), data, 1)
+        >>> ji.complete(method, jax.random.key(2), state, data).shape
+        (4, 10, 1)
+
+    Source: Chen et al., "Provably convergent Schrodinger bridge with applications to probabilistic
+    time series imputation" (2023), Algorithms 2 and 4, eq. (11)-(13), appendix C.
+
+    Departures from the printed paper, and why: eq. (12) is the negative of what is minimised here,
+    a mean over the entries scored, with each time in units of its noise (the minimiser at each time
+    is the same). Probes are masked to the entries scored, for less variance. Context stays at
+    :math:`\alpha(t)\, x_{\mathrm{cond}}` on every path, in training and in draws: with a
+    variance-exploding process that is eq. (13), where the released code adds noise to it in
+    training. Euler steps use the mean of :math:`g^2` over a step, for the variance of the process
+    on any grid. Draws end at a small noise with the mean of the clean rows, where Algorithm 4 adds
+    noise last. The other policy is asked again at cached states, with the weights that made them,
+    instead of being cached beside them. Draws start from the process's prior (the released code
+    starts from N(0, I)). Rates fall along a cosine, where the paper's decay exponentially. Training
+    ends with the rounds asked for: line 10 of Algorithm 2 has a criterion, and does not say which.
+    """
+    if draw_steps is None:
+        draw_steps = EXPONENTIAL if sampler == "exponential" else sde_steps
+    _check(
+        probe=(probe, ("rademacher", "gaussian")),
+        sampler=(sampler, draws.SAMPLERS),
+        counts={
+            "sde_steps": sde_steps,
+            "sgd_steps": sgd_steps,
+            "refreshes": refreshes,
+            "batch": batch,
+            "cache": cache,
+            "probes": probes,
+            "warmup_batch": warmup_batch,
+            "draw_steps": draw_steps,
+        },
+    )
+    if warmup < 0:
+        raise OptionError(f"warmup is {warmup}; expected at least 0")
+    bridge = Bridge(process, sde_steps)
+    z_back = bridges.backward_policy(backward, process, scaled)
+    z_fore = bridges.forward_policy(forward, process, scaled)
+    pieces, warm_steps = in_pieces(warmup, WARM)
+    warm = csbi_warmup(
+        backward,
+        forward,
+        process,
+        view=view,
+        split=split,
+        times=times,
+        centred=centred,
+        scaled=scaled,
+        lr=warmup_lr,
+        total=warmup,
+        sgd_steps=warm_steps,
+        batch=warmup_batch,
+        decay=decay,
+    )
+    backward_optimiser = optimise.adamw(lr, total=total)
+    forward_optimiser = optimise.adamw(lr_forward, total=total)
+
+    def begin(state: CSBIState) -> CSBIState:
+        fore = state.forward
+        return CSBIState(
+            optimise.learner(averaged(state.backward), backward_optimiser, decay),
+            None if fore is None else optimise.learner(fore.params, forward_optimiser, decay),
+        )
+
+    def step(key: PRNGKey, state: CSBIState, data: Observed) -> tuple[CSBIState, Info]:
+        draw = batches(data, view, split, cache, times, centred=centred)
+
+        def once(state, i):
+            k_back, k_fore = jax.random.split(jax.random.fold_in(key, i))
+            back, loss = train_backward(k_back, state, draw)  # lines 4-6
+            state = state._replace(backward=back)
+            if state.forward is None:
+                return state, (loss, jnp.zeros_like(loss))
+            fore, forward_loss = train_forward(k_fore, state.forward, back, draw)  # lines 7-9
+            return state._replace(forward=fore), (loss, forward_loss)
+
+        state, losses = jax.lax.scan(once, state, jnp.arange(refreshes))
+        return state, Info(losses[0].mean(), {"forward_loss": losses[1].mean()})
+
+    def train_backward(key, state: CSBIState, draw):
+        k_rows, k_path, k_train = jax.random.split(key, 3)
+        rows, fore = draw(k_rows), _weights(state.forward)
+        paths = bridges.forward_paths(bridge, asked(z_fore, fore, rows), k_path, rows.values)
+
+        def loss(params, k):
+            k_pairs, k_probe, k_net = jax.random.split(k, 3)
+            i, t, x = _pairs(k_pairs, paths, batch)
+            now = Batch(*(part[i] for part in rows))
+            x = bridges.hold(process, now, x, t)
+            return bridges.likelihood(
+                lambda params, x: z_back(params, x, t, now.cond, k_net),
+                params,
+                z_fore(fore, x, t),
+                process.diffusion(t),
+                k_probe,
+                x,
+                bridges.entry_weights(bridge, t, now.query),
+                probes=probes,
+                probe=probe,
+            )
+
+        return optimise.train(loss, backward_optimiser, k_train, state.backward, sgd_steps, decay)
+
+    def train_forward(key, forward: Learner, backward: Learner, draw):
+        k_rows, k_prior, k_path, k_train = jax.random.split(key, 4)
+        rows, back = draw(k_rows), _weights(backward)
+        # no conditions, and all is asked for: M_cond = 0, M_target = 1
+        nothing = jnp.zeros(rows.context.shape, bool)
+        rows = rows._replace(context=nothing, query=~nothing)
+        start = process.prior(k_prior, rows.values.shape).astype(rows.values.dtype)
+        # from the prior down: turned round, row s is at time (s + 1) / steps
+        paths = bridges.backward_paths(bridge, asked(z_back, back, rows), k_path, start)[::-1]
+
+        def loss(params, k):
+            k_pairs, k_probe, k_net = jax.random.split(k, 3)
+            i, t, x = _pairs(k_pairs, paths, batch)
+            now = Batch(*(part[i] for part in rows))
+            return bridges.likelihood(
+                lambda params, x: z_fore(params, x, t, (), k_net),
+                params,
+                z_back(back, x, t, now.cond),
+                process.diffusion(t),
+                k_probe,
+                x,
+                bridges.entry_weights(bridge, t, now.query),
+                probes=probes,
+                probe=probe,
+            )
+
+        return optimise.train(loss, forward_optimiser, k_train, forward, sgd_steps, decay)
+
+    def asked(policy, weights, rows: Batch):
+        """A policy on paths of rows, given their context."""
+        return bridges.given(process, rows, lambda x, t: policy(weights, x, t, rows.cond))
+
+    def sample(key: PRNGKey, state: CSBIState, data: Observed) -> jax.Array:
+        back, fore = _weights(state.backward), _weights(state.forward)
+
+        def draw(key: PRNGKey, rows: Batch) -> jax.Array:
+            k_prior, k_run = jax.random.split(key)
+            return draws.draw(
+                sampler,
+                process,
+                asked(z_back, back, rows),
+                asked(z_fore, fore, rows),
+                k_run,
+                process.prior(k_prior, rows.values.shape).astype(rows.values.dtype),
+                steps=draw_steps,
+                snr=snr,
+                where=rows.query,
+            )
+
+        return complete(draw, key, data, draw_view or view, times, centred=centred)
+
+    return Method(WarmUp(warm, pieces, begin), step, sample=sample, tag="draws")
+
+
+def in_pieces(total: int, size: int) -> tuple[int, int]:
+    """How many pieces of one length, at most `size`, and which length, make `total` or a bit more.
+
+    Example:
+        >>> in_pieces(250, 100), in_pieces(0, 100)
+        ((3, 84), (0, 1))
+    """
+    pieces = -(-total // size)
+    return pieces, -(-total // pieces) if pieces else 1
+
+
+def csbi0(backward: Net, process: Process, **options: Any) -> Method:
+    r"""CSBI with the forward policy held at zero: score matching by another name.
+
+    Eq. (12a) is then implicit score matching, and equals denoising score matching up to a constant.
+
+    Args:
+        backward: see `csbi`, as for all arguments.
+        process: what is reversed.
+        options: of `csbi`.
+
+    Returns:
+        An inductive method (tag `draws`).
+
+    Example:
+        >>> import jaximpute as ji
+        >>> net = ji.nets.csdi_transformer((10, 1), width=8, layers=1, heads=2)
+        >>> ji.methods.csbi0(net, ji.processes.ve()).tag
+        'draws'
+
+    Source: CSBI, appendix C.8.
+    """
+    return csbi(backward, None, process, **options)
+
+
+def _weights(state: Learner | None):
+    return None if state is None else averaged(state)
+
+
+def _pairs(key, paths, n: int):
+    """`n` states of a cache at random: their rows, their times, themselves."""
+    k_time, k_row = jax.random.split(key)
+    s = jax.random.randint(k_time, (n,), 0, paths.shape[0])
+    i = jax.random.randint(k_row, (n,), 0, paths.shape[1])
+    return masking.share((i, (s + 1).astype(paths.dtype) / paths.shape[0], paths[s, i]))
+
+
+def _check(*, counts: dict[str, int], **choices: tuple[str, tuple[str, ...]]) -> None:
+    for name, value in counts.items():
+        if value < 1:
+            raise OptionError(f"{name} is {value}; expected at least 1")
+    for name, (chosen, valid) in choices.items():
+        if chosen not in valid:
+            raise OptionError(f"{name} is '{chosen}'; expected one of {', '.join(valid)}")

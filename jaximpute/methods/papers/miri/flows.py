@@ -1,0 +1,174 @@
+"""Rectified flows between completions: MIRI's loss, its imputation ODE, and where both begin."""
+
+import math
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+from jaximpute._errors import OptionError
+from jaximpute.masking import channel_moments, masked_mean
+from jaximpute.maths import random
+from jaximpute.maths.local_average import local_average
+from jaximpute.maths.odes import EVALUATIONS, integrate
+from jaximpute.types import Net, Observed, Params, PRNGKey
+
+LAYOUTS = ("filled", "padded")
+STARTS = ("normal", "uniform", "columns", "nearby")
+SOLVERS = (*EVALUATIONS, "euler_end")
+_LEVELS = 256
+_CHUNK = 8192
+_PIXELS = 2**19  # of images in a chunk
+_NEAR, _NOISE = 1.5, 0.3  # of `nearby`: in pixels, and in deviations of the channel
+
+
+class Columns(NamedTuple):
+    """What is known of each column: moments, and evenly spaced quantiles with both extremes."""
+
+    mean: Float[Array, "d"]
+    std: Float[Array, "d"]
+    levels: Float[Array, "levels d"]
+
+
+def columns(data: Observed) -> Columns:
+    """Moments and quantiles of the observed entries, in real rows."""
+    real = (data.weight > 0).reshape(-1, *(1,) * (data.mask.ndim - 1))
+    d = data.values.shape[-1]
+    seen = jnp.where(data.mask & real, data.values, jnp.nan).reshape(-1, d)
+    grid = jnp.linspace(0.0, 1.0, _LEVELS + 1, dtype=data.values.dtype)
+    levels = jnp.nanquantile(seen, grid, axis=0, method="nearest")
+    # a column in which nothing is observed (a small shard of the data) has no range
+    return Columns(*channel_moments(data), jnp.nan_to_num(levels))
+
+
+def begin(key: PRNGKey, known: Columns, data: Observed, start: str) -> jax.Array:
+    """Independent guesses for the missing entries: X^(0)."""
+    shape, dtype = data.values.shape, data.values.dtype
+    if start == "normal":
+        z = random.normal(key, shape, dtype).reshape(-1, shape[-1])
+        guess = known.mean[None] + known.std[None] * z
+    elif start == "uniform":
+        u = random.uniform(key, shape, dtype).reshape(-1, shape[-1])
+        guess = known.levels[:1] + u * (known.levels[-1:] - known.levels[:1])
+    elif start == "nearby":
+        if len(shape) != 4:
+            raise OptionError(f"start is 'nearby', and rows of shape {shape[1:]} are no images")
+        near = data.mask & (data.weight > 0).reshape(-1, 1, 1, 1)
+        mean, std = (v.reshape(1, 1, 1, -1) for v in (known.mean, known.std))
+        z = random.normal(key, shape, dtype)
+        guess = mean + local_average(data.values - mean, near, _NEAR) + _NOISE * std * z
+    else:
+        i = jax.random.randint(key, shape, 0, _LEVELS + 1).reshape(-1, shape[-1])
+        guess = jnp.take_along_axis(known.levels, i, axis=0)
+    return jnp.where(data.mask, data.values, guess.reshape(shape))
+
+
+def velocity(
+    net: Net,
+    params: Params,
+    z: Float[Array, "n *event"],
+    own: Float[Array, "n *event"],
+    other: Float[Array, "n *event"],
+    mask: Bool[Array, "n *event"],
+    t: Float[Array, "n"],
+    layout: str,
+) -> Float[Array, "n *event"]:
+    r"""The network's velocity at `z`, given both observed parts.
+
+    Args:
+        net: the velocity field.
+        params: its parameters.
+        z: the state; only its missing entries are shown.
+        own: rows whose observed entries are :math:`X_{0, M_0}`.
+        other: rows whose observed entries are :math:`X_{1, M_0}`.
+        mask: :math:`M_0`.
+        t: times.
+        layout: `filled` shows `(z, own)` and `(z, other)`, each completed by the second, and the
+            mask; `padded` shows three arrays that are zero elsewhere, and the mask.
+    """
+    m = mask.astype(z.dtype)
+    if layout == "filled":
+        return net.apply(params, jnp.where(mask, own, z), t, (jnp.where(mask, other, z), m))
+    shown = (jnp.where(mask, own, 0), jnp.where(mask, other, 0), m)
+    return net.apply(params, jnp.where(mask, 0, z), t, shown)
+
+
+def flow_loss(
+    net: Net,
+    params: Params,
+    key: PRNGKey,
+    x0: Float[Array, "n *event"],
+    x1: Float[Array, "n *event"],
+    mask: Bool[Array, "n *event"],
+    counts: Bool[Array, "n *event"],
+    layout: str = "filled",
+) -> Float[Array, ""]:
+    r"""Eq. (6) over the entries in `counts`.
+
+    .. math:: \mathrm{mean}\, (X_1 - X_0 - v(X_\tau, X_{0,M_0}, X_{1,M_0}, M_0, \tau))^2
+
+    Each :math:`\tau_j` is uniform on [0, 1]; one lies in each of `n` equal intervals.
+    """
+    n = x0.shape[0]
+    u = jax.random.uniform(key, (n,), x0.dtype)
+    t = (jnp.arange(n, dtype=x0.dtype) + u) / n
+    along = t.reshape(-1, *(1,) * (x0.ndim - 1))
+    v = velocity(net, params, (1 - along) * x0 + along * x1, x0, x1, mask, t, layout)
+    return masked_mean((x1 - x0 - v) ** 2, counts)
+
+
+def impute_by_flow(
+    net: Net,
+    params: Params,
+    x: Float[Array, "n *event"],
+    mask: Bool[Array, "n *event"],
+    known: Columns,
+    *,
+    layout: str,
+    solver: str,
+    steps: int,
+    clip: bool,
+) -> Float[Array, "n *event"]:
+    """Solve the imputation ODE (7) for all rows, in chunks so that activations stay small.
+
+    `euler_end` is MIRI's Algorithm 2: Euler's steps from (k - 1) / N to k / N, with the velocity
+    taken where they begin and at the time when they end.
+    """
+    ahead, solver = (1 / steps, "euler") if solver == "euler_end" else (0.0, solver)
+    low, high = (known.levels[i].reshape(*(1,) * (x.ndim - 1), -1) for i in (0, -1))
+
+    def solve(rows):
+        x, mask = rows
+
+        def field(z, t):
+            times = jnp.full(x.shape[:1], t + ahead, x.dtype)
+            v = velocity(net, params, z, x, x, mask, times, layout)
+            return jnp.where(mask, 0, v)
+
+        keep = (lambda t, z: jnp.where(mask, z, jnp.clip(z, low, high))) if clip else None
+        return jnp.where(mask, x, integrate(field, x, steps=steps, solver=solver, project=keep))
+
+    # a network of images holds many channels for each of their pixels
+    chunk = _CHUNK if x.ndim == 2 else max(1, _PIXELS // math.prod(x.shape[1:]))
+    return by_chunks(solve, (x, mask), chunk)
+
+
+def by_chunks(solve, rows, chunk: int = _CHUNK):
+    """A function of rows, applied to chunks of them one after the other."""
+    n = rows[0].shape[0]
+    if n <= chunk:
+        return solve(rows)
+    many = -(-n // chunk)
+    i = jnp.minimum(jnp.arange(many * chunk), n - 1).reshape(many, chunk)
+    done = jax.lax.map(lambda i: solve(jax.tree.map(lambda leaf: leaf[i], rows)), i)
+    return done.reshape(many * chunk, *done.shape[2:])[:n]
+
+
+def partners(key: PRNGKey, weight: Float[Array, "n"]) -> Int[Array, "n"]:
+    """A random partner for each real row: one permutation of the real rows."""
+    real = weight > 0
+    u = jax.random.uniform(key, weight.shape)
+    from_row = jnp.argsort(jnp.where(real, 0, 1), stable=True)
+    to_row = jnp.argsort(jnp.where(real, u, 2.0))
+    return jnp.zeros(weight.shape, to_row.dtype).at[from_row].set(to_row)

@@ -1,0 +1,1 @@
+"""SPIRIT: score learning and proximal particle updates under semi-proximal transport."""

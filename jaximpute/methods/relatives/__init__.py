@@ -1,0 +1,1 @@
+"""The learned methods that the published ones are compared with."""

@@ -1,0 +1,1 @@
+"""Simple imputers: means, interpolation, neighbours, Gaussians, chained equations."""

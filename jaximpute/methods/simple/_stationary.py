@@ -1,0 +1,225 @@
+"""The stationary Gaussian of a series: its autocovariance by EM, and the smoother it gives."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+from jaximpute.masking import masked_mean
+from jaximpute.maths.gaussians import conditional_mean, conditional_moments, leave_one_out
+from jaximpute.methods.simple import _gaps, _kriging
+
+# of the variance of one-step differences: noise that the observations are allowed
+RIDGES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+_START = 1e-3  # the ridge until one is chosen
+_SAMPLED = 64  # windows, at most, from which averages over windows are estimated
+_SCORED = 128  # and in which the ridge is chosen
+_GOLDEN = (5**0.5 - 1) / 2
+
+
+class Stationary(NamedTuple):
+    """A stationary Gaussian process.
+
+    Attributes:
+        mean: of each channel, `(d,)`.
+        autocov: covariance of the channels with themselves `h` steps later, `(lags, d, d)`; more
+            lags than a window has.
+        ridge: variance added to each channel's own at lag 0, `(d,)`.
+        gaps: how gaps longer than a window are filled.
+    """
+
+    mean: Float[Array, "d"]
+    autocov: Float[Array, "lags d d"]
+    ridge: Float[Array, "d"]
+    gaps: _gaps.Gaps
+
+
+def fit(
+    x: Float[Array, "n time d"],
+    mask: Bool[Array, "n time d"],
+    weight: Float[Array, "n"],
+    *,
+    block: int,
+    context: int,
+    passes: int,
+) -> Stationary:
+    """Autocovariance by EM, started from linear interpolation; ridge by leaving one out.
+
+    The expectation step treats disjoint windows as independent, and takes the covariance they are
+    left with from some of them. The ridge is chosen after either half of the passes. Nothing is
+    drawn at random: windows lie evenly.
+    """
+    length, ridges = block + 2 * context, jnp.asarray(RIDGES, x.dtype)
+    scored = _some_windows(0, weight, x.shape[1], length, _SCORED)
+
+    def choose(filled, left):
+        models = jax.lax.map(lambda r: _maximise(filled, left, weight, r), ridges)
+        errors = jax.lax.map(lambda model: _error(model, x, mask, *scored), models)
+        return _least(ridges, errors)
+
+    def half(carry, numbers):
+        def one(carry, number):
+            filled, left = carry
+            model = _maximise(filled, left, weight, carry_ridge)
+            filled = smooth(model, x, mask, block=length, context=0, otherwise=filled)
+            some = _some_windows(number, weight, x.shape[1], length, _SAMPLED)
+            return (filled, _left(model, x, mask, *some)), None
+
+        filled, left, carry_ridge = carry
+        filled, left = jax.lax.scan(one, (filled, left), numbers)[0]
+        return (filled, left, choose(filled, left)), None
+
+    nothing = jnp.zeros((length, *x.shape[-1:] * 2), x.dtype)
+    start = (_gaps.lines(_kriging.known(mask), x), nothing, jnp.asarray(_START, x.dtype))
+    numbers = jnp.arange(2 * ((passes + 1) // 2)).reshape(2, -1)
+    (filled, left, ridge), _ = jax.lax.scan(half, start, numbers)
+    model = _maximise(filled, left, weight, ridge)
+
+    def centred(a):
+        return a - model.mean[None, None]
+
+    gaps = _gaps.choose(centred(x), mask, weight, centred(filled), left, context)
+    autocov = _gaps.autocovariance(centred(filled), weight, left)
+    better = _gaps.fill(centred(x), mask, centred(filled), autocov, gaps, context)
+    autocov = _gaps.autocovariance(better, weight, left)
+    return model._replace(autocov=autocov, gaps=gaps)
+
+
+def complete(model: Stationary, x, mask, *, block: int, context: int):
+    """Short gaps by windows, long ones by the rule chosen for them; observed entries kept."""
+    lines = _gaps.lines(_kriging.known(mask), x)
+    filled = smooth(model, x, mask, block=block, context=context, otherwise=lines)
+    mean = model.mean[None, None]
+    far = _gaps.fill(x - mean, mask, filled - mean, model.autocov, model.gaps, context)
+    return jnp.where(mask, x, far + mean)
+
+
+def smooth(
+    model: Stationary,
+    x: Float[Array, "n time d"],
+    mask: Bool[Array, "n time d"],
+    *,
+    block: int,
+    context: int,
+    otherwise: Float[Array, "n time d"],
+) -> Float[Array, "n time d"]:
+    """Each block's mean given what is observed in it and in its context; observed entries kept.
+
+    Where the factorisation fails in this precision the answer is that of `otherwise`.
+    """
+    n, time, d = x.shape
+    blocks = -(-time // block)
+    padding = ((0, 0), (context, context + blocks * block - time), (0, 0))
+    x_wide, mask_wide = jnp.pad(x, padding), jnp.pad(mask, padding)
+    rows = jnp.repeat(jnp.arange(n), blocks)
+    starts = jnp.tile(jnp.arange(blocks) * block, n)
+    length = block + 2 * context
+    means = _conditional(model, length, *_cut((x_wide, mask_wide), rows, starts, length))
+    inner = means.reshape(-1, length, d)[:, context : context + block]
+    means = inner.reshape(n, blocks * block, d)[:, :time]
+    return jnp.where(mask, x, jnp.where(jnp.isfinite(means), means, otherwise))
+
+
+def _maximise(filled, left, weight, ridge) -> Stationary:
+    """Moments of completed series, plus the autocovariance that their missing entries keep."""
+    _, time, _ = filled.shape
+    lags = left.shape[0]
+    total = jnp.maximum(weight.sum() * time, jnp.finfo(filled.dtype).tiny)
+    w = weight[:, None, None]
+    mean = jnp.where(w > 0, w * filled, 0).sum((0, 1)) / total
+    y = jnp.where(w > 0, filled - mean[None, None], 0)
+    later = jnp.pad(y, ((0, 0), (0, lags), (0, 0)))
+
+    def at(lag):
+        shifted = jax.lax.dynamic_slice_in_dim(later, lag, time, axis=1)
+        # dividing by the whole length, whatever the lag, is what keeps the matrix positive
+        return jnp.einsum("nti,ntj->ij", w * y, shifted, precision="highest") / total
+
+    autocov = jax.lax.map(at, jnp.arange(lags)) + left
+    variance = jnp.diagonal(autocov[0])
+    changes = 2 * (variance - jnp.diagonal(autocov[1]))
+    least = 1e-7 * variance + jnp.finfo(variance.dtype).tiny
+    gaps = _gaps.none(filled.shape[-1], filled.dtype)
+    return Stationary(mean, autocov, jnp.maximum(ridge * changes, least), gaps)
+
+
+def _covariance(model: Stationary, length: int) -> Float[Array, "wd wd"]:
+    """The block Toeplitz matrix of a window, time-major."""
+    d = model.autocov.shape[-1]
+    near = model.autocov[:length]
+    both = jnp.concatenate([near[:0:-1].transpose(0, 2, 1), near])
+    lag = jnp.arange(length)[None] - jnp.arange(length)[:, None] + length - 1
+    cov = both[lag].transpose(0, 2, 1, 3).reshape(length * d, length * d)
+    return cov + jnp.diag(jnp.tile(model.ridge, length))
+
+
+def _conditional(model: Stationary, length: int, x, mask):
+    return conditional_mean(x, mask, jnp.tile(model.mean, length), _covariance(model, length))
+
+
+def _cut(arrays, rows: Int[Array, "k"], starts: Int[Array, "k"], length: int):
+    """Windows of each array, flattened: `(k, length * d)`."""
+    steps = starts[:, None] + jnp.arange(length)[None]
+    return tuple(a[rows[:, None], steps].reshape(len(rows), -1) for a in arrays)
+
+
+def _some_windows(number, weight, time, length, most):
+    """Series in proportion to weight, and a first step each, spread evenly; `most` at most."""
+    n = weight.shape[0]
+    count = min(most, max(n * time // length, 8))
+    u = (jnp.arange(count) + 0.5) / count
+    edges = jnp.cumsum(weight)
+    rows = jnp.minimum(jnp.searchsorted(edges, u * edges[-1], side="right"), n - 1)
+    # multiples of the golden ratio fill the unit interval evenly, from any of them on
+    share = (_GOLDEN * (jnp.arange(count) + count * number)) % 1
+    return rows, (share * (max(time - length, 0) + 1)).astype(int)
+
+
+def _whole(a, length):
+    """Series padded to the length of a window at least."""
+    return jnp.pad(a, ((0, 0), (0, max(length - a.shape[1], 0)), (0, 0)))
+
+
+def _error(model: Stationary, x, mask, rows, starts) -> Float[Array, ""]:
+    """Mean absolute error at observed entries left out, each channel in its own units.
+
+    Not the squared one: a few jumps of a series would choose for all the rest.
+    """
+    length = model.autocov.shape[0]
+    x, mask = _cut([_whole(a, length) for a in (x, mask)], rows, starts, length)
+    mean, cov = jnp.tile(model.mean, length), _covariance(model, length)
+    return masked_mean(jnp.abs(leave_one_out(x, mask, mean, cov)), mask)
+
+
+def _least(ridges, errors) -> Float[Array, ""]:
+    """The ridge of least error: the lowest point of a parabola through three, in logarithms."""
+    errors = jnp.where(jnp.isnan(errors), jnp.inf, errors)
+    best = jnp.argmin(errors)
+    middle = jnp.clip(best, 1, len(ridges) - 2)
+    low, mid, high = (errors[middle + i] for i in (-1, 0, 1))
+    bend = low - 2 * mid + high
+    shift = jnp.where(bend > 0, 0.5 * (low - high) / jnp.where(bend > 0, bend, 1), 0)
+    inner = (best == middle) & jnp.isfinite(bend)
+    logs = jnp.log(ridges)
+    step = logs[1] - logs[0]
+    return jnp.exp(logs[best] + jnp.where(inner, shift, 0) * step).astype(errors.dtype)
+
+
+def _left(model: Stationary, x, mask, rows, starts) -> Float[Array, "lags d d"]:
+    """Autocovariance that the missing entries keep, averaged over windows."""
+    lags, d, _ = model.autocov.shape
+    inside = jnp.ones_like(mask)
+    x, mask, inside = _cut([_whole(a, lags) for a in (x, mask, inside)], rows, starts, lags)
+    weight = jnp.ones(len(rows), x.dtype)
+    mean = jnp.tile(model.mean, lags)
+    _, left = conditional_moments(x, mask, weight, mean, _covariance(model, lags))
+    here = inside[0].reshape(lags, d)[:, 0]  # the same for all windows
+    left = left.reshape(lags, d, lags, d).transpose(0, 2, 1, 3)
+    step = jnp.arange(lags)
+    later = step[:, None] + step[None]  # [step, lag]
+    there = jnp.minimum(later, lags - 1)
+    used = (later < lags) & here[:, None] & here[there]
+    by_lag = jnp.where(used[..., None, None], left[step[:, None], there], 0).sum(0)
+    by_lag = by_lag / here.sum().astype(x.dtype)
+    return jnp.where(jnp.isfinite(by_lag), by_lag, 0)

@@ -1,0 +1,337 @@
+r"""Files larger than memory: learned from a part, completed block by block, written as it goes.
+
+Memory holds a block, the next one, a pool of rows to learn from, and what was learned:
+
+.. math:: \hat x_n = f(x_n^\mathrm{obs}; \theta), \qquad
+    \theta = \mathrm{fit}\bigl(x_{n_1}, \ldots, x_{n_s}\bigr)
+
+with columns standardised by the moments of all rows. Rows are completed each on its own, so blocks
+change nothing, not one bit. Steps of time are completed in windows that reach beyond their block.
+A method that completes only the rows it learns from is run on each block anew.
+"""
+
+import hashlib
+import time as clock
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from jaximpute import registry
+from jaximpute._errors import DataError, OptionError
+from jaximpute._terminal import stage
+from jaximpute._version import __version__
+from jaximpute.data import possible
+from jaximpute.data.codec import Codec
+from jaximpute.engine import fingerprint, hooks
+from jaximpute.files import identity, sheets
+from jaximpute.streaming import draws as draw_outputs
+from jaximpute.streaming import feeds, formats, outputs, pools, report, resume, scan
+from jaximpute.streaming.pools import Completed, Learned
+from jaximpute.streaming.scan import Scan
+from jaximpute.streaming.spans import Spans, spans_of
+from jaximpute.streaming.types import Source
+from jaximpute.tasks import multiple
+from jaximpute.tasks.choose import inductive
+from jaximpute.tasks.report import Curve, Report
+
+
+def impute_file(
+    source: str,
+    output: str | None,
+    method: str = "auto",
+    *,
+    seed: int = 0,
+    preset: str = "balanced",
+    block_rows: int | None = None,
+    sample_rows: int = 8192,
+    margin: int | None = None,
+    time: str | None = None,
+    dims: Sequence[str] | None = None,
+    fill_unseen: bool = False,
+    bounds: Mapping[Any, Any] | None = None,
+    circular: Any = None,
+    completions: int | None = None,
+    interval: float | None = None,
+    force: bool = False,
+    progress: bool = False,
+    watch: Callable[[int, int], None] | None = None,
+    **options: Any,
+) -> Report:
+    """Complete a file that need not fit into memory; call it again to go on after a crash.
+
+    One pass finds the moments of the columns. The method learns from `sample_rows` rows drawn from
+    many places of the file; methods trained by batches get others after every chunk of steps. Then
+    block after block is completed and written beside the output, which appears at the end, whole.
+    Observed cells are copied bit for bit. What random methods return is one draw, or several of
+    rows: a row's draws follow from its number in the file and its cells.
+
+    What is exact: rows (of tables, or series, images or fields that are one row each) are completed
+    on their own, so the result is that of one block, bit for bit, for any `block_rows`. Steps of
+    time (Zarr, NetCDF, Parquet with `time`) are completed in windows of `block_rows + 2 * margin`
+    steps, of which the block in the middle is kept. A method that looks no further than `margin`
+    steps gives what it would give for the whole, if it learned the same (`harmonic`,
+    `window_average`, `linear` across shorter gaps); others see no more than the window
+    (`optimal_interpolation`), and a draw is its own in each window. A transductive method completes
+    the rows of a block from one another, so that blocks matter; the last one is completed together
+    with rows before it, to be as long as the others. `sample_rows` means nothing to it, and the
+    report has no losses.
+
+    Args:
+        source: `.npy`, `.parquet`, `.zarr` or `.nc`; see `jaximpute.streaming.formats.open_source`.
+        output: where the result is to appear, in the same format; None writes nothing, and all
+            there is is the report with its hashes. Several completions appear as files of a new
+            folder, named by a slash at the end (`draws/`): `draw_1.npy` and so on; or of Parquet
+            below one another, with a first column `draw`.
+        method: a name; `auto` picks one that is inductive.
+        seed: of everything random.
+        preset: `fast`, `balanced`, `best` or `paper`.
+        block_rows: rows or steps in memory at a time; by default of 32 MB, for series at most
+            4096. Rounded up to whole chunks of a Zarr store.
+        sample_rows: rows, or steps, that are learned from at a time.
+        margin: steps of time beyond a block on both sides; by default 24 for fields and
+            512 for series, at most a block.
+        time: of Parquet: the column of time stamps, which makes it a series.
+        dims: of Zarr and NetCDF; see `impute`.
+        fill_unseen: fill places of a field that are observed at no time, too.
+        bounds: by a column's name the least and greatest value that a missing cell may get; see
+            `impute`.
+        circular: columns of directions; see `impute`.
+        completions: how many random completions to write, of a method that draws and of rows, not
+            of steps of time; None = one, and for an interval a hundred.
+        interval: coverage such as 0.8: of Parquet, the median of the completions, and columns
+            `NAME_low` and `NAME_high` behind the others for columns of numbers with holes.
+        force: replace an output that exists, and throw away an unfinished run that differs.
+        progress: show a progress bar while learning.
+        watch: called with the number of blocks done and of all, after each.
+        options: of the method, by name.
+
+    Returns:
+        The report: as of `impute_with_report`, with `blocks`, `block_rows`, `pools` that were
+        learned from, and `went_on_at`, the block where an earlier run had stopped.
+
+    Raises:
+        DataError: the file cannot be used.
+        OptionError: a method that does not draw (the message names those that do), several
+            completions where there is no place for them, other wrong settings, or an unfinished
+            run for `output` that differs.
+        OutputError: `output` exists, or the disk is full; what is done is kept.
+        MissingExtraError: Grain (extra `train`) or the format's library is not installed.
+
+    Example:
+        >>> import tempfile, numpy as np
+        >>> folder = tempfile.mkdtemp()
+        >>> np.save(f"{folder}/x.npy", np.array([[1.0, 4.0], [3.0, np.nan], [5.0, 8.0]]))
+        >>> about = impute_file(f"{folder}/x.npy", f"{folder}/filled.npy", "mean", block_rows=2)
+        >>> about["blocks"], np.load(f"{folder}/filled.npy").tolist()
+        (2, [[1.0, 4.0], [3.0, 6.0], [5.0, 8.0]])
+    """
+    started = clock.perf_counter()
+    for what, given, least in (
+        ("block_rows", block_rows, 1),
+        ("sample_rows", sample_rows, 1),
+        ("margin", margin, 0),
+        ("completions (--draws)", completions, 1),
+    ):
+        if given is not None and given < least:
+            raise OptionError(f"{what} is {given}; expected at least {least}")
+    if ends := interval is not None:
+        multiple.check_level(interval)
+    draws = completions or (multiple.FOR_INTERVAL if ends else 0)
+    if output is not None and not draws:
+        sheets.check_output(output, force=force)
+    was = identity.fingerprint_of(source)
+    opened = formats.open_source(source, dims, time)
+    opened = opened._replace(columns=possible.tell(opened.columns, bounds, circular))
+
+    def check() -> None:
+        if draws:
+            draw_outputs.check(opened, output, draws, interval=ends, force=force)
+        elif output is not None:
+            sheets.check_output(output, force=force)
+            outputs.check_format(opened, output)
+        if identity.fingerprint_of(source) != was:
+            raise DataError(
+                f"{source} was changed while it was completed, and nothing is written: the result "
+                "would be a mixture. Run the command again when nothing writes to the file"
+            )
+
+    check()
+    instead = "read the file whole, without block_rows (--block-rows)"
+    apart = not draws and method != "auto" and not registry.entry(method, opened.kind).inductive
+    name = method if apart else inductive(method, opened.kind, instead, draws=draws > 0)
+    registry.check(name, kind=opened.kind, preset=preset, options=options)
+    feeds.grain()
+    spans = spans_of(opened, block_rows, margin, completions=max(1, draws), full=apart)
+    about = {
+        "source": was,
+        **fingerprint.run(name, preset, seed, options),
+        "block_rows": spans.block,
+        "sample_rows": None if apart else sample_rows,
+        "margin": spans.margin,
+        "time": time,
+        "dims": None if dims is None else list(dims),
+        "fill_unseen": fill_unseen,
+        "columns": [[column.bounds, column.period] for column in opened.columns],
+        "completions": draws,
+        "interval": interval,
+        "version": __version__,
+    }
+    settings: dict[str, Any] = {"preset": preset, "options": options, "seed": int(seed)}
+    with resume.where(opened, output, about, draws, interval=ends, force=force, check=check) as run:
+        held = run.earlier()
+        if held is None:
+            stage("looking at all cells once", show=progress)
+            found = scan.scan(opened, registry.entry(name).exact)
+            curve, bar = Curve([], {}), progress and found.codec.width > 0
+            if apart:
+                learned = _unlearned(opened, found, name, spans, settings)
+            else:
+                learned = _learn(opened, found, name, spans, sample_rows, settings, curve, bar)
+            held = resume.beginning(found, learned, curve)
+            run.begin(resume.arrays_of(found, learned), held)
+        else:
+            found, learned = resume.restored(opened, held, run.go_on(held), name, settings)
+        went_on_at = held["done"]
+        seen = found.seen if opened.kind == "field" and not fill_unseen else None
+
+        def load(*span: int) -> tuple[np.ndarray, tuple[int, ...]]:
+            return opened.read(*span[2:]), span
+
+        try:
+            for window, (start, stop, first, _) in feeds.in_order(load, spans.all[went_on_at:]):
+                begin, length = start - first, stop - start
+                if draws:
+                    completed = _draw(opened, learned, window, start, draws, interval)
+                else:
+                    completed = _complete(opened, learned, window, held["done"], begin, length)
+                values, fill = _new(window[begin : begin + length], completed.values, seen)
+                clipped = np.where(fill, completed.clipped, 0)
+                for what, count in (("filled", fill), ("clipped", clipped)):
+                    held[what] = (held[what] + count.reshape(-1, fill.shape[-1]).sum(0)).tolist()
+                held["done"] += 1
+                held["result"] = _chained(held["result"], values)
+                run.write(start, stop, fill, values, held)
+                if watch is not None:
+                    watch(held["done"], len(spans.all))
+        except KeyboardInterrupt:
+            if not run.resumes:
+                raise
+            raise KeyboardInterrupt(
+                f"{held['done']} of {len(spans.all)} blocks are done; the same command goes on "
+                "from there"
+            ) from None
+        run.finish()
+    told = report.describe(opened, found, held, settings, name, hint=circular is None)
+    return told | {
+        "blocks": len(spans.all),
+        "block_rows": spans.block,
+        "sample_rows": about["sample_rows"],
+        "pools": learned.pools,
+        "went_on_at": went_on_at,
+        "seconds": round(clock.perf_counter() - started, 3),
+    }
+
+
+def _complete(
+    source: Source, learned: Learned, window: np.ndarray, number: int, begin: int, length: int
+) -> Completed:
+    """A block, completed once."""
+    timed = source.along == "time"
+    rows = feeds.windows_of(window) if timed else window  # as many windows in every block
+    if learned.plan is not None:
+        completed = pools.complete_together(learned, rows, number)
+    else:
+        completed = pools.complete(learned, rows, **({"most": len(rows)} if timed else {}))
+    parts = (feeds.windows_of(part) if timed else part for part in completed)
+    return Completed(*(part[begin : begin + length] for part in parts))
+
+
+def _draw(
+    source: Source,
+    learned: Learned,
+    block: np.ndarray,
+    start: int,
+    draws: int,
+    interval: float | None,
+) -> Completed:
+    """A block's draws; or their median, and the lower and upper ends of their intervals."""
+    done = pools.draw(learned, block, draws, start)
+    found = done.values
+    if interval is None:
+        return done._replace(values=found[1:])
+    ends = multiple.ends_of(found[1:], found[0], source.columns, interval)
+    return done._replace(values=np.stack([found[0], *ends]))
+
+
+def _new(
+    cells: np.ndarray, completed: np.ndarray, seen: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """A block's completed cells, or several completions of them, and which cells are new."""
+    missing = np.isnan(cells)
+    fill = missing & ~np.isnan(completed.reshape(-1, *cells.shape)[0])
+    if seen is not None:
+        fill &= seen[None]
+    return np.where(missing & ~fill, np.nan, completed), fill
+
+
+def _learn(
+    source: Source,
+    found: Scan,
+    name: str,
+    spans: Spans,
+    sample_rows: int,
+    settings: Mapping[str, Any],
+    curve: Curve,
+    progress: bool,
+) -> Learned:
+    def watching(plan: registry.Plan) -> list[Any]:
+        bar = [hooks.progress(plan.steps, label=name)] if progress else []
+        stage(f"'{name}': compiling and starting", show=progress)
+        return [curve.record, *plan.hooks, *bar]
+
+    return pools.learn(
+        feeds.pools(source, min(sample_rows, source.length), settings["seed"], spans.window),
+        _codec(source, found),
+        source.columns,
+        name,
+        source.kind,
+        watching=watching,
+        **settings,
+    )
+
+
+def _unlearned(
+    source: Source, found: Scan, name: str, spans: Spans, settings: Mapping[str, Any]
+) -> Learned:
+    codec, many = _codec(source, found), 1 if source.along == "time" else 0
+    # steps of time are windows of so many samples
+    shape = (*source.event[:many], spans.window, *source.event[many:-1], codec.width)
+    return pools.unlearned(name, codec, shape, source.kind, **settings)
+
+
+def _codec(source: Source, found: Scan) -> Codec:
+    """Of all columns; of none, if nothing is missing that could be filled."""
+    cells = source.length * int(np.prod(source.event[:-1]))
+    codec = found.codec
+    if (found.cells[codec.columns] == cells).all():  # nothing is missing that could be filled
+        none = np.zeros(0)
+        whole = none.astype(bool)
+        codec = Codec(
+            none.astype(int),
+            none,
+            none,
+            whole,
+            (),
+            codec.constants,
+            codec.unlearned,
+            none,
+            none,
+            none.reshape(-1, 2),
+        )
+    return codec
+
+
+def _chained(before: str, values: np.ndarray) -> str:
+    """The hash of all blocks up to this one."""
+    return hashlib.sha256(f"{before}{fingerprint.digest([values])}".encode()).hexdigest()

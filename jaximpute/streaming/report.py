@@ -1,0 +1,115 @@
+"""The report of a file that was completed block by block."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from jaximpute import registry
+from jaximpute.data import possible
+from jaximpute.engine import fingerprint
+from jaximpute.files import grids
+from jaximpute.streaming.scan import Scan
+from jaximpute.streaming.spans import BLOCK_BYTES
+from jaximpute.streaming.types import Source
+from jaximpute.tasks import report
+from jaximpute.tasks.report import Report
+
+
+def describe(
+    source: Source,
+    found: Scan,
+    held: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    name: str,
+    *,
+    hint: bool = True,
+) -> Report:
+    """What a run has to say.
+
+    Args:
+        source: what was completed.
+        found: in it.
+        held: what the run kept of itself.
+        settings: `preset`, `options` and `seed`.
+        name: of the method.
+        hint: whether to warn of columns that look like directions.
+
+    Returns:
+        Plain values for JSON.
+    """
+    rows = source.length * int(np.prod(source.event[:-1]))
+    names = [column.name for column in source.columns]
+    missing = {names[i]: int(rows - n) for i, n in enumerate(found.cells) if n < rows}
+    filled = dict(zip(names, held["filled"], strict=True))
+    reasons = {names[i]: reason for i, reason in found.codec.unlearned.items()}
+    unseen = "observed at no time, as land is; fill_unseen=True (--fill-unseen) fills them too"
+    about: Report = {
+        "kind": source.kind,
+        "rows": rows,
+        "columns": len(names),
+        "missing": missing,
+        "filled": sum(filled.values()),
+        "left_empty": {
+            column: {"cells": n - filled[column], "reason": reasons.get(column, unseen)}
+            for column, n in missing.items()
+            if n > filled[column]
+        },
+        "not_learned": reasons,
+        "time": None,
+    }
+    notes = list(source.native.notes if grids.is_grid_file(source.path) else ())
+    size = 8 * source.align * int(np.prod(source.event))
+    if size > 4 * BLOCK_BYTES:
+        notes.append(
+            f"the chunks of {source.path} hold {source.align} steps, and so do blocks, of "
+            f"{size / 1e6:.0f} MB; shorter chunks take less memory"
+        )
+    if held["done"] > 1 and not registry.entry(name, source.kind).inductive:
+        notes.append(
+            f"'{name}' completes only the rows it learns from: each block was completed from its "
+            "own rows (the last one with some before it), and others would be with other blocks"
+        )
+    return {
+        "method": name,
+        "options": {key: fingerprint.plain(value) for key, value in settings["options"].items()},
+        "preset": settings["preset"],
+        "seed": settings["seed"],
+        "tag": registry.entry(name, source.kind).tag,
+        **about,
+        **report.possible(found.codec, source.columns, np.array(held["clipped"])),
+        "losses": held["losses"],
+        "metrics": held["metrics"],
+        "warnings": [
+            *notes,
+            *_outside(source, found, hint),
+            *report.room_warnings(found.codec, source.columns, np.array(held["clipped"])),
+            *report.empty_warnings(about),
+            *report.worse_warning(name, held["metrics"]),
+        ],
+        "hashes": {
+            "data": held["data"],
+            "result": held["result"],
+        },
+        "versions": fingerprint.versions(),
+    }
+
+
+def _outside(source: Source, found: Scan, hint: bool) -> list[str]:
+    """See `possible.notes`; here the ends of columns are known, and not their cells."""
+    texts = []
+    rows = source.length * int(np.prod(source.event[:-1]))
+    for i, column in enumerate(source.columns):
+        low, high = found.ends[:, i]
+        if column.bounds is not None:
+            least, most = column.bounds
+            if (least is not None and low < least) or (most is not None and high > most):
+                texts.append(
+                    f"{column.called}: observed cells, from {low:g} to {high:g}, lie "
+                    "outside the bounds given; they stay as they are"
+                )
+        elif (
+            hint and 0 < found.cells[i] < rows and possible.looks_circular(column, found.ends[:, i])
+        ):
+            texts.append(possible.direction_hint(column))
+    return texts

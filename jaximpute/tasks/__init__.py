@@ -1,0 +1,1 @@
+"""What users ask for: impute, draw, forecast, evaluate, plan, save."""

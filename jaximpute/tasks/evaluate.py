@@ -1,0 +1,318 @@
+"""Which method for this data? Hide observed cells, fill them, score only them."""
+
+import contextlib
+import sys
+import time as clock
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+import jax
+import numpy as np
+import pandas as pd
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from jaximpute import registry
+from jaximpute._errors import JaximputeError, OptionError
+from jaximpute._terminal import stage, visible
+from jaximpute.data import codec as coding
+from jaximpute.data import holes, possible, scales
+from jaximpute.data.circles import around, between
+from jaximpute.data.frames import Container, Frame, read
+from jaximpute.engine import memory
+from jaximpute.tasks import filling
+from jaximpute.tasks.choose import choose
+from jaximpute.types import Kind
+
+OVERALL = "(overall)"
+
+Methods: TypeAlias = str | Sequence[str] | Mapping[str, tuple[str, Mapping[str, Any]]]
+
+
+class Run(NamedTuple):
+    """A method as it is evaluated: its name, its options, and what it completes."""
+
+    name: str
+    options: dict[str, Any]
+    completes: str
+
+
+def evaluate(
+    data: Container,
+    methods: Methods = "all",
+    *,
+    time: Any = None,
+    holdout: float = 0.1,
+    pattern: str = "mcar",
+    repeats: int = 3,
+    seed: int = 0,
+    preset: str = "balanced",
+    options: Mapping[str, Mapping[str, Any]] | None = None,
+    bounds: Mapping[Any, Any] | None = None,
+    circular: Any = None,
+    verbose: bool = True,
+) -> pd.DataFrame:
+    r"""Hide observed cells, complete the data with each method, and score the hidden cells only.
+
+    All methods see the same holes; each repeat makes others. The metrics of a column of numbers,
+    over its hidden cells with truth :math:`x_i` and answer :math:`\hat x_i`, are
+
+    - `mae` and `rmse`: :math:`\mathrm{mean}\,|\hat x_i - x_i|` and
+      :math:`\sqrt{\mathrm{mean}\,(\hat x_i - x_i)^2}`, in the column's units;
+    - `mae_std` and `rmse_std`: the same in units of the standard deviation of its observed cells;
+    - `wasserstein`: the 1-Wasserstein distance between the answers and the truths as distributions,
+      in the same units. A mean in every hole is good in the errors and bad here.
+
+    Booleans, categories and texts have `error`, the share of wrong answers, and `wasserstein`
+    with distance 1 between different levels (total variation). Overall, the errors are
+    over all hidden cells, `wasserstein` is the mean over columns, and `score` is the mean over
+    all hidden cells of the standardised absolute error, or of 0 or 1 for a level: the `mae_std` of
+    data that are all numbers. `seconds` include compilation; `memory_mb` is the growth of the
+    process's memory to its peak during the run.
+
+    Args:
+        data: any container that `impute` takes.
+        methods: `all`, a name or names of `registry.names()`, or a label for each
+            `(name, options)`.
+        time: the time axis, as in `impute`.
+        holdout: share of the observed cells to hide, in (0, 1).
+        pattern: `mcar` hides single cells, `block` stretches of rows, and `own` cells in the
+            pattern of the holes that the data have, at most the share `holdout` of them.
+        repeats: how often, at least 1.
+        seed: of the holes and the methods.
+        preset: as in `impute`.
+        options: of methods by name or label, `{"spirit": {"steps": 3}}`.
+        bounds: of what cells may get, see `impute`.
+        circular: columns of directions; their errors are taken the shorter way round.
+        verbose: print a table, best score first, and on a terminal what is running.
+
+    Returns:
+        A frame with a row for each method, column and metric: `method`; `completes`, which is
+        `new rows` for inductive methods and `given rows` for transductive ones; `column`, which is
+        `(overall)` for all of them; `metric`; `mean` and `std` over repeats; and `failure`. A
+        method that fails has one row, with its error text. Ordered by score.
+
+    Raises:
+        DataError: the data cannot be used as given, or too little is observed to hide anything.
+        OptionError: no such method or pattern, or a number out of range.
+
+    Example:
+        >>> import numpy as np
+        >>> x = np.random.default_rng(0).normal(size=(50, 2))
+        >>> scores = evaluate(x, ["mean"], repeats=1, verbose=False)
+        >>> found = scores.set_index(["column", "metric"])["mean"]
+        >>> bool(0.5 < found["(overall)", "score"] < 1.2)
+        True
+    """
+    if not 0 < holdout < 1 or repeats < 1:
+        raise OptionError(
+            f"holdout is {holdout} and repeats {repeats}; expected 0 < holdout < 1, repeats >= 1"
+        )
+    frame = read(data, time)
+    frame = frame._replace(columns=possible.tell(frame.columns, bounds, circular))
+    runs = _runs(methods, frame.kind, options or {})
+    found: dict[str, list[pd.Series]] = {label: [] for label in runs}
+    failures: dict[str, str] = {}
+    for repeat in range(repeats):
+        hidden = holes.hide(
+            jax.random.fold_in(jax.random.key(seed), repeat), frame, holdout, pattern
+        )
+        holed = frame._replace(values=np.where(hidden, np.nan, frame.values))
+        for label, run in runs.items():
+            if label in failures:
+                continue
+            with _announced(f"{label}, repeat {repeat + 1} of {repeats}", verbose):
+                try:
+                    found[label].append(_measure(frame, holed, hidden, run, seed + repeat, preset))
+                except Exception as error:  # one method's failure must not hide the others' scores
+                    failures[label] = _in_words(error)
+    result = _gather(runs, found, failures)
+    if verbose:
+        text = f"{holdout:.0%} of the observed cells hidden ({pattern}), {repeats} times"
+        Console(width=None if sys.stdout.isatty() else 120).print(as_table(result, text))
+    return result
+
+
+def score(frame: Frame, hidden: np.ndarray, values: np.ndarray) -> pd.Series:
+    """The metrics of `evaluate` for one completion.
+
+    Args:
+        frame: the truth.
+        hidden: `(rows, columns)`, True where a cell was hidden, and is scored.
+        values: `(rows, columns)` completed cells, coded like `frame.values`.
+
+    Returns:
+        Numbers by `(column, metric)`.
+
+    Raises:
+        JaximputeError: hidden cells were left empty.
+    """
+    empty = int(np.isnan(values[hidden]).sum())
+    if empty:
+        raise JaximputeError(f"left {empty} of {int(hidden.sum())} hidden cells empty")
+    codec = coding.learn(frame)
+    spread = scales.moments(frame.values[:, codec.numeric])[1] if len(codec.numeric) else ()
+    scale = dict(zip(codec.numeric.tolist(), map(float, spread), strict=True))
+    scale |= {c.column: c.scale * c.period / (2 * np.pi) for c in codec.circles}
+    found: dict[tuple[str, str], float] = {}
+    off, off_std, wrong, distances = [], [], [], []
+    for i in np.flatnonzero(hidden.any(axis=0)).tolist():
+        name, cells = frame.names[i], hidden[:, i]
+        truth, answer = frame.values[cells, i], values[cells, i]
+        if i in scale:
+            period = frame.columns[i].period
+            error = answer - truth if period is None else between(answer, truth, period)
+            apart = (
+                np.abs(np.sort(answer) - np.sort(truth)).mean()
+                if period is None
+                else around(answer, truth, period)
+            )
+            off.append(error)
+            off_std.append(error / scale[i])
+            distances.append(apart / scale[i])
+            found |= _errors(name, error, "") | _errors(name, error / scale[i], "_std")
+        else:
+            wrong.append(answer != truth)
+            distances.append(_total_variation(answer, truth))
+            found[name, "error"] = float(wrong[-1].mean())
+        found[name, "wasserstein"] = float(distances[-1])
+    if off:
+        found |= _errors(OVERALL, np.concatenate(off), "")
+        found |= _errors(OVERALL, np.concatenate(off_std), "_std")
+    if wrong:
+        found[OVERALL, "error"] = float(np.concatenate(wrong).mean())
+    found[OVERALL, "wasserstein"] = float(np.mean(distances))
+    found[OVERALL, "score"] = float(np.abs(np.concatenate([*off_std, *wrong])).mean())
+    return pd.Series(found)
+
+
+def as_table(result: pd.DataFrame, title: str = "") -> Table:
+    """The overall part of what `evaluate` returns, for a terminal."""
+    heads = {
+        "score": "score",
+        "mae_std": "MAE",
+        "rmse_std": "RMSE",
+        "error": "wrong",
+        "wasserstein": "Wasserstein",
+        "seconds": "seconds",
+        "memory_mb": "MB",
+    }
+    overall = result[(result["column"] == OVERALL) & (result["failure"] == "")]
+    present = [metric for metric in heads if (overall["metric"] == metric).any()]
+    if "error" not in present:
+        present = [metric for metric in present if metric != "score"]  # it is the MAE
+    table = Table(
+        title=escape(visible(title)) or None, title_justify="left", caption_justify="left"
+    )
+    table.add_column("method", overflow="fold")
+    table.add_column("completes")
+    for metric in present:
+        table.add_column(heads[metric], justify="right")
+    for label, rows in overall.groupby("method", sort=False):
+        by_metric = rows.set_index("metric")
+        cells = [_cell(by_metric.loc[metric], metric) for metric in present]
+        table.add_row(escape(visible(str(label))), str(rows["completes"].iloc[0]), *cells)
+    for _, row in result[result["failure"] != ""].iterrows():
+        table.add_row(
+            escape(visible(str(row["method"]))),
+            row["completes"],
+            "failed",
+            *[""] * (len(present) - 1),
+        )
+    notes = [f"{r['method']}: {r['failure']}" for _, r in result.iterrows() if r["failure"]]
+    caption = ["MAE, RMSE and Wasserstein in standard deviations"]
+    if "error" in present:
+        caption.append(
+            "wrong: share of the cells of texts, categories and booleans; score: MAE and wrong, "
+            "averaged over all cells"
+        )
+    caption += notes
+    table.caption = escape(visible("\n".join(caption)))
+    return table
+
+
+def _runs(methods: Methods, kind: Kind, options: Mapping[str, Mapping[str, Any]]) -> dict[str, Run]:
+    if isinstance(methods, str):
+        methods = registry.names(kind) if methods == "all" else [methods]
+    if not isinstance(methods, Mapping):
+        methods = {name: (name, {}) for name in methods}
+    if not methods:
+        raise OptionError(f"no methods to evaluate; methods for a {kind}: {registry.names(kind)}")
+    unknown = set(options) - set(methods)
+    if unknown:
+        raise OptionError(f"options for '{min(unknown)}', which is not among {', '.join(methods)}")
+    runs = {}
+    for label, (given, own) in methods.items():
+        name = choose(kind) if given == "auto" else given
+        completes = "new rows" if registry.entry(name).inductive else "given rows"
+        runs[label] = Run(name, {**own, **options.get(label, {})}, completes)
+    return runs
+
+
+def _measure(
+    frame: Frame, holed: Frame, hidden: np.ndarray, run: Run, seed: int, preset: str
+) -> pd.Series:
+    grown, started = memory.watch(), clock.perf_counter()
+    filled = filling.fill(holed, run.name, seed=seed, preset=preset, options=run.options)
+    found = score(frame, hidden, filled.values)
+    found[OVERALL, "seconds"] = clock.perf_counter() - started
+    found[OVERALL, "memory_mb"] = grown()
+    return found
+
+
+def _errors(name: str, error: np.ndarray, units: str) -> dict[tuple[str, str], float]:
+    return {
+        (name, f"mae{units}"): float(np.abs(error).mean()),
+        (name, f"rmse{units}"): float(np.sqrt((error**2).mean())),
+    }
+
+
+def _total_variation(a: np.ndarray, b: np.ndarray) -> float:
+    levels = np.union1d(a, b)[:, None]
+    return float(np.abs((a == levels).mean(axis=1) - (b == levels).mean(axis=1)).sum() / 2)
+
+
+def _gather(
+    runs: Mapping[str, Run], found: Mapping[str, list[pd.Series]], failures: Mapping[str, str]
+) -> pd.DataFrame:
+    parts = []
+    for label, run in runs.items():
+        about = {"method": label, "completes": run.completes}
+        if label in failures:
+            failed = {"column": OVERALL, "metric": "score", "mean": np.nan, "std": np.nan}
+            parts.append(pd.DataFrame([{**about, **failed, "failure": failures[label]}]))
+            continue
+        repeats = pd.DataFrame(found[label])
+        part = pd.DataFrame({"mean": repeats.mean(), "std": repeats.std()})
+        part = part.rename_axis(["column", "metric"]).reset_index()
+        parts.append(part.assign(**about, failure=""))
+    result = pd.concat(parts)[["method", "completes", "column", "metric", "mean", "std", "failure"]]
+    overall = result[(result["column"] == OVERALL) & (result["metric"] == "score")]
+    rank = overall.set_index("method")["mean"].rank(na_option="bottom")
+    order = result["method"].map(rank)
+    return result.iloc[np.argsort(order, kind="stable")].reset_index(drop=True)
+
+
+def _cell(row: pd.Series, metric: str) -> str:
+    if metric in ("seconds", "memory_mb"):
+        return f"{row['mean']:.1f}" if metric == "seconds" else f"{row['mean']:.0f}"
+    spread = "" if np.isnan(row["std"]) else f" ± {row['std']:.3f}"
+    return f"{row['mean']:.3f}{spread}"
+
+
+def _in_words(error: Exception) -> str:
+    text = str(error).strip().splitlines()
+    first = text[0] if text else "no message"
+    return first if isinstance(error, JaximputeError) else f"{type(error).__name__}: {first}"
+
+
+@contextlib.contextmanager
+def _announced(text: str, verbose: bool) -> Iterator[None]:
+    console = Console(stderr=True)
+    if verbose and console.is_terminal:
+        stage("")
+        with console.status(escape(visible(text))):
+            yield
+    else:
+        yield

@@ -1,0 +1,216 @@
+"""What is between reading a container and writing it back: its cells, filled by a method."""
+
+import time as clock
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jaximpute import registry
+from jaximpute._errors import OptionError
+from jaximpute._terminal import stage
+from jaximpute.data import codec as coding
+from jaximpute.data import fields, possible, series
+from jaximpute.data.frames import Frame
+from jaximpute.data.layout import lay_out, take_back
+from jaximpute.engine import fingerprint, hooks, runs
+from jaximpute.engine.draws import no_draws
+from jaximpute.engine.precision import precision
+from jaximpute.engine.warmup import warm_steps
+from jaximpute.tasks import report
+from jaximpute.tasks.choose import Choice, choose
+from jaximpute.tasks.report import Curve, Report
+from jaximpute.types import Hook
+
+
+class Filled(NamedTuple):
+    """`fill`'s answer: cells coded like `Frame.values`, NaN where left empty.
+
+    Attributes:
+        values: the one completion to report.
+        report: what was done.
+        draws: `(draws, rows, columns)` random completions; none unless asked for.
+    """
+
+    values: np.ndarray
+    report: Report
+    draws: np.ndarray
+
+
+def fill(
+    frame: Frame,
+    method: str | Choice = "auto",
+    *,
+    seed: int = 0,
+    preset: str = "balanced",
+    max_gap: Any = None,
+    never_impute: Any = None,
+    progress: bool = False,
+    options: Mapping[str, Any] | None = None,
+    draws: int = 0,
+    last: int = 0,
+    keeping: hooks.Keeping | None = None,
+    hint: bool = True,
+) -> Filled:
+    """`impute` between reading and writing; warns of nothing, the texts are in the report.
+
+    Args:
+        frame: what `data.frames.read` returned.
+        method: a name, `auto`, or what `select.method_for` has chosen.
+        seed: of everything random.
+        preset: of the method.
+        max_gap: longest gap to fill, see `data.series.long_gaps`.
+        never_impute: where nothing is to be filled, see `data.fields.never`.
+        progress: show a progress bar.
+        options: of the method.
+        draws: how many random completions to return besides; the one to report is then their
+            median, entry by entry.
+        last: complete only so many steps at the end of a series, by themselves; 0 = all.
+        keeping: where checkpoints lie, and whether to resume from them.
+        hint: whether to warn of columns that look like directions.
+
+    Returns:
+        `(rows, columns)` cells coded like `frame.values`, and the report: `method`, `options`,
+        `preset`, `seed`, `kind`, `tag`, `rows`, `columns`, `missing` cells by column, `filled`,
+        `bounds` by column, how many cells were `clipped` to them (of all draws, if there are any),
+        `circular` columns, `left_empty` and `not_learned` columns with reasons, `time` axis,
+        `seconds`, `losses`, last `metrics`, `warnings`, `hashes` of the data and of the result,
+        `versions`.
+
+    Raises:
+        OptionError: unknown method, preset or option, a value it does not take, or draws asked of a
+            method that makes none.
+        DivergenceError: training met numbers that are not finite; the message names the step.
+    """
+    started = clock.perf_counter()
+    options = dict(options or {})
+    if method == "auto":
+        method = choose(frame.kind, draws=draws > 0)
+    choice = method if isinstance(method, Choice) else Choice(method, {}, 0.0)
+    name, scores = choice.name, dict(choice.scores)
+    registry.check(name, kind=frame.kind, preset=preset, options=options)
+    tag = registry.entry(name, frame.kind).tag
+    if draws and tag != "draws":
+        raise OptionError(no_draws(tag, frame.kind))
+    exact = registry.entry(name).exact
+    stage(f"preparing the data for '{name}'", show=progress)
+    with precision(bool(exact)):
+        laid = lay_out(frame, exact)
+    kept, why = _left_empty(frame, laid.axis, max_gap, never_impute)
+    notes = [*frame.notes, *laid.notes]
+    if frame.grid is not None and "partition" in registry.options(name):
+        notes += fields.check_learning(frame.grid, frame.mask, kept, name, options)
+
+    matrices, drawn = [laid.matrix] * (1 + draws), False
+    curve = Curve([], {})
+    if laid.data is not None:
+        plan = registry.build(
+            name,
+            laid.data,
+            kind=frame.kind,
+            preset=preset,
+            times=laid.times,
+            categories=laid.categories,
+            options=options,
+        )
+        drawn = tag == "draws" and plan.method.fill is not None  # else a median of draws
+        about = fingerprint.run(name, preset, seed, options)
+        about["times"] = None if laid.times is None else fingerprint.digest([laid.times])
+        about["categories"] = list(laid.categories)
+        if np.isnan(laid.matrix).any():
+            watching: list[Hook] = [curve.record, *plan.hooks]
+            if progress:
+                warmup = warm_steps(plan.method)
+                watching.append(hooks.progress(plan.steps, label=name, warmup=warmup))
+                steps = plan.steps + warmup
+                more = f"; then the first of {steps} steps" if steps else ""
+                stage(f"'{name}': compiling and starting{more}")
+            words = registry.words(name, preset, options)
+            with precision(bool(exact)):
+                completed = runs.completions(
+                    plan,
+                    seed,
+                    laid.data,
+                    watching,
+                    draws=draws,
+                    last=last,
+                    keeping=keeping,
+                    about=about,
+                    words=words,
+                    progress=progress,
+                )
+            matrices = [take_back(laid, one) for one in completed]
+            for one in matrices:
+                report.refuse_divergence(one, **words)
+    decoded = [
+        coding.decode(laid.codec, one, frame.values, drawn=i > 0 or (drawn and not draws))
+        for i, one in enumerate(matrices)
+    ]
+    for one in decoded:
+        one[kept & ~frame.mask] = np.nan
+    values, stacked = decoded[0], np.empty((0, *decoded[0].shape))
+    if draws:
+        stacked = np.stack(decoded[1:])
+        values = coding.middle(laid.codec, values, stacked)
+    moved = sum(
+        (coding.impossible(laid.codec, one, frame.values) & ~kept).sum(axis=0)
+        for one in matrices[1 if draws else 0 :]
+    )
+
+    data_report = report.describe(frame, laid.codec, laid.axis, values, why)
+    return Filled(
+        values,
+        {
+            "method": name,
+            **({"chosen_by": scores} if scores else {}),
+            "options": {key: fingerprint.plain(value) for key, value in options.items()},
+            "preset": preset,
+            "seed": int(seed),
+            "tag": tag,
+            **data_report,
+            **report.possible(laid.codec, frame.columns, moved),
+            "seconds": round(choice.seconds + clock.perf_counter() - started, 3),
+            "losses": curve.losses,
+            "metrics": curve.metrics,
+            "warnings": [
+                *notes,
+                *possible.notes(frame.columns, frame.values, hint=hint),
+                *report.room_warnings(laid.codec, frame.columns, moved),
+                *report.empty_warnings(data_report),
+                *report.worse_warning(name, curve.metrics),
+                *report.gap_warning(name, options, _lengths(frame, laid.axis, kept)),
+            ],
+            "hashes": {
+                "data": fingerprint.digest([frame.values]),
+                "result": fingerprint.digest([values, *stacked]),
+            },
+            "versions": fingerprint.versions(),
+        },
+        stacked,
+    )
+
+
+def _left_empty(
+    frame: Frame, axis: series.Axis | None, max_gap: Any, never_impute: Any
+) -> tuple[np.ndarray, str]:
+    """The cells that are not to be filled, and why."""
+    if max_gap is not None and axis is None:
+        raise OptionError(
+            f"max_gap is {max_gap!r}, and a {frame.kind} has no gaps in time; pass time= if it is "
+            "a series"
+        )
+    if never_impute is not None and frame.grid is None:
+        raise OptionError(f"never_impute is for images and fields, and this is a {frame.kind}")
+    if max_gap is not None and axis is not None:
+        too_long = series.long_gaps(axis, frame.mask, max_gap, frame.shape[0])
+        return too_long, "in gaps longer than max_gap"
+    if frame.grid is None or (never_impute is None and not fields.is_gridded(frame.native)):
+        return np.zeros(frame.values.shape, bool), ""
+    return fields.never(frame.grid, frame.mask, never_impute)
+
+
+def _lengths(frame: Frame, axis: series.Axis | None, kept: np.ndarray) -> np.ndarray | None:
+    """Of the gaps of a series that were filled."""
+    if axis is None:
+        return None
+    return np.where(kept, 0, series.gap_lengths(axis, frame.mask, frame.shape[0]))

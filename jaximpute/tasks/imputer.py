@@ -1,0 +1,381 @@
+"""`Imputer`: methods that complete rows to come, as a scikit-learn transformer."""
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, no_type_check
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.impute import MissingIndicator
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
+
+from jaximpute import registry
+from jaximpute._errors import ImputationWarning, OptionError
+from jaximpute.data import codec as coding
+from jaximpute.data import possible
+from jaximpute.data.circles import quantiles
+from jaximpute.data.frames import Frame, read
+from jaximpute.engine import fingerprint
+from jaximpute.engine.draws import no_draws
+from jaximpute.engine.execution import Running, adapt, lasting, place, wrappers
+from jaximpute.engine.hooks import Keeping
+from jaximpute.engine.parallel import gathered
+from jaximpute.engine.precision import precision
+from jaximpute.engine.rows import complete_rows
+from jaximpute.engine.runs import train
+from jaximpute.masking import observe
+from jaximpute.tasks import saving
+from jaximpute.tasks.choose import inductive
+from jaximpute.types import Hook, Method, Net, State
+
+
+class Imputer(TransformerMixin, BaseEstimator):
+    r"""Fill in numeric tables inside scikit-learn pipelines.
+
+    `fit` learns from the rows it is given; `transform` completes any rows, each on its own:
+    :math:`\hat x_n = f(x_n^\mathrm{obs}; \theta)`. So a row gets the same answer alone, later,
+    or in another order. Random methods draw from a key made of the row's own cells. For categories,
+    texts, series and transductive methods use `impute`.
+
+    Args:
+        method: a name of `registry.names("table")` that is inductive; `auto` picks one.
+        preset: `fast`, `balanced`, `best` or `paper`.
+        random_state: int, `RandomState` or None, as everywhere in scikit-learn.
+        missing_values: what marks a missing cell: NaN (which NA and None become), or a number.
+        add_indicator: append the columns of a `MissingIndicator`.
+        bounds: by a column's name (`x0` or its position without names) the least and greatest value
+            that a missing cell may get, None for none; without it a column says so itself, see
+            `data.possible.natural_bounds`.
+        circular: columns of directions: names, or by name what they come back after (360).
+        keep_empty_features: columns with nothing observed in `fit` cannot be learned. False drops
+            them, with a warning that names them; True returns them as they are.
+        options: of the method, by name.
+
+    Attributes:
+        method_: name of the method that was fitted.
+        codec_: how the columns are standardised.
+        state_: what the method learned; None if there was nothing to learn.
+        seed_: drawn from `random_state`.
+        indicator_: the fitted `MissingIndicator`, or None.
+        n_features_in_: number of columns in `fit`.
+        feature_names_in_: their names, if they are texts.
+
+    Example:
+        >>> import numpy as np
+        >>> imputer = Imputer("mean").fit(np.array([[1.0, 4.0], [3.0, 8.0]]))
+        >>> imputer.transform(np.array([[np.nan, 5.0]])).tolist()
+        [[2.0, 5.0]]
+    """
+
+    method: str
+    preset: str
+    random_state: Any
+    missing_values: Any
+    add_indicator: bool
+    keep_empty_features: bool
+    options: Mapping[str, Any] | None
+    bounds: Mapping[Any, Any] | None
+    circular: Any
+
+    @no_type_check  # scikit-learn's rule: the constructor stores whatever it is given
+    def __init__(
+        self,
+        method: str = "auto",
+        *,
+        preset: str = "balanced",
+        random_state: Any = None,
+        missing_values: Any = np.nan,
+        add_indicator: bool = False,
+        keep_empty_features: bool = False,
+        options: Mapping[str, Any] | None = None,
+        bounds: Mapping[Any, Any] | None = None,
+        circular: Any = None,
+    ):
+        self.method = method
+        self.preset = preset
+        self.random_state = random_state
+        self.missing_values = missing_values
+        self.add_indicator = add_indicator
+        self.keep_empty_features = keep_empty_features
+        self.options = options
+        self.bounds = bounds
+        self.circular = circular
+
+    def fit(self, X: Any, y: Any = None) -> "Imputer":
+        """Learn from rows.
+
+        Args:
+            X: `(rows, columns)` numbers.
+            y: ignored.
+
+        Returns:
+            self.
+
+        Raises:
+            OptionError: unknown method, preset or option, or a method that cannot complete new
+                rows.
+            ValueError: not a numeric table, or infinite values.
+        """
+        self._fit(X)
+        for text in self._notes:
+            warnings.warn(text, ImputationWarning, stacklevel=2)
+        return self
+
+    def _fit(
+        self,
+        X: Any,
+        whole: Sequence[str] = (),
+        watching: Callable[[registry.Plan], Sequence[Hook]] = lambda plan: plan.hooks,
+        keeping: Keeping | None = None,
+        how: Running | None = None,
+    ) -> "Imputer":
+        """`fit`, with columns named that hold whole numbers, hooks, checkpoints, and devices."""
+        X = self._validate(X, reset=True)
+        self.method_ = inductive(self.method, "table", "use impute()")
+        self.seed_ = int(check_random_state(self.random_state).randint(2**31 - 1))
+        frame = self._told(read(X), whole)
+        self.codec_ = coding.learn(frame, registry.entry(self.method_).exact)
+        self._notes = possible.notes(frame.columns, frame.values, hint=self.circular is None)
+        self.indicator_ = None
+        if self.add_indicator:
+            self.indicator_ = MissingIndicator(error_on_new=False).fit(X)
+        self._drop_empty()
+        self._method: Method | None = None
+        self.state_: State = None
+        self._rows_fitted = len(X)
+        if self.codec_.width:
+            how = how or Running()
+            with precision(self.codec_.exact):
+                data = place(how, observe(coding.encode(self.codec_, frame.values)))
+            self._rows_fitted = len(data.values)
+            self._method = self._plan().method
+            plan = adapt(how, self._plan(wrappers(how)), data)
+            key, _ = _keys(self.seed_)
+            about = fingerprint.run(self.method_, self.preset, self.seed_, self.options)
+            about |= lasting(how)
+            words = registry.words(self.method_, self.preset, self.options)
+            with precision(self.codec_.exact):
+                state = train(plan, key, data, watching(plan), keeping, about, words)
+                self.state_ = jax.tree.map(jnp.asarray, gathered(state)) if how.mesh else state
+        return self
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Complete rows.
+
+        Args:
+            X: `(rows, columns)` numbers, the columns of `fit`.
+
+        Returns:
+            `(rows, columns kept)` in the float type of `X`; observed cells are bit-identical. With
+            `set_output`, a pandas or polars frame.
+        """
+        check_is_fitted(self)
+        X = self._validate(X, reset=False)
+        result = self._complete(X)[:, self._kept]
+        if self.indicator_ is None:
+            return result
+        return np.hstack([result, self.indicator_.transform(X).astype(X.dtype)])
+
+    def sample(self, X: Any, n: int = 5) -> np.ndarray:
+        """Complete rows at random, several times.
+
+        Args:
+            X: see `transform`.
+            n: number of completions, at least 1.
+
+        Returns:
+            `(n, rows, columns kept)`; observed cells are bit-identical in each. No indicator.
+
+        Raises:
+            OptionError: the method fitted does not draw, or `n` out of range.
+        """
+        check_is_fitted(self)
+        tag = registry.entry(self.method_).tag
+        if tag != "draws" or n < 1:
+            raise OptionError(f"n is {n}; expected at least 1" if n < 1 else no_draws(tag, "table"))
+        X = self._validate(X, reset=False)
+        return np.stack([self._complete(X, number)[:, self._kept] for number in range(1, n + 1)])
+
+    def quantiles(self, X: Any, levels: Any = (0.05, 0.5, 0.95), n: int = 100) -> np.ndarray:
+        """Quantiles of `n` random completions, cell by cell.
+
+        Args:
+            X: see `transform`.
+            levels: of the quantiles, in [0, 1].
+            n: number of completions.
+
+        Returns:
+            `(levels, rows, columns kept)`.
+
+        Raises:
+            OptionError: see `sample`.
+        """
+        draws = self.sample(X, n)
+        found = np.quantile(draws, levels, axis=0)
+        for circle in self.codec_.circles:
+            j = int(self._kept[: circle.column].sum())
+            found[..., j] = quantiles(circle, draws[..., j], levels)
+        return found.astype(draws.dtype)
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Names of the columns that `transform` returns.
+
+        Args:
+            input_features: names of the columns of `fit`; by default those it saw, or `x0`, `x1`.
+
+        Returns:
+            Names of the columns kept, then of the indicator's.
+        """
+        check_is_fitted(self)
+        names = _check_feature_names_in(self, input_features)
+        if self.indicator_ is None:
+            return names[self._kept]
+        return np.concatenate([names[self._kept], self.indicator_.get_feature_names_out(names)])
+
+    def save(self, path: Any, *, force: bool = False) -> None:
+        """Write the fitted imputer to a folder, whole or not at all.
+
+        Args:
+            path: the folder; its parent exists.
+            force: replace an imputer saved there before.
+
+        Raises:
+            OutputError: it exists or cannot be written.
+            OptionError: a setting that JSON cannot hold.
+        """
+        check_is_fitted(self)
+        saving.save(self, path, force=force)
+
+    @staticmethod
+    def load(path: Any) -> "Imputer":
+        """Read what `save` wrote; its answers are bit-identical.
+
+        Args:
+            path: the folder.
+
+        Returns:
+            A fitted imputer.
+
+        Raises:
+            DataError: nothing is saved there, or by a newer version, or it is damaged.
+        """
+        return saving.load(path, Imputer())
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = pd.isna(self.missing_values)
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(super().__getstate__())
+        if state.pop("_method", None) is not None:
+            state["state_"] = jax.tree.map(np.asarray, state["state_"])
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if "state_" in state:
+            # a method is closures, which do not pickle
+            self._method = None
+            if self.state_ is not None:
+                self._method = self._plan().method
+                with precision(self.codec_.exact):
+                    self.state_ = jax.tree.map(jnp.asarray, self.state_)
+
+    def _validate(self, X: Any, reset: bool) -> np.ndarray:
+        marked_by_nan = pd.isna(self.missing_values)
+        X = validate_data(
+            self,
+            X,
+            reset=reset,
+            dtype=[np.float64, np.float32],
+            ensure_all_finite="allow-nan" if marked_by_nan else True,
+        )
+        return X if marked_by_nan else np.where(self.missing_values == X, np.nan, X)
+
+    def _told(self, frame: Frame, whole: Sequence[str]) -> Frame:
+        """The rows given to `fit`, under the names of their columns and with what these hold."""
+        names = _check_feature_names_in(self)
+        columns = tuple(
+            column._replace(name=str(name), kind="integer" if name in whole else column.kind)
+            for column, name in zip(frame.columns, names, strict=True)
+        )
+
+        def known(name: Any) -> Any:  # a position, where columns have no names
+            named = hasattr(self, "feature_names_in_") or name in names
+            return name if named else f"x{name}"
+
+        bounds, circular = self.bounds, self.circular
+        if isinstance(bounds, Mapping):
+            bounds = {known(name): pair for name, pair in bounds.items()}
+        if isinstance(circular, Mapping):
+            circular = {known(name): period for name, period in circular.items()}
+        elif isinstance(circular, Sequence) and not isinstance(circular, str):
+            circular = [known(name) for name in circular]
+        return frame._replace(columns=possible.tell(columns, bounds, circular))
+
+    def _complete(self, X: np.ndarray, number: int = 0) -> np.ndarray:
+        """One completion; random methods give another for each number."""
+        values = X.astype(np.float64)
+        matrix = coding.encode(self.codec_, values)
+        rows = np.flatnonzero(np.isnan(matrix).any(axis=1))
+        if rows.size and self._method is not None:
+            _, key = _keys(self.seed_)
+            key = jax.random.fold_in(key, number) if number else key
+            with precision(self.codec_.exact):
+                matrix[rows] = complete_rows(self._method, key, self.state_, matrix[rows])
+        drawn = registry.entry(self.method_).tag == "draws"
+        filled = coding.decode(self.codec_, matrix, values, drawn=drawn).astype(X.dtype)
+        return np.where(np.isnan(X), filled, X)
+
+    def _plan(self, wrap: tuple[Callable[[Net], Net], ...] = ()) -> registry.Plan:
+        # rows' values play no part in building a method: an unpickled estimator gets the one it had
+        shape = (self._rows_fitted, self.codec_.width)
+        with precision(self.codec_.exact):
+            data = observe(np.zeros(shape))
+        return registry.build(
+            self.method_,
+            data,
+            kind="table",
+            preset=self.preset,
+            categories=self.codec_.categories,
+            options=self.options,
+            wrap=wrap,
+        )
+
+    def _rebuild(self) -> State:
+        """The method built anew; returns what its state looks like."""
+        self._method = self._plan().method
+        with precision(self.codec_.exact):
+            rows = observe(np.zeros((self._rows_fitted, self.codec_.width)))
+            return jax.eval_shape(self._method.init, jax.random.key(0), rows)
+
+    def _restore_indicator(self, columns: np.ndarray | None) -> None:
+        self.indicator_ = None
+        if columns is not None:
+            rows = np.zeros((1, self.n_features_in_))
+            rows[:, columns] = np.nan
+            self.indicator_ = MissingIndicator(error_on_new=False).fit(rows)
+
+    def _drop_empty(self) -> None:
+        self._kept = np.ones(self.n_features_in_, bool)
+        if self.keep_empty_features or not self.codec_.unlearned:
+            return
+        self._kept[list(self.codec_.unlearned)] = False
+        names = ", ".join(f"'{name}'" for name in _check_feature_names_in(self)[~self._kept])
+        warnings.warn(
+            f"columns {names} are entirely missing in the rows given to fit and cannot be learned; "
+            "transform drops them. keep_empty_features=True returns them as they are",
+            ImputationWarning,
+            stacklevel=4,  # over `_fit` and `fit`
+        )
+
+
+def _keys(seed: int) -> tuple[jax.Array, jax.Array]:
+    key_fit, key_rows = jax.random.split(jax.random.key(seed))
+    return key_fit, key_rows

@@ -1,0 +1,203 @@
+"""`impute_many`: several random completions, and intervals from them."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jaximpute._errors import ImputationWarning, OptionError
+from jaximpute.data import fields, gridwriting, possible
+from jaximpute.data.circles import between
+from jaximpute.data.columns import Column
+from jaximpute.data.frames import Container, Frame, read, write
+from jaximpute.tasks import filling
+from jaximpute.tasks.report import Report
+
+FOR_INTERVAL = 100  # draws, unless their number is given
+
+
+class Multiple(NamedTuple):
+    """Several completions of one container.
+
+    Attributes:
+        draws: the completions, each of the container's own type.
+        median: of the draws, entry by entry.
+        low: lower ends of the intervals; categories and texts hold the median.
+        high: upper ends.
+        report: what was done; see `tasks.filling.fill`.
+        spread: of xarray's objects, a `Dataset` of the median and, beside each variable NAME,
+            NAME_std, the standard deviation of the draws: 0 where observed, in the same units. None
+            for other containers and for a single draw.
+    """
+
+    draws: list[Container]
+    median: Container
+    low: Container
+    high: Container
+    report: Report
+    spread: Container | None = None
+
+
+def impute_many(
+    data: Container,
+    method: str = "auto",
+    draws: int = 5,
+    *,
+    level: float = 0.9,
+    time: Any = None,
+    seed: int = 0,
+    preset: str = "balanced",
+    max_gap: Any = None,
+    dims: Sequence[str] | None = None,
+    never_impute: Any = None,
+    bounds: Mapping[Any, Any] | None = None,
+    circular: Any = None,
+    progress: bool = False,
+    **options: Any,
+) -> Multiple:
+    r"""Fill in the missing cells several times, at random.
+
+    Each completion is one draw from what the missing cells may have been, given the observed ones.
+    An analysis is run on every one of them, and its results are pooled (Rubin's rules); the spread
+    between them is what the holes cost. Ends of an interval are the draws at the quantiles
+    :math:`(1 \mp \mathrm{level}) / 2`.
+
+    Args:
+        data: see `impute`, as for all arguments but two.
+        method: one whose tag is `draws`, or `auto`.
+        draws: number of completions, at least 1; intervals take a hundred or so.
+        level: nominal coverage of the intervals, in (0, 1).
+        time: the time axis.
+        seed: of everything random.
+        preset: of the method.
+        max_gap: longest gap to fill.
+        dims: of xarray's objects.
+        never_impute: where nothing is to be filled.
+        bounds: of what cells may get; draws beyond a bound are reflected at it.
+        circular: columns of directions; the lower end of an interval may then be 350, the upper 10.
+        progress: show a progress bar.
+        **options: of the method.
+
+    Returns:
+        The completions, their median and intervals, and the report.
+
+    Raises:
+        DataError, TimeError: see `impute`.
+        OptionError: see `impute`; or the method does not draw, or `draws` or `level` out of range.
+
+    Example:
+        >>> import numpy as np
+        >>> x = np.random.default_rng(0).normal(size=(50, 1)) * [1.0, 2.0]
+        >>> x[0, 1] = np.nan
+        >>> options = {"score_steps": 5, "sde_steps": 5, "steps": 1, "width": 16}
+        >>> many = impute_many(x, "diffusion", draws=3, **options)
+        >>> len(many.draws), bool(many.low[0, 1] <= many.median[0, 1] <= many.high[0, 1])
+        (3, True)
+
+    Source: Rubin, "Multiple imputation for nonresponse in surveys" (1987), chapter 3.
+    """
+    if draws < 1:
+        raise OptionError(f"draws is {draws}; expected at least 1")
+    check_level(level)
+    frame = read(data, time, dims)
+    frame = frame._replace(columns=possible.tell(frame.columns, bounds, circular))
+    lies = (frame.strand or frame.grid) if fields.is_gridded(data) and draws > 1 else None
+    if lies is not None:
+        gridwriting.check_spread(data, lies)
+    filled = filling.fill(
+        frame,
+        method,
+        seed=seed,
+        preset=preset,
+        max_gap=max_gap,
+        never_impute=never_impute,
+        progress=progress,
+        options=options,
+        draws=draws,
+        hint=circular is None,
+    )
+    for text in filled.report["warnings"]:
+        warnings.warn(text, ImputationWarning, stacklevel=2)
+    low, high = interval(frame, filled, level)
+    completions = [write(frame, one) for one in filled.draws]
+    median, lower, upper = (write(frame, values) for values in (filled.values, low, high))
+    spread = None
+    if lies is not None:
+        spread = gridwriting.with_spread(data, lies, median, deviation(frame, filled), draws)
+    return Multiple(completions, median, lower, upper, filled.report, spread)
+
+
+def deviation(frame: Frame, filled: filling.Filled) -> np.ndarray:
+    """The standard deviation of the draws, cell by cell; 0 where observed, NaN where left empty.
+
+    Args:
+        frame: what was completed; its columns hold numbers.
+        filled: with two draws or more.
+
+    Returns:
+        `(rows, columns)`, in the units of the cells.
+    """
+    draws = filled.draws
+    if turning := [(i, c.period) for i, c in enumerate(frame.columns) if c.period is not None]:
+        draws = draws.copy()
+        for i, period in turning:
+            draws[..., i] = between(draws[..., i], filled.values[..., i], period)
+    return np.where(frame.mask, 0.0, np.std(draws, axis=0, ddof=1))
+
+
+def interval(frame: Frame, filled: filling.Filled, level: float) -> tuple[np.ndarray, np.ndarray]:
+    """Cells at the ends of the draws' central intervals; those without an order keep the median.
+
+    Args:
+        frame: what was completed.
+        filled: with draws.
+        level: nominal coverage.
+
+    Returns:
+        `(rows, columns)` cells twice, coded like `frame.values`.
+    """
+    return ends_of(filled.draws, filled.values, frame.columns, level)
+
+
+def ends_of(
+    draws: np.ndarray, median: np.ndarray, columns: Sequence[Column], level: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """`interval`, of cells.
+
+    Args:
+        draws: `(n, ..., columns)` cells.
+        median: `(..., columns)`, what columns without an order keep.
+        columns: what they hold.
+        level: nominal coverage.
+
+    Example:
+        >>> draws = np.arange(5.0)[:, None, None]
+        >>> low, high = ends_of(draws, draws[2], [Column("a", "number")], 0.5)
+        >>> low.item(), high.item()
+        (1.0, 3.0)
+    """
+    ends = [(1 - level) / 2, (1 + level) / 2]
+    # quantiles that are draws: between two whole numbers there may be none
+    low, high = np.quantile(draws, ends, axis=0, method="nearest")
+    for i, column in enumerate(columns):
+        if column.period is None:
+            continue
+        # the draws that are the quantiles of how far they lie from the median, the shorter way
+        cells, middle = draws[..., i], median[..., i]
+        order = np.argsort(between(cells, middle, column.period), axis=0, kind="stable")
+        for which, end in ((low, ends[0]), (high, ends[1])):
+            rank = int(np.rint(end * (len(draws) - 1)))
+            which[..., i] = np.take_along_axis(cells, order[rank][None], axis=0)[0]
+    unordered = np.array([bool(column.levels) for column in columns])
+    return np.where(unordered, median, low), np.where(unordered, median, high)
+
+
+def check_level(level: float) -> None:
+    """Refuse a coverage that is none.
+
+    Raises:
+        OptionError: out of range.
+    """
+    if not 0 < level < 1:
+        raise OptionError(f"level is {level}; expected a share strictly between 0 and 1")

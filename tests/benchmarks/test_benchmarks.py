@@ -1,0 +1,272 @@
+"""The benchmarks: the same holes every time, rows kept and not repeated, and the tables."""
+
+import gzip
+import hashlib
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmarks import document, series
+from benchmarks.harness import jobs as harness_jobs
+from benchmarks.pages import miri, spirit, summary
+from benchmarks.pages import series as series_page
+from benchmarks.problems import datasets
+from benchmarks.problems import series as series_problems
+from jaximpute import DataError, MissingExtraError, OptionError
+
+pytestmark = pytest.mark.fast
+
+
+@pytest.fixture
+def csv(tmp_path):
+    t = np.arange(300.0)
+    frame = pd.DataFrame(
+        {"date": [f"day {i:.0f}" for i in t], "a": np.sin(t / 9), "b": 5 + np.cos(t / 7)}
+    )
+    path = tmp_path / "waves.csv"
+    frame.to_csv(path, index=False)
+    return str(path)
+
+
+def test_holes_are_the_same_for_the_same_seed_and_scaled_by_what_is_observed(csv):
+    one, same, other = (series_problems.punch(csv, 0.3, seed) for seed in (0, 0, 1))
+    np.testing.assert_array_equal(one.hidden, same.hidden)
+    assert (one.hidden != other.hidden).any()
+    assert abs(one.hidden.mean() - 0.3) < 0.06
+    np.testing.assert_allclose(np.nanmean(one.holed, axis=0), 0, atol=1e-12)
+    np.testing.assert_allclose(np.nanstd(one.holed, axis=0), 1)
+    np.testing.assert_array_equal(np.isnan(one.holed), one.hidden)
+
+
+def test_a_series_can_be_cut_and_repeated(csv):
+    assert series_problems.series(f"{csv}:100").shape == (100, 2)
+    longer = series_problems.series(f"{csv}*3")
+    assert longer.shape == (900, 2)
+    assert 0.01 < np.abs(longer[:300] - series_problems.series(csv)).mean() < 0.1
+    assert series_problems.label(f"{csv}:100") == "waves:100"
+
+
+def test_scores_count_hidden_entries_only(csv):
+    problem = series_problems.punch(csv, 0.3, 0)
+    completed = np.where(problem.hidden, problem.truth + 0.5, 1e6)
+    # the energy distance alone is between whole rows
+    found = series_problems.score(problem, np.where(problem.hidden, completed, problem.truth))
+    assert found["mae"] == pytest.approx(0.5)
+    assert found["mse"] == pytest.approx(0.25)
+    assert found["wasserstein"] == pytest.approx(0.5)
+    assert series_problems.score(problem, completed)["rmse"] == pytest.approx(0.5)
+    assert series_problems.score(problem, problem.truth)["energy_distance"] == pytest.approx(
+        0, abs=1e-4
+    )
+
+
+def test_rows_are_kept_not_repeated_and_become_tables(csv, tmp_path, capsys):
+    out, page, readme = (
+        tmp_path / "series.jsonl",
+        tmp_path / "pages/series.md",
+        tmp_path / "README.md",
+    )
+    run = ["--data", csv, "--ratios", "0.3", "--seeds", "1", "--out", str(out)]
+    assert series.main([*run, "--methods", "mean"]) == 0
+    assert series.main([*run, "--methods", "mean", "linear"]) == 0
+    rows = harness_jobs.read(out)
+    assert [row["method"] for row in rows] == ["mean", "linear"]
+    assert len(out.read_text().splitlines()) == 2
+    assert "1 rows present, 1 to measure" in capsys.readouterr().out
+    assert rows[1]["mae"] < 0.1 < 0.5 < rows[0]["mae"] < 1.2  # linear fills slow waves well
+    assert all(row["cpu_seconds"] > 0 and row["peak_mb"] > 50 for row in rows)
+    assert str(tmp_path) not in out.read_text()
+
+    readme.write_text("before\n<!-- results -->\nold\n<!-- /results -->\nafter\n")
+    written = ["--results", str(tmp_path), "--pages", str(page.parent), "--readme", str(readme)]
+    assert document.main(written) == 0
+    assert "lowest MAE is that of **linear**" in page.read_text()
+    text = readme.read_text()
+    assert text.startswith("before\n")
+    assert text.endswith("after\n")
+    assert "old" not in text
+    # one mask has no spread: nothing is surely ahead by it
+    assert f"| linear | {rows[1]['mae']:.4f} / {rows[1]['mse']:.4f} |" in text
+
+
+def test_a_method_that_fails_leaves_no_row(tmp_path, capsys):
+    def explode(job):
+        raise RuntimeError("no memory")
+
+    jobs = [harness_jobs.Job("waves", 0.1, 0, "mean")]
+    out = tmp_path / "rows.jsonl"
+    assert harness_jobs.run(jobs, out, how=explode, known=lambda job: row("mean", 0)) == 1
+    assert "no memory" in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_an_unknown_method_is_refused_before_anything_runs(csv, tmp_path):
+    with pytest.raises(OptionError, match="no method is called 'liner'"):
+        series.main(["--data", csv, "--methods", "mean", "liner", "--out", str(tmp_path / "x")])
+
+
+def test_settings_hold_defaults_of_the_method_and_of_its_start():
+    plain, paper = (
+        harness_jobs.Job("etth1", 0.3, 0, "spirit", preset) for preset in ("balanced", "paper")
+    )
+    assert harness_jobs.settings(plain)["weights"] is False
+    assert harness_jobs.settings(paper)["weights"] is True
+    start = harness_jobs.settings(plain)["start"]
+    assert harness_jobs.settings(plain)["start_settings"] == harness_jobs.settings(
+        plain._replace(method=start, preset="balanced")
+    )
+
+
+def row(method, seed, ratio=0.3, mae=1.0, **more):
+    return {
+        "data": "etth1",
+        "data_sha": "0",
+        "ratio": ratio,
+        "seed": seed,
+        "method": method,
+        "preset": "balanced",
+        "options": {},
+        "split": False,
+        "settings": {
+            "start": "gaussian",
+            "weights": True,
+            "weight_norm": "sum",
+            "dissipative": "none",
+            "eta": 0.002,
+        },
+        "version": "1",
+        "mae": mae,
+        "mse": mae**2,
+        "wasserstein": mae / 2,
+        "cpu_seconds": 3.0,
+        "peak_mb": 100.0,
+        "curves": {},
+        **more,
+    }
+
+
+def test_rows_of_an_older_default_are_left_out():
+    older = {"settings": {**row("spirit", 0)["settings"], "eta": 0.01}}
+    rows = [row("spirit", 0, mae=0.3, **older), row("spirit", 0, mae=0.2), row("mean", 0)]
+    assert sorted(summary.frame(rows)["mae"]) == [0.2, 1.0]
+
+
+def test_the_verdict_is_computed_from_the_rows():
+    curves = {
+        "loss": [0.9, 0.8],
+        "error": [0.2, 0.1],
+        "start_error": [0.2, 0.2],
+        "best_error": [0.2, 0.1],
+    }
+    rows = [row("spirit", seed, p, 0.3 + p, curves=curves) for seed in (0, 1) for p in (0.1, 0.2)]
+    rows += [row("gaussian", seed, p, 0.2 + p) for seed in (0, 1) for p in (0.1, 0.2)]
+    rows += [row("mean", 0, 0.1, 0.01)]  # one ratio only: may not win
+    text = series_page.one_series(summary.frame(rows), "etth1")
+    assert "lowest MAE is that of **gaussian** (0.3500), ahead of spirit (0.4500)" in text
+    assert "does not beat its own start (gaussian): its MAE is 28.6% higher" in text
+    assert "50.0% lower than its start's, and below it in 4 of 4 runs" in text
+    assert "mean (1 of the ratios)" in text
+    assert "| gaussian | **0.3500 ± 0.0000** |" in text
+    assert "| SPIRIT | 0.209 | 0.108 |" in text  # quoted
+
+
+def learned(error, held=(0.2, 0.1)):
+    """SPIRIT's rows on four problems, `error` from its start's on each."""
+    curves = {"loss": [0.9], "error": [held[1]], "start_error": [held[0]], "best_error": [held[1]]}
+    places = [(seed, p) for seed in (0, 1) for p in (0.1, 0.2)]
+    rows = [row("spirit", seed, p, 0.2 + p + error, curves=curves) for seed, p in places]
+    rows += [row("gaussian", seed, p, 0.2 + p) for seed, p in places]
+    return rows + [row("linear", seed, p, 0.5 + p) for seed, p in places]
+
+
+@pytest.mark.parametrize(
+    ("error", "held", "first", "marked"),
+    [
+        (-0.05, (0.2, 0.1), "spirit", False),  # it learned, and is better on every mask
+        (-0.05, (0.2, 0.2), "gaussian", True),  # it learned nothing: another key was better
+        (-1e-5, (0.2, 0.1), "gaussian", True),  # nothing to see between the two
+    ],
+)
+def test_a_start_under_another_key_wins_nothing(error, held, first, marked):
+    frame = summary.frame(learned(error, held))
+    page, short = series_page.one_series(frame, "etth1"), series_page.short(frame)
+    assert f"The lowest MAE is that of **{first}**" in page
+    loser = "gaussian" if first == "spirit" else "spirit"
+    for text in (page, short):
+        assert f"| {first} | **" in text
+        assert f"| {loser} | **" not in text
+    assert ("†" in short) == marked
+
+
+def test_bold_is_what_is_ahead_by_more_than_its_spread():
+    rows = [row("linear", s, p, 0.3) for s in (0, 1) for p in (0.1, 0.2)]
+    rows += [row("mean", s, p, 0.3 + (0.1 if s else -0.05)) for s in (0, 1) for p in (0.1, 0.2)]
+    assert "**" not in series_page.short(summary.frame(rows))  # ahead on average, not surely
+    surely = [row("linear", 0, p, 0.3) for p in (0.1, 0.2)]
+    surely += [row("mean", 0, p, 0.4 + p / 10) for p in (0.1, 0.2)]
+    assert "| linear | **0.3000**" in series_page.short(summary.frame(surely))
+
+
+def test_the_page_on_miri_names_what_was_changed():
+    shared = {"draw_rmse": 1.1, "rmse": 0.9, "energy_distance": 0.02, "method": "miri"}
+    rows = []
+    for change, loss in (({}, 0.9), ({"targets": "observed", "restart": True}, 0.7)):
+        options = {"width": 8, "steps": 2, "lr": 1e-3, **change}
+        found = {**row("miri", 0), **shared, "options": options, "settings": options}
+        rows.append({**found, "curves": {"loss": [2.0, loss]}})
+    text = miri.page(rows)
+    assert "| nothing | 1.100 | 0.900 | 0.0200 | 0.900 | 3 |" in text
+    assert "| targets and restart | 1.100 | 0.900 | 0.0200 | 0.700 | 3 |" in text
+
+
+def test_the_pages_on_spirit_name_the_default_and_the_changes():
+    varied = {"options": {"eta": 0.01}, "settings": {**row("spirit", 0)["settings"], "eta": 0.01}}
+    rows = [row("spirit", 0, mae=0.2), row("spirit", 0, mae=0.3, **varied)]
+    text = spirit.sensitivity(summary.frame(rows))
+    assert "| 0.002 * | 0.2000 / 0.0400 | 3 |" in text
+    assert "| 0.01 | 0.3000 / 0.0900 | 3 |" in text
+    changes = {"weights": False, "dissipative": "ve"}
+    off = {"options": changes, "settings": {**rows[0]["settings"], **changes}}
+    text = spirit.ablation(summary.frame([rows[0], row("spirit", 0, mae=0.3, **off)]))
+    assert "| off | ve | 0.3000 / 0.0900 (+50%) |" in text
+    assert "last iterate, with nothing held out, so that" in text
+    without = {"options": {"weights": False}, "settings": {**rows[0]["settings"], "weights": False}}
+    pair = [row("spirit", 0, mae=0.2, settled=True)]
+    pair += [row("spirit", 0, mae=0.2004, settled=True, **without)]
+    text = spirit.ablation(summary.frame(pair))
+    assert "the MAE changes by at most 0.2%. The paper reports 9% on etth1" in text
+    assert "after one more round of moves" in text
+    timed = dict.fromkeys(("score", "recursion", "pass"), 1.5)
+    stages = {f"{stage}_cpu_seconds": seconds for stage, seconds in timed.items()}
+    text = spirit.scaling(summary.frame([row("spirit", 0, split=True, **stages)]))
+    assert "| etth1 | spirit | 1.50 | 1.50 | 1.50 |" in text
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_a_dataset_is_read_from_a_folder_plain_or_gzipped(pack, tmp_path, monkeypatch):
+    text = b"date,a,b\n2016-07-01,1.0,2.5\n2016-07-02,3.0,4.0\n"
+    source = datasets.Source("https://example.org/two.csv", hashlib.sha256(text).hexdigest())
+    monkeypatch.setitem(datasets.SOURCES, "two", source)
+    monkeypatch.setenv(datasets.FOLDER, str(tmp_path))
+    (tmp_path / ("two.csv" if pack is bytes else "two.csv.gz")).write_bytes(pack(text))
+    found = datasets.load("two")
+    np.testing.assert_array_equal(found.values, [[1.0, 2.5], [3.0, 4.0]])
+    assert found.names == ("a", "b")
+
+
+def test_a_download_without_pooch_names_the_extra(monkeypatch):
+    monkeypatch.delenv(datasets.FOLDER, raising=False)
+    monkeypatch.setitem(sys.modules, "pooch", None)
+    with pytest.raises(MissingExtraError, match=r"jaximpute\[data\]"):
+        datasets.load("etth1")
+
+
+def test_a_file_that_is_not_the_expected_one_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv(datasets.FOLDER, str(tmp_path))
+    (tmp_path / "ETTh1.csv").write_text("date,a\n0,1.0\n")
+    with pytest.raises(DataError, match=r"ETTh1\.csv is not the file that was expected"):
+        datasets.load("etth1")
+    with pytest.raises(OptionError, match="valid: etth1, ettm1, exchange"):
+        datasets.load("etth2")

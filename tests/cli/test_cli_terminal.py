@@ -1,0 +1,223 @@
+"""The command line and what is around it: terminals, caches, homes, interrupts, names."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jax
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+import jaximpute as ji
+from jaximpute.cli import app, common
+from jaximpute.tasks import evaluate
+
+SERIES = """day,level,word
+2024-01-01,1.50,a
+2024-01-02,,b
+2024-01-03,3.5,
+2024-01-05,5.50,a
+"""
+
+
+@pytest.fixture(autouse=True)
+def _wide(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
+
+
+@pytest.fixture
+def path(tmp_path) -> Path:
+    (tmp_path / "in.csv").write_text(SERIES)
+    return tmp_path / "in.csv"
+
+
+def call(*arguments: str | Path, **keywords):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments], **keywords)
+
+
+def shell(code: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, **environment},
+    )
+
+
+CACHED = """
+import sys, jax
+from jaximpute.cli.common import keep_compiled
+keep_compiled()
+jax.jit(lambda x: x + 1)(1.0).block_until_ready()
+print(jax.config.values["jax_compilation_cache_dir"])
+"""
+
+
+def test_programs_are_kept_in_the_users_cache_unless_told_otherwise(tmp_path):
+    mine, theirs = tmp_path / "mine", tmp_path / "theirs"
+    shell(CACHED, JAXIMPUTE_NO_CACHE="", XDG_CACHE_HOME=str(mine))
+    assert list((mine / "jaximpute" / "compiled").iterdir())
+    environment = {"JAX_COMPILATION_CACHE_DIR": str(theirs), "XDG_CACHE_HOME": str(tmp_path / "no")}
+    done = shell(CACHED, JAXIMPUTE_NO_CACHE="", **environment)
+    assert done.stdout.strip() == str(theirs)
+    done = shell(CACHED, JAXIMPUTE_NO_CACHE="1", XDG_CACHE_HOME=str(tmp_path / "no"))
+    assert done.stdout.strip() == "None"
+    assert not (tmp_path / "no").exists()
+
+
+@pytest.mark.fast
+def test_importing_the_library_sets_no_cache():
+    assert jax.config.values["jax_compilation_cache_dir"] is None
+    assert common.keep_compiled() is None  # told not to, for all tests
+    assert jax.config.values["jax_compilation_cache_dir"] is None
+
+
+def on_a_terminal(*arguments: str | Path) -> list[tuple[float, str]]:
+    """What a command shows where stderr is a terminal, each piece with its second."""
+    pty = pytest.importorskip("pty")
+    here, there = pty.openpty()
+    begun = time.perf_counter()
+    run = subprocess.Popen(
+        [sys.executable, "-m", "jaximpute", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=there,
+        text=True,
+    )
+    os.close(there)
+    shown = []
+    while True:
+        try:
+            piece = os.read(here, 4096)
+        except OSError:
+            break
+        if not piece:
+            break
+        shown.append((time.perf_counter() - begun, piece.decode()))
+    os.close(here)
+    out, _ = run.communicate()
+    assert run.returncode == 0
+    return [*shown, (-1.0, out)]
+
+
+def test_a_terminal_is_told_what_is_going_on(path, tmp_path):
+    *shown, (_, out) = on_a_terminal("impute", path, "-o", tmp_path / "o.csv", "-m", "spirit")
+    assert out == ""
+    text = "".join(piece for _, piece in shown)
+    told = ["reading", "preparing", "compiling", "steps", "spirit", "filling", "writing", "filled"]
+    places = [text.index(word) for word in told[:4]]
+    assert places == sorted(places)
+    assert all(word in text for word in told)
+    assert shown[0][1].startswith("\r\x1b[Kreading"), "before anything heavy is imported"
+
+
+def test_stdout_and_quiet_commands_are_free_of_it(path):
+    *shown, (_, out) = on_a_terminal("impute", path, "-m", "mean")
+    assert "\x1b" not in out
+    assert out.startswith("day,level,word")
+    assert "".join(piece for _, piece in shown).count("reading") == 1
+    quiet = "".join(piece for _, piece in on_a_terminal("impute", path, "-m", "mean", "-q")[:-1])
+    assert "reading" not in quiet
+    assert "filled" not in quiet
+
+
+def test_a_user_without_a_home_is_served(path, tmp_path):
+    code = """
+import os, pwd
+def nobody(uid): raise KeyError(uid)
+pwd.getpwuid = nobody
+os.environ.pop("HOME"), os.environ.pop("XDG_CACHE_HOME", None)
+from jaximpute.__main__ import main
+main()
+"""
+    done = shell(code, "impute", str(path), "-m", "mean")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("day,level,word")
+
+
+def test_a_damaged_cache_is_told_of_once(path, tmp_path):
+    environment = {"XDG_CACHE_HOME": str(tmp_path), "JAX_COMPILATION_CACHE_DIR": ""}
+    environment["JAXIMPUTE_NO_CACHE"] = ""
+    code = "from jaximpute.__main__ import main; main()"
+    first = shell(code, "impute", str(path), "-m", "mean", **environment)
+    kept = list((tmp_path / "jaximpute").rglob("*-cache"))
+    assert len(kept) > 1
+    for each in kept:
+        each.write_bytes(b"damaged")
+    again = shell(code, "impute", str(path), "-m", "mean", **environment)
+    assert again.stdout == first.stdout
+    assert again.stderr.count("compiled programs that were kept cannot be read") == 1
+    assert "Warning" not in again.stderr
+
+
+def test_an_interrupt_before_a_command_begins_shows_no_traceback():
+    code = """
+import builtins
+real = builtins.__import__
+def interrupted(name, *rest):
+    if name == "typer": raise KeyboardInterrupt
+    return real(name, *rest)
+builtins.__import__ = interrupted
+from jaximpute.__main__ import main
+main()
+"""
+    done = shell(code, "--help")
+    assert (done.returncode, done.stderr) == (130, "interrupted\n")
+
+
+def test_messages_on_a_field_speak_of_variables():
+    xarray = pytest.importorskip("xarray")
+    cells = np.full((3, 2, 2), 300.0)
+    cells[0, 0, 0], cells[1, 1, 1] = np.nan, 290.0
+    data = xarray.DataArray(cells, dims=("time", "lat", "lon"), name="sst")
+    with pytest.warns(ji.ImputationWarning, match=r"variable 'sst'.*outside") as told:
+        ji.impute(data, "mean", bounds={"sst": (295, None)})
+    assert "row" not in str(told[0].message)
+    with pytest.raises(ji.OptionError, match=r"no variable is called 'ssh'"):
+        ji.impute(data, "mean", bounds={"ssh": (0, None)})
+    with pytest.raises(ji.DataError, match=r"variable 'sst' holds inf at place \(0, 2, 1, 0\)"):
+        ji.impute(data.where(data.time > 5, other=cells).copy(data=_with_infinity(cells)), "mean")
+    land = data.where(data.lat > 0)
+    with pytest.warns(ji.ImputationWarning, match=r"variable 'sst': missing cells left empty"):
+        ji.impute(land, "mean")
+
+
+def _with_infinity(cells):
+    changed = cells.copy()
+    changed[2, 1, 0] = np.inf
+    return changed
+
+
+@pytest.mark.parametrize("name", ["speed [km/h]", "[/foo]", "[red]x"])
+def test_brackets_in_names_are_no_markup(tmp_path, name):
+    path = tmp_path / "in.csv"
+    path.write_text(f"{name},b\n" + "".join(f"{i},{i % 3}\n" for i in range(30)) + ",1\n")
+    assert name in call("inspect", path).stdout
+    assert call("impute", path, "-m", "mean").stdout.startswith(f"{name},b\n")
+    label = {name: ("mean", {}), "none such": ("knn", {"k": -1})}
+    scores = ji.evaluate(pd.read_csv(path), label, repeats=1, verbose=False)
+    from rich.console import Console
+
+    with (console := Console(width=120)).capture() as shown:
+        console.print(evaluate.as_table(scores, f"with {name}"))
+    assert shown.get().count(name) == 2
+
+
+def test_a_terminal_obeys_no_name(tmp_path):
+    path = tmp_path / "in.csv"
+    path.write_text("a,\x1b]0;x\x07b\n1,\n2,\n3,\n")
+    for arguments in (["inspect", path], ["impute", path, "-m", "mean", "-o", tmp_path / "o.csv"]):
+        done = call(*arguments)
+        assert "\x1b" not in done.stderr + done.stdout.replace("\x1b[1m", "")
+        assert r"\x1b]0;x\x07b" in done.stderr + done.stdout
+    frame = pd.DataFrame({"a": [1.0, 2.0], "\x1bb": [np.nan, np.nan]})
+    with pytest.warns(ji.ImputationWarning) as told:
+        ji.impute(frame, "mean")
+    assert "\x1b" not in str(told[0].message)
+    with pytest.raises(ji.OptionError) as refused:
+        ji.impute(frame, "mean", bounds={"\x1b": (0, 1)})
+    assert "\x1b" not in str(refused.value)
