@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks import _jobs, _pages, _summary, quoted
+from benchmarks import _gap_pages, _jobs, _pages, _summary, quoted
 
 SHORT = ("linear", "moving_average", "soft_impute", "gaussian", "saits", "spirit:paper", "spirit")
 TITLES = {"etth1": "ETTh1", "ettm1": "ETTm1", "exchange": "Exchange rate"}
@@ -29,8 +29,10 @@ the same on every series. `diffusion` is scored by the median of 20 draws.
 
 
 def page(rows: pd.DataFrame, results: Path) -> str:
-    """The page on series: each of them, then what was measured of SPIRIT itself."""
+    """The page on series: each of them, long gaps, then what was measured of SPIRIT itself."""
     parts = [INTRODUCTION, *(one_series(rows, data) for data in order(rows["data"]))]
+    if gaps := _jobs.read(results / "gaps.jsonl"):
+        parts.append(_gap_pages.section(gaps))
     for write, file in (
         (_pages.ablation, "ablation.jsonl"),
         (_pages.sensitivity, "sensitivity.jsonl"),
