@@ -54,6 +54,10 @@ class Kind(NamedTuple):
     command: Callable[[Path, Path], list[str]]
 
 
+class Late(BaseException):
+    """Time is over; no error that the command may take for one of its own."""
+
+
 class Outcome(NamedTuple):
     """What came of one input: its exit code, and what is wrong with that; empty if nothing is."""
 
@@ -222,12 +226,14 @@ def _call(arguments: list[str]) -> tuple[int, str]:
     from jaximpute.cli import app
 
     def late(*_: Any) -> None:
-        raise TimeoutError
+        raise Late
 
     before = signal.signal(signal.SIGALRM, late)
     signal.alarm(SECONDS)
     try:
         done = CliRunner().invoke(app, arguments)
+    except Late:
+        return -1, f"takes longer than {SECONDS} s"
     finally:
         signal.alarm(0)
         signal.signal(signal.SIGALRM, before)

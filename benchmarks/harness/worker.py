@@ -32,13 +32,20 @@ def trace(curves: dict[str, list[float]]) -> Hook:
 
 
 def measure(job: jobs.Job) -> dict[str, Any]:
-    """What a job's method makes of its problem, and what that costs.
+    """What a job's method makes of its problem, and what that costs; see `complete`."""
+    problem = series.punch(job.data, job.ratio, job.seed)
+    completed, cost = complete(job, problem.holed)
+    more = split(job, masking.observe(problem.holed[None])) if job.split else {}
+    return {**series.score(problem, completed), **cost, **more}
+
+
+def complete(job: jobs.Job, holed: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
+    """A series completed by a job's method, and what that costs.
 
     Seconds are from the data to the completion, compilation included; the import of the libraries
     is not. Peak memory is of the whole process, the libraries included.
     """
-    problem = series.punch(job.data, job.ratio, job.seed)
-    data = masking.observe(problem.holed[None])
+    data = masking.observe(holed[None])
     curves: dict[str, list[float]] = {}
     wall, cpu = time.perf_counter(), time.process_time()
     plan = _build(job, data)
@@ -46,16 +53,11 @@ def measure(job: jobs.Job) -> dict[str, Any]:
     watching = [trace(curves), *plan.hooks]
     state = loop.fit(plan.method, key_fit, data, plan.steps, chunk=plan.chunk, hooks=watching)
     completed = np.asarray(estimate(plan.method, key_complete, state, data))[0]
-    cost = {
+    return completed, {
         "seconds": time.perf_counter() - wall,
         "cpu_seconds": time.process_time() - cpu,
         "peak_mb": peak_mb(),
-    }
-    return {
-        **series.score(problem, completed),
-        **cost,
         "curves": curves,
-        **(split(job, data) if job.split else {}),
     }
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks.harness import jobs
-from benchmarks.pages import spirit, summary
+from benchmarks.pages import gap, spirit, summary
 from benchmarks.peers import quoted
 
 SHORT = ("linear", "moving_average", "soft_impute", "gaussian", "saits", "spirit:paper", "spirit")
@@ -31,8 +31,10 @@ the same on every series. `diffusion` is scored by the median of 20 draws.
 
 
 def page(rows: pd.DataFrame, results: Path) -> str:
-    """The page on series: each of them, then what was measured of SPIRIT itself."""
+    """The page on series: each of them, long gaps, then what was measured of SPIRIT itself."""
     parts = [INTRODUCTION, *(one_series(rows, data) for data in order(rows["data"]))]
+    if gaps := jobs.read(results / "gaps.jsonl"):
+        parts.append(gap.section(gaps))
     for write, file in (
         (spirit.ablation, "ablation.jsonl"),
         (spirit.sensitivity, "sensitivity.jsonl"),

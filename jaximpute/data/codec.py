@@ -12,6 +12,7 @@ from jaximpute.data.frames import Frame
 from jaximpute.data.scales import learn_scales, snapped
 
 FAR = 1000.0  # robust deviations: a method in single precision sees no cell farther out
+_HUGE = 1e300  # of numbers that differ by more than the largest there is
 MOST_LEVELS = 64  # of a column that is learned
 FEW_LEVELS = 10  # always learned, however few cells hold them
 FEW_PAIRED = 3  # cells: of two numbers, any two values would be all there are
@@ -179,7 +180,7 @@ def exactly(codec: Codec, exact: Exact) -> Codec:
     if exact == "scaled":
         return codec._replace(exact=True)
     size = np.maximum(np.abs(codec.centre), codec.scale)
-    power = np.exp2(np.rint(np.log2(np.maximum(size, np.finfo(float).tiny))))
+    power = np.exp2(np.minimum(np.rint(np.log2(np.maximum(size, np.finfo(float).tiny))), 1023))
     unit = np.where((size > 1e-100) & (size < 1e100), 1.0, power)
     return codec._replace(centre=np.zeros_like(codec.centre), scale=unit, exact=True)
 
@@ -190,7 +191,8 @@ def encode(codec: Codec, values: np.ndarray) -> np.ndarray:
     It is float32, in which cells count as `FAR` deviations from the centre if they are farther (as
     they can be where a robust scale is used), or float64 if the codec is exact.
     """
-    numbers = (values[:, codec.numeric] - codec.centre) / codec.scale
+    unit = _unit(codec)
+    numbers = (values[:, codec.numeric] * unit - codec.centre * unit) / (codec.scale * unit)
     blocks = [numbers if codec.exact else np.clip(numbers, -FAR, FAR)]
     for block in codec.levels:
         cells = values[:, block.column, None]
@@ -220,7 +222,9 @@ def decode(
     if codec.exact:
         numbers = snapped(numbers, values[:, codec.numeric], codec.centre)
     for end in codec.pair.T:  # what is one of two values but for rounding
-        near = np.abs(numbers - end) <= 1e-6 * np.abs(codec.pair[:, 1] - codec.pair[:, 0])
+        # halves, as the difference of two large numbers may be no number
+        width = np.abs(codec.pair[:, 1] / 2 - codec.pair[:, 0] / 2)
+        near = np.abs(numbers / 2 - end / 2) <= 1e-6 * width
         numbers = np.where(near, end, numbers)
     keep = reflected if drawn else clipped
     guess[:, codec.numeric] = keep(numbers, codec.low, codec.high, codec.whole)
@@ -278,7 +282,14 @@ def middle(codec: Codec, estimate: np.ndarray, draws: np.ndarray) -> np.ndarray:
 
 def _numbers(codec: Codec, matrix: np.ndarray) -> np.ndarray:
     coded = matrix[:, : len(codec.numeric)].astype(np.float64)
-    return coded * codec.scale + codec.centre
+    unit, most = _unit(codec), np.finfo(np.float64).max
+    numbers = coded * (codec.scale * unit) + codec.centre * unit
+    return np.clip(numbers, -most * unit, most * unit) / unit
+
+
+def _unit(codec: Codec) -> np.ndarray:
+    """Halves for columns of numbers whose differences may be no numbers, ones for the others."""
+    return np.where(np.maximum(np.abs(codec.centre), codec.scale) > _HUGE, 0.5, 1.0)
 
 
 def too_many(levels: int, cells: int) -> str:

@@ -1,15 +1,19 @@
 """Folders of PNG and JPEG images: holes by transparency or by masks. Needs the extra `images`."""
 
+import struct
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from jaximpute._errors import DataError, OutputError, need_extra
+from jaximpute.files import safe_arrays
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 MONTAGE = "montage"
 _GREY, _COLOUR = ("1", "L", "LA"), ("RGB", "RGBA", "P", "PA", "CMYK", "YCbCr")
+# what Pillow raises of damaged files
+_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, IndexError, OverflowError, struct.error)
 
 
 class Pictures(NamedTuple):
@@ -117,8 +121,9 @@ def read_mask(path: str) -> np.ndarray:
     if Path(path).suffix.lower() != ".npy":
         return np.asarray(_open(Path(path)).convert("L")) > 127
     try:
-        return np.asarray(np.load(path, allow_pickle=False))
-    except (OSError, ValueError, EOFError) as error:
+        with safe_arrays.open_regular(Path(path)) as opened:
+            return np.asarray(np.load(opened, allow_pickle=False))
+    except (OSError, ValueError, EOFError, SyntaxError, OverflowError) as error:
         raise DataError(f"cannot read the mask {path}: {error}") from error
 
 
@@ -174,10 +179,12 @@ def _read_mask(pictures: Pictures, mask: str) -> np.ndarray:
 
 
 def _open(file: Path) -> Any:
+    library = _pillow()
     try:
-        with _pillow().open(file) as image:
+        # not by its name, under which a pipe or a device may lie that never ends
+        with safe_arrays.open_regular(file) as opened, library.open(opened) as image:
             image.load()
-    except OSError as error:
+    except (*_DAMAGE, library.DecompressionBombError) as error:
         raise DataError(f"cannot read {file} as an image: {error}") from error
     if image.mode not in _GREY + _COLOUR:
         raise DataError(

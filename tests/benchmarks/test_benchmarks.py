@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks import document, series
+from benchmarks import document, gaps, series
+from benchmarks.harness import gap_worker
 from benchmarks.harness import jobs as harness_jobs
-from benchmarks.pages import miri, spirit, summary
+from benchmarks.pages import gap, miri, spirit, summary
 from benchmarks.pages import series as series_page
 from benchmarks.problems import datasets
 from benchmarks.problems import series as series_problems
@@ -89,6 +90,53 @@ def test_rows_are_kept_not_repeated_and_become_tables(csv, tmp_path, capsys):
     assert "old" not in text
     # one mask has no spread: nothing is surely ahead by it
     assert f"| linear | {rows[1]['mae']:.4f} / {rows[1]['mse']:.4f} |" in text
+
+
+@pytest.mark.parametrize("place", gap_worker.PLACES)
+def test_long_gaps_have_the_lengths_they_are_scored_by(csv, tmp_path, place):
+    frame = pd.concat([pd.read_csv(csv)] * 5)
+    frame.iloc[5, 1] = np.nan
+    frame.to_csv(tmp_path / "long.csv", index=False)
+    spec = str(tmp_path / "long.csv")
+    problem, where = gap_worker.punch(spec, place, 0)
+    same, other = (gap_worker.punch(spec, place, seed)[0].holed for seed in (0, 1))
+    np.testing.assert_array_equal(problem.holed, same)
+    assert np.shape(problem.holed) != np.shape(other) or (np.isnan(other) != problem.hidden).any()
+    hidden = problem.hidden
+    assert hidden.sum() == (168 if place == "end" else 264) * 2
+    assert hidden[-1].any() == (place == "end")
+    assert (hidden[:, 0] == hidden[:, 1]).all() == (place != "each")
+    for steps, found in where.items():
+        assert found[:, 1].sum() == steps
+        assert not (found & ~hidden).any()
+        first = np.flatnonzero(found[:, 1])[0]
+        assert not hidden[first - 1, 1]
+        assert found[first : first + steps, 1].all()
+
+
+def test_the_last_season_goes_on():
+    x = np.tile([[1.0], [2.0], [3.0]], (6, 1))
+    holed = x.copy()
+    holed[:4], holed[7:9], holed[13:] = np.nan, np.nan, np.nan
+    np.testing.assert_array_equal(gap_worker.last_season(holed, 3), x)
+    short = np.array([[1.0], [np.nan], [3.0]])
+    assert gap_worker.last_season(short, 5).tolist() == [[1.0], [2.0], [3.0]]
+
+
+def test_long_gaps_become_rows_and_a_section(csv, tmp_path, monkeypatch):
+    monkeypatch.setitem(gap_worker.SEASONS, "waves", 50)
+    out = tmp_path / "gaps.jsonl"
+    run = ["--data", csv, "--seeds", "1", "--places", "end", "--out", str(out)]
+    assert gaps.main([*run, "--methods", "linear", "seasonal"]) == 0
+    rows = harness_jobs.read(out)
+    assert [row["method"] for row in rows] == ["linear", "seasonal"]
+    assert set(rows[0]["by_length"]) == {"24", "72", "168"}
+    assert rows[0]["rmse"] == pytest.approx(rows[0]["by_length"]["168"]["rmse"])
+    text = gap.section([*rows, {**rows[1], "method": "gaussian", "options": {}}])
+    assert "### Long gaps in waves" in text
+    assert "`gaussian` is ahead of the best of `linear`, `seasonal` in 0 of 3 columns" in text
+    with pytest.raises(OptionError, match="no method is called 'liner'"):
+        gaps.main([*run, "--methods", "liner"])
 
 
 def test_a_method_that_fails_leaves_no_row(tmp_path, capsys):

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+import jaximpute as ji
 from jaximpute.data.codec import decode, encode, learn
 from jaximpute.data.codecplain import from_plain, to_plain
 from jaximpute.data.frames import read
@@ -184,3 +185,12 @@ def test_categories_are_numbered_and_pairs_come_back_exactly():
     streamed = codec_of(of_block(cells), count_levels(cells, columns), columns, cells)
     assert streamed.categories == codec.categories
     np.testing.assert_array_equal(streamed.pair, codec.pair)
+
+
+@pytest.mark.parametrize("size", [1.0, 1e300, 1e308, 1.7e308])
+@pytest.mark.parametrize("method", ["mean", "gaussian"])
+def test_the_largest_numbers_are_no_pair_of_all_numbers(size, method):
+    cells = np.array([size, -size, size, np.nan])[:, None]
+    filled = ji.impute(cells, method)
+    assert filled[3, 0] == pytest.approx(size / 3, rel=1e-5)
+    assert (filled[:3] == cells[:3]).all()

@@ -1,5 +1,8 @@
 """Folders of images: holes by transparency and masks, what comes back, and what is refused."""
 
+import os
+import zlib
+
 import numpy as np
 import pytest
 
@@ -146,3 +149,29 @@ def test_masks_of_arrays(tmp_path):
     (tmp_path / "t.csv").write_text("a,b\n1,2\n")
     table = call("impute", tmp_path / "t.csv", "--mask", tmp_path / "mask.npy")
     assert "--mask is for images and arrays" in table.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="where there are named pipes")
+@pytest.mark.parametrize("what", ["pipe", "device", "folder"])
+def test_what_never_ends_is_no_image(folder, what):
+    odd = folder / "odd.png"
+    if what == "pipe":
+        os.mkfifo(odd)
+    elif what == "device":
+        odd.symlink_to("/dev/zero")
+    else:
+        odd.mkdir()
+    with pytest.raises(DataError, match=r"cannot read .*odd\.png as an image"):
+        pictures.read_pictures(str(folder))
+    with pytest.raises(DataError, match=r"cannot read .*odd\.png as an image"):
+        pictures.read_mask(str(odd))
+
+
+def test_images_that_say_they_are_endless_are_refused(folder):
+    file = folder / "0.png"
+    data = bytearray(file.read_bytes())
+    data[16:24] = b"\x00\x01\x86\xa0" * 2  # a hundred thousand pixels on each side
+    data[29:33] = zlib.crc32(bytes(data[12:29])).to_bytes(4, "big")
+    file.write_bytes(bytes(data))
+    with pytest.raises(DataError, match=r"cannot read .*0\.png as an image"):
+        pictures.read_pictures(str(folder))

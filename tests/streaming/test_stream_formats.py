@@ -233,8 +233,11 @@ def test_a_series_is_filled_across_the_borders_of_blocks(tmp_path):
 
 
 def test_grids_need_their_dimensions(tmp_path):
-    film().mean("lon").drop_vars("area").to_netcdf(tmp_path / "x.nc")
+    film().rename(lon="column").drop_vars("area").to_netcdf(tmp_path / "x.nc")
     with pytest.raises(ji.DataError, match="cannot be told"):
+        impute_file.impute_file(str(tmp_path / "x.nc"), str(tmp_path / "y.nc"))
+    film().mean("lon").drop_vars("area").to_netcdf(tmp_path / "x.nc")
+    with pytest.raises(ji.DataError, match="are completed whole"):
         impute_file.impute_file(str(tmp_path / "x.nc"), str(tmp_path / "y.nc"))
     with pytest.raises(ji.OptionError, match="takes series data"):
         inductive("csdi", "table", "read it whole")

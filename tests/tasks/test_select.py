@@ -27,7 +27,9 @@ def test_the_choice_is_the_least_score():
 def test_auto_at_its_best_says_what_it_chose_and_why(monkeypatch):
     scores = {"knn": 0.1, "mean": 0.9}
     monkeypatch.setattr(select, "best_of", lambda frame, seed: ("knn", scores))
-    filled = fill(read(waves()), "auto", preset="best")
+    frame = read(waves())
+    chosen = select.method_for(frame, "auto", "best", 0)
+    filled = fill(frame, chosen, preset="best")
     assert filled.report["method"] == "knn"
     assert filled.report["chosen_by"] == scores
     assert "chosen_by" not in fill(read(waves()), "mean", preset="best").report

@@ -16,6 +16,7 @@ SIMPLEST = (3, 1, 0, 4, 2)  # lines, level, mean, season, slope
 _SURE = 2.0  # standard errors by which another rule must do better; the places are not independent
 _NOTHING = 1e-4  # an error that is none, in standard deviations
 RULES = _kriging.TRENDS + 2  # and straight lines, and the season before
+_TIMES = 4  # that a season fits into the lags, at least
 _SHIFTS = 12  # to either side, to hide gaps in other places
 _STRETCHES = 8  # of each shift, at most
 
@@ -54,11 +55,12 @@ def long(where: Known, reach: int) -> Bool[Array, "n time d"]:
 def period(autocov: Float[Array, "lags d d"]) -> Int[Array, ""]:
     """The lag at which the channels are most like themselves, and least so half a lag off.
 
-    A trend bends the autocovariance little within a lag and a half, so that it drops out.
+    A trend bends the autocovariance little within a lag and a half, so that it drops out. What came
+    back fewer times than a few in the lags there are is a wander, not a season.
     """
     own = jnp.diagonal(autocov, axis1=1, axis2=2)
     own = (own / jnp.maximum(own[:1], jnp.finfo(own.dtype).tiny)).mean(1)
-    most = 2 * (own.shape[0] - 1) // 3
+    most = (own.shape[0] - 1) // _TIMES
     lag = jnp.arange(most)
 
     def half(lags):  # in halves of a lag
@@ -118,8 +120,9 @@ def choose(
 ) -> Gaps:
     """Season, ridge and rules, by the errors where gaps are hidden elsewhere.
 
-    The long gaps are moved in time, all channels together; one that reaches an end of the record
-    goes on to it. What a series does in its gaps does not enter the moments it is judged by.
+    The long gaps are moved in time, all channels together. One that reaches an end of the record
+    goes on to it, and counts over its own length only: what is right far from all that is seen may
+    be wrong near by. What a series does in its gaps does not enter the moments it is judged by.
     """
     time, d = x.shape[1:]
     here = long(known(mask), reach) & (weight > 0)[:, None, None]
@@ -129,10 +132,10 @@ def choose(
 
     def moved(i, sums):
         step = (i // 2 + 1) * (time // (2 * _SHIFTS + 2) + 1)
-        there = jnp.clip(jnp.arange(time) + jnp.where(i % 2 == 0, step, -step), 0, time - 1)
-        shown = mask & ~here[:, there]
+        hidden, judged = _moved(here, jnp.where(i % 2 == 0, step, -step))
+        shown = mask & ~hidden
         where = known(shown)
-        hidden = mask & ~shown & long(where, reach)
+        hidden = mask & judged & long(where, reach)
         straight = lines(where, x)
         apart = jnp.where(hidden, straight, filled)
         gaps = none(d, x.dtype)._replace(period=season)
@@ -169,6 +172,17 @@ def choose(
     best = jnp.argmin(kriged.sum(0).min(1).sum((1, 2)))
     rule = _simplest(scores[:, best], count > 0)
     return Gaps(season, ridges[best], rule)
+
+
+def _moved(
+    gaps: Bool[Array, "n time d"], step: Int[Array, ""]
+) -> tuple[Bool[Array, "n time d"], Bool[Array, "n time d"]]:
+    """Gaps that many steps earlier: what is hidden then, to the ends; and they themselves."""
+    time = gaps.shape[1]
+    there = jnp.arange(time) + step
+    nearest = gaps[:, jnp.clip(there, 0, time - 1)]
+    inside = (there >= 0) & (there < time)
+    return nearest, nearest & inside[None, :, None]
 
 
 def _simplest(

@@ -174,6 +174,32 @@ def test_all_channels_missing_at_once_and_none_observed():
     assert _rmse(got[0], x[0], hole[0]) < 1.5
 
 
+def test_a_wander_is_no_season():
+    steps = np.random.default_rng(3).normal(size=(1, 2000, 3))
+    y = steps.cumsum(1)  # like itself at some long lag, as every walk is
+    autocov = _gaps.autocovariance(
+        jnp.asarray(y - y.mean(1, keepdims=True)), jnp.ones(1), jnp.zeros((2, 3, 3))
+    )
+    lags = len(autocov)
+    assert int(_gaps.period(autocov)) <= lags // 4
+    t = jnp.arange(lags)[:, None, None]
+    often = jnp.cos(2 * jnp.pi * t / (lags // 5)) * (1 - t / lags)
+    assert abs(int(_gaps.period(often)) - lags // 5) <= 3
+
+
+def test_a_gap_moved_to_the_end_counts_over_its_own_length():
+    gaps = np.zeros((1, 100, 2), bool)
+    gaps[0, 80:, 0], gaps[0, 40:60, 1] = True, True
+    hidden, judged = _gaps._moved(jnp.asarray(gaps), jnp.asarray(30))
+    assert np.flatnonzero(hidden[0, :, 0]).tolist() == list(range(50, 100))
+    assert np.flatnonzero(judged[0, :, 0]).tolist() == list(range(50, 70))
+    for found in (hidden, judged):
+        assert np.flatnonzero(found[0, :, 1]).tolist() == list(range(10, 30))
+    hidden, judged = _gaps._moved(jnp.asarray(gaps[:, ::-1]), jnp.asarray(-30))
+    assert np.flatnonzero(hidden[0, :, 0]).tolist() == list(range(50))
+    assert np.flatnonzero(judged[0, :, 0]).tolist() == list(range(30, 50))
+
+
 def test_ties_go_to_the_simplest_rule():
     scores = jnp.zeros((8, _gaps.RULES, 2, 1))
     seen = jnp.ones((8, 2, 1), bool)
