@@ -132,8 +132,8 @@ def _settings(path: Path) -> None:
 def _training(path: Path) -> None:
     rows().to_csv(path.parent / "in.csv", index=False)
     path.write_text(
-        f'data = "{path.parent / "in.csv"}"\nsave = "model"\nmethod = "mean"\nseed = 1\n'
-        'leave = ["a"]\naccumulate = 1\nmesh = "all"\n'
+        f'data = "{path.parent / "in.csv"}"\nsave = "model"\nmethod = "mean"\n'
+        'preset = "fast"\nseed = 1\nleave = ["a"]\naccumulate = 1\nmesh = "all"\n'
     )
 
 

@@ -20,6 +20,7 @@ from jaximpute.engine.execution import Running
 from jaximpute.engine.hooks import Keeping
 from jaximpute.files import sheets
 from jaximpute.tasks import report
+from jaximpute.tasks.choose import inductive
 from jaximpute.tasks.imputer import Imputer
 
 
@@ -72,11 +73,11 @@ def learn(
         bounds=settings.parse_bounds(run["bounds"]),
         circular=settings.parse_circular(run["circular"]),
     )
-    curve = report.Curve([], {})
+    curve, name = report.Curve([], {}), inductive(run["method"], "table", "use impute()")
 
     def watching(plan: registry.Plan) -> list[Any]:
-        bar = [] if run["quiet"] else [hooks.progress(plan.steps, label=imputer.method_)]
-        stage(f"'{imputer.method_}': compiling and starting", show=not run["quiet"])
+        bar = [] if run["quiet"] else [hooks.progress(plan.steps, label=name)]
+        stage(f"'{name}': compiling and starting", show=not run["quiet"])
         return [curve.record, *plan.hooks, *bar]
 
     cells = pd.DataFrame(frame.values[:, chosen], columns=[frame.names[i] for i in chosen])

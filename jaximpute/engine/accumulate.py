@@ -35,8 +35,8 @@ def accumulated(method: Method, batches: int) -> Method:
         ...     print(str(error).split(";")[0])
         this method gathers no gradients over batches
     """
-    if batches < 1:
-        raise OptionError(f"accumulate is {batches}; expected at least 1")
+    if not 1 <= batches < 2**31:  # programs count in 32 bits
+        raise OptionError(f"accumulate is {batches}; expected at least 1, and below 2**31")
     if batches == 1:
         return method
 

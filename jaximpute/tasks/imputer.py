@@ -4,8 +4,6 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, no_type_check
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -15,22 +13,16 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, v
 
 from jaximpute import registry
 from jaximpute._errors import ImputationWarning, OptionError
-from jaximpute.data import codec as coding
 from jaximpute.data import possible
 from jaximpute.data.circles import quantiles
+from jaximpute.data.codec import Codec
 from jaximpute.data.frames import Frame, read
-from jaximpute.engine import fingerprint
 from jaximpute.engine.draws import no_draws
-from jaximpute.engine.execution import Running, adapt, lasting, place, wrappers
+from jaximpute.engine.execution import Running
 from jaximpute.engine.hooks import Keeping
-from jaximpute.engine.parallel import gathered
-from jaximpute.engine.precision import precision
-from jaximpute.engine.rows import complete_rows
-from jaximpute.engine.runs import train
-from jaximpute.masking import observe
-from jaximpute.tasks import saving
+from jaximpute.tasks import fitted, saving
 from jaximpute.tasks.choose import inductive
-from jaximpute.types import Hook, Method, Net, State
+from jaximpute.types import Hook, State
 
 
 class Imputer(TransformerMixin, BaseEstimator):
@@ -56,10 +48,7 @@ class Imputer(TransformerMixin, BaseEstimator):
         options: of the method, by name.
 
     Attributes:
-        method_: name of the method that was fitted.
-        codec_: how the columns are standardised.
-        state_: what the method learned; None if there was nothing to learn.
-        seed_: drawn from `random_state`.
+        fitted_: what was learned: `method_`, `codec_`, `seed_` and `state_` are parts of it.
         indicator_: the fitted `MissingIndicator`, or None.
         n_features_in_: number of columns in `fit`.
         feature_names_in_: their names, if they are texts.
@@ -135,33 +124,38 @@ class Imputer(TransformerMixin, BaseEstimator):
     ) -> "Imputer":
         """`fit`, with columns named that hold whole numbers, hooks, checkpoints, and devices."""
         X = self._validate(X, reset=True)
-        self.method_ = inductive(self.method, "table", "use impute()")
-        self.seed_ = int(check_random_state(self.random_state).randint(2**31 - 1))
-        frame = self._told(read(X), whole)
-        self.codec_ = coding.learn(frame, registry.entry(self.method_).exact)
+        name = inductive(self.method, "table", "use impute()")
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        frame = self._described(read(X), whole)
         self._notes = possible.notes(frame.columns, frame.values, hint=self.circular is None)
         self.indicator_ = None
         if self.add_indicator:
             self.indicator_ = MissingIndicator(error_on_new=False).fit(X)
+        self.fitted_ = fitted.fit(
+            frame, name, self.preset, self.options, seed, watching, keeping, how
+        )
         self._drop_empty()
-        self._method: Method | None = None
-        self.state_: State = None
-        self._rows_fitted = len(X)
-        if self.codec_.width:
-            how = how or Running()
-            with precision(self.codec_.exact):
-                data = place(how, observe(coding.encode(self.codec_, frame.values)))
-            self._rows_fitted = len(data.values)
-            self._method = self._plan().method
-            plan = adapt(how, self._plan(wrappers(how)), data)
-            key, _ = _keys(self.seed_)
-            about = fingerprint.run(self.method_, self.preset, self.seed_, self.options)
-            about |= lasting(how)
-            words = registry.words(self.method_, self.preset, self.options)
-            with precision(self.codec_.exact):
-                state = train(plan, key, data, watching(plan), keeping, about, words)
-                self.state_ = jax.tree.map(jnp.asarray, gathered(state)) if how.mesh else state
         return self
+
+    @property
+    def method_(self) -> str:
+        """Name of the method that was fitted."""
+        return self.fitted_.name
+
+    @property
+    def codec_(self) -> Codec:
+        """How the columns are standardised."""
+        return self.fitted_.codec
+
+    @property
+    def state_(self) -> State:
+        """What the method learned; None if there was nothing to learn."""
+        return self.fitted_.state
+
+    @property
+    def seed_(self) -> int:
+        """Drawn from `random_state`."""
+        return self.fitted_.seed
 
     def transform(self, X: Any) -> np.ndarray:
         """Complete rows.
@@ -248,7 +242,16 @@ class Imputer(TransformerMixin, BaseEstimator):
             OptionError: a setting that JSON cannot hold.
         """
         check_is_fitted(self)
-        saving.save(self, path, force=force)
+        names = getattr(self, "feature_names_in_", None)
+        saved = saving.Saved(
+            settings={name: getattr(self, name) for name in saving.SETTINGS},
+            columns=self.n_features_in_,
+            names=None if names is None else names.tolist(),
+            kept=self._kept,
+            flagged=None if self.indicator_ is None else self.indicator_.features_,
+            fitted=self.fitted_,
+        )
+        saving.save(saved, path, force=force)
 
     @staticmethod
     def load(path: Any) -> "Imputer":
@@ -263,7 +266,18 @@ class Imputer(TransformerMixin, BaseEstimator):
         Raises:
             DataError: nothing is saved there, or by a newer version, or it is damaged.
         """
-        return saving.load(path, Imputer())
+        saved = saving.load(path)
+        imputer = Imputer(**saved.settings)
+        imputer.n_features_in_ = saved.columns
+        if saved.names is not None:
+            imputer.feature_names_in_ = np.array(saved.names, object)
+        imputer.fitted_, imputer._kept = saved.fitted, saved.kept
+        imputer.indicator_ = None
+        if saved.flagged is not None:
+            rows = np.zeros((1, saved.columns))
+            rows[:, saved.flagged] = np.nan
+            imputer.indicator_ = MissingIndicator(error_on_new=False).fit(rows)
+        return imputer
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -273,19 +287,16 @@ class Imputer(TransformerMixin, BaseEstimator):
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
-        if state.pop("_method", None) is not None:
-            state["state_"] = jax.tree.map(np.asarray, state["state_"])
+        if "fitted_" in state:
+            # a method is closures, which do not pickle
+            leaves = fitted.leaves(self.fitted_)
+            state["fitted_"] = self.fitted_._replace(method=None, state=leaves)
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
-        if "state_" in state:
-            # a method is closures, which do not pickle
-            self._method = None
-            if self.state_ is not None:
-                self._method = self._plan().method
-                with precision(self.codec_.exact):
-                    self.state_ = jax.tree.map(jnp.asarray, self.state_)
+        if "fitted_" in state:
+            self.fitted_ = fitted.rebuild(self.fitted_, self.fitted_.state, "the pickle")
 
     def _validate(self, X: Any, reset: bool) -> np.ndarray:
         marked_by_nan = pd.isna(self.missing_values)
@@ -298,7 +309,7 @@ class Imputer(TransformerMixin, BaseEstimator):
         )
         return X if marked_by_nan else np.where(self.missing_values == X, np.nan, X)
 
-    def _told(self, frame: Frame, whole: Sequence[str]) -> Frame:
+    def _described(self, frame: Frame, whole: Sequence[str]) -> Frame:
         """The rows given to `fit`, under the names of their columns and with what these hold."""
         names = _check_feature_names_in(self)
         columns = tuple(
@@ -321,46 +332,8 @@ class Imputer(TransformerMixin, BaseEstimator):
 
     def _complete(self, X: np.ndarray, number: int = 0) -> np.ndarray:
         """One completion; random methods give another for each number."""
-        values = X.astype(np.float64)
-        matrix = coding.encode(self.codec_, values)
-        rows = np.flatnonzero(np.isnan(matrix).any(axis=1))
-        if rows.size and self._method is not None:
-            _, key = _keys(self.seed_)
-            key = jax.random.fold_in(key, number) if number else key
-            with precision(self.codec_.exact):
-                matrix[rows] = complete_rows(self._method, key, self.state_, matrix[rows])
-        drawn = registry.entry(self.method_).tag == "draws"
-        filled = coding.decode(self.codec_, matrix, values, drawn=drawn).astype(X.dtype)
+        filled = fitted.complete(self.fitted_, X.astype(np.float64), number).astype(X.dtype)
         return np.where(np.isnan(X), filled, X)
-
-    def _plan(self, wrap: tuple[Callable[[Net], Net], ...] = ()) -> registry.Plan:
-        # rows' values play no part in building a method: an unpickled estimator gets the one it had
-        shape = (self._rows_fitted, self.codec_.width)
-        with precision(self.codec_.exact):
-            data = observe(np.zeros(shape))
-        return registry.build(
-            self.method_,
-            data,
-            kind="table",
-            preset=self.preset,
-            categories=self.codec_.categories,
-            options=self.options,
-            wrap=wrap,
-        )
-
-    def _rebuild(self) -> State:
-        """The method built anew; returns what its state looks like."""
-        self._method = self._plan().method
-        with precision(self.codec_.exact):
-            rows = observe(np.zeros((self._rows_fitted, self.codec_.width)))
-            return jax.eval_shape(self._method.init, jax.random.key(0), rows)
-
-    def _restore_indicator(self, columns: np.ndarray | None) -> None:
-        self.indicator_ = None
-        if columns is not None:
-            rows = np.zeros((1, self.n_features_in_))
-            rows[:, columns] = np.nan
-            self.indicator_ = MissingIndicator(error_on_new=False).fit(rows)
 
     def _drop_empty(self) -> None:
         self._kept = np.ones(self.n_features_in_, bool)
@@ -374,8 +347,3 @@ class Imputer(TransformerMixin, BaseEstimator):
             ImputationWarning,
             stacklevel=4,  # over `_fit` and `fit`
         )
-
-
-def _keys(seed: int) -> tuple[jax.Array, jax.Array]:
-    key_fit, key_rows = jax.random.split(jax.random.key(seed))
-    return key_fit, key_rows

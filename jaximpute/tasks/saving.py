@@ -2,24 +2,20 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 
 from jaximpute._errors import DataError, JaximputeError, OptionError, OutputError
 from jaximpute._version import __version__
 from jaximpute.data import codecplain
-from jaximpute.engine.precision import precision
 from jaximpute.files import placing, safe_arrays
+from jaximpute.tasks.fitted import Fitted, leaves, rebuild
 from jaximpute.tasks.savedformat import check_about, check_codec, check_finite, is_name
-
-if TYPE_CHECKING:
-    from jaximpute.tasks.imputer import Imputer
 
 FORMAT = 2
 _ABOUT, _ARRAYS = "imputer.json", "arrays.npz"
-_PLAIN = (
+SETTINGS = (
     "method",
     "preset",
     "random_state",
@@ -29,18 +25,34 @@ _PLAIN = (
     "options",
     "bounds",
     "circular",
-    "method_",
-    "seed_",
-    "n_features_in_",
-    "_rows_fitted",
 )
 
 
-def save(imputer: "Imputer", path: str | Path, *, force: bool = False) -> None:
-    """Write a fitted imputer, whole or not at all.
+class Saved(NamedTuple):
+    """What an imputer is made of.
+
+    Attributes:
+        settings: those of `SETTINGS` that its constructor takes.
+        columns: how many it was fitted to.
+        names: of the columns; None of an array.
+        kept: `(columns,)` whether a column is returned.
+        flagged: positions of the columns that an indicator tells of; None without one.
+        fitted: what was learned.
+    """
+
+    settings: dict[str, Any]
+    columns: int
+    names: list[str] | None
+    kept: np.ndarray
+    flagged: np.ndarray | None
+    fitted: Fitted
+
+
+def save(saved: Saved, path: str | Path, *, force: bool = False) -> None:
+    """Write an imputer, whole or not at all.
 
     Args:
-        imputer: fitted.
+        saved: what it is made of.
         path: a folder that is made.
         force: replace a folder that an imputer was saved to before; others are never touched.
 
@@ -49,7 +61,7 @@ def save(imputer: "Imputer", path: str | Path, *, force: bool = False) -> None:
         OutputError: the folder exists, or cannot be written.
     """
     check(Path(path), force=force)
-    about, arrays = _describe(imputer)
+    about, arrays = _describe(saved)
     with placing.replacing_folder(path, force=force) as folder:
         folder.mkdir()
         with (folder / _ABOUT).open("wb") as file:
@@ -60,12 +72,11 @@ def save(imputer: "Imputer", path: str | Path, *, force: bool = False) -> None:
             placing.settle(file)
 
 
-def load(path: str | Path, imputer: "Imputer") -> "Imputer":
+def load(path: str | Path) -> Saved:
     """Read what `save` wrote.
 
     Args:
         path: of the folder.
-        imputer: a new one, which becomes the one that was saved.
 
     Raises:
         DataError: no imputer is there, it was written by a newer version, or it is damaged.
@@ -78,7 +89,7 @@ def load(path: str | Path, imputer: "Imputer") -> "Imputer":
         _refuse_format(about, path)
         check_about(about)
         arrays = safe_arrays.read_arrays(folder / _ARRAYS, is_name)
-        return _restored(imputer, about, arrays, path)
+        return _restore(about, arrays, str(path))
     except FileNotFoundError as error:
         raise DataError(f"{path} holds no saved imputer: there is no {error.filename}") from error
     except JaximputeError:
@@ -99,80 +110,55 @@ def _refuse_format(about: Any, path: str | Path) -> None:
         )
 
 
-def _restored(
-    imputer: "Imputer", about: dict[str, Any], arrays: dict[str, np.ndarray], path: str | Path
-) -> "Imputer":
-    for name in _PLAIN:
-        value = about["settings"][name]
-        setattr(imputer, name, np.nan if name == "missing_values" and value is None else value)
-    if "feature_names" in about:
-        imputer.feature_names_in_ = np.array(about["feature_names"], object)
-    columns, kept, flagged = imputer.n_features_in_, arrays["kept"], arrays.get("indicator")
+def _describe(saved: Saved) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    settings, fitted = dict(saved.settings), saved.fitted
+    if isinstance(settings["missing_values"], float) and np.isnan(settings["missing_values"]):
+        settings["missing_values"] = None
+    settings |= {"method_": fitted.name, "seed_": fitted.seed, "_rows_fitted": fitted.rows}
+    settings["n_features_in_"] = saved.columns
+    state = leaves(fitted)
+    about = {
+        "format": FORMAT,
+        "version": __version__,
+        "settings": settings,
+        "codec": codecplain.to_plain(fitted.codec),
+        "leaves": len(state),
+    }
+    if saved.names is not None:
+        about["feature_names"] = saved.names
+    try:
+        json.dumps(about)
+    except TypeError as error:
+        raise OptionError(f"the imputer's settings cannot be saved: {error}") from error
+    arrays = {f"state/{i}": leaf for i, leaf in enumerate(state)}
+    arrays["kept"] = saved.kept
+    if saved.flagged is not None:
+        arrays["indicator"] = saved.flagged
+    return about, arrays
+
+
+def _restore(about: dict[str, Any], arrays: dict[str, np.ndarray], path: str) -> Saved:
+    read = about["settings"]
+    settings = {name: read[name] for name in SETTINGS}
+    if settings["missing_values"] is None:
+        settings["missing_values"] = np.nan
+    columns, kept, flagged = read["n_features_in_"], arrays["kept"], arrays.get("indicator")
     if kept.dtype != bool or kept.shape != (columns,):
         raise ValueError(f"'kept' holds {kept.dtype} of shape {kept.shape}")
     if flagged is not None and (
         flagged.dtype.kind != "i" or flagged.ndim != 1 or set(flagged.tolist()) - {*range(columns)}
     ):
         raise ValueError("'indicator' holds no columns")
-    imputer._kept = kept
-    imputer.codec_ = codecplain.from_plain(about["codec"])
-    check_codec(imputer.codec_, columns)
-    imputer._restore_indicator(flagged)
-    leaves = [arrays[f"state/{i}"] for i in range(about["leaves"])]
-    for i, leaf in enumerate(leaves):
+    codec = codecplain.from_plain(about["codec"])
+    check_codec(codec, columns)
+    state = [arrays[f"state/{i}"] for i in range(about["leaves"])]
+    for i, leaf in enumerate(state):
         check_finite(f"state/{i}", leaf)
-    _restore(imputer, leaves, str(path))
-    return imputer
-
-
-def _describe(imputer: "Imputer") -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    settings = {name: getattr(imputer, name) for name in _PLAIN}
-    if isinstance(settings["missing_values"], float) and np.isnan(settings["missing_values"]):
-        settings["missing_values"] = None
-    leaves = jax.tree.leaves(imputer.state_)
-    about = {
-        "format": FORMAT,
-        "version": __version__,
-        "settings": settings,
-        "codec": codecplain.to_plain(imputer.codec_),
-        "leaves": len(leaves),
-    }
-    if hasattr(imputer, "feature_names_in_"):
-        about["feature_names"] = imputer.feature_names_in_.tolist()
-    try:
-        json.dumps(about)
-    except TypeError as error:
-        raise OptionError(f"the imputer's settings cannot be saved: {error}") from error
-    arrays = {f"state/{i}": np.asarray(leaf) for i, leaf in enumerate(leaves)}
-    arrays["kept"] = imputer._kept
-    if imputer.indicator_ is not None:
-        arrays["indicator"] = imputer.indicator_.features_
-    return about, arrays
-
-
-def _restore(imputer: "Imputer", leaves: list[np.ndarray], path: str) -> None:
-    """Build the method anew, and give its state the leaves; their shapes must be as it says."""
-    if not leaves:
-        imputer._method = imputer.state_ = None
-        return
-    try:
-        wanted = imputer._rebuild()
-    except MemoryError:
-        raise
-    except Exception as error:  # settings from a file may make a method fail in any way
-        raise DataError(
-            f"the imputer in {path} cannot be rebuilt by jaximpute {__version__}: {error}; fit and "
-            "save again"
-        ) from error
-    described = [(leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(wanted)]
-    if described != [(leaf.shape, leaf.dtype) for leaf in leaves]:
-        raise DataError(
-            f"the imputer in {path} does not fit the '{imputer.method_}' of jaximpute "
-            f"{__version__}; fit and save again"
-        )
-    with precision(imputer.codec_.exact):
-        arrays = list(map(jax.numpy.asarray, leaves))
-    imputer.state_ = jax.tree.unflatten(jax.tree.structure(wanted), arrays)
+    learned = Fitted(
+        read["method_"], read["preset"], read["options"], read["seed_"], codec, read["_rows_fitted"]
+    )
+    fitted = rebuild(learned, state, path)
+    return Saved(settings, columns, about.get("feature_names"), kept, flagged, fitted)
 
 
 def check(path: str | Path, *, force: bool = False) -> None:

@@ -48,7 +48,7 @@ def test_two_devices_learn_what_one_learns(config):
     table = pd.read_csv(config.with_name("in.csv"))[["a", "b", "c"]]
     plain = ji.Imputer("knn", options={"k": 2}).fit(table)
     learned = ji.Imputer.load(config.with_name("model"))
-    assert learned._rows_fitted == execution.ROWS
+    assert learned.fitted_.rows == execution.ROWS
     np.testing.assert_allclose(learned.transform(table), plain.transform(table), rtol=1e-6)
 
 
@@ -94,6 +94,7 @@ def test_options_of_a_run_are_refused_where_they_do_nothing():
     for how, message in (
         (execution.Running(bfloat16=True), "has no network"),
         (execution.Running(accumulate=0), "accumulate is 0"),
+        (execution.Running(accumulate=2**31), "below 2"),
     ):
         with pytest.raises(ji.OptionError, match=message):
             prepared(how, data)

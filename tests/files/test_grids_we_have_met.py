@@ -195,6 +195,23 @@ def test_a_file_that_changes_meanwhile_is_refused(tmp_path, monkeypatch):
     assert not (tmp_path / "out.nc").exists()
 
 
+@pytest.mark.parametrize("share", [0.02, 0.1])
+def test_a_file_with_few_cells_seen_comes_right_by_the_default_call(tmp_path, share):
+    t, y, x = np.meshgrid(np.arange(12), np.arange(20), np.arange(20), indexing="ij")
+    values = 10 + 0.2 * y + 2 * np.sin(x / 4 + t / 3) + 2 * np.cos(y / 5)
+    seen = np.random.default_rng(0).random(values.shape) < share
+    sea = field(np.where(seen, values, np.nan)).to_dataset(name="sst")
+    path, out, level = (tmp_path / f"{name}.nc" for name in ("in", "out", "level"))
+    save(sea, path)
+    impute(path, out, "--fill-unseen")
+    impute(path, level, "--fill-unseen", "--method", "mean")
+    filled, mean = load(out).sst.values, load(level).sst.values
+    np.testing.assert_array_equal(filled[seen], values[seen])
+    assert np.isfinite(filled).all()
+    errors = [np.sqrt(np.mean((one - values)[~seen] ** 2)) for one in (filled, mean)]
+    assert errors[0] < 0.5 * errors[1]
+
+
 @pytest.mark.parametrize(
     "about", [{"flag_values": np.arange(4, dtype="i1")}, {"flag_masks": [1, 2]}]
 )

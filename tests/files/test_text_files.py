@@ -199,7 +199,7 @@ def test_lines_are_named_by_count_or_by_number():
 def test_options_of_text_are_refused_elsewhere(tmp_path):
     path = tmp_path / "a.npy"
     np.save(path, np.ones((2, 2)))
-    with pytest.raises(ji.OptionError, match=r"--delimiter, --missing are for text files"):
+    with pytest.raises(ji.OptionError, match=r"--delimiter is for text files"):
         sheets.read_file(str(path), Reading(delimiter=";", missing=("1",)))
 
 

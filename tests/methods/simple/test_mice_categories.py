@@ -8,6 +8,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 import jaximpute as ji
+from jaximpute.engine import loop
 from jaximpute.methods.simple import _multinomial
 
 
@@ -226,9 +227,9 @@ def test_padding_counts_nothing_and_levels_come_out_whole(name):
 def test_chunks_do_not_matter_and_chunks_trace_once():
     data, categories = _coded()
     method = ji.methods.mice(categories=categories, keep=2)
-    compiled = ji.loop._advance._cache_size()
+    compiled = loop._advance._cache_size()
     whole = ji.fit(method, jax.random.key(0), data, 4, chunk=2)
-    assert ji.loop._advance._cache_size() == compiled + 1
+    assert loop._advance._cache_size() == compiled + 1
     part = ji.fit(method, jax.random.key(0), data, 2, chunk=2)
     resumed = ji.fit(method, jax.random.key(0), data, 4, chunk=2, state=part, start=2)
     for a, b in zip(jax.tree.leaves(whole), jax.tree.leaves(resumed), strict=True):
