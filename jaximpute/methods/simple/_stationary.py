@@ -15,6 +15,7 @@ RIDGES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 _START = 1e-3  # the ridge until one is chosen
 _SAMPLED = 64  # windows, at most, from which averages over windows are estimated
 _SCORED = 128  # and in which the ridge is chosen
+_PARTS = 4  # of the record, one of them left out of the moments that are judged in it
 _GOLDEN = (5**0.5 - 1) / 2
 
 
@@ -47,15 +48,23 @@ def fit(
     """Autocovariance by EM, started from linear interpolation; ridge by leaving one out.
 
     The expectation step treats disjoint windows as independent, and takes the covariance they are
-    left with from some of them. The ridge is chosen after either half of the passes. Nothing is
-    drawn at random: windows lie evenly.
+    left with from some of them. The ridge is chosen after either half of the passes, in parts of
+    the record that the moments leave out: many channels fit their own noise. Nothing is drawn at
+    random: windows lie evenly.
     """
+    n, time, _ = x.shape
     length, ridges = block + 2 * context, jnp.asarray(RIDGES, x.dtype)
-    scored = _some_windows(0, weight, x.shape[1], length, _SCORED)
+    rows, starts = _some_windows(0, weight, time, length, _SCORED)
+    part = _parts(n, time)
+    middle = jnp.minimum(starts + length // 2, time - 1)
 
     def choose(filled, left):
-        models = jax.lax.map(lambda r: _maximise(filled, left, weight, r), ridges)
-        errors = jax.lax.map(lambda model: _error(model, x, mask, *scored), models)
+        def without(number):
+            return _maximise(filled, left, weight, ridges[0], part != number)
+
+        models = jax.lax.map(without, jnp.arange(_PARTS))
+        scored = part[rows, middle], rows, starts
+        errors = jax.lax.map(lambda ridge: _error(models, ridge, x, mask, *scored), ridges)
         return _least(ridges, errors)
 
     def half(carry, numbers):
@@ -121,12 +130,15 @@ def smooth(
     return jnp.where(mask, x, jnp.where(jnp.isfinite(means), means, otherwise))
 
 
-def _maximise(filled, left, weight, ridge) -> Stationary:
-    """Moments of completed series, plus the autocovariance that their missing entries keep."""
+def _maximise(filled, left, weight, ridge, used=True) -> Stationary:
+    """Moments of completed series, plus the autocovariance that their missing entries keep.
+
+    Where steps are not `used`, `(n, time)`, the moments are of the others.
+    """
     _, time, _ = filled.shape
     lags = left.shape[0]
-    total = jnp.maximum(weight.sum() * time, jnp.finfo(filled.dtype).tiny)
-    w = weight[:, None, None]
+    w = jnp.where(used, jnp.broadcast_to(weight[:, None], filled.shape[:2]), 0)[..., None]
+    total = jnp.maximum(w.sum(), jnp.finfo(filled.dtype).tiny)
     mean = jnp.where(w > 0, w * filled, 0).sum((0, 1)) / total
     y = jnp.where(w > 0, filled - mean[None, None], 0)
     later = jnp.pad(y, ((0, 0), (0, lags), (0, 0)))
@@ -137,11 +149,23 @@ def _maximise(filled, left, weight, ridge) -> Stationary:
         return jnp.einsum("nti,ntj->ij", w * y, shifted, precision="highest") / total
 
     autocov = jax.lax.map(at, jnp.arange(lags)) + left
+    gaps = _gaps.none(filled.shape[-1], filled.dtype)
+    return Stationary(mean, autocov, _noise(autocov, ridge), gaps)
+
+
+def _noise(autocov, ridge) -> Float[Array, "d"]:
+    """Of each channel, a share of the variance of its one-step differences."""
     variance = jnp.diagonal(autocov[0])
     changes = 2 * (variance - jnp.diagonal(autocov[1]))
     least = 1e-7 * variance + jnp.finfo(variance.dtype).tiny
-    gaps = _gaps.none(filled.shape[-1], filled.dtype)
-    return Stationary(mean, autocov, jnp.maximum(ridge * changes, least), gaps)
+    return jnp.maximum(ridge * changes, least)
+
+
+def _parts(n: int, time: int) -> Int[Array, "n time"]:
+    """Which part of the record a step belongs to: whole series where there are enough of them."""
+    if n >= _PARTS:
+        return jnp.broadcast_to(jnp.arange(n)[:, None] % _PARTS, (n, time))
+    return jnp.broadcast_to(jnp.arange(time) * _PARTS // time, (n, time))
 
 
 def _covariance(model: Stationary, length: int) -> Float[Array, "wd wd"]:
@@ -181,15 +205,31 @@ def _whole(a, length):
     return jnp.pad(a, ((0, 0), (0, max(length - a.shape[1], 0)), (0, 0)))
 
 
-def _error(model: Stationary, x, mask, rows, starts) -> Float[Array, ""]:
+def _error(models: Stationary, ridge, x, mask, part, rows, starts) -> Float[Array, ""]:
     """Mean absolute error at observed entries left out, each channel in its own units.
 
     Not the squared one: a few jumps of a series would choose for all the rest.
+
+    Args:
+        models: one without each part of the record.
+        ridge: see `RIDGES`.
+        x: series.
+        mask: True = observed.
+        part: of each window.
+        rows: the series that each window is of.
+        starts: its first step.
     """
-    length = model.autocov.shape[0]
+    length = models.autocov.shape[1]
     x, mask = _cut([_whole(a, length) for a in (x, mask)], rows, starts, length)
-    mean, cov = jnp.tile(model.mean, length), _covariance(model, length)
-    return masked_mean(jnp.abs(leave_one_out(x, mask, mean, cov)), mask)
+
+    def one(window):
+        x, mask, part = window
+        model = jax.tree.map(lambda leaf: leaf[part], models)
+        model = model._replace(ridge=_noise(model.autocov, ridge))
+        mean, cov = jnp.tile(model.mean, length), _covariance(model, length)
+        return leave_one_out(x[None], mask[None], mean, cov)[0]
+
+    return masked_mean(jnp.abs(jax.lax.map(one, (x, mask, part))), mask)
 
 
 def _least(ridges, errors) -> Float[Array, ""]:

@@ -159,6 +159,23 @@ def test_em_finds_the_autocovariance_behind_the_gaps():
     np.testing.assert_allclose(np.asarray(model.autocov)[:5] / units, expected / units, atol=0.08)
 
 
+def test_many_channels_of_a_short_record_do_not_fit_their_own_noise(monkeypatch):
+    rng = np.random.default_rng(0)
+    slow = np.zeros((600, 2))
+    for t in range(1, 600):
+        slow[t] = 0.95 * slow[t - 1] + 0.3 * rng.normal(size=2)
+    full = slow @ rng.normal(size=(2, 8)) + rng.normal(size=(600, 8))
+    x = punch(full, 0.3)
+
+    def error():
+        got = complete(ji.methods.gaussian(context=12, passes=2), x[None])[0]
+        return np.abs(got - full)[np.isnan(x)].mean()
+
+    chosen = error()
+    monkeypatch.setattr(_stationary, "RIDGES", (0.9e-4, 1e-4, 1.1e-4))
+    assert chosen < 0.93 * error()  # which the moments' own record is foretold best by
+
+
 def test_series_beat_lines_and_new_series_of_another_length_are_completed(key):
     full, other = _autoregression(900, seed=1), _autoregression(101, seed=2)
     x, new = punch(full, 0.4), punch(other, 0.4, seed=1)
