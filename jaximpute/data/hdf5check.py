@@ -21,15 +21,17 @@ _LOOK = """
 import json, sys
 import h5py
 
-def look(name, thing, budget=[2**26]):
+def look(name, thing):
+    global budget
     for value in thing.attrs.values():
         pass
-    if isinstance(thing, h5py.Dataset) and 0 < thing.nbytes <= budget[0]:
-        budget[0] -= thing.nbytes
+    if isinstance(thing, h5py.Dataset) and 0 < thing.nbytes <= budget:
+        budget -= thing.nbytes
         thing[...]
 
 print(flush=True)
 for line in sys.stdin:
+    budget = 2**26  # of each file
     try:
         with h5py.File(json.loads(line), "r") as file:
             look("/", file)

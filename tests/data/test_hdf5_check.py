@@ -66,6 +66,18 @@ def test_one_process_is_kept(whole):
     assert hdf5check._KEPT[0].process.pid == first
 
 
+def test_cells_of_every_file_are_read_and_not_of_the_first_alone(whole, monkeypatch):
+    hdf5check._stop()
+    few = hdf5check._LOOK.replace("2**26", "130")  # bytes, enough for one such file
+    marked = few.replace("thing[...]", "name == 'v' and open(file.filename + '.read', 'x')")
+    monkeypatch.setattr(hdf5check, "_LOOK", marked)
+    copy = whole.with_name("copy.nc")
+    copy.write_bytes(whole.read_bytes())
+    for path in (whole, copy):
+        hdf5check.check(str(path))
+        assert path.with_name(path.name + ".read").exists()
+
+
 def test_a_file_that_is_half_opened_leaves_no_traceback(whole, capfd):
     data = bytearray(whole.read_bytes())
     data[data.find(b"OHDR") + 12] ^= 1  # against its check sum
