@@ -4,12 +4,14 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from benchmarks.harness import jobs
 
 Row = dict[str, Any]
+T = TypeVar("T")
 LEAST = 1.0  # seconds that are worth a start
 MEMORY = ("RESOURCE_EXHAUSTED", "out of memory", "Out of memory")
 
@@ -63,6 +65,17 @@ class Clock:
         """
         if self.left() <= seconds:
             raise TimeUp
+
+    def wait(self, asked: Future[T]) -> T:
+        """What is worked out beside, when it is there.
+
+        Raises:
+            TimeUp: it is not there in time.
+        """
+        try:
+            return asked.result(max(self.left(), 0))
+        except TimeoutError:
+            raise TimeUp from None
 
 
 Step = Callable[[Section, Clock], Iterable[Row]]

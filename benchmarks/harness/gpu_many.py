@@ -62,11 +62,7 @@ def rows(section: Section, clock: Clock) -> Iterator[Row]:
     numbers, took = (64,) if section.toy else ROWS, 0.0
     with ThreadPoolExecutor(len(numbers)) as pool:
         for number, asked in [(number, pool.submit(prepare, number)) for number in numbers]:
-            try:
-                made = asked.result(max(clock.left(), 0))
-            except TimeoutError:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise gpu_clock.TimeUp from None
+            made = clock.wait(asked)
             clock.check(2 * took)  # what twice the rows would take
             begun, key = time.monotonic(), jax.random.key(0)
             data = jax.device_put(made.data)

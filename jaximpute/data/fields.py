@@ -133,6 +133,11 @@ def holds_flags(array: Any) -> bool:
     return any(key in array.attrs for key in ("flag_values", "flag_masks", "flag_meanings"))
 
 
+def holds_quantities(array: Any) -> bool:
+    """Whether an array holds numbers that can be filled: no texts, dates or flags."""
+    return array.dtype.kind in "fiu" and not holds_flags(array)
+
+
 def without_invalid(cells: np.ndarray, array: Any, name: str) -> list[str]:
     """Make missing what is not valid by the variable's attributes, and say so."""
     packing = cfpacking.packing_of(array)
@@ -294,7 +299,7 @@ def _variables(data: Any, dims: tuple[Any, ...]) -> tuple[tuple[Any, ...] | None
     numbers = {
         name: a
         for name, a in data.data_vars.items()
-        if set(dims) <= set(a.dims) and a.dtype.kind in "fiu" and not holds_flags(a)
+        if set(dims) <= set(a.dims) and holds_quantities(a)
     }
     if not numbers:
         raise DataError(

@@ -48,7 +48,7 @@ def is_series(data: Any, dims: Sequence[str] | None = None) -> bool:
     arrays = [
         array
         for array in getattr(data, "data_vars", {None: data}).values()
-        if array.dtype.kind in "fiu" and not fields.holds_flags(array)
+        if fields.holds_quantities(array)
     ]
     if None not in plane and any(plane <= set(array.dims) for array in arrays):
         return False
@@ -135,10 +135,7 @@ def _along(data: Any, time: Any) -> dict[Any, Any]:
     arrays = {
         name: array
         for name, array in data.data_vars.items()
-        if time in array.dims
-        and array.dtype.kind in "fiu"
-        and not fields.holds_flags(array)
-        and str(name) not in aside
+        if time in array.dims and fields.holds_quantities(array) and str(name) not in aside
     }
     if not arrays:
         raise DataError(

@@ -12,6 +12,23 @@ from jaximpute.data.gridseries import Strand
 SPREAD, UNNAMED = "_std", "values"  # what the names of standard deviations end with
 
 
+def filled_cells(before: Any, after: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Which cells of a variable were filled, and all its cells as they are now.
+
+    Args:
+        before: a variable; one that holds no numbers has no cells that are filled.
+        after: the same completed, its dimensions in any order.
+
+    Returns:
+        Booleans and cells of the shape of `before`.
+    """
+    new = after.transpose(*before.dims).values
+    if before.dtype.kind not in "fiu":
+        return np.zeros(before.shape, bool), new
+    # what was missing is NaN, or not valid
+    return np.asarray(~(before.values == new) & np.isfinite(new)), new
+
+
 def write_grid(data: Any, lies: Grid | Strand, values: np.ndarray, fill: np.ndarray) -> Any:
     """A copy with some cells filled; coordinates, attributes and encoding are kept.
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaximpute._errors import DataError
-from jaximpute.data import cfpacking
+from jaximpute.data import cfpacking, gridwriting
 from jaximpute.files import grids, identity, zarrfolders
 
 
@@ -126,11 +126,7 @@ def write(origin: Origin, completed: Any, to: Path) -> None:
 
 def _patch(origin: Origin, completed: Any, store: Any) -> None:
     for name, before in origin.dataset.data_vars.items():
-        if before.dtype.kind not in "fiu":
-            continue
-        old, new = before.values, completed[name].transpose(*before.dims).values
-        # what was missing is NaN, or not valid
-        here = ~(old == new) & np.isfinite(new)
+        here, new = gridwriting.filled_cells(before, completed[name])
         if not here.any():
             continue
         codes = np.asarray(store[str(name)][...])

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from jaximpute._errors import DataError, OptionError
-from jaximpute.data import cfpacking, fields, signs
+from jaximpute.data import cfpacking, fields, gridwriting, signs
 from jaximpute.files import arrays
 
 _ROUNDING = 1e-4  # of a code: how far a number that is written in decimals may lie off it
@@ -56,10 +56,7 @@ def put_back(whole: Any, part: Any, completed: Any) -> Any:
             changed[name] = after
             continue
         before, original = part[name], whole[name]
-        if before.dtype.kind not in "fiu":
-            continue
-        new = after.transpose(*before.dims).values
-        here = ~(before.values == new) & np.isfinite(new)
+        here, new = gridwriting.filled_cells(before, after)
         if here.any():
             cells = original.values.copy()
             cells[here] = arrays.cast(new[here], cells.dtype)
@@ -78,7 +75,7 @@ def _chosen(whole: Any, variables: Sequence[str]) -> Any:
                 f"--variables: no variable is called '{name}'{maybe} variables: {', '.join(names)}"
             )
         array = whole[name]
-        if array.dtype.kind not in "fiu" or fields.holds_flags(array):
+        if not fields.holds_quantities(array):
             what = "flags" if fields.holds_flags(array) else f"{array.dtype}"
             raise OptionError(
                 f"--variables: '{name}' holds {what}, and only variables of numbers are filled"
@@ -87,11 +84,7 @@ def _chosen(whole: Any, variables: Sequence[str]) -> Any:
 
 
 def _signed(part: Any, missing: Sequence[str]) -> tuple[Any, list[str]]:
-    names = [
-        str(name)
-        for name, array in part.data_vars.items()
-        if array.dtype.kind in "fiu" and not fields.holds_flags(array)
-    ]
+    names = [str(name) for name, array in part.data_vars.items() if fields.holds_quantities(array)]
     everywhere, _ = signs.by_column(missing, names)
     changed: dict[str, Any] = {}
     notes = []

@@ -1,10 +1,6 @@
 """The command line: files in and out, exit codes, one clear paragraph, nothing half-written."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,36 +11,7 @@ from jaximpute.cli import app, settings
 from jaximpute.cli.inspect import count_holes
 from jaximpute.data.frames import read
 from jaximpute.tasks import evaluate, filling
-from tests.helpers.commands import call
-
-SERIES = """day,level,word
-2024-01-01,1.50,a
-2024-01-02,,b
-2024-01-03,3.5,
-2024-01-05,5.50,a
-"""
-
-
-@pytest.fixture(autouse=True)
-def _wide(monkeypatch):
-    monkeypatch.setenv("COLUMNS", "120")
-
-
-@pytest.fixture
-def path(tmp_path) -> Path:
-    (tmp_path / "in.csv").write_text(SERIES)
-    return tmp_path / "in.csv"
-
-
-def shell(code: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", code, *arguments],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        env={**os.environ, **environment},
-    )
-
+from tests.helpers.commands import SERIES, call, shell
 
 LOADED = """
 import atexit, sys

@@ -10,44 +10,11 @@ import jax
 import numpy as np
 import pandas as pd
 import pytest
-from typer.testing import CliRunner
 
 import jaximpute as ji
-from jaximpute.cli import app, common
+from jaximpute.cli import common
 from jaximpute.tasks import evaluate
-
-SERIES = """day,level,word
-2024-01-01,1.50,a
-2024-01-02,,b
-2024-01-03,3.5,
-2024-01-05,5.50,a
-"""
-
-
-@pytest.fixture(autouse=True)
-def _wide(monkeypatch):
-    monkeypatch.setenv("COLUMNS", "120")
-
-
-@pytest.fixture
-def path(tmp_path) -> Path:
-    (tmp_path / "in.csv").write_text(SERIES)
-    return tmp_path / "in.csv"
-
-
-def call(*arguments: str | Path, **keywords):
-    return CliRunner().invoke(app, [str(argument) for argument in arguments], **keywords)
-
-
-def shell(code: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", code, *arguments],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        env={**os.environ, **environment},
-    )
-
+from tests.helpers.commands import call, shell
 
 CACHED = """
 import sys, jax

@@ -13,11 +13,6 @@ from tests.helpers.commands import call
 ROWS = "id,a,n,b\nr1,1.0,2,3.5\nr2,2.0,,\nr3,,4,1.5\nr4,3.5,5,\nr5,2.5,1,2.0\n"
 
 
-@pytest.fixture(autouse=True)
-def _wide(monkeypatch):
-    monkeypatch.setenv("COLUMNS", "120")
-
-
 @pytest.fixture
 def path(tmp_path) -> Path:
     (tmp_path / "in.csv").write_text(ROWS)

@@ -11,11 +11,6 @@ from tests.helpers.commands import call
 from tests.helpers.training import CONFIG
 
 
-@pytest.fixture(autouse=True)
-def _wide(monkeypatch):
-    monkeypatch.setenv("COLUMNS", "120")
-
-
 def changed(manifest: Path, **parts) -> Path:
     """A manifest beside, of which some parts are other ones."""
     about = json.loads(manifest.read_text())

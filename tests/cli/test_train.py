@@ -16,11 +16,6 @@ from tests.helpers.commands import call
 from tests.helpers.training import CONFIG
 
 
-@pytest.fixture(autouse=True)
-def _wide(monkeypatch):
-    monkeypatch.setenv("COLUMNS", "120")
-
-
 @pytest.fixture
 def config(tmp_path) -> Path:
     x = np.random.default_rng(0).normal(size=(13, 3))
