@@ -23,7 +23,6 @@ from jaximpute.cli import manifest, settings
 from jaximpute.files import _rename, filesets, pictures, sheets
 from jaximpute.files import draws as many
 from jaximpute.streaming import impute_file
-from jaximpute.tasks import saving
 from tests.helpers.dying import dying
 
 pyarrow = pytest.importorskip("pyarrow")
@@ -98,7 +97,7 @@ def images(folder: Path, version: int, force: bool) -> None:
 
 
 def model(folder: Path, version: int, force: bool) -> None:
-    saving.save(fitted(version), folder / "out", force=force)
+    fitted(version).save(folder / "out", force=force)
 
 
 @functools.cache
