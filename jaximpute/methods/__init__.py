@@ -46,7 +46,7 @@ if TYPE_CHECKING:  # the same names, for editors and type checkers
     from jaximpute.methods.simple.soft_impute import soft_impute as soft_impute
     from jaximpute.methods.simple.window import window_average as window_average
 
-_FACTORIES = [entry.factory for entry in METHODS.values()]
+_FACTORIES = [str(entry.factory) for entry in METHODS.values()]
 _PIECES = [
     "jaximpute.methods.papers.csbi.algorithm:csbi0",
     "jaximpute.methods.papers.csbi.warmup:csbi_warmup",

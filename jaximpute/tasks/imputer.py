@@ -34,7 +34,8 @@ class Imputer(TransformerMixin, BaseEstimator):
     texts, series and transductive methods use `impute`.
 
     Args:
-        method: a name of `registry.names("table")` that is inductive; `auto` picks one.
+        method: a name of `registry.names("table")` that is inductive, or a method of your own (see
+            `registry.named`), which cannot be saved; `auto` picks one.
         preset: `fast`, `balanced`, `best` or `paper`.
         random_state: int, `RandomState` or None, as everywhere in scikit-learn.
         missing_values: what marks a missing cell: NaN (which NA and None become), or a number.
@@ -60,7 +61,7 @@ class Imputer(TransformerMixin, BaseEstimator):
         [[2.0, 5.0]]
     """
 
-    method: str
+    method: Any
     preset: str
     random_state: Any
     missing_values: Any
@@ -73,7 +74,7 @@ class Imputer(TransformerMixin, BaseEstimator):
     @no_type_check  # scikit-learn's rule: the constructor stores whatever it is given
     def __init__(
         self,
-        method: str = "auto",
+        method: Any = "auto",
         *,
         preset: str = "balanced",
         random_state: Any = None,
