@@ -237,7 +237,10 @@ def _impute(file: str, run: dict[str, Any]) -> None:
         if is_stack and sheet.table.ndim == 4:
             figure = montage.plot_images(sheet.table, completed)
         else:
-            figure = plots.plot_imputation(sheet.table, completed, time=run["time"], band=band)
+            turning = settings.parse_circular(run["circular"])
+            figure = plots.plot_imputation(
+                sheet.table, completed, time=run["time"], band=band, circular=turning
+            )
         plots.save(figure, run["plot"], force=force)
     _tell(file, run, filled.report)
 
