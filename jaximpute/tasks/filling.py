@@ -168,7 +168,7 @@ def fill(
             "seed": int(seed),
             "tag": tag,
             **data_report,
-            **report.possible(laid.codec, frame.columns, moved),
+            **report.possible(laid.codec, frame.names, moved),
             "seconds": round(choice.seconds + clock.perf_counter() - started, 3),
             "losses": curve.losses,
             "metrics": curve.metrics,
