@@ -20,11 +20,11 @@ from jaximpute.cli.common import (
     Report,
     Resume,
     begin,
-    keep_compiled,
     keeping,
     reported,
     say,
 )
+from jaximpute.cli.compiled import keep_compiled
 
 
 @files_read.with_reading

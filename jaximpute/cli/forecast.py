@@ -16,10 +16,10 @@ from jaximpute.cli.common import (
     Force,
     Quiet,
     begin,
-    keep_compiled,
     reported,
     say,
 )
+from jaximpute.cli.compiled import keep_compiled
 
 
 @files_read.with_reading

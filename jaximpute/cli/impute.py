@@ -24,12 +24,12 @@ from jaximpute.cli.common import (
     Resume,
     Time,
     begin,
-    keep_compiled,
     keeping,
     mention_dates,
     reported,
     say,
 )
+from jaximpute.cli.compiled import keep_compiled
 from jaximpute.cli.work import count_draws, fill, read_frame, read_sheet
 
 
