@@ -109,18 +109,18 @@ def complete(fitted: Fitted, values: np.ndarray, number: int = 0) -> Completed:
     Args:
         fitted: what has learned.
         values: `(rows, columns)` float64, NaN = missing.
-        number: of a random completion; each gives another.
+        number: of a random completion, each of which is another; 0 = the estimate.
     """
     matrix = coding.encode(fitted.codec, values)
     rows = np.flatnonzero(np.isnan(matrix).any(axis=1))
     if rows.size and fitted.method is not None:
         _, key = _keys(fitted.seed)
         key = jax.random.fold_in(key, number) if number else key
+        answer: Any = fitted.method.sample if number else fitted.method.estimate
         with precision(fitted.codec.exact):
-            matrix[rows] = complete_rows(fitted.method, key, fitted.state, matrix[rows])
-    drawn = registry.entry(fitted.name).tag == "draws"
+            matrix[rows] = complete_rows(answer, key, fitted.state, matrix[rows])
     return Completed(
-        coding.decode(fitted.codec, matrix, values, drawn=drawn),
+        coding.decode(fitted.codec, matrix, values, drawn=number > 0),
         coding.impossible(fitted.codec, matrix, values),
     )
 
