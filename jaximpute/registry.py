@@ -226,8 +226,8 @@ def build(
         preset: `fast`, `balanced`, `best` or `paper`; methods without presets ignore it.
         times: `(time,)` positions of a series' steps, in units of its usual step; None if regular.
         categories: for each column the number of the category whose levels it and others indicate,
-            -1 for a number; a category of one column is a number with two values. None = all
-            numbers.
+            -1 for a number; a category of one column is a number with two values. The sine and
+            cosine of a direction share a number of -2 or less. None = all plain numbers.
         options: keyword options; see `options`.
         wrap: what to do to each of its networks, such as `nets.remat`.
         answer: what will be asked, `estimate` or `draw`; some methods learn another thing for each.

@@ -176,7 +176,7 @@ def fill(
             "seed": int(seed),
             "answer": "median of draws" if draws else answer,
             **data_report,
-            **report.possible(laid.codec, frame.columns, moved),
+            **report.possible(laid.codec, frame.names, moved),
             "seconds": round(choice.seconds + clock.perf_counter() - started, 3),
             "losses": curve.losses,
             "metrics": curve.metrics,

@@ -170,7 +170,7 @@ class Imputer(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         X = self._validate(X, reset=False)
-        result = self._complete(X)[:, self._kept]
+        result = self._complete(X).values[:, self._kept]
         if self.indicator_ is None:
             return result
         return np.hstack([result, self.indicator_.transform(X).astype(X.dtype)])
@@ -194,7 +194,8 @@ class Imputer(TransformerMixin, BaseEstimator):
         if not registry.entry(self.method_).draws:
             raise OptionError(no_draws("table"))
         X = self._validate(X, reset=False)
-        return np.stack([self._complete(X, number)[:, self._kept] for number in range(1, n + 1)])
+        draws = [self._complete(X, number).values for number in range(1, n + 1)]
+        return np.stack(draws)[..., self._kept]
 
     def quantiles(self, X: Any, levels: Any = (0.05, 0.5, 0.95), n: int = 100) -> np.ndarray:
         """Quantiles of `n` random completions, cell by cell.
@@ -332,10 +333,10 @@ class Imputer(TransformerMixin, BaseEstimator):
             circular = [known(name) for name in circular]
         return frame._replace(columns=possible.tell(columns, bounds, circular))
 
-    def _complete(self, X: np.ndarray, number: int = 0) -> np.ndarray:
+    def _complete(self, X: np.ndarray, number: int = 0) -> fitted.Completed:
         """One completion; random methods give another for each number."""
-        filled = fitted.complete(self.fitted_, X.astype(np.float64), number).astype(X.dtype)
-        return np.where(np.isnan(X), filled, X)
+        filled = fitted.complete(self.fitted_, X.astype(np.float64), number)
+        return filled._replace(values=np.where(np.isnan(X), filled.values.astype(X.dtype), X))
 
     def _drop_empty(self) -> None:
         self._kept = np.ones(self.n_features_in_, bool)
