@@ -11,9 +11,9 @@ from sklearn.ensemble import (
     HistGradientBoostingRegressor,
     RandomForestRegressor,
 )
+from threadpoolctl import threadpool_limits
 
 import jaximpute as ji
-from jaximpute.engine.threads import one_thread
 from jaximpute.maths import forests
 from jaximpute.maths.grown import Size, forest
 
@@ -24,7 +24,7 @@ predict = jax.jit(forests.predict)
 @pytest.fixture(autouse=True)
 def _alone():
     """Threads that share a busy processor wait for one another, in every tree."""
-    with one_thread():
+    with threadpool_limits(1):
         yield
 
 
