@@ -15,6 +15,7 @@ from jaxtyping import Array, Float, Int
 from jaximpute._errors import DivergenceError, OptionError
 from jaximpute.engine.onhost import learns_on_host
 from jaximpute.engine.warmup import WarmUp
+from jaximpute.maths.averages import median_of
 from jaximpute.types import Hook, Info, Method, Observed, PRNGKey, State
 
 ADVICE = (
@@ -241,11 +242,13 @@ def _check(words, state, t, n, losses, now, sound, shift):
 def complete(
     method: Method, key: PRNGKey, state: State, data: Observed
 ) -> Float[Array, "n *event"]:
-    """The completed rows: `fill` where the method has it, else `sample`.
+    """The completed rows: `fill` where the method has it, else its `estimate`.
+
+    That of a method that only draws is the median of `averages.DRAWS` draws.
 
     Args:
         method: what was run.
-        key: for `sample`; unused by `fill`.
+        key: for `estimate`; unused by `fill`.
         state: what `fit` returned.
         data: the rows that were given to `fit`.
 
@@ -267,4 +270,5 @@ def complete(
 def _complete(method, key, state, data):
     if method.fill is not None:
         return method.fill(state, data)
-    return method.sample(key, state, data)
+    estimate = method.estimate or median_of(method.sample)
+    return estimate(key, state, data)

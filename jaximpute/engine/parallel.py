@@ -309,6 +309,9 @@ def spread(
     def fill(state: State, data: Observed) -> jax.Array:
         return in_rows(method.fill(state, data))  # type: ignore[misc]
 
+    def estimate(key: PRNGKey, state: State, data: Observed) -> jax.Array:
+        return in_rows(method.estimate(key, state, data))  # type: ignore[misc]
+
     def sample(key: PRNGKey, state: State, data: Observed) -> jax.Array:
         return in_rows(method.sample(key, state, data))  # type: ignore[misc]
 
@@ -316,8 +319,8 @@ def spread(
         Pinned(method.init, layout),
         step,
         fill if method.fill else None,
+        estimate if method.estimate else None,
         sample if method.sample else None,
-        method.tag,
     )
 
 
