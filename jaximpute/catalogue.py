@@ -190,6 +190,14 @@ METHODS: dict[str, Entry] = {
         "jaximpute.methods.simple.mice:mice",
         "jaximpute.methods.simple.mice:mice_recipe",
     ),
+    "trees": Entry(
+        "randomised trees for each column, on top of a Gaussian of all",
+        _TABLE,
+        "point",
+        True,
+        "jaximpute.methods.simple.trees:trees",
+        "jaximpute.methods.simple.trees:trees_recipe",
+    ),
     "gain": Entry(
         "GAIN (Yoon et al., 2018): a generator against a discriminator of gaps",
         _TABLE,

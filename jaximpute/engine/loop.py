@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from jaximpute._errors import DivergenceError, OptionError
+from jaximpute.engine.onhost import learns_on_host
 from jaximpute.engine.warmup import WarmUp
 from jaximpute.maths.averages import median_of
 from jaximpute.types import Hook, Info, Method, Observed, PRNGKey, State
@@ -160,7 +161,10 @@ class _Words(NamedTuple):
 
 def _begin(method, key, data, label, advice):
     """The first state, and which of its leaves are finite."""
-    state, lost, sound = _initialise(method.init, key, data)
+    if learns_on_host(method.init):
+        state, lost, sound = _initialise(_given, method.init(key, data), data)
+    else:
+        state, lost, sound = _initialise(method.init, key, data)
     if lost:
         raise DivergenceError(f"{label} diverged before its first step, in `init`. {advice}")
     return state, sound
@@ -173,6 +177,12 @@ def _initialise(init, key, data):
     # infinities may be meant, as for the best error so far
     lost = jnp.asarray([jnp.isnan(leaf).any() for leaf in _floats(state)], bool).any()
     return state, lost, _finite(state)
+
+
+def _given(state, data):
+    """The `init` of what was learned on the host: a program that only looks at it."""
+    del data
+    return state
 
 
 @jax.jit(static_argnames="finish")

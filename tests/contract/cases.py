@@ -48,6 +48,7 @@ SMALL = {
     "gain": {"width": 8, "updates": 4, "batch": 8, "steps": 2},
     "ice": {"steps": 3, "keep": 3},
     "mice": {"steps": 3, "keep": 3},
+    "trees": {"trees": 8},
     "missdiff": {
         "width": 16,
         "layers": 2,

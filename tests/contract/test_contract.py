@@ -9,6 +9,7 @@ import pytest
 from jaximpute import registry
 from jaximpute.engine import loop
 from jaximpute.engine.draws import draw_many
+from jaximpute.engine.onhost import learns_on_host
 from tests.contract.cases import CASES, awkward, build
 
 # a method is built and fitted once per case: most of the time here is compilation
@@ -151,11 +152,19 @@ def test_vmap_over_keys(case, request):
     if not request.node.callspec.id.endswith(registry.entry(name).kinds[0]):
         pytest.skip("the same program as for the method's first kind of data, to compile once more")
 
-    def fit(key):
-        k_init, k_run = jax.random.split(key)
-        return loop.steps(plan.method, k_run, plan.method.init(k_init, data), data, 0, 1)[0]
+    on_host = learns_on_host(plan.method.init)
 
-    many = jax.jit(jax.vmap(fit))(jax.random.split(jax.random.key(5), 2))
+    def fit(keys, begun):
+        k_init, k_run = keys
+        state = begun if on_host else plan.method.init(k_init, data)
+        return loop.steps(plan.method, k_run, state, data, 0, 1)[0]
+
+    keys = jax.vmap(jax.random.split)(jax.random.split(jax.random.key(5), 2))
+    begun = jnp.zeros(2)
+    if on_host:
+        states = [plan.method.init(k_init, data) for k_init, _ in keys]
+        begun = jax.tree.map(lambda *leaves: jnp.stack(leaves), *states)
+    many = jax.jit(jax.vmap(fit))(keys, begun)
     key = jax.random.split(jax.random.key(5), 2)[1]
     one = loop.fit(plan.method, key, data, 1, chunk=1)
     second = jax.tree.map(lambda leaf: leaf[1], _numbers(many))
