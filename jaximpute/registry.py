@@ -109,6 +109,7 @@ def build(
     categories: tuple[int, ...] | None = None,
     options: Mapping[str, Any] | None = None,
     wrap: tuple[Callable[[Any], Any], ...] = (),
+    answer: str = "estimate",
 ) -> Plan:
     """A method by name, with its options, for given data.
 
@@ -123,9 +124,11 @@ def build(
             numbers.
         options: keyword options; see `options`.
         wrap: what to do to each of its networks, such as `nets.remat`.
+        answer: what will be asked, `estimate` or `draw`; some methods learn another thing for each.
 
     Returns:
-        The method and how long to run it. For equal arguments and data of one shape it is the same
+        The method and how long to run it. One that only draws gets the median of its draws for an
+        estimate. For equal arguments and data of one shape it is the same
         method, whose programs are compiled already.
 
     Raises:
@@ -135,21 +138,24 @@ def build(
     check(name, kind=kind, preset=preset, options=options)
     chosen = dict(options or {})
     given = tuple(sorted(((k, type(v), v) for k, v in chosen.items()), key=lambda item: item[0]))
+    line = entry(name)
+    taken = _parameters(line)
     positions = {
         "times": None if times is None else memoryview(times).tobytes(),
-        "categories": categories if "categories" in _parameters(entry(name)) else None,
+        "categories": categories if "categories" in taken or line.draws else None,
+        "answer": answer if "answer" in taken else None,
     }
     like = (data.values.shape, str(data.values.dtype))
     signature = (name, kind, preset, *like, *positions.values(), given, wrap)
     try:
         found = _built.get(signature)
     except TypeError:  # an option that cannot be a key, such as a list
-        found = _build(name, data, kind, preset, times, categories, chosen, wrap)
+        found = _build(name, data, kind, preset, times, categories, answer, chosen, wrap)
         return found._replace(categories=categories)
     if found is None:
         if len(_built) >= _MOST_BUILT:
             del _built[next(iter(_built))]
-        found = _build(name, data, kind, preset, times, categories, chosen, wrap)
+        found = _build(name, data, kind, preset, times, categories, answer, chosen, wrap)
         _built[signature] = found
     return found._replace(categories=categories)
 
@@ -166,13 +172,14 @@ def _build(
     preset: str,
     times: Any,
     categories: tuple[int, ...] | None,
+    answer: str,
     chosen: dict[str, Any],
     wrap: tuple[Callable[[Any], Any], ...],
 ) -> Plan:
     found = entry(name, kind)
     made: list[Any] = []
     maker, taken = _load(found.recipe or found.factory), _parameters(found)
-    given = {"times": times, "categories": categories}
+    given = {"times": times, "categories": categories, "answer": answer}
     given = {key: value for key, value in given.items() if key in taken}
     if found.recipe is not None:
         chosen = presets(name)[preset] | chosen
@@ -184,7 +191,12 @@ def _build(
         raise OptionError(f"steps is {plan.steps}; expected 0 or more")
     if wrap and not made:
         raise OptionError(f"method '{name}' has no network; bfloat16 and remat are for networks")
-    return plan
+    method = plan.method
+    if method.estimate is None and method.sample is not None:
+        from jaximpute.maths.averages import median_of  # loads jax
+
+        method = method._replace(estimate=median_of(method.sample, categories=categories))
+    return plan._replace(method=method)
 
 
 def words(
@@ -223,7 +235,7 @@ _options = options  # `build` has an argument of the same name
 # options whose size makes training diverge
 _RATES = ("lr", "net_lr", "warmup_lr", "lr_forward", "eta")
 # what the library itself passes, and so no option of a user's
-_GIVEN = ("data", "kind", "preset", "times", "categories", "view", "draw_view", "total")
+_GIVEN = ("data", "kind", "preset", "times", "categories", "answer", "view", "draw_view", "total")
 
 
 def _check_type(name: str, parameter: inspect.Parameter, value: Any) -> None:

@@ -129,6 +129,29 @@ def draw_conditional(
     return z + conditional_mean(x - z, mask, jnp.zeros_like(mean), cov)
 
 
+def conditional_deviation(
+    mask: Bool[Array, "n d"], cov: Float[Array, "d d"]
+) -> Float[Array, "n d"]:
+    r"""Standard deviations of the coordinates of rows, given the observed ones.
+
+    .. math:: \sigma_i^2 = \Sigma_{ii} - \Sigma_{io} \Sigma_{oo}^{-1} \Sigma_{oi}
+
+    Args:
+        mask: True = observed.
+        cov: of the Gaussian, positive definite.
+
+    Returns:
+        The deviations, 0 where observed; NaN for rows that fail in this precision.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> cov = jnp.array([[1.0, 0.6], [0.6, 1.0]])
+        >>> conditional_deviation(jnp.array([[True, False]]), cov).round(3).tolist()
+        [[0.0, 0.8]]
+    """
+    return jax.lax.map(lambda row: _deviation(row, cov), mask)
+
+
 def leave_one_out(
     x: Float[Array, "n d"],
     mask: Bool[Array, "n d"],
@@ -183,6 +206,14 @@ def _moments(x, mask, mean, cov):
     cross = jnp.matmul(half[:, :-1].T, half, precision=_EXACT)
     neither = ~mask[:, None] & ~mask[None]
     return mean + cross[:, -1], jnp.where(neither, cov - cross[:, :-1], 0)
+
+
+@jax.custom_batching.sequential_vmap
+def _deviation(mask, cov):
+    right = jnp.where(mask[:, None], cov, 0)
+    half = jax.scipy.linalg.solve_triangular(_factor(mask, cov), right, lower=True)
+    left = jnp.diagonal(cov) - (half**2).sum(axis=0)
+    return jnp.where(mask, 0, jnp.sqrt(jnp.maximum(left, 0)))
 
 
 @jax.custom_batching.sequential_vmap

@@ -19,7 +19,7 @@ _DRAWING = {
     # by the CRPS of docs/results/bridge.md, with the same network and as many steps of training
     "series": ("csbi0", "csdi", "diffusion"),
     "image": ("miri",),
-    "field": ("context_query_draws",),
+    "field": ("context_query",),
 }
 
 
@@ -75,8 +75,8 @@ def inductive(name: str, kind: Kind, instead: str, *, draws: bool = False) -> st
         'spirit'
     """
     name = choose(kind, inductive=True, draws=draws) if name == "auto" else name
-    if draws and (tag := registry.entry(name, kind).tag) != "draws":
-        raise OptionError(no_draws(tag, kind))
+    if draws and not registry.entry(name, kind).draws:
+        raise OptionError(no_draws(kind))
     if not registry.entry(name, kind).inductive:
         able = [other for other in registry.names(kind) if registry.entry(other).inductive]
         raise OptionError(

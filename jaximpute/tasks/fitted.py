@@ -97,7 +97,7 @@ def complete(fitted: Fitted, values: np.ndarray, number: int = 0) -> np.ndarray:
     Args:
         fitted: what has learned.
         values: `(rows, columns)` float64, NaN = missing.
-        number: of a random completion; each gives another.
+        number: of a random completion, each of which is another; 0 = the estimate.
 
     Returns:
         `(rows, columns)`; columns of which nothing was learned keep their NaN.
@@ -107,10 +107,10 @@ def complete(fitted: Fitted, values: np.ndarray, number: int = 0) -> np.ndarray:
     if rows.size and fitted.method is not None:
         _, key = _keys(fitted.seed)
         key = jax.random.fold_in(key, number) if number else key
+        answer: Any = fitted.method.sample if number else fitted.method.estimate
         with precision(fitted.codec.exact):
-            matrix[rows] = complete_rows(fitted.method, key, fitted.state, matrix[rows])
-    drawn = registry.entry(fitted.name).tag == "draws"
-    return coding.decode(fitted.codec, matrix, values, drawn=drawn)
+            matrix[rows] = complete_rows(answer, key, fitted.state, matrix[rows])
+    return coding.decode(fitted.codec, matrix, values, drawn=number > 0)
 
 
 def rebuild(fitted: Fitted, leaves: Sequence[np.ndarray], where: str) -> Fitted:

@@ -13,6 +13,7 @@ from jaximpute.data.frames import Container, read, write
 from jaximpute.tasks import select
 from jaximpute.tasks.filling import fill
 from jaximpute.tasks.report import Report
+from jaximpute.types import Answer
 
 
 class Result(NamedTuple):
@@ -42,6 +43,7 @@ def impute(
     bounds: Mapping[Any, Any] | None = None,
     circular: Any = None,
     progress: bool = False,
+    answer: Answer = "estimate",
     **options: Any,
 ) -> Container:
     """Fill in the missing cells of a table, series, images or fields.
@@ -79,6 +81,8 @@ def impute(
         circular: columns of directions, filled the shorter way round: names, or by name what they
             come back after, `{"wind_dir": 360}`; an empty list silences the hint at others.
         progress: show what is going on, and a progress bar (on stderr, if that is a terminal).
+        answer: the best single `estimate`, or one random `draw` of what the cells may have been, of
+            methods that draw; `impute_many` makes several.
         **options: of the method; `registry.options(name)` lists them.
 
     Returns:
@@ -114,6 +118,7 @@ def impute(
         max_gap=max_gap,
         never_impute=never_impute,
         progress=progress,
+        answer=answer,
         options=options,
     )
     _warn(result.report["warnings"])
@@ -133,6 +138,7 @@ def impute_with_report(
     bounds: Mapping[Any, Any] | None = None,
     circular: Any = None,
     progress: bool = False,
+    answer: Answer = "estimate",
     **options: Any,
 ) -> Result:
     """`impute`, with the mask of what was observed and a report of what was done.
@@ -149,6 +155,7 @@ def impute_with_report(
         bounds: of what cells may get.
         circular: columns of directions.
         progress: show a progress bar.
+        answer: `estimate` or `draw`.
         **options: of the method.
 
     Returns:
@@ -175,6 +182,7 @@ def impute_with_report(
         max_gap=max_gap,
         never_impute=never_impute,
         progress=progress,
+        answer=answer,
         options=options,
     )
     _warn(result.report["warnings"])
@@ -184,7 +192,8 @@ def impute_with_report(
 def _impute(data, method, time, dims, bounds, circular, **how: Any) -> Result:
     frame = read(data, time, dims)
     frame = frame._replace(columns=possible.tell(frame.columns, bounds, circular))
-    chosen = select.method_for(frame, method, how["preset"], how["seed"])
+    draws = int(how["answer"] == "draw")
+    chosen = select.method_for(frame, method, how["preset"], how["seed"], draws=draws)
     filled = fill(frame, chosen, hint=circular is None, **how)
     shape = np.shape(data) if isinstance(data, np.ndarray | jax.Array) else frame.values.shape
     return Result(write(frame, filled.values), frame.mask.reshape(shape), filled.report)

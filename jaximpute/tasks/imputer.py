@@ -188,9 +188,10 @@ class Imputer(TransformerMixin, BaseEstimator):
             OptionError: the method fitted does not draw, or `n` out of range.
         """
         check_is_fitted(self)
-        tag = registry.entry(self.method_).tag
-        if tag != "draws" or n < 1:
-            raise OptionError(f"n is {n}; expected at least 1" if n < 1 else no_draws(tag, "table"))
+        if n < 1:
+            raise OptionError(f"n is {n}; expected at least 1")
+        if not registry.entry(self.method_).draws:
+            raise OptionError(no_draws("table"))
         X = self._validate(X, reset=False)
         return np.stack([self._complete(X, number)[:, self._kept] for number in range(1, n + 1)])
 

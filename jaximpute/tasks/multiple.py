@@ -65,7 +65,7 @@ def impute_many(
 
     Args:
         data: see `impute`, as for all arguments but two.
-        method: one whose tag is `draws`, or `auto`.
+        method: one that draws, or `auto`.
         draws: number of completions, at least 1; intervals take a hundred or so.
         level: nominal coverage of the intervals, in (0, 1).
         time: the time axis.

@@ -25,7 +25,6 @@ from jaximpute.tasks import report
 from jaximpute.tasks.choose import choose
 from jaximpute.types import Observed
 
-_DRAWS = 20  # behind one completion of a method that only draws, see `draws.estimate`
 _QUICK = 5.0  # seconds
 
 
@@ -155,6 +154,7 @@ def measure(
         times=laid.times,
         categories=laid.categories,
         options=options,
+        answer="draw" if draws else "estimate",
     )
     with (
         explained(data, {"method": name}),
@@ -249,8 +249,8 @@ def _measure(built: registry.Plan, data: Observed, draws: int) -> _Trial:
     if steps:
         state = chunk_of(method, state, steps, chunk)
         step = parts[-1]
-    if draws or (method.tag == "draws" and method.fill is None):
-        keys, many = jax.random.split(key, 1), draws or _DRAWS
+    if draws:
+        keys, many = jax.random.split(key, 1), draws
         static = {"method": method, "batch": 1}
         completed = run(_draw_many, static, (float(many), 1), keys=keys, state=state, data=data)[0]
     else:

@@ -10,7 +10,7 @@ from jaximpute.data.frames import Frame
 from jaximpute.tasks import evaluate, filling
 from jaximpute.tasks.choose import Choice
 
-CANDIDATES = ("miri_mean", "gaussian", "ice", "knn", "soft_impute", "mean")
+CANDIDATES = ("miri", "gaussian", "ice", "knn", "soft_impute", "mean")
 _ROWS = 1000
 _HOLDOUT = 0.1
 

@@ -54,7 +54,7 @@ def gaussian(*, block: int = 12, context: int = 24, passes: int | None = None) -
         passes: of EM, at least 2; by default 20 for tables and 6 for series.
 
     Returns:
-        An inductive method (tag `point`): it completes any rows, one at a time if need be, and
+        An inductive method: it completes any rows, one at a time if need be, and
         series of any length. Tables of more than 128 columns are treated in groups of neighbouring
         columns; of more than 8192 rows, a sample is learned from. Steps of series count as equally
         spaced.
@@ -105,7 +105,7 @@ def gaussian(*, block: int = 12, context: int = 24, passes: int | None = None) -
         keys = jax.random.split(key_groups, len(x))
         return GaussianState(mean, scale, _per_group(fit, keys, x, mask))
 
-    def sample(key, state: GaussianState, data: Observed) -> jax.Array:
+    def estimate(key, state: GaussianState, data: Observed) -> jax.Array:
         del key
         x, mask = _standardise(data, state.mean, state.scale)
         d = x.shape[-1]
@@ -125,7 +125,7 @@ def gaussian(*, block: int = 12, context: int = 24, passes: int | None = None) -
         columns = (1,) * (x.ndim - 1) + (d,)
         return clamp(joined * state.scale.reshape(columns) + state.mean.reshape(columns), data)
 
-    return static_method(learn, sample=sample)
+    return static_method(learn, estimate=estimate)
 
 
 def _standardise(data: Observed, mean, scale):

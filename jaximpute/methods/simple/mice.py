@@ -10,6 +10,7 @@ from jaxtyping import Array, Float, Int
 from jaximpute import registry
 from jaximpute._errors import DataError, OptionError
 from jaximpute.masking import channel_moments, clamp
+from jaximpute.maths.averages import median_of
 from jaximpute.methods.simple import _guess
 from jaximpute.methods.simple._categories import likeliest, targets
 from jaximpute.methods.simple._chain import Chain, Range, Rules
@@ -86,7 +87,7 @@ def ice(
             them. None = all numbers.
 
     Returns:
-        A method for tables (tag `point`) with `fill` and `sample`. The time of a sweep grows with
+        A method for tables with `fill` and `estimate`. The time of a sweep grows with
         the cube of the number of columns, times rows or columns, whichever is more.
 
     Raises:
@@ -143,7 +144,7 @@ def mice(
         categories: the category that each column is of.
 
     Returns:
-        A method for tables (tag `draws`) with `fill`, the last state of its chain, and `sample`.
+        A method for tables with `sample`, and the median of draws for its `estimate`.
 
     Raises:
         OptionError: an argument out of range.
@@ -250,7 +251,7 @@ def _chain(
         of = chain(data.values.shape[1]).of
         return clamp(likeliest(completed, state.low, state.high, data.mask, of), data)
 
-    def sample(key: PRNGKey, state: ChainState, data: Observed) -> jax.Array:
+    def complete(key: PRNGKey, state: ChainState, data: Observed) -> jax.Array:
         k_begin, k_which, k_run = jax.random.split(key, 3)
         which = jnp.arange(keep)
         if draws:
@@ -271,7 +272,10 @@ def _chain(
         x, _ = jax.lax.scan(visit, begin(k_begin, state, data), jnp.arange((1 + keep) * number))
         return fill(state._replace(x=x), data)
 
-    return Method(init, step, fill=fill, sample=sample, tag="draws" if draws else "point")
+    if draws:
+        estimate = median_of(complete, categories=categories)
+        return Method(init, step, estimate=estimate, sample=complete)
+    return Method(init, step, fill, estimate=complete)
 
 
 def _standardise(data: Observed, mean: Float[Array, "d"], scale: Float[Array, "d"]) -> jax.Array:

@@ -118,8 +118,7 @@ def window_gaussian(
     def draw(key, state, data):
         return completed(key, state, data, draw=True)
 
-    del estimate
-    return static_method(learn, sample=draw)._replace(tag="draws")
+    return static_method(learn, estimate=estimate, sample=draw)
 
 
 def _shape(shape, window: int | None) -> tuple[int, int]:
