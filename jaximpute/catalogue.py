@@ -127,6 +127,13 @@ METHODS: dict[str, Entry] = {
         True,
         "jaximpute.methods.simple.gaussian:gaussian",
     ),
+    "window_gaussian": Entry(
+        "draws from one Gaussian of all steps and channels of a window",
+        _SERIES,
+        True,
+        True,
+        "jaximpute.methods.simple.window_gaussian:window_gaussian",
+    ),
     "knn": Entry(
         "average of the nearest rows",
         _TABLE,

@@ -46,6 +46,7 @@ if TYPE_CHECKING:  # the same names, for editors and type checkers
     from jaximpute.methods.simple.soft_impute import soft_impute as soft_impute
     from jaximpute.methods.simple.trees import trees as trees
     from jaximpute.methods.simple.window import window_average as window_average
+    from jaximpute.methods.simple.window_gaussian import window_gaussian as window_gaussian
 
 _FACTORIES = [str(entry.factory) for entry in METHODS.values()]
 _PIECES = [

@@ -79,6 +79,7 @@ SMALL = {
         "start": "mean",
     },
 }
+SMALL["window_gaussian"] = {"window": 6, "passes": 1}
 SMALL["tabcsdi"] = SMALL["csdi"]
 SMALL["csbi"] = {
     "width": 8,
