@@ -121,9 +121,9 @@ METHODS: dict[str, Entry] = {
         "jaximpute.methods.simple.kalman:kalman",
     ),
     "gaussian": Entry(
-        "conditional mean of a Gaussian fitted by EM, over columns and time",
+        "a Gaussian fitted by EM, over columns and time",
         _BOTH,
-        False,
+        True,
         True,
         "jaximpute.methods.simple.gaussian:gaussian",
     ),
