@@ -78,10 +78,10 @@ def hidden_in_turn(
     for t, padded in enumerate(members):
         again = np.flatnonzero(also[:, t].any(axis=1))
         for start in range(0, len(again), step):
-            rows = again[start : start + step]
-            kept = mask[rows] & ~also[rows, t]
+            some = again[start : start + step]
+            kept = mask[some] & ~also[some, t]
             kept[:, padded[padded < d]] = False
-            out[rows, t] = np.where(kept, x[rows], _whole(x[rows], kept, mean, cov)[0])
+            out[some, t] = np.where(kept, x[some], _whole(x[some], kept, mean, cov)[0])
     return out
 
 

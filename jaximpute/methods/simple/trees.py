@@ -141,14 +141,17 @@ def trees(
         key_rows, key_guess, key_trees = jax.random.split(key, 3)
         real = np.flatnonzero(np.asarray(data.weight) > 0)
         chosen = np.sort(_generator(key_rows).permutation(real)[: shape.rows])
-        mean, scale, low, high, x = _standardised(data)
-        x, mask = x[chosen], data.mask[chosen]
-        guess = _fit(key_guess, x, mask, jnp.ones_like(x[:, 0]))
-        x, mask = np.asarray(x), np.asarray(mask)
+        mean, scale, low, high, all_rows = _standardised(data)
+        guess = _fit(
+            key_guess, all_rows[chosen], data.mask[chosen], jnp.ones_like(all_rows[chosen, 0])
+        )
+        x, mask = np.asarray(all_rows)[chosen], np.asarray(data.mask)[chosen]
         with threadpool_limits(1):  # threads that share a busy processor wait for one another
             rng = _generator(key_trees)
             also = together(rng, mask, of.members)
-            start = hidden_in_turn(x, mask, *map(np.asarray, guess), of.members, also)
+            start = hidden_in_turn(
+                x, mask, np.asarray(guess[0]), np.asarray(guess[1]), of.members, also
+            )
             start = start.astype(x.dtype)
             grown, donors = _growing.grow(rng, start, x, mask, of, shape, stages)
         return TreesState(mean, scale, low, high, guess, grown, donors)
@@ -210,7 +213,7 @@ def _drawn(key, part, forest, donors, z, w, rank, of: Targets) -> jax.Array:
     def one(given):
         t, forest, donors, seen, column = given
         at = forests.leaves(forest, jnp.where(seen[None], z, w))
-        start, count = donors.start[tree, at], donors.count[tree, at]
+        start, count = donors.start[tree, at], donors.size[tree, at]
         u = random.uniform(jax.random.fold_in(key, t), at.shape, z.dtype)
         which = (u * count.astype(z.dtype)).astype(jnp.int32)
         found = jnp.sort(donors.value[tree, start + jnp.minimum(which, count - 1)], axis=1)
