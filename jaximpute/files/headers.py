@@ -107,7 +107,8 @@ def find(
     if first and whole:
         tops = sum(i < first for i in whole)
         if tops and reading.comment is None and reading.skip_rows is None:
-            notes.append(f"{tops} lines at the top begin with '#': comments, kept as they are")
+            lines = "1 line at the top begins" if tops == 1 else f"{tops} lines at the top begin"
+            notes.append(f"{lines} with '#': comments, kept as they are")
     header = _header(values, filled, reading, notes)
     width = len(values[first])
     # a line without a delimiter and without a cell is none, except of one column: a missing cell

@@ -71,3 +71,10 @@ def test_files_of_another_kind_are_named(data, what):
 def test_braces_in_names_are_no_json():
     text, _ = csv.parse(b"{a},[b]\n1,2\n3,\n", "x.csv")
     assert text.names == ["{a}", "[b]"]
+
+
+def test_a_decimal_mark_that_no_cell_shows_is_not_spoken_of(tmp_path):
+    sheet = sheet_of(tmp_path, "a;b\n1;45%\n2;\n3;50%\n")
+    said = " ".join(sheet.notes)
+    assert "the unit '%'" in said
+    assert "decimal" not in said.replace("--decimal", "")
