@@ -26,7 +26,7 @@ def split(lines: Sequence[str], over: frozenset[int]) -> tuple[list[list[str]], 
         >>> split(["a  b", "1 22 "], frozenset())
         ([['a', '  b'], ['1', ' 22 ']], False)
         >>> split(["a  b", "1 22", "  33"], frozenset())
-        ([['a', '  b'], ['1', ' 22'], ['', '  33']], True)
+        ([['a', '  b'], ['1', ' 22'], [' ', ' 33']], True)
     """
     words = [[line] if i in over else cells_apart(line) for i, line in enumerate(lines)]
     rows = [i for i, line in enumerate(lines) if i not in over and line.strip()]

@@ -8,7 +8,7 @@ from jaximpute._errors import DataError
 from jaximpute.data import dialect as dialects
 from jaximpute.data.dialect import Dialect, Reading
 from jaximpute.data.signs import signs_of
-from jaximpute.files import blanks, headers
+from jaximpute.files import blanks, foreign, headers
 from jaximpute.files.records import quoted, split, unquoted
 
 _LINE = re.compile(r"[^\r\n]*(\r\n|\n|\r|$)")
@@ -64,8 +64,9 @@ def parse(
         The cells, and what was taken as what, in words.
 
     Raises:
-        DataError: empty, no row below the header, names that are not unique, a cell whose quotes do
-            not close, or a row with too many or too few cells; the message names file and line.
+        DataError: empty, a file of another kind, no row below the header, names that are not
+            unique, a cell whose quotes do not close, or a row with too many or too few cells; the
+            message names file and line.
 
     Example:
         >>> text, _ = parse(b"a;b\\n1,50;\\n", "x.csv")
@@ -75,7 +76,9 @@ def parse(
     reading = dialects.check(reading or Reading())
     if not data.strip():
         raise DataError(f"{source} is empty; expected a header and rows below it")
+    foreign.refuse_bytes(data, source)
     decoded, dialect = dialects.decode(data, source, reading.encoding)
+    foreign.refuse_text(decoded, source)
     lines = [match[0] for match in _LINE.finditer(decoded)]
     if lines and not lines[-1]:
         lines.pop()

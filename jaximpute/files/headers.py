@@ -14,6 +14,11 @@ from jaximpute.data.signs import MISSING, means_unknown
 _SAMPLE = 200  # rows that are looked at
 _ENOUGH = 3  # rows with contents, to believe that a column is never empty
 _MOST_UNITS = 3  # rows of units, and of how they were averaged
+_SUMMARY = re.compile(
+    r"(grand |sub-?)?(totals?|sum|summe|gesamt|mean|average|avg\.?|mittelwert|somme|suma|totale)"
+    r"( .*)?:?",
+    re.IGNORECASE,
+)
 _DATE = re.compile(r"\d{1,4}[-/.]\d\d?[-/.]\d{1,4}.*")
 
 
@@ -102,7 +107,8 @@ def find(
     if first and whole:
         tops = sum(i < first for i in whole)
         if tops and reading.comment is None and reading.skip_rows is None:
-            notes.append(f"{tops} lines at the top begin with '#': comments, kept as they are")
+            lines = "1 line at the top begins" if tops == 1 else f"{tops} lines at the top begin"
+            notes.append(f"{lines} with '#': comments, kept as they are")
     header = _header(values, filled, reading, notes)
     width = len(values[first])
     # a line without a delimiter and without a cell is none, except of one column: a missing cell
@@ -129,6 +135,7 @@ def find(
         body = _with_contents(values, body, width, notes)
     columns, names = _columns(values, body, header, width)
     body = _below_units(values, body, columns, notes)
+    _mention_summary(values, body, columns, numbers, notes)
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise DataError(
@@ -309,6 +316,26 @@ def _below_units(
         notes.append(f"row {count + 1} below the names holds units ({shown}) and is kept as it is")
         count += 1
     return body[count:]
+
+
+def _mention_summary(
+    values: Sequence[list[str]],
+    body: Sequence[int],
+    columns: Sequence[int],
+    numbers: Sequence[int],
+    notes: list[str],
+) -> None:
+    """Point out a last row that sums up those above."""
+    if len(body) < _ENOUGH:
+        return
+    j = next((j for j in columns if values[body[-1]][j].strip()), columns[0])
+    cell = values[body[-1]][j].strip()
+    if _SUMMARY.fullmatch(cell) and all(values[i][j].strip() != cell for i in body[:-1]):
+        line = numbers[body[-1]]
+        notes.append(
+            f"the last row is called {cell!r}, and is learned from like any other; to leave it as "
+            f"it is: --skip-rows {line}-{line}"
+        )
 
 
 def _is_measure(cell: str) -> bool:

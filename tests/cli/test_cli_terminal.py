@@ -139,11 +139,16 @@ def test_a_damaged_cache_heals_and_is_told_of_once(path, tmp_path):
 
 def test_a_users_own_cache_is_left_as_it_is(path, tmp_path):
     theirs = tmp_path / "theirs"
-    cached(tmp_path, path, JAX_COMPILATION_CACHE_DIR=str(theirs))
+    own = {
+        "JAX_COMPILATION_CACHE_DIR": str(theirs),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    }
+    cached(tmp_path, path, **own)
     kept = sorted(theirs.rglob("*-cache"))
-    for each in kept:
-        each.write_bytes(b"damaged")
-    _, said, _ = cached(tmp_path, path, JAX_COMPILATION_CACHE_DIR=str(theirs))
+    assert kept
+    for one in kept:
+        one.write_bytes(b"damaged")
+    _, said, _ = cached(tmp_path, path, **own)
     assert said.count(f"kept in {theirs} cannot be read") == 1
     assert all(each.read_bytes() == b"damaged" for each in kept)
 

@@ -156,10 +156,8 @@ def test_both_reports_say_what_fills_may_be(tmp_path):
     assert about["circular"] == {"dir": 360.0}
     # predictions of 2, 0 and -3, of which the first and the last are out of bounds
     (tmp_path / "new.csv").write_text("x,y,dir\n2.0,,58.0\n0.0,,40.0\n-3.0,,13.0\n")
-    manifest = tmp_path / "apply.json"
-    done = call(
-        "apply", model, tmp_path / "new.csv", "-o", tmp_path / "o.csv", "--report", manifest
-    )
+    manifest, out = tmp_path / "apply.json", tmp_path / "o.csv"
+    done = call("apply", model, tmp_path / "new.csv", "-o", out, "--report", manifest)
     assert done.exit_code == 0, done.stderr
     about = json.loads(manifest.read_text())
     assert about["clipped"] == {"y": 2}
