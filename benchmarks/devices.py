@@ -34,8 +34,6 @@ SECONDS = 0.1  # of the steps that are timed at once
 METHODS: dict[str, tuple[str, dict[str, Any]]] = {
     **mesh.ONE_UPDATE,
     "tabcsdi": ("table", {"sgd_steps": 1, "layers": 1, "heads": 1}),
-    "miri_mean": ("table", {"sgd_steps": 1}),
-    "context_query_draws": ("field", {}),
     "ice": ("table", {}),
     "knn": ("table", {}),
     "soft_impute": ("table", {}),

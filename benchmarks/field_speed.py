@@ -141,7 +141,7 @@ def folded(event: Event, batch: int, options: argparse.Namespace) -> dict[str, A
 
     def of(members: int) -> Callable[[], Any]:
         made = context_query(net, block, feeds=(contexts.drawn(block, members),), batch=batch)
-        program = jax.jit(made.sample).lower(key, state, data).compile()
+        program = jax.jit(made.estimate).lower(key, state, data).compile()
         return lambda: program(key, state, data)
 
     one, all_ = of(1), of(MEMBERS)

@@ -54,7 +54,7 @@ SETUPS = (
     Setup("spirit", (5_000, 8), {**SMALL, "start": "mean", "steps": 4, "score_steps": 100}),
     Setup("diffusion", (2_000, 8), {**SMALL, "start": "mean", "steps": 5}, "fast"),
     Setup("mice", (1_000, 6), {"steps": 10}),
-    Setup("miri_mean", (5_000, 8), {**SMALL, "steps": 3, "sgd_steps": 100, "draws": 10}),
+    Setup("miri", (5_000, 8), {**SMALL, "steps": 3, "sgd_steps": 100, "draws": 10}),
     Setup("context_query", (32, 16, 16, 1), {"sgd_total": 200}, "fast"),
     Setup("csdi", (1, 500, 3), {"steps": 3, "sgd_steps": 30, "draw_steps": 5, "width": 16}),
 )

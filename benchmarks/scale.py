@@ -32,7 +32,7 @@ METHODS = {
     "mean": {},
     "knn": {},
     "spirit": {"start": "mean", "steps": 2, "score_steps": 50, "width": 64, "batch": 256},
-    "miri_mean": {"steps": 2, "sgd_steps": 50, "width": 64, "batch": 256},
+    "miri": {"steps": 2, "sgd_steps": 50, "width": 64, "batch": 256},
 }
 
 
@@ -122,8 +122,7 @@ def _by_turns(runs: dict[str, Callable[[], float]], repeats: int, steps: int) ->
 
 def streaming(repeats: int, steps: int) -> list[dict]:
     """The same compiled steps on rows in memory, and on others from a file after every chunk."""
-    from jaximpute.streaming import feeds, formats, scan
-    from jaximpute.streaming import pools as pooling
+    from jaximpute.streaming import feeds, formats, learning, scan
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows.npy"
@@ -134,7 +133,7 @@ def streaming(repeats: int, steps: int) -> list[dict]:
 
         def run(method: str, pools) -> float:
             begun = time.process_time()  # of all threads, those that read included
-            pooling.learn(
+            learning.learn(
                 pools, codec, source.columns, method, source.kind, options={"steps": steps}
             )
             return time.process_time() - begun

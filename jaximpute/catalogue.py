@@ -1,6 +1,7 @@
 """The catalogue: every method by name, in one line each. It loads nothing."""
 
-from typing import Literal, NamedTuple
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
 
 Exact = Literal["", "copies", "cells", "scaled"]
 
@@ -11,13 +12,14 @@ class Entry(NamedTuple):
     Attributes:
         summary: one line for humans.
         kinds: the kinds of data it takes: `table`, `series`, `image`, `field`.
-        tag: what a completion is: `point`, `mean` or `draws`.
+        draws: whether it draws random completions, besides its estimate.
         inductive: whether it completes rows it was not given.
-        factory: `module:function`, which makes the `Method` from keyword options.
-        recipe: `module:function`, which sets a factory up for given data: it takes
+        factory: what makes the `Method` from keyword options; a function, or `module:function` to
+            be loaded when it is needed.
+        recipe: likewise, what sets a factory up for given data: it takes
             `(data, *, kind, times, **options)` and returns a `Plan`; one that also takes
-            `categories` is told which columns are one category. The `PRESETS` of its module hold
-            options by preset; the defaults are `balanced`.
+            `categories` is told which columns are one category, and `answer` what will be asked.
+            The `PRESETS` of its module hold options by preset; the defaults are `balanced`.
         settled: arguments of the factory that the recipe settles, and so no options.
         exact: of methods that copy, interpolate or average cells, which then run in float64: on the
             `cells` themselves, or on `scaled` ones if they compare columns; `copies` take cells of
@@ -26,10 +28,10 @@ class Entry(NamedTuple):
 
     summary: str
     kinds: tuple[str, ...]
-    tag: str
+    draws: bool
     inductive: bool
-    factory: str
-    recipe: str | None = None
+    factory: str | Callable[..., Any]
+    recipe: str | Callable[..., Any] | None = None
     settled: tuple[str, ...] = ()
     exact: Exact = ""
 
@@ -42,7 +44,7 @@ METHODS: dict[str, Entry] = {
     "mean": Entry(
         "each column's mean",
         _BOTH + _SPACE,
-        "point",
+        False,
         True,
         "jaximpute.methods.simple.columns:mean",
         exact="cells",
@@ -50,7 +52,7 @@ METHODS: dict[str, Entry] = {
     "median": Entry(
         "each column's median",
         _BOTH,
-        "point",
+        False,
         True,
         "jaximpute.methods.simple.columns:median",
         exact="cells",
@@ -58,7 +60,7 @@ METHODS: dict[str, Entry] = {
     "mode": Entry(
         "each column's most frequent value",
         _BOTH,
-        "point",
+        False,
         True,
         "jaximpute.methods.simple.columns:mode",
         exact="copies",
@@ -66,7 +68,7 @@ METHODS: dict[str, Entry] = {
     "locf": Entry(
         "last observation carried forward",
         _SERIES,
-        "point",
+        False,
         True,
         "jaximpute.methods.simple.interpolation:locf",
         exact="cells",
@@ -74,7 +76,7 @@ METHODS: dict[str, Entry] = {
     "nocb": Entry(
         "next observation carried backward",
         _SERIES,
-        "point",
+        False,
         True,
         "jaximpute.methods.simple.interpolation:nocb",
         exact="cells",
@@ -82,7 +84,7 @@ METHODS: dict[str, Entry] = {
     "linear": Entry(
         "straight lines between observations",
         _SERIES,
-        "point",
+        False,
         True,
         "jaximpute.methods.simple.interpolation:linear",
         exact="cells",
@@ -90,7 +92,7 @@ METHODS: dict[str, Entry] = {
     "pchip": Entry(
         "monotone cubic interpolation",
         _SERIES,
-        "point",
+        False,
         True,
         "jaximpute.methods.simple.cubic:pchip",
         exact="cells",
@@ -98,7 +100,7 @@ METHODS: dict[str, Entry] = {
     "akima": Entry(
         "Akima's cubic interpolation",
         _SERIES,
-        "point",
+        False,
         True,
         "jaximpute.methods.simple.cubic:akima",
         exact="cells",
@@ -106,7 +108,7 @@ METHODS: dict[str, Entry] = {
     "moving_average": Entry(
         "exponentially weighted average of the neighbours in time",
         _SERIES,
-        "point",
+        False,
         True,
         "jaximpute.methods.simple.interpolation:moving_average",
         exact="cells",
@@ -114,21 +116,28 @@ METHODS: dict[str, Entry] = {
     "kalman": Entry(
         "smoother of a random walk observed with noise, each channel apart",
         _SERIES,
-        "point",
+        False,
         True,
         "jaximpute.methods.simple.kalman:kalman",
     ),
     "gaussian": Entry(
-        "conditional mean of a Gaussian fitted by EM, over columns and time",
+        "a Gaussian fitted by EM, over columns and time",
         _BOTH,
-        "point",
+        True,
         True,
         "jaximpute.methods.simple.gaussian:gaussian",
+    ),
+    "window_gaussian": Entry(
+        "draws from one Gaussian of all steps and channels of a window",
+        _SERIES,
+        True,
+        True,
+        "jaximpute.methods.simple.window_gaussian:window_gaussian",
     ),
     "knn": Entry(
         "average of the nearest rows",
         _TABLE,
-        "point",
+        False,
         True,
         "jaximpute.methods.simple.knn:knn",
         exact="scaled",
@@ -136,14 +145,14 @@ METHODS: dict[str, Entry] = {
     "soft_impute": Entry(
         "low-rank completion by soft-thresholded singular values",
         _BOTH,
-        "point",
+        False,
         False,
         "jaximpute.methods.simple.soft_impute:soft_impute",
     ),
     "sinkhorn": Entry(
         "missing entries that make batches of rows alike, by Sinkhorn divergence",
         _TABLE,
-        "point",
+        False,
         False,
         "jaximpute.methods.relatives.sinkhorn:sinkhorn",
         "jaximpute.methods.relatives.sinkhorn:sinkhorn_recipe",
@@ -151,7 +160,7 @@ METHODS: dict[str, Entry] = {
     "tdm": Entry(
         "TDM (Zhao et al., 2023): batches made alike after an invertible network",
         _TABLE,
-        "point",
+        False,
         False,
         "jaximpute.methods.relatives.tdm:tdm",
         "jaximpute.methods.relatives.tdm:tdm_recipe",
@@ -159,7 +168,7 @@ METHODS: dict[str, Entry] = {
     "knewimp": Entry(
         "KnewImp (Chen et al., 2024): a kernel's gradient flow under a learned energy",
         _TABLE,
-        "point",
+        False,
         False,
         "jaximpute.methods.relatives.knewimp:knewimp",
         "jaximpute.methods.relatives.knewimp:knewimp_recipe",
@@ -167,7 +176,7 @@ METHODS: dict[str, Entry] = {
     "psw_i": Entry(
         "PSW-I (Wang et al., 2025): windows made alike by their spectra, by relaxed transport",
         _SERIES,
-        "point",
+        False,
         False,
         "jaximpute.methods.relatives.psw_i:psw_i",
         "jaximpute.methods.relatives.psw_i:psw_i_recipe",
@@ -175,7 +184,7 @@ METHODS: dict[str, Entry] = {
     "ice": Entry(
         "each column regressed on all others, in turn, until nothing changes",
         _TABLE,
-        "point",
+        False,
         True,
         "jaximpute.methods.simple.mice:ice",
         "jaximpute.methods.simple.mice:ice_recipe",
@@ -183,15 +192,23 @@ METHODS: dict[str, Entry] = {
     "mice": Entry(
         "draws of each column's regression on all others, in turn",
         _TABLE,
-        "draws",
+        True,
         True,
         "jaximpute.methods.simple.mice:mice",
         "jaximpute.methods.simple.mice:mice_recipe",
     ),
+    "trees": Entry(
+        "randomised trees for each column, on top of a Gaussian of all",
+        _TABLE,
+        True,
+        True,
+        "jaximpute.methods.simple.trees:trees",
+        "jaximpute.methods.simple.trees:trees_recipe",
+    ),
     "gain": Entry(
         "GAIN (Yoon et al., 2018): a generator against a discriminator of gaps",
         _TABLE,
-        "point",
+        False,
         True,
         "jaximpute.methods.relatives.gain:gain",
         "jaximpute.methods.relatives.gain:gain_recipe",
@@ -199,15 +216,15 @@ METHODS: dict[str, Entry] = {
     "missdiff": Entry(
         "MissDiff (Ouyang et al., 2023): draws of a diffusion learned from observed entries only",
         ("table", "series", "image"),
-        "draws",
+        True,
         True,
         "jaximpute.methods.relatives.missdiff:missdiff",
         "jaximpute.methods.relatives.missdiff:missdiff_recipe",
     ),
     "diffputer": Entry(
-        "DiffPuter (Zhang et al., 2025): EM with a diffusion, mean of several draws",
+        "DiffPuter (Zhang et al., 2025): EM with a diffusion",
         _TABLE,
-        "mean",
+        True,
         True,
         "jaximpute.methods.relatives.diffputer:diffputer",
         "jaximpute.methods.relatives.diffputer:diffputer_recipe",
@@ -215,21 +232,21 @@ METHODS: dict[str, Entry] = {
     "harmonic": Entry(
         "a membrane through the observed entries of each frame",
         _SPACE,
-        "point",
+        False,
         True,
         "jaximpute.methods.simple.harmonic:harmonic",
     ),
     "biharmonic": Entry(
         "a thin plate through the observed entries of each frame",
         _SPACE,
-        "point",
+        False,
         True,
         "jaximpute.methods.simple.harmonic:biharmonic",
     ),
     "window_average": Entry(
         "the frame before or after, else a weighted average of the surroundings",
         _SPACE,
-        "point",
+        False,
         True,
         "jaximpute.methods.simple.window:window_average",
         exact="cells",
@@ -237,14 +254,14 @@ METHODS: dict[str, Entry] = {
     "neighbour_ridge": Entry(
         "a linear regression on what is observed around each pixel, the same at all pixels",
         _SPACE,
-        "point",
+        False,
         True,
         "jaximpute.methods.simple.neighbour_ridge:neighbour_ridge",
     ),
     "optimal_interpolation": Entry(
         "kriging: the nearest observed entries in space and time, by a covariance learned from all",
         _SPACE,
-        "point",
+        False,
         True,
         "jaximpute.methods.simple.optimal:optimal_interpolation",
     ),
@@ -265,51 +282,33 @@ METHODS: dict[str, Entry] = {
     "spirit": Entry(
         "SPIRIT (Chen et al., 2026): particles that climb a learned score",
         _BOTH,
-        "point",
+        False,
         True,
         "jaximpute.methods.papers.spirit.algorithm:spirit",
         "jaximpute.methods.papers.spirit.recipe:spirit",
     ),
     "miri": Entry(
-        "MIRI (Yu et al., 2025): draws by rectified flows, learned from the rows as completed",
+        "MIRI (Yu et al., 2025): rectified flows, learned from the rows as completed",
         ("table", "image"),
-        "draws",
+        True,
         True,
         "jaximpute.methods.papers.miri.algorithm:miri",
         "jaximpute.methods.papers.miri.recipe:miri",
         ("rounds",),
     ),
-    "miri_mean": Entry(
-        "the mean of several of MIRI's draws",
-        ("table", "image"),
-        "mean",
-        True,
-        "jaximpute.methods.papers.miri.algorithm:miri",  # whose options it takes
-        "jaximpute.methods.papers.miri.recipe:miri_mean",
-        ("rounds",),
-    ),
     "context_query": Entry(
         "context-query diffusion (Zhou et al., 2026): fields learned from incomplete samples",
         ("field", "image"),
-        "mean",
+        True,
         True,
         "jaximpute.methods.papers.context_query.algorithm:context_query",
         "jaximpute.methods.papers.context_query.recipe:context_query",
         _FIELD_SETTLED,
     ),
-    "context_query_draws": Entry(
-        "draws of context-query diffusion, in many steps (its Algorithm 4)",
-        ("field",),
-        "draws",
-        True,
-        "jaximpute.methods.papers.context_query.algorithm:context_query",
-        "jaximpute.methods.papers.context_query.recipe_draws:context_query_draws",
-        _FIELD_SETTLED,
-    ),
     "ambientdiff": Entry(
         "AmbientDiff (Daras et al., 2023): fields learned under a further corruption by pixels",
         ("field",),
-        "mean",
+        True,
         True,
         "jaximpute.methods.papers.context_query.algorithm:context_query",
         "jaximpute.methods.papers.context_query.recipe_ambientdiff:ambientdiff",
@@ -318,7 +317,7 @@ METHODS: dict[str, Entry] = {
     "diffusion": Entry(
         "draws of a reverse diffusion under the same kind of score, which SPIRIT argues against",
         _BOTH,
-        "draws",
+        True,
         True,
         "jaximpute.methods.relatives.diffusion:diffusion",
         "jaximpute.methods.relatives.diffusion:diffusion_recipe",
@@ -326,7 +325,7 @@ METHODS: dict[str, Entry] = {
     "csdi": Entry(
         "CSDI (Tashiro et al., 2021): draws of a diffusion conditional on what is observed",
         _SERIES,
-        "draws",
+        True,
         True,
         "jaximpute.methods.relatives.csdi:csdi",
         "jaximpute.methods.relatives.csdi:csdi_recipe",
@@ -334,7 +333,7 @@ METHODS: dict[str, Entry] = {
     "tabcsdi": Entry(
         "TabCSDI (Zheng and Charoenphakdee, 2022): CSDI on the rows of a table",
         _TABLE,
-        "draws",
+        True,
         True,
         "jaximpute.methods.relatives.csdi:csdi",
         "jaximpute.methods.relatives.csdi:csdi_recipe",
@@ -343,7 +342,7 @@ METHODS: dict[str, Entry] = {
     "csbi": Entry(
         "CSBI (Chen et al., 2023): draws of a conditional Schrodinger bridge",
         _SERIES,
-        "draws",
+        True,
         True,
         "jaximpute.methods.papers.csbi.algorithm:csbi",
         "jaximpute.methods.papers.csbi.recipe:csbi",
@@ -351,7 +350,7 @@ METHODS: dict[str, Entry] = {
     "csbi0": Entry(
         "CSBI without its forward policy: draws of a score-based model",
         _SERIES,
-        "draws",
+        True,
         True,
         "jaximpute.methods.papers.csbi.algorithm:csbi",
         "jaximpute.methods.papers.csbi.recipe_csbi0:csbi0",

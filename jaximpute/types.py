@@ -14,7 +14,7 @@ PRNGKey: TypeAlias = Key[Array, ""]
 Params: TypeAlias = PyTree
 State: TypeAlias = PyTree
 Scalar: TypeAlias = float | Float[Array, ""]
-Tag: TypeAlias = Literal["point", "mean", "draws"]
+Answer: TypeAlias = Literal["estimate", "draw"]
 Kind: TypeAlias = Literal["table", "series", "image", "field"]
 
 
@@ -59,22 +59,25 @@ class Net(NamedTuple):
 class Method(NamedTuple):
     """An imputation method as pure functions.
 
-    Transductive iff it has `fill` (its state holds the rows given to `init`), inductive iff it has
-    `sample` (it completes any rows). A missing ability is `None`.
+    A method can give two answers: the best single one, and one of many that may have been. It is
+    inductive iff it has `estimate` or `sample`, which complete any rows; `fill` completes those
+    that its state was learned from. A missing ability is `None`.
 
     Attributes:
         init: `(key, data) -> state`.
         step: `(key, state, data) -> (state, info)`, one pass of the paper's outer loop.
-        fill: `(state, data) -> values`, the completed rows that `init` was given.
-        sample: `(key, state, data) -> values`, one completion of any rows.
-        tag: what a completion is: a `point` estimate, a conditional `mean`, or one of many `draws`.
+        fill: `(state, data) -> values`, the rows that `init` was given, as the state completes
+            them.
+        estimate: `(key, state, data) -> values`, the best single answer for any rows; what is left
+            to chance in it is error.
+        sample: `(key, state, data) -> values`, one random completion of any rows.
     """
 
     init: Callable[..., State]
     step: Callable[..., tuple[State, Info]]
     fill: Callable[..., jax.Array] | None = None
+    estimate: Callable[..., jax.Array] | None = None
     sample: Callable[..., jax.Array] | None = None
-    tag: Tag = "point"
 
 
 class View(NamedTuple):

@@ -49,15 +49,16 @@ holed = np.where(hidden, np.nan, truth)
 # %% [markdown]
 # ## 2. Four answers
 #
-# `impute` returns one completion. That of `miri` is a draw; `miri_mean` averages thirty.
+# `impute` returns the estimate: for `miri`, the mean of thirty draws. `answer="draw"` asks for one
+# of them.
 
 # %%
 options = {"sgd_steps": 400} if QUICK else {}
 answers = {
     "mean": ji.impute(holed, "mean"),
     "ice (chained regressions)": ji.impute(holed, "ice"),
-    "miri_mean": ji.impute(holed, "miri_mean", **options),
     "miri": ji.impute(holed, "miri", **options),
+    "miri, a draw": ji.impute(holed, "miri", answer="draw", **options),
 }
 figure, panels = plt.subplots(1, 5, figsize=(13, 3), sharex=True, sharey=True)
 for axes, (name, points) in zip(panels, {"truth": truth, **answers}.items(), strict=True):

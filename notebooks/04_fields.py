@@ -155,7 +155,7 @@ figure.colorbar(picture, ax=panels, label="absolute error")
 QUICKER = {"sgd_total": 600, "steps": 5, "members": 2, "draws": 4}
 many = ji.impute_many(
     sea.isel(film=slice(512 if QUICK else None)),
-    "context_query_draws",
+    "context_query",
     partition="block",
     **OPTIONS | (QUICKER if QUICK else {"steps": 50, "draws": 20}),
 )

@@ -221,7 +221,7 @@ def solves(section: Section, clock: Clock) -> Iterator[Row]:
     asked = int(np.isnan(holed).sum())
     clock.check()
     work = asked * 2.0 * neighbours**2 * (neighbours + 1)
-    yield solve("optimal interpolation", method.sample, (key, state, data), work, asked)
+    yield solve("optimal interpolation", method.estimate, (key, state, data), work, asked)
 
 
 def solve(name: str, function: Callable[..., Any], given: Any, flops: float, number: int) -> Row:

@@ -227,7 +227,7 @@ def images(section: Section, clock: Clock) -> Iterator[Row]:
         jax.block_until_ready(state)
         if clock.left() < one + number * each:
             break
-    found = np.asarray(plan.method.fill(state, data))
+    found = np.asarray(plan.method.sample(jax.random.key(2), state, data))
     yield {
         "what": "learned",
         "table": spec,

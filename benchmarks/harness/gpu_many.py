@@ -48,12 +48,12 @@ def prepare(number: int) -> Table:
     begun, key = time.monotonic(), jax.random.key(0)
     holed = scale.table(number).astype(np.float32)
     data = Observed(np.nan_to_num(holed), ~np.isnan(holed), np.ones(number, np.float32))
-    options = scale.METHODS["miri_mean"]
+    options = scale.METHODS["miri"]
     plan = registry.build(METHOD, from_nan(jnp.asarray(holed[:64])), kind="table", options=options)
     init = jax.jit(plan.method.init).lower(key, data).compile()
     state = jax.eval_shape(plan.method.init, key, data)
     step = jax.jit(plan.method.step).lower(key, state, data).compile()
-    fill = jax.jit(plan.method.fill).lower(state, data).compile()
+    fill = jax.jit(plan.method.estimate).lower(key, state, data).compile()
     return Table(data, plan, init, step, fill, time.monotonic() - begun)
 
 
@@ -69,7 +69,7 @@ def rows(section: Section, clock: Clock) -> Iterator[Row]:
             state = made.init(key, data)
             for t in range(made.plan.steps):
                 state, _ = made.step(jax.random.fold_in(key, t), state, data)
-            filled = np.asarray(made.fill(state, data))
+            filled = np.asarray(made.fill(key, state, data))
             took = time.monotonic() - begun
             yield {
                 "what": "rows",

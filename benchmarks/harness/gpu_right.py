@@ -94,7 +94,7 @@ def answer(case: Case, device: Any, precision: str | None) -> Answer:
         state, _ = method.step(k_step, method.init(k_init, data), data)
         if method.fill is not None:
             return method.fill(state, data)
-        return method.sample(k_sample, state, data)
+        return method.estimate(k_sample, state, data)
 
     begun, there = time.perf_counter(), jax.device_put((key, data), device)
     exact = jax.default_matmul_precision(precision) if precision else contextlib.nullcontext()

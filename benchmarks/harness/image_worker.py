@@ -38,18 +38,19 @@ def measure(job: jobs.Job) -> dict[str, Any]:
     hooks = [trace(curves), *plan.hooks]
     with one_thread():
         state = loop.fit(plan.method, key_fit, data, plan.steps, chunk=plan.chunk, hooks=hooks)
-        completed = loop.complete(plan.method, key_complete, state, data)
-        completed = np.asarray(completed) * deviation + mean
+        estimate = loop.complete(plan.method, key_complete, state, data)
+        estimate = completed = np.asarray(estimate) * deviation + mean
+        if plan.method.sample is not None:
+            drawn = draw_many(plan.method, key_draws, state, data, 1)[0]
+            completed = np.asarray(drawn) * deviation + mean
         cost = {
             "seconds": time.perf_counter() - wall,
             "cpu_seconds": time.process_time() - cpu,
             "peak_mb": peak_mb(),
         }
         found = image_scores.score(problem, completed)
-        if plan.method.tag == "draws" and plan.method.sample is not None:
-            many = draw_many(plan.method, key_draws, state, data, DRAWS)
-            average = np.asarray(many).mean(axis=0) * deviation + mean
-            of_mean = image_scores.score(problem, average)
+        if plan.method.sample is not None:
+            of_mean = image_scores.score(problem, estimate)
             found |= {f"mean_{name}": of_mean[name] for name in ("psnr", "psnr_missing", "ssim")}
     return {**found, **cost, "curves": curves, **_shown(job, problem.hidden, completed)}
 

@@ -34,6 +34,7 @@ BEST = "best_possible"
 # MissDiff on fields is context-query diffusion under a partition of its own, and nothing beneath it
 RIVALS: dict[str, tuple[str, dict[str, Any]]] = {
     "missdiff": ("context_query", {"partition": "missdiff", "surface": "none"}),
+    "context_query_draws": ("context_query", {"answer": "draw"}),
 }
 DRAWS = 10
 # what a covariance is learned from: more films say the same, at some cost
@@ -93,10 +94,14 @@ def _draws(job: jobs.Job, made: Problem) -> np.ndarray:
         return _outside(OUTSIDE[job.method], np.where(made.asked.mask, made.truth, np.nan))
     learned = Observed(*(leaf[:FEW] for leaf in made.learned))
     learned = learned if job.method in CLASSICAL else made.learned
-    plan = registry.build(job.method, learned, kind="field", preset=job.preset, options=job.options)
+    options = dict(job.options)
+    asked = options.pop("answer", "estimate")
+    plan = registry.build(
+        job.method, learned, kind="field", preset=job.preset, options=options, answer=asked
+    )
     k_fit, k_complete = jax.random.split(jax.random.key(job.seed))
     state = loop.fit(plan.method, k_fit, learned, plan.steps, chunk=plan.chunk, hooks=plan.hooks)
-    if plan.method.tag == "draws":
+    if asked == "draw":
         draws = draw_many(plan.method, k_complete, state, made.asked, DRAWS)
     else:
         draws = loop.complete(plan.method, k_complete, state, made.asked)[None]

@@ -16,7 +16,6 @@ from benchmarks.harness import jobs
 from benchmarks.problems import series
 from jaximpute import masking, registry
 from jaximpute.engine import loop
-from jaximpute.engine.draws import estimate
 from jaximpute.types import Hook, Info, Observed
 
 
@@ -52,7 +51,7 @@ def complete(job: jobs.Job, holed: np.ndarray) -> tuple[np.ndarray, dict[str, An
     key_fit, key_complete = jax.random.split(jax.random.key(job.seed))
     watching = [trace(curves), *plan.hooks]
     state = loop.fit(plan.method, key_fit, data, plan.steps, chunk=plan.chunk, hooks=watching)
-    completed = np.asarray(estimate(plan.method, key_complete, state, data))[0]
+    completed = np.asarray(loop.complete(plan.method, key_complete, state, data))[0]
     return completed, {
         "seconds": time.perf_counter() - wall,
         "cpu_seconds": time.process_time() - cpu,

@@ -28,7 +28,7 @@ matched whole by transport (`sinkhorn`, `tdm`, `psw_i`) and MIRI, whose diagnost
 computed whole. `knn` and `soft_impute` make no steps.
 
 """
-WHOLE = ("sinkhorn", "tdm", "psw_i", "miri", "miri_mean")
+WHOLE = ("sinkhorn", "tdm", "psw_i", "miri")
 
 
 def section(rows: list[Row]) -> str:

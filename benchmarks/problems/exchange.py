@@ -96,7 +96,7 @@ def forecast(
     state = loop.fit(plan.method, k_fit, data, plan.steps, chunk=plan.chunk)
     asked = jnp.asarray((test - level) / spread, jnp.float32)
     rows = Observed(jnp.where(where, 0, asked), jnp.asarray(~where), jnp.ones(len(test)))
-    if plan.method.tag == "draws":
+    if plan.method.sample is not None:
         drawn = draws.draw_many(plan.method, k_draw, state, rows, n)
     else:
         drawn = loop.complete(plan.method, k_draw, state, rows)[None]

@@ -87,7 +87,7 @@ def complete(problem: Problem, method: str, preset: str, options: dict, seed: in
         made = outside.PEERS[method](laid.matrix.astype(float), seed)[0]
         values = coding.decode(laid.codec, made, problem.holed.values)
         return Answer(values, np.empty((0, *values.shape)))
-    draws = DRAWS if registry.entry(method).tag == "draws" else 0
+    draws = DRAWS if registry.entry(method).draws else 0
     filled = filling.fill(
         problem.holed, method, seed=seed, preset=preset, options=options, draws=draws
     )

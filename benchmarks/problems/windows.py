@@ -54,10 +54,10 @@ def learn(made: Problem, method: str, given: dict[str, Any], seed: int) -> Answe
 def drawn(made: Problem, answer: Answer, n: int, seed: int) -> jax.Array:
     """Draws in the units of the truth; one, of a method that gives a point."""
     key, method = jax.random.key(seed + 1), answer.plan.method
-    if method.tag == "draws":
+    if method.sample is not None:
         found = draws.draw_many(method, key, answer.state, made.asked, n)
     else:
-        found = method.sample(key, answer.state, made.asked)[None]
+        found = method.estimate(key, answer.state, made.asked)[None]
     spread, level = (jnp.asarray(part, jnp.float32) for part in (made.spread, made.level))
     return jax.block_until_ready(found * spread + level)
 

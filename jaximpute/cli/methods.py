@@ -20,10 +20,9 @@ def methods(
         for each in registry.names() if name is None else [name]:
             entry = registry.entry(each)
             rows = "completes new rows" if entry.inductive else "completes the rows it learns from"
+            answers = "an estimate, and draws" if entry.draws else "an estimate"
             typer.echo(f"{each}: {entry.summary}")
-            typer.echo(
-                f"    {' and '.join(entry.kinds)}; answers are {_ANSWERS[entry.tag]}; {rows}"
-            )
+            typer.echo(f"    {' and '.join(entry.kinds)}; {answers}; {rows}")
             options = ", ".join(_show(option) for option in registry.options(each).values())
             if options:
                 indent = " " * 4
@@ -35,9 +34,6 @@ def methods(
                         subsequent_indent=indent * 2,
                     )
                 )
-
-
-_ANSWERS = {"point": "points", "mean": "conditional means", "draws": "random draws"}
 
 
 def _show(option: Parameter) -> str:

@@ -13,7 +13,9 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from jaximpute._errors import DivergenceError, OptionError
+from jaximpute.engine.onhost import learns_on_host
 from jaximpute.engine.warmup import WarmUp
+from jaximpute.maths.averages import median_of
 from jaximpute.types import Hook, Info, Method, Observed, PRNGKey, State
 
 ADVICE = (
@@ -159,7 +161,10 @@ class _Words(NamedTuple):
 
 def _begin(method, key, data, label, advice):
     """The first state, and which of its leaves are finite."""
-    state, lost, sound = _initialise(method.init, key, data)
+    if learns_on_host(method.init):
+        state, lost, sound = _initialise(_given, method.init(key, data), data)
+    else:
+        state, lost, sound = _initialise(method.init, key, data)
     if lost:
         raise DivergenceError(f"{label} diverged before its first step, in `init`. {advice}")
     return state, sound
@@ -172,6 +177,12 @@ def _initialise(init, key, data):
     # infinities may be meant, as for the best error so far
     lost = jnp.asarray([jnp.isnan(leaf).any() for leaf in _floats(state)], bool).any()
     return state, lost, _finite(state)
+
+
+def _given(state, data):
+    """The `init` of what was learned on the host: a program that only looks at it."""
+    del data
+    return state
 
 
 @jax.jit(static_argnames="finish")
@@ -231,11 +242,13 @@ def _check(words, state, t, n, losses, now, sound, shift):
 def complete(
     method: Method, key: PRNGKey, state: State, data: Observed
 ) -> Float[Array, "n *event"]:
-    """The completed rows: `fill` where the method has it, else `sample`.
+    """The completed rows: `fill` where the method has it, else its `estimate`.
+
+    That of a method that only draws is the median of `averages.DRAWS` draws.
 
     Args:
         method: what was run.
-        key: for `sample`; unused by `fill`.
+        key: for `estimate`; unused by `fill`.
         state: what `fit` returned.
         data: the rows that were given to `fit`.
 
@@ -257,4 +270,5 @@ def complete(
 def _complete(method, key, state, data):
     if method.fill is not None:
         return method.fill(state, data)
-    return method.sample(key, state, data)
+    estimate = method.estimate or median_of(method.sample)
+    return estimate(key, state, data)

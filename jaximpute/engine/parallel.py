@@ -22,6 +22,7 @@ from jaxtyping import PyTree
 
 from jaximpute._errors import OptionError
 from jaximpute.engine.loop import Draw
+from jaximpute.engine.onhost import OnHost
 from jaximpute.masking import pick, sharing
 from jaximpute.types import Info, Method, Observed, PRNGKey, State
 
@@ -227,6 +228,8 @@ class Pinned:
 
     def __call__(self, key: PRNGKey, data: Observed) -> State:
         """The state, pinned to the layout."""
+        if isinstance(self.begin, OnHost) and not isinstance(data.values, jax.core.Tracer):
+            data = jax.tree.map(jnp.asarray, gathered(data))  # every process learns from all rows
         return jax.tree.map(jax.lax.with_sharding_constraint, self.begin(key, data), self.layout)
 
 
@@ -306,6 +309,9 @@ def spread(
     def fill(state: State, data: Observed) -> jax.Array:
         return in_rows(method.fill(state, data))  # type: ignore[misc]
 
+    def estimate(key: PRNGKey, state: State, data: Observed) -> jax.Array:
+        return in_rows(method.estimate(key, state, data))  # type: ignore[misc]
+
     def sample(key: PRNGKey, state: State, data: Observed) -> jax.Array:
         return in_rows(method.sample(key, state, data))  # type: ignore[misc]
 
@@ -313,8 +319,8 @@ def spread(
         Pinned(method.init, layout),
         step,
         fill if method.fill else None,
+        estimate if method.estimate else None,
         sample if method.sample else None,
-        method.tag,
     )
 
 

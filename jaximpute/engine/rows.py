@@ -1,6 +1,7 @@
 """Rows completed each on its own: the same answer alone, later, or in another order."""
 
 import zlib
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +16,11 @@ MOST_ROWS = 256  # completed in one compiled call
 
 
 def complete_rows(
-    method: Method, key: PRNGKey, state: State, rows: np.ndarray, batch: int | None = None
+    answer: Callable[..., jax.Array],
+    key: PRNGKey,
+    state: State,
+    rows: np.ndarray,
+    batch: int | None = None,
 ) -> np.ndarray:
     r"""Complete rows, each by itself.
 
@@ -24,7 +29,7 @@ def complete_rows(
     The key :math:`k_n` is the given one, folded with a check sum of the row's cells.
 
     Args:
-        method: one with `sample`.
+        answer: the `estimate` or the `sample` of a method.
         key: of everything random.
         state: what `fit` returned.
         rows: `(n, *event)` floats, NaN where missing.
@@ -40,7 +45,7 @@ def complete_rows(
         >>> x = np.array([[1.0, 2.0], [3.0, np.nan]], np.float32)
         >>> method = ji.methods.mean()
         >>> state = method.init(jax.random.key(0), ji.observe(x))
-        >>> complete_rows(method, jax.random.key(1), state, x).tolist()
+        >>> complete_rows(method.estimate, jax.random.key(1), state, x).tolist()
         [[1.0, 2.0], [3.0, 2.0]]
     """
     done = [np.empty_like(rows[:0])]
@@ -51,7 +56,7 @@ def complete_rows(
         padding = np.zeros((size - len(some), *rows.shape[1:]), rows.dtype)
         padded = np.concatenate([some, padding])
         codes = np.array([zlib.crc32(row.tobytes()) for row in padded], np.uint32)
-        done.append(np.asarray(_sample_each(method, key, codes, state, padded))[: len(some)])
+        done.append(np.asarray(_answer_each(answer, key, codes, state, padded))[: len(some)])
     return np.concatenate(done)
 
 
@@ -67,7 +72,7 @@ def draw_rows(
     """Several random completions of rows, each by itself; see `draws.draw_many`.
 
     Args:
-        method: one that draws.
+        method: one with `sample`.
         key: of everything random.
         state: what `fit` returned.
         rows: `(rows, *event)` floats, NaN where missing.
@@ -94,16 +99,16 @@ def draw_rows(
     return np.concatenate(done, axis=1)
 
 
-@jax.jit(static_argnames="method")
-def _sample_each(
-    method: Method,
+@jax.jit(static_argnames="answer")
+def _answer_each(
+    answer: Callable[..., jax.Array],
     key: PRNGKey,
     codes: UInt32[Array, "n"],
     state: State,
     rows: Float[Array, "n *event"],
 ) -> Float[Array, "n *event"]:
     def one(key, row):
-        return method.sample(key, state, from_nan(row[None]))[0]  # type: ignore[misc]
+        return answer(key, state, from_nan(row[None]))[0]
 
     keys = jax.vmap(jax.random.fold_in, (None, 0))(key, codes)
     if rows.shape[0] == 1:  # large ones come alone, and need no second batch axis

@@ -12,12 +12,13 @@ from jaximpute._errors import OutOfMemoryError
 from jaximpute._terminal import stage
 from jaximpute.data import series
 from jaximpute.engine import fingerprint, loop
-from jaximpute.engine.draws import draw_many, estimate, middle
+from jaximpute.engine.draws import draw_many
 from jaximpute.engine.hooks.checkpoint import Checkpoints, Keeping
 from jaximpute.engine.parallel import outline
 from jaximpute.engine.threads import one_thread
+from jaximpute.maths.averages import middle
 from jaximpute.registry import Plan
-from jaximpute.types import Hook, Observed, PRNGKey, State
+from jaximpute.types import Answer, Hook, Observed, PRNGKey, State
 
 
 def train(
@@ -95,6 +96,7 @@ def completions(
     data: Observed,
     watching: Sequence[Hook],
     *,
+    answer: Answer = "estimate",
     draws: int = 0,
     last: int = 0,
     keeping: Keeping | None = None,
@@ -109,6 +111,7 @@ def completions(
         seed: of everything random.
         data: the rows.
         watching: hooks.
+        answer: the one completion to report: the `estimate`, or a `draw`.
         draws: how many random completions to return besides; the first is then their median.
         last: complete only so many steps at the end of a series, by themselves; 0 = all.
         keeping: where checkpoints lie.
@@ -124,13 +127,13 @@ def completions(
     stage(f"drawing {draws} completions" if draws else "filling", show=progress)
     with one_thread(), explained(data, about):
         past, data = series.part(data, last)
-        if not draws:
-            found = np.asarray(
-                estimate(plan.method, key_complete, state, data, categories=plan.categories)
-            )[None]
+        if draws:
+            many = draw_many(plan.method, key_complete, state, data, draws)
+            found = np.concatenate([np.asarray(middle(many, plan.categories))[None], many])
+        elif answer == "draw":
+            found = np.asarray(draw_many(plan.method, key_complete, state, data, 1))
         else:
-            many = np.asarray(draw_many(plan.method, key_complete, state, data, draws))
-            found = np.concatenate([middle(many, plan.categories)[None], many])
+            found = np.asarray(loop.complete(plan.method, key_complete, state, data))[None]
         return [np.concatenate([past, one], axis=1) if last else one for one in found]
 
 

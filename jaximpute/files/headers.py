@@ -122,6 +122,8 @@ def find(
         raise DataError(
             f"{source} has a header and no row below it; there is nothing to learn from"
         )
+    if header is not None and width == 1 and reading.delimiter is None:
+        _refuse_blanks(values, [first, *body], source)
     _check_lengths(values, body, numbers, width, delimiter, source)
     if width > 1:
         body = _with_contents(values, body, width, notes)
@@ -180,6 +182,18 @@ def _is_data(cells: Sequence[str], rows: Sequence[list[str]]) -> bool:
     return counted
 
 
+def _refuse_blanks(values: Sequence[list[str]], rows: Sequence[int], source: str) -> None:
+    """Refuse lines of several names and numbers apart by blanks, of which none is missing."""
+    names, *lines = [values[i][0].split() for i in rows[: 1 + _SAMPLE]]
+    words = [word for line in lines for word in line]
+    numeric = sum(map(numerals.looks_like_number, words))
+    if len(names) > 1 and max(map(len, lines)) > 1 and 2 * numeric > len(words):
+        raise DataError(
+            f"{source} has one column, {values[rows[0]][0]!r}, which looks like several apart by "
+            "blanks; if so: --delimiter whitespace. If it is one: --delimiter ,"
+        )
+
+
 def _check_lengths(
     values: Sequence[list[str]],
     body: Sequence[int],
@@ -213,6 +227,12 @@ def _check_lengths(
         f"{source}, line {numbers[wrong[0]]}: {len(row)} cells; expected {width}, one for each "
         "name in the header. "
     )
+    if delimiter == dialects.BLANKS:
+        raise DataError(
+            f"{about}Cells are apart by blanks, and the lines do not stand below one another so "
+            "that their places would tell which are empty. Write NA for an empty cell, put cells "
+            "that hold blanks in quotes, or save the file as CSV"
+        )
     if len(row) < width:
         start = row[0].strip()[:1]
         if start in ("#", "%", ";", "/", "!", "*"):

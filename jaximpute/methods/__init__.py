@@ -15,7 +15,6 @@ if TYPE_CHECKING:  # the same names, for editors and type checkers
     from jaximpute.methods.papers.csbi.algorithm import csbi0 as csbi0
     from jaximpute.methods.papers.csbi.warmup import csbi_warmup as csbi_warmup
     from jaximpute.methods.papers.miri.algorithm import miri as miri
-    from jaximpute.methods.papers.miri.algorithm import miri_mean as miri_mean
     from jaximpute.methods.papers.spirit.algorithm import spirit as spirit
     from jaximpute.methods.relatives.csdi import csdi as csdi
     from jaximpute.methods.relatives.diffputer import diffputer as diffputer
@@ -47,13 +46,14 @@ if TYPE_CHECKING:  # the same names, for editors and type checkers
     from jaximpute.methods.simple.neighbour_ridge import neighbour_ridge as neighbour_ridge
     from jaximpute.methods.simple.optimal import optimal_interpolation as optimal_interpolation
     from jaximpute.methods.simple.soft_impute import soft_impute as soft_impute
+    from jaximpute.methods.simple.trees import trees as trees
     from jaximpute.methods.simple.window import window_average as window_average
+    from jaximpute.methods.simple.window_gaussian import window_gaussian as window_gaussian
 
-_FACTORIES = [entry.factory for entry in METHODS.values()]
+_FACTORIES = [str(entry.factory) for entry in METHODS.values()]
 _PIECES = [
     "jaximpute.methods.papers.csbi.algorithm:csbi0",
     "jaximpute.methods.papers.csbi.warmup:csbi_warmup",
-    "jaximpute.methods.papers.miri.algorithm:miri_mean",
     "jaximpute.methods.papers.context_query.algorithm:query_loss",
 ]
 _PLACES = {place.split(":")[1]: place for place in [*_FACTORIES, *_PIECES]}

@@ -25,9 +25,10 @@ from jaximpute.data import possible
 from jaximpute.data.codec import Codec
 from jaximpute.engine import fingerprint, hooks
 from jaximpute.files import identity, sheets
+from jaximpute.streaming import completing, feeds, formats, learning, outputs, report, resume, scan
 from jaximpute.streaming import draws as draw_outputs
-from jaximpute.streaming import feeds, formats, outputs, pools, report, resume, scan
-from jaximpute.streaming.pools import Completed, Learned
+from jaximpute.streaming.completing import Completed
+from jaximpute.streaming.learning import Learned
 from jaximpute.streaming.scan import Scan
 from jaximpute.streaming.spans import Spans, spans_of
 from jaximpute.streaming.types import Source
@@ -178,6 +179,7 @@ def impute_file(
         "version": __version__,
     }
     settings: dict[str, Any] = {"preset": preset, "options": options, "seed": int(seed)}
+    settings["answer"] = "draw" if draws else "estimate"
     with resume.where(opened, output, about, draws, interval=ends, force=force, check=check) as run:
         held = run.earlier()
         if held is None:
@@ -240,9 +242,9 @@ def _complete(
     timed = source.along == "time"
     rows = feeds.windows_of(window) if timed else window  # as many windows in every block
     if learned.plan is not None:
-        completed = pools.complete_together(learned, rows, number)
+        completed = completing.complete_together(learned, rows, number)
     else:
-        completed = pools.complete(learned, rows, **({"most": len(rows)} if timed else {}))
+        completed = completing.complete(learned, rows, **({"most": len(rows)} if timed else {}))
     parts = (feeds.windows_of(part) if timed else part for part in completed)
     return Completed(*(part[begin : begin + length] for part in parts))
 
@@ -256,7 +258,7 @@ def _draw(
     interval: float | None,
 ) -> Completed:
     """A block's draws; or their median, and the lower and upper ends of their intervals."""
-    done = pools.draw(learned, block, draws, start)
+    done = completing.draw(learned, block, draws, start)
     found = done.values
     if interval is None:
         return done._replace(values=found[1:])
@@ -290,7 +292,7 @@ def _learn(
         stage(f"'{name}': compiling and starting", show=progress)
         return [curve.record, *plan.hooks, *bar]
 
-    return pools.learn(
+    return learning.learn(
         feeds.pools(source, min(sample_rows, source.length), settings["seed"], spans.window),
         _codec(source, found),
         source.columns,
@@ -307,7 +309,7 @@ def _unlearned(
     codec, many = _codec(source, found), 1 if source.along == "time" else 0
     # steps of time are windows of so many samples
     shape = (*source.event[:many], spans.window, *source.event[many:-1], codec.width)
-    return pools.unlearned(name, codec, shape, source.kind, **settings)
+    return learning.unlearned(name, codec, shape, source.kind, **settings)
 
 
 def _codec(source: Source, found: Scan) -> Codec:

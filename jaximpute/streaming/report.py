@@ -75,9 +75,11 @@ def describe(
         "options": {key: fingerprint.plain(value) for key, value in settings["options"].items()},
         "preset": settings["preset"],
         "seed": settings["seed"],
-        "tag": registry.entry(name, source.kind).tag,
+        "answer": settings["answer"],
         **about,
-        **report.possible(found.codec, source.columns, np.array(held["clipped"])),
+        **report.possible(
+            found.codec, [column.name for column in source.columns], np.array(held["clipped"])
+        ),
         "losses": held["losses"],
         "metrics": held["metrics"],
         "warnings": [

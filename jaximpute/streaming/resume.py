@@ -13,8 +13,8 @@ from jaximpute._errors import DataError, OutputError
 from jaximpute.data import codecplain
 from jaximpute.files import grids, identity
 from jaximpute.streaming import draws as draw_outputs
-from jaximpute.streaming import outputs, pools, types, workfolder
-from jaximpute.streaming.pools import Learned
+from jaximpute.streaming import learning, outputs, types, workfolder
+from jaximpute.streaming.learning import Learned
 from jaximpute.streaming.scan import Scan
 from jaximpute.streaming.types import Sink, Source
 from jaximpute.tasks.report import Curve
@@ -243,7 +243,7 @@ def restored(
     codec, ends = codecplain.from_plain(held["codec"]), np.array(held["ends"])
     found = Scan(codec, np.array(held["cells"]), arrays.get("seen"), held["data"], ends)
     leaves = [arrays[key] for key in sorted(arrays) if key.startswith("state/")]
-    learned = pools.restore(
+    learned = learning.restore(
         name, codec, tuple(held["shape"]), leaves, source.kind, pools=held["pools"], **settings
     )
     return found, learned

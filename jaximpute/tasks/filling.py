@@ -20,7 +20,9 @@ from jaximpute.engine.warmup import warm_steps
 from jaximpute.tasks import report
 from jaximpute.tasks.choose import Choice, choose
 from jaximpute.tasks.report import Curve, Report
-from jaximpute.types import Hook
+from jaximpute.types import Answer, Hook
+
+ANSWERS = ("estimate", "draw")
 
 
 class Filled(NamedTuple):
@@ -39,7 +41,7 @@ class Filled(NamedTuple):
 
 def fill(
     frame: Frame,
-    method: str | Choice = "auto",
+    method: Any = "auto",
     *,
     seed: int = 0,
     preset: str = "balanced",
@@ -47,6 +49,7 @@ def fill(
     never_impute: Any = None,
     progress: bool = False,
     options: Mapping[str, Any] | None = None,
+    answer: Answer = "estimate",
     draws: int = 0,
     last: int = 0,
     keeping: hooks.Keeping | None = None,
@@ -56,13 +59,15 @@ def fill(
 
     Args:
         frame: what `data.frames.read` returned.
-        method: a name, `auto`, or what `select.method_for` has chosen.
+        method: a name, `auto`, what `select.method_for` has chosen, or a method, see
+            `registry.named`.
         seed: of everything random.
         preset: of the method.
         max_gap: longest gap to fill, see `data.series.long_gaps`.
         never_impute: where nothing is to be filled, see `data.fields.never`.
         progress: show a progress bar.
         options: of the method.
+        answer: the one completion to report: the best `estimate`, or a random `draw`.
         draws: how many random completions to return besides; the one to report is then their
             median, entry by entry.
         last: complete only so many steps at the end of a series, by themselves; 0 = all.
@@ -71,7 +76,7 @@ def fill(
 
     Returns:
         `(rows, columns)` cells coded like `frame.values`, and the report: `method`, `options`,
-        `preset`, `seed`, `kind`, `tag`, `rows`, `columns`, `missing` cells by column, `filled`,
+        `preset`, `seed`, `kind`, `answer`, `rows`, `columns`, `missing` cells by column, `filled`,
         `bounds` by column, how many cells were `clipped` to them (of all draws, if there are any),
         `circular` columns, `left_empty` and `not_learned` columns with reasons, `time` axis,
         `seconds`, `losses`, last `metrics`, `warnings`, `hashes` of the data and of the result,
@@ -85,13 +90,15 @@ def fill(
     started = clock.perf_counter()
     options = dict(options or {})
     if method == "auto":
-        method = choose(frame.kind, draws=draws > 0)
-    choice = method if isinstance(method, Choice) else Choice(method, {}, 0.0)
+        method = choose(frame.kind, draws=draws > 0 or answer == "draw")
+    choice = method if isinstance(method, Choice) else Choice(registry.named(method), {}, 0.0)
     name, scores = choice.name, dict(choice.scores)
     registry.check(name, kind=frame.kind, preset=preset, options=options)
-    tag = registry.entry(name, frame.kind).tag
-    if draws and tag != "draws":
-        raise OptionError(no_draws(tag, frame.kind))
+    if answer not in ANSWERS:
+        raise OptionError(f"answer is '{answer}'; expected one of {', '.join(ANSWERS)}")
+    drawn = draws > 0 or answer == "draw"
+    if drawn and not registry.entry(name, frame.kind).draws:
+        raise OptionError(no_draws(frame.kind))
     exact = registry.entry(name).exact
     stage(f"preparing the data for '{name}'", show=progress)
     with precision(bool(exact)):
@@ -101,7 +108,7 @@ def fill(
     if frame.grid is not None and "partition" in registry.options(name):
         notes += fields.check_learning(frame.grid, frame.mask, kept, name, options)
 
-    matrices, drawn = [laid.matrix] * (1 + draws), False
+    matrices = [laid.matrix] * (1 + draws)
     curve = Curve([], {})
     if laid.data is not None:
         plan = registry.build(
@@ -112,8 +119,8 @@ def fill(
             times=laid.times,
             categories=laid.categories,
             options=options,
+            answer="draw" if drawn else "estimate",
         )
-        drawn = tag == "draws" and plan.method.fill is not None  # else a median of draws
         about = fingerprint.run(name, preset, seed, options)
         about["times"] = None if laid.times is None else fingerprint.digest([laid.times])
         about["categories"] = list(laid.categories)
@@ -132,6 +139,7 @@ def fill(
                     seed,
                     laid.data,
                     watching,
+                    answer=answer,
                     draws=draws,
                     last=last,
                     keeping=keeping,
@@ -143,7 +151,7 @@ def fill(
             for one in matrices:
                 report.refuse_divergence(one, **words)
     decoded = [
-        coding.decode(laid.codec, one, frame.values, drawn=i > 0 or (drawn and not draws))
+        coding.decode(laid.codec, one, frame.values, drawn=drawn and (i > 0 or not draws))
         for i, one in enumerate(matrices)
     ]
     for one in decoded:
@@ -166,9 +174,9 @@ def fill(
             "options": {key: fingerprint.plain(value) for key, value in options.items()},
             "preset": preset,
             "seed": int(seed),
-            "tag": tag,
+            "answer": "median of draws" if draws else answer,
             **data_report,
-            **report.possible(laid.codec, frame.columns, moved),
+            **report.possible(laid.codec, frame.names, moved),
             "seconds": round(choice.seconds + clock.perf_counter() - started, 3),
             "losses": curve.losses,
             "metrics": curve.metrics,

@@ -91,26 +91,38 @@ def fit(
     return fitted._replace(method=_plan(fitted).method, state=state)
 
 
-def complete(fitted: Fitted, values: np.ndarray, number: int = 0) -> np.ndarray:
+class Completed(NamedTuple):
+    """Rows, completed.
+
+    Attributes:
+        values: `(rows, columns)`; columns of which nothing was learned keep their NaN.
+        moved: `(rows, columns)` True where a fill was brought back within its bounds.
+    """
+
+    values: np.ndarray
+    moved: np.ndarray
+
+
+def complete(fitted: Fitted, values: np.ndarray, number: int = 0) -> Completed:
     """Complete rows, each by a key made of its own cells.
 
     Args:
         fitted: what has learned.
         values: `(rows, columns)` float64, NaN = missing.
-        number: of a random completion; each gives another.
-
-    Returns:
-        `(rows, columns)`; columns of which nothing was learned keep their NaN.
+        number: of a random completion, each of which is another; 0 = the estimate.
     """
     matrix = coding.encode(fitted.codec, values)
     rows = np.flatnonzero(np.isnan(matrix).any(axis=1))
     if rows.size and fitted.method is not None:
         _, key = _keys(fitted.seed)
         key = jax.random.fold_in(key, number) if number else key
+        answer: Any = fitted.method.sample if number else fitted.method.estimate
         with precision(fitted.codec.exact):
-            matrix[rows] = complete_rows(fitted.method, key, fitted.state, matrix[rows])
-    drawn = registry.entry(fitted.name).tag == "draws"
-    return coding.decode(fitted.codec, matrix, values, drawn=drawn)
+            matrix[rows] = complete_rows(answer, key, fitted.state, matrix[rows])
+    return Completed(
+        coding.decode(fitted.codec, matrix, values, drawn=number > 0),
+        coding.impossible(fitted.codec, matrix, values),
+    )
 
 
 def rebuild(fitted: Fitted, leaves: Sequence[np.ndarray], where: str) -> Fitted:

@@ -13,6 +13,7 @@ from jaximpute.data.frames import Container, read, write
 from jaximpute.tasks import select
 from jaximpute.tasks.filling import fill
 from jaximpute.tasks.report import Report
+from jaximpute.types import Answer
 
 
 class Result(NamedTuple):
@@ -31,7 +32,7 @@ class Result(NamedTuple):
 
 def impute(
     data: Container,
-    method: str = "auto",
+    method: Any = "auto",
     *,
     time: Any = None,
     seed: int = 0,
@@ -42,6 +43,7 @@ def impute(
     bounds: Mapping[Any, Any] | None = None,
     circular: Any = None,
     progress: bool = False,
+    answer: Answer = "estimate",
     **options: Any,
 ) -> Container:
     """Fill in the missing cells of a table, series, images or fields.
@@ -58,7 +60,8 @@ def impute(
             5-D arrays fields; what xarray holds is one of the three by its dimensions; the rest are
             tables.
         method: a name of `registry.names()`; `auto` picks by kind of data, and with the preset
-            `best` it picks for a table the method that does best on some of its own cells.
+            `best` it picks for a table the method that does best on some of its own cells. Or a
+            method of your own, see `registry.named`.
         time: the column that holds the time stamps, or an array of them. In any order; absent rows
             of a regular grid count as missing; irregular stamps go to methods that take them.
         seed: of everything random; the same seed gives the same answer.
@@ -79,6 +82,8 @@ def impute(
         circular: columns of directions, filled the shorter way round: names, or by name what they
             come back after, `{"wind_dir": 360}`; an empty list silences the hint at others.
         progress: show what is going on, and a progress bar (on stderr, if that is a terminal).
+        answer: the best single `estimate`, or one random `draw` of what the cells may have been, of
+            methods that draw; `impute_many` makes several.
         **options: of the method; `registry.options(name)` lists them.
 
     Returns:
@@ -114,6 +119,7 @@ def impute(
         max_gap=max_gap,
         never_impute=never_impute,
         progress=progress,
+        answer=answer,
         options=options,
     )
     _warn(result.report["warnings"])
@@ -122,7 +128,7 @@ def impute(
 
 def impute_with_report(
     data: Container,
-    method: str = "auto",
+    method: Any = "auto",
     *,
     time: Any = None,
     seed: int = 0,
@@ -133,6 +139,7 @@ def impute_with_report(
     bounds: Mapping[Any, Any] | None = None,
     circular: Any = None,
     progress: bool = False,
+    answer: Answer = "estimate",
     **options: Any,
 ) -> Result:
     """`impute`, with the mask of what was observed and a report of what was done.
@@ -149,6 +156,7 @@ def impute_with_report(
         bounds: of what cells may get.
         circular: columns of directions.
         progress: show a progress bar.
+        answer: `estimate` or `draw`.
         **options: of the method.
 
     Returns:
@@ -175,6 +183,7 @@ def impute_with_report(
         max_gap=max_gap,
         never_impute=never_impute,
         progress=progress,
+        answer=answer,
         options=options,
     )
     _warn(result.report["warnings"])
@@ -184,7 +193,8 @@ def impute_with_report(
 def _impute(data, method, time, dims, bounds, circular, **how: Any) -> Result:
     frame = read(data, time, dims)
     frame = frame._replace(columns=possible.tell(frame.columns, bounds, circular))
-    chosen = select.method_for(frame, method, how["preset"], how["seed"])
+    draws = int(how["answer"] == "draw")
+    chosen = select.method_for(frame, method, how["preset"], how["seed"], draws=draws)
     filled = fill(frame, chosen, hint=circular is None, **how)
     shape = np.shape(data) if isinstance(data, np.ndarray | jax.Array) else frame.values.shape
     return Result(write(frame, filled.values), frame.mask.reshape(shape), filled.report)

@@ -16,6 +16,7 @@ from jaximpute.data.layout import lay_out, take_back
 from jaximpute.engine import fingerprint, loop
 from jaximpute.engine import memory as memory_of
 from jaximpute.engine.draws import _draw_many
+from jaximpute.engine.onhost import learns_on_host
 from jaximpute.engine.parallel import AXIS, layouts, row_specs
 from jaximpute.engine.precision import precision
 from jaximpute.engine.runs import explained
@@ -25,7 +26,6 @@ from jaximpute.tasks import report
 from jaximpute.tasks.choose import choose
 from jaximpute.types import Observed
 
-_DRAWS = 20  # behind one completion of a method that only draws, see `draws.estimate`
 _QUICK = 5.0  # seconds
 
 
@@ -155,6 +155,7 @@ def measure(
         times=laid.times,
         categories=laid.categories,
         options=options,
+        answer="draw" if draws else "estimate",
     )
     with (
         explained(data, {"method": name}),
@@ -243,14 +244,18 @@ def _measure(built: registry.Plan, data: Observed, draws: int) -> _Trial:
         if warm.steps:
             state = chunk_of(warm.method, state, warm.steps, 1)
         state = run(loop._looked_at, {"finish": warm.finish}, state=state)[0]
+    elif learns_on_host(method.init):  # no program, and nothing to compile
+        begun = _now()
+        state = jax.block_until_ready(method.init(key, data))
+        parts.append(_Part(None, np.zeros(2), _now() - begun, 0.0, None))
     else:
         state = run(loop._initialise, {"init": method.init}, key=key, data=data)[0]
     step, chunk = None, max(1, min(built.chunk, steps))
     if steps:
         state = chunk_of(method, state, steps, chunk)
         step = parts[-1]
-    if draws or (method.tag == "draws" and method.fill is None):
-        keys, many = jax.random.split(key, 1), draws or _DRAWS
+    if draws:
+        keys, many = jax.random.split(key, 1), draws
         static = {"method": method, "batch": 1}
         completed = run(_draw_many, static, (float(many), 1), keys=keys, state=state, data=data)[0]
     else:

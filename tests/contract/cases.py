@@ -8,11 +8,11 @@ from jaximpute.types import Observed
 
 # options that make the learned methods small enough to be built for each test
 _SMALL_FIELD = {"width": 16, "sgd_total": 4, "batch": 8, "contexts_drawn": 2, "feed": "drawn"}
-_SMALL_MLP = {**_SMALL_FIELD, "net": "mlp"}
+_SMALL_DRAW = {"steps": 3, "members": 2}
+_SMALL_MLP = {**_SMALL_FIELD, "net": "mlp", **_SMALL_DRAW}
 SMALL = {
     "ambientdiff": _SMALL_MLP,
-    "context_query": {**_SMALL_FIELD, "net": "unet"},
-    "context_query_draws": {**_SMALL_MLP, "steps": 3, "members": 2, "tile": (2, 4, 3)},
+    "context_query": {**_SMALL_FIELD, "net": "unet", **_SMALL_DRAW, "tile": (2, 4, 3)},
     "diffusion": {
         "width": 16,
         "score_steps": 4,
@@ -22,15 +22,13 @@ SMALL = {
         "sde_steps": 4,
         "start": "mean",
     },
-    "miri": {"width": 8, "layers": 1, "sgd_steps": 4, "batch": 8, "steps": 2, "ode_steps": 2},
-    "miri_mean": {
+    "miri": {
         "width": 8,
         "layers": 1,
         "sgd_steps": 4,
         "batch": 32,  # more than there are rows
         "steps": 2,
         "ode_steps": 2,
-        "restart": False,
         "draws": 2,
     },
     "optimal_interpolation": {"neighbours": 4, "reach": 2},
@@ -52,6 +50,7 @@ SMALL = {
     "gain": {"width": 8, "updates": 4, "batch": 8, "steps": 2},
     "ice": {"steps": 3, "keep": 3},
     "mice": {"steps": 3, "keep": 3},
+    "trees": {"trees": 8},
     "missdiff": {
         "width": 16,
         "layers": 2,
@@ -82,6 +81,7 @@ SMALL = {
         "start": "mean",
     },
 }
+SMALL["window_gaussian"] = {"window": 6, "passes": 1}
 SMALL["tabcsdi"] = SMALL["csdi"]
 SMALL["csbi"] = {
     "width": 8,

@@ -9,6 +9,7 @@ import pytest
 from jaximpute import registry
 from jaximpute.engine import loop
 from jaximpute.engine.draws import draw_many
+from jaximpute.engine.onhost import learns_on_host
 from tests.contract.cases import CASES, awkward, build
 
 # a method is built and fitted once per case: most of the time here is compilation
@@ -35,16 +36,17 @@ def completions(method, state, data):
     """All the ways in which a method completes these rows."""
     if method.fill is not None:
         yield jax.jit(method.fill)(state, data)
-    if method.sample is not None:
-        yield jax.jit(method.sample)(jax.random.key(1), state, data)
+    for answer in (method.estimate, method.sample):
+        if answer is not None:
+            yield jax.jit(answer)(jax.random.key(1), state, data)
 
 
 def test_abilities_match_the_registry(case):
     name, plan, _, _ = case
     entry = registry.entry(name)
-    assert (plan.method.sample is not None) == entry.inductive
-    assert plan.method.fill is not None or plan.method.sample is not None
-    assert plan.method.tag == entry.tag
+    assert (plan.method.estimate is not None) == entry.inductive
+    assert (plan.method.sample is not None) == entry.draws
+    assert plan.method.fill is not None or plan.method.estimate is not None
 
 
 def test_observed_entries_come_back_and_all_is_finite(case):
@@ -76,20 +78,21 @@ def test_programs_hold_no_callbacks(case):
     # they would wait for the host, and be compiled anew at every start
     _, plan, data, state = case
     key, method = jax.random.key(1), plan.method
-    programs = {
-        method.init: (key, data),
-        method.step: (key, state, data),
-        method.fill: (state, data),
-        method.sample: (key, state, data),
-    }
-    for program, given in programs.items():
+    programs = [
+        (method.init, (key, data)),
+        (method.step, (key, state, data)),
+        (method.fill, (state, data)),
+        (method.estimate, (key, state, data)),
+        (method.sample, (key, state, data)),
+    ]
+    for program, given in programs:
         if program is not None:
             assert "callback" not in str(jax.make_jaxpr(program)(*given))
 
 
 def test_jit_equals_no_jit(case):
     _, plan, data, state = case
-    complete = plan.method.fill or (lambda s, d: plan.method.sample(jax.random.key(1), s, d))
+    complete = plan.method.fill or (lambda s, d: plan.method.estimate(jax.random.key(1), s, d))
     np.testing.assert_allclose(
         complete(state, data), jax.jit(complete)(state, data), rtol=1e-3, atol=1e-4
     )
@@ -97,7 +100,7 @@ def test_jit_equals_no_jit(case):
 
 def test_many_draws_differ_where_nothing_is_observed(case):
     _, plan, data, state = case
-    if plan.method.tag != "draws" or plan.method.sample is None:
+    if plan.method.sample is None:
         pytest.skip("no method that draws")
     draws = np.asarray(draw_many(plan.method, jax.random.key(2), state, data, 2))
     assert np.isfinite(draws).all()
@@ -149,11 +152,19 @@ def test_vmap_over_keys(case, request):
     if not request.node.callspec.id.endswith(registry.entry(name).kinds[0]):
         pytest.skip("the same program as for the method's first kind of data, to compile once more")
 
-    def fit(key):
-        k_init, k_run = jax.random.split(key)
-        return loop.steps(plan.method, k_run, plan.method.init(k_init, data), data, 0, 1)[0]
+    on_host = learns_on_host(plan.method.init)
 
-    many = jax.jit(jax.vmap(fit))(jax.random.split(jax.random.key(5), 2))
+    def fit(keys, begun):
+        k_init, k_run = keys
+        state = begun if on_host else plan.method.init(k_init, data)
+        return loop.steps(plan.method, k_run, state, data, 0, 1)[0]
+
+    keys = jax.vmap(jax.random.split)(jax.random.split(jax.random.key(5), 2))
+    begun = jnp.zeros(2)
+    if on_host:
+        states = [plan.method.init(k_init, data) for k_init, _ in keys]
+        begun = jax.tree.map(lambda *leaves: jnp.stack(leaves), *states)
+    many = jax.jit(jax.vmap(fit))(keys, begun)
     key = jax.random.split(jax.random.key(5), 2)[1]
     one = loop.fit(plan.method, key, data, 1, chunk=1)
     second = jax.tree.map(lambda leaf: leaf[1], _numbers(many))

@@ -68,8 +68,9 @@ def test_methods_without_networks_multiply_exactly(case):
     programs = [(method.init, key, data), (method.step, key, state, data)]
     if method.fill is not None:
         programs.append((method.fill, state, data))
-    if method.sample is not None:
-        programs.append((method.sample, key, state, data))
+    for answer in (method.estimate, method.sample):
+        if answer is not None:
+            programs.append((answer, key, state, data))
     assert not [found for program, *given in programs for found in products(program, *given)]
 
 

@@ -79,13 +79,12 @@ def test_draws_differ_and_point_methods_refuse():
         lambda key, data: 0.0,
         lambda key, state, data: (state, Info(jnp.zeros(()), {})),
         sample=lambda key, state, data: data.values + jax.random.normal(key, data.values.shape),
-        tag="draws",
     )
     draws = ji.draw_many(method, jax.random.key(0), 0.0, DATA, 400, batch=50)
     assert draws.shape == (400, 4, 2)
     np.testing.assert_allclose(draws.std(0), 1.0, atol=0.2)
-    with pytest.raises(ji.OptionError, match="point"):
-        ji.draw_many(method._replace(tag="point"), jax.random.key(0), 0.0, DATA, 2)
+    with pytest.raises(ji.OptionError, match="one estimate"):
+        ji.draw_many(method._replace(sample=None), jax.random.key(0), 0.0, DATA, 2)
 
 
 def doubling():

@@ -203,7 +203,7 @@ def draw_in_any_order(on) -> dict:
     def sample(key, state, data):
         return clamp(state + jax.random.normal(key, data.values.shape), data)
 
-    method = Method(lambda key, data: 0.0, lambda *a: a, sample=sample, tag="draws")
+    method = Method(lambda key, data: 0.0, lambda *a: a, sample=sample)
     x = np.arange(48.0, dtype=np.float32).reshape(16, 3)
     data, number = Observed(x, x % 5 > 1, np.ones(16, np.float32)), 7
 

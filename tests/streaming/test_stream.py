@@ -22,16 +22,17 @@ from jaximpute.data import codec as coding
 from jaximpute.data import codecplain, frames
 from jaximpute.masking import clamp
 from jaximpute.streaming import (
+    completing,
     feeds,
     formats,
     impute_file,
+    learning,
     moments,
     outputs,
     parts,
     resume,
     workfolder,
 )
-from jaximpute.streaming import pools as pooling
 from tests.helpers.commands import call
 from tests.helpers.streams import ROWS, Stop, rows, run, stop_after
 
@@ -66,16 +67,16 @@ def test_what_is_drawn_does_not_depend_on_blocks_either():
 
     x = rows().astype(float)
     codec = coding.learn(frames.read(x))
-    method = ji.Method(lambda key, data: None, lambda *a: None, sample=sample, tag="draws")
+    method = ji.Method(lambda key, data: None, lambda *a: None, estimate=sample)
     one, other = (
-        pooling.Learned("a draw", codec, x.shape, method, 0.0, jax.random.key(seed))
+        learning.Learned("a draw", codec, x.shape, method, 0.0, jax.random.key(seed))
         for seed in range(2)
     )
-    whole = pooling.complete(one, x).values
-    parts = [pooling.complete(one, x[start : start + 7]).values for start in range(0, ROWS, 7)]
+    whole = completing.complete(one, x).values
+    parts = [completing.complete(one, x[start : start + 7]).values for start in range(0, ROWS, 7)]
     np.testing.assert_array_equal(np.concatenate(parts), whole)
     assert len(np.unique(whole[np.isnan(x)])) == np.isnan(x).sum()  # each row has its own key
-    assert (pooling.complete(other, x).values != whole).any()
+    assert (completing.complete(other, x).values != whole).any()
 
 
 @tries(max_examples=30, deadline=None)
@@ -116,7 +117,7 @@ def test_a_stopped_run_goes_on_and_learns_nothing_anew(path, monkeypatch):
         run(path, "b.npy", watch=stop_after(2))
     assert not path.with_name("b.npy").exists()
     assert workfolder.folder_of(str(path.with_name("b.npy"))).is_dir()
-    monkeypatch.setattr(pooling, "learn", lambda *a, **k: pytest.fail("learned again"))
+    monkeypatch.setattr(learning, "learn", lambda *a, **k: pytest.fail("learned again"))
     target = path.with_name("b.npy")
     about = impute_file.impute_file(str(path), str(target), "mean", block_rows=16)
     assert (about["blocks"], about["went_on_at"]) == (4, 2)
@@ -172,7 +173,7 @@ def test_a_method_that_keeps_no_rows_learns_from_pool_after_pool(monkeypatch, ke
             sums.append(np.nansum(coding.encode(codec, pool), axis=0))
             yield pool
 
-    learned = pooling.learn(pools(), codec, frames.read(x).columns, "gain", "table")
+    learned = learning.learn(pools(), codec, frames.read(x).columns, "gain", "table")
     assert (learned.pools, len(sums)) == ((1, 1) if keeps else (3, 3))
     if not keeps:  # two steps, two steps and one
         expected = 2 * sums[0] + 2 * sums[1] + sums[2]

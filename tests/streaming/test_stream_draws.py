@@ -14,7 +14,7 @@ import pytest
 import jaximpute as ji
 from jaximpute.data import codec as coding
 from jaximpute.masking import from_nan
-from jaximpute.streaming import draws, formats, impute_file, pools, workfolder
+from jaximpute.streaming import draws, formats, impute_file, learning, workfolder
 from jaximpute.streaming.spans import BLOCK_BYTES, spans_of
 from tests.helpers.commands import call
 from tests.helpers.streams import ROWS, Stop, rows, stop_after
@@ -57,12 +57,12 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def test_draws_do_not_depend_on_blocks_and_are_those_of_memory(path, tmp_path, monkeypatch):
     learned = []
-    learn = pools.learn
+    learn = learning.learn
     monkeypatch.setattr(
-        pools, "learn", lambda *a, **k: learned.append(learn(*a, **k)) or learned[-1]
+        learning, "learn", lambda *a, **k: learned.append(learn(*a, **k)) or learned[-1]
     )
     about = draw(path, "whole/", block_rows=ROWS)
-    assert (about["blocks"], about["tag"]) == (1, "draws")
+    assert (about["blocks"], about["answer"]) == (1, "draw")
     for block in (7, 16):
         draw(path, f"{block}/", block_rows=block)
         assert contents(tmp_path / str(block)) == contents(tmp_path / "whole")
@@ -177,7 +177,7 @@ def test_a_stopped_run_goes_on_and_learns_nothing_anew(path, tmp_path, monkeypat
     with pytest.raises(Stop):
         draw(path, "out/", watch=stop_after(2))
     assert not (tmp_path / "out").exists()
-    monkeypatch.setattr(pools, "learn", lambda *a, **k: pytest.fail("learned again"))
+    monkeypatch.setattr(learning, "learn", lambda *a, **k: pytest.fail("learned again"))
     with pytest.raises(ji.OptionError, match=r"completions \(was 3, is 4\)"):
         draw(path, "out/", completions=4)
     assert draw(path, "out/")["went_on_at"] == 2
@@ -238,7 +238,7 @@ def test_what_cannot_be_drawn_is_said(path, table, tmp_path):
                 str(source), f"{tmp_path}/{out}", method, **{"completions": 2, **keywords}
             )
 
-    refused(ji.OptionError, "gives a point estimate.*mice", path, "out/", "mean")
+    refused(ji.OptionError, "gives one estimate.*mice", path, "out/", "mean")
     refused(ji.OptionError, r"completions \(--draws\) is 0", path, "out/", completions=0)
     refused(ji.OptionError, "level is 2", table, "out.parquet", interval=2.0)
     refused(ji.OptionError, "written to a folder", path, "out.npy")
@@ -253,7 +253,7 @@ def test_what_cannot_be_drawn_is_said(path, table, tmp_path):
     xarray.Dataset({"v": (("time", "y", "x"), np.ones((4, 2, 2)))}).to_netcdf(
         tmp_path / "x.nc", engine="h5netcdf"
     )
-    refused(ji.OptionError, words, tmp_path / "x.nc", "out/", "context_query_draws")
+    refused(ji.OptionError, words, tmp_path / "x.nc", "out/", "context_query")
     for column, keywords in (("draw", {}), ("a_low", {"interval": 0.8})):
         named = parquet.read_table(table).append_column(column, stamps)
         parquet.write_table(named, tmp_path / "n.parquet")

@@ -199,11 +199,11 @@ def test_report_is_json_and_tells_the_story():
         result = impute_with_report(data, "mean", seed=7)
     report = json.loads(json.dumps(result.report, allow_nan=False))
     assert report["method"] == "mean"
-    assert (report["seed"], report["preset"], report["kind"], report["tag"]) == (
+    assert (report["seed"], report["preset"], report["kind"], report["answer"]) == (
         7,
         "balanced",
         "table",
-        "point",
+        "estimate",
     )
     assert (report["rows"], report["columns"]) == data.shape
     assert report["missing"] == {k: int(v) for k, v in data.isna().sum().items() if v}
@@ -242,7 +242,7 @@ def registered(monkeypatch):
         factory = (
             "jaximpute.methods.simple.columns:mean"  # for its options, of which there are none
         )
-        entry = registry.Entry("for a test", kinds, "point", inductive, factory)
+        entry = registry.Entry("for a test", kinds, False, inductive, factory)
         monkeypatch.setitem(registry.METHODS, "restless", entry)
         built = registry.Plan(method, steps, 2)
         monkeypatch.setattr(registry, "build", lambda name, data, **_: built)
@@ -279,7 +279,7 @@ def test_better_than_the_start_is_no_warning(registered, metrics):
 
 def test_divergence_is_an_error(registered):
     still, x = mean(), np.array([[1.0, np.nan], [3.0, 4.0], [0.0, 1.0]])
-    registered(still._replace(sample=lambda key, state, data: data.values * jnp.inf), steps=0)
+    registered(still._replace(estimate=lambda key, state, data: data.values * jnp.inf), steps=0)
     with pytest.raises(ji.DivergenceError, match=r"'restless' diverged: .* are not finite"):
         ji.impute(x, "restless")
 

@@ -109,15 +109,15 @@ def drawing():
     return ji.Method(
         lambda key, data: {"sd": jnp.ones(())},
         lambda key, state, data: (state, ji.Info(jnp.zeros(()), {})),
+        estimate=sample,
         sample=sample,
-        tag="draws",
     )
 
 
 @pytest.fixture
 def drawing_registered(monkeypatch):
     entry = registry.Entry(
-        "for a test", ("table",), "draws", True, "jaximpute.methods.simple.columns:mean"
+        "for a test", ("table",), True, True, "jaximpute.methods.simple.columns:mean"
     )
     monkeypatch.setitem(registry.METHODS, "drawing", entry)
     monkeypatch.setattr(registry, "build", lambda *given, **options: registry.Plan(drawing()))
@@ -163,7 +163,7 @@ def test_more_rows_than_a_batch():
 
 @pytest.mark.fast
 def test_transductive_methods_are_refused_by_name(monkeypatch):
-    entry = registry.Entry("for a test", ("table",), "point", False, "")
+    entry = registry.Entry("for a test", ("table",), False, False, "")
     monkeypatch.setitem(registry.METHODS, "rowbound", entry)
     with pytest.raises(OptionError, match=r"'rowbound' only completes.*mean"):
         Imputer("rowbound").fit(holes())

@@ -46,10 +46,10 @@ def test_a_plan_takes_one_step_of_a_warm_up_and_one_of_many_draws():
         return jax.numpy.float32(0.0)
 
     first = ji.Method(init, step)
-    method = ji.Method(WarmUp(first, 900, lambda s: s), step, sample=sample, tag="draws")
+    method = ji.Method(WarmUp(first, 900, lambda s: s), step, sample=sample)
     data = ji.observe(rows())
-    trial = plan._measure(registry.Plan(method, 7, chunk=2), data, 0)
-    # start, warm-up, its end, chunks of steps and a remainder, twenty draws
+    trial = plan._measure(registry.Plan(method, 7, chunk=2), data, 20)
+    # start, warm-up, its end, chunks of steps and a remainder, draws
     assert [part.times for part in trial.parts] == [1, 900, 1, 3.5, 20]
     assert [part.programs for part in trial.parts] == [1, 1, 1, 2, 1]
     assert np.isfinite(trial.completed).all()

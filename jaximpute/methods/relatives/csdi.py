@@ -117,7 +117,7 @@ def csdi(
         decay: of the averaged weights, which are those that draw.
 
     Returns:
-        An inductive method (tag `draws`): each `sample` is one random completion.
+        An inductive method: each `sample` is one random completion.
 
     Raises:
         OptionError: a number of steps out of range.
@@ -187,7 +187,7 @@ def csdi(
 
         return complete(draw, key, data, draw_view or view, times, centred=centred)
 
-    return Method(init, step, sample=sample, tag="draws")
+    return Method(init, step, sample=sample)
 
 
 def reverse(noise_in, key: PRNGKey, x: jax.Array, kept: np.ndarray, steps: int | None = None):

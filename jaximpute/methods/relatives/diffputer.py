@@ -4,6 +4,7 @@ Zhang, Fang, Wu and Yu, "DiffPuter: Empowering Diffusion Models for Missing Data
 2025), Algorithm 1.
 """
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -81,8 +82,8 @@ def diffputer(
         trials: draws averaged, at least 1.
 
     Returns:
-        A method for tables (tag `mean`) with `fill` and `sample`, an E step on any rows. Its time
-        is mostly `2 * trials * levels * resamplings` evaluations of the network per row and round.
+        A method for tables: `estimate` is an E step on any rows, `sample` one draw. Its time is
+        mostly `2 * trials * levels * resamplings` evaluations of the network per row and round.
 
     Raises:
         OptionError: an argument out of range.
@@ -121,12 +122,14 @@ def diffputer(
         params = net.init(key, x[:1], jnp.ones(1, x.dtype), ())
         return DiffPuterState(x, mean, scale, params, optimiser.init(params))
 
+    def draw(key, params, x, mask):
+        return _edm.draw(
+            net, params, key, x, mask, process=process, levels=levels, resamplings=resamplings
+        )
+
     def expect(key, params, x, mask):
         def add(total, i):
-            k = jax.random.fold_in(key, i)
-            return total + _edm.draw(
-                net, params, k, x, mask, process=process, levels=levels, resamplings=resamplings
-            ), None
+            return total + draw(jax.random.fold_in(key, i), params, x, mask), None
 
         total, _ = jax.lax.scan(add, jnp.zeros_like(x), jnp.arange(trials))
         return jnp.where(mask, x, total / trials)
@@ -146,11 +149,11 @@ def diffputer(
     def fill(state: DiffPuterState, data: Observed) -> jax.Array:
         return clamp(state.x * state.scale[None] + state.mean[None], data)
 
-    def sample(key: PRNGKey, state: DiffPuterState, data: Observed) -> jax.Array:
-        x = expect(key, state.params, _into(data, state.mean, state.scale), data.mask)
-        return clamp(x * state.scale[None] + state.mean[None], data)
+    def answer(by, key: PRNGKey, state: DiffPuterState, data: Observed) -> jax.Array:
+        x = by(key, state.params, _into(data, state.mean, state.scale), data.mask)
+        return fill(state._replace(x=x), data)
 
-    return Method(init, step, fill=fill, sample=sample, tag="mean")
+    return Method(init, step, fill, estimate=partial(answer, expect), sample=partial(answer, draw))
 
 
 def _into(data: Observed, mean: Float[Array, "d"], scale: Float[Array, "d"]) -> jax.Array:

@@ -74,7 +74,7 @@ def diffusion(
         sde_steps: Euler-Maruyama steps of a draw.
 
     Returns:
-        An inductive method (tag `draws`): each `sample` is one random completion.
+        An inductive method: each `sample` is one random completion.
 
     Raises:
         OptionError: the start has no `sample`.
@@ -97,9 +97,9 @@ def diffusion(
 
     Source: SPIRIT (Chen et al., 2026), eq. (4); replacement as in Song et al. (2021), section I.2.
     """
-    if start.sample is None:
-        raise OptionError("the start has no `sample`; expected an inductive method such as mean()")
-    begin, optimiser = start.sample, optax.adam(lr)
+    if start.estimate is None:
+        raise OptionError("the start has no `estimate`; expected an inductive one such as mean()")
+    begin, optimiser = start.estimate, optax.adam(lr)
 
     def init(key: PRNGKey, data: Observed) -> DiffusionState:
         k_learn, k_start, k_net = jax.random.split(key, 3)
@@ -143,7 +143,7 @@ def diffusion(
         x = reverse_sde(process, score, k_run, x, steps=sde_steps, t_end=T_END, project=put_back)
         return masking.clamp(rows.fold(x), data)
 
-    return Method(init, step, sample=sample, tag="draws")
+    return Method(init, step, sample=sample)
 
 
 def diffusion_recipe(

@@ -74,7 +74,7 @@ def gain(
         batch: rows in a batch, at least 1.
 
     Returns:
-        An inductive method (tag `point`): a completion is one pass of the generator.
+        An inductive method: a completion is one pass of the generator.
 
     Raises:
         OptionError: an argument out of range.
@@ -146,12 +146,12 @@ def gain(
         state, (g_losses, d_losses) = jax.lax.scan(one, state, jnp.arange(updates))
         return state, Info(g_losses.mean(), {"discriminator": d_losses.mean()})
 
-    def sample(key: PRNGKey, state: GainState, data: Observed) -> jax.Array:
+    def estimate(key: PRNGKey, state: GainState, data: Observed) -> jax.Array:
         x = _seeded(key, _scale(data, state), data.mask)
         made = jax.nn.sigmoid(apply(generator, state.generator, x, data.mask))
         return clamp(state.low + state.span * made, data)
 
-    return Method(init, step, sample=sample, tag="point")
+    return Method(init, step, estimate=estimate)
 
 
 def discriminator_loss(

@@ -91,7 +91,7 @@ def knewimp(
         clip: whether entries stay within the observed range of their column.
 
     Returns:
-        A transductive method for tables (tag `point`). Its `loss` is that of score matching, in
+        A transductive method for tables. Its `loss` is that of score matching, in
         units of the noise.
 
     Raises:
@@ -167,7 +167,7 @@ def knewimp(
     def fill(state: KnewImpState, data: Observed) -> jax.Array:
         return _entries.columns(data).back(state.x, data)
 
-    return Method(init, step, fill, tag="point")
+    return Method(init, step, fill)
 
 
 def velocity(

@@ -77,7 +77,7 @@ def missdiff(
         sde_steps: Euler-Maruyama steps of a draw, at least 1.
 
     Returns:
-        An inductive method (tag `draws`) for data of any shape.
+        An inductive method for data of any shape.
 
     Raises:
         OptionError: an argument out of range.
@@ -140,7 +140,7 @@ def missdiff(
         x = reverse_sde(process, score, k_run, x, steps=sde_steps, t_end=T_END, project=put_back)
         return masking.clamp(rows.fold(x), data)
 
-    return Method(init, step, sample=sample, tag="draws")
+    return Method(init, step, sample=sample)
 
 
 def noise_loss(

@@ -92,7 +92,7 @@ def psw_i(
         distance: `modulus` or `squared`.
 
     Returns:
-        A transductive method for series (tag `point`). Its `loss` is the mean cost of the plans of
+        A transductive method for series. Its `loss` is the mean cost of the plans of
         a step, as a share of the largest cost.
 
     Raises:
@@ -118,9 +118,9 @@ def psw_i(
     )
     if distance not in ("modulus", "squared"):
         raise OptionError(f"distance is '{distance}'; expected one of modulus, squared")
-    if start.sample is None:
-        raise OptionError("the start has no `sample`; expected an inductive one such as linear()")
-    begin, optimiser = start.sample, optax.adam(lr)
+    if start.estimate is None:
+        raise OptionError("the start has no `estimate`; expected an inductive one such as linear()")
+    begin, optimiser = start.estimate, optax.adam(lr)
 
     def init(key: PRNGKey, data: Observed) -> PswState:
         if data.values.ndim != 3:
@@ -158,7 +158,7 @@ def psw_i(
     def fill(state: PswState, data: Observed) -> jax.Array:
         return _entries.columns(data).back(state.x, data)
 
-    return Method(init, step, fill, tag="point")
+    return Method(init, step, fill)
 
 
 def discrepancy(

@@ -69,7 +69,7 @@ def sinkhorn(
         max_iterations: where it stops otherwise.
 
     Returns:
-        A transductive method for tables (tag `point`). Its `loss` is the mean divergence over a
+        A transductive method for tables. Its `loss` is the mean divergence over a
         step, in squared standard deviations.
 
     Raises:
@@ -119,7 +119,7 @@ def sinkhorn(
     def fill(state: SinkhornState, data: Observed) -> jax.Array:
         return _entries.columns(data).back(state.x, data)
 
-    return Method(init, step, fill, tag="point")
+    return Method(init, step, fill)
 
 
 def divergence(

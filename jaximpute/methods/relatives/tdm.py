@@ -78,7 +78,7 @@ def tdm(
         clip: whether entries stay within the observed range of their column.
 
     Returns:
-        A transductive method for tables (tag `point`). Its `loss` is the mean cost over a step.
+        A transductive method for tables. Its `loss` is the mean cost over a step.
 
     Raises:
         OptionError: an option out of range.
@@ -139,7 +139,7 @@ def tdm(
     def fill(state: TdmState, data: Observed) -> jax.Array:
         return _entries.columns(data).back(state.x, data)
 
-    return Method(init, step, fill, tag="point")
+    return Method(init, step, fill)
 
 
 def matching(

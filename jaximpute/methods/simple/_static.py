@@ -10,6 +10,7 @@ from jaximpute.types import Info, Method, Observed, PRNGKey, State
 def static_method(
     learn: Callable[[PRNGKey, Observed], State],
     *,
+    estimate: Callable | None = None,
     sample: Callable | None = None,
     fill: Callable | None = None,
 ) -> Method:
@@ -19,4 +20,4 @@ def static_method(
         del key, data
         return state, Info(jnp.zeros(()), {})
 
-    return Method(learn, step, fill=fill, sample=sample, tag="point")
+    return Method(learn, step, fill, estimate, sample)

@@ -65,7 +65,7 @@ def channelwise(fill: Callable, times: np.ndarray | None = None) -> Method:
         del key
         return channel_moments(data)[0]
 
-    def sample(key, state: Float[Array, "d"], data: Observed) -> jax.Array:
+    def estimate(key, state: Float[Array, "d"], data: Observed) -> jax.Array:
         del key
         t = positions(times, data)
         channels = jax.vmap(fill, in_axes=(None, 1, 1), out_axes=1)
@@ -73,4 +73,4 @@ def channelwise(fill: Callable, times: np.ndarray | None = None) -> Method:
         seen = data.mask.any(axis=1, keepdims=True)
         return clamp(jnp.where(seen, values, state[None, None]), data)
 
-    return static_method(learn, sample=sample)
+    return static_method(learn, estimate=estimate)

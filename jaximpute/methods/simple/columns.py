@@ -19,7 +19,7 @@ def mean() -> Method:
     .. math:: x_{nd} = \frac{\sum_i w_i m_{id} x_{id}}{\sum_i w_i m_{id}}
 
     Returns:
-        An inductive method (tag `point`): the means of the rows given to `init` complete any rows.
+        An inductive method: the means of the rows given to `init` complete any rows.
         Series use one mean per channel, over all times.
 
     Example:
@@ -43,7 +43,7 @@ def median(*, categories: Sequence[int] | None = None) -> Method:
         categories: the category that each column is of, see `mode`.
 
     Returns:
-        An inductive method (tag `point`). Series use one median per channel, over all times.
+        An inductive method. Series use one median per channel, over all times.
 
     Example:
         >>> import jax, numpy as np, jaximpute as ji
@@ -68,7 +68,7 @@ def mode(*, categories: Sequence[int] | None = None) -> Method:
             -1 for a number; None = all numbers.
 
     Returns:
-        An inductive method (tag `point`). Series use one mode per channel, over all times.
+        An inductive method. Series use one mode per channel, over all times.
 
     Example:
         >>> import jax, numpy as np, jaximpute as ji
@@ -118,8 +118,8 @@ def _fill_with(statistic: Callable[[Observed], jax.Array]) -> Method:
         del key
         return statistic(data)
 
-    def sample(key, state: Float[Array, "d"], data: Observed) -> jax.Array:
+    def estimate(key, state: Float[Array, "d"], data: Observed) -> jax.Array:
         del key
         return clamp(jnp.broadcast_to(state, data.values.shape), data)
 
-    return static_method(learn, sample=sample)
+    return static_method(learn, estimate=estimate)

@@ -32,7 +32,7 @@ def pchip(*, times: ArrayLike | None = None) -> Method:
         times: `(time,)` positions of the steps, increasing; one apart if None.
 
     Returns:
-        An inductive method for series (tag `point`).
+        An inductive method for series.
 
     Raises:
         TimeError: see `linear`.
@@ -65,7 +65,7 @@ def akima(*, times: ArrayLike | None = None) -> Method:
         times: `(time,)` positions of the steps, increasing; one apart if None.
 
     Returns:
-        An inductive method for series (tag `point`).
+        An inductive method for series.
 
     Raises:
         TimeError: see `linear`.

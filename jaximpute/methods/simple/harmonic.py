@@ -30,7 +30,7 @@ def harmonic(
         most: iterations, at most.
 
     Returns:
-        An inductive method for images and fields (tag `point`).
+        An inductive method for images and fields.
 
     Raises:
         OptionError: an option out of range.
@@ -68,7 +68,7 @@ def biharmonic(
             precision settles its finer structure first; the start is the membrane.
 
     Returns:
-        An inductive method for images and fields (tag `point`).
+        An inductive method for images and fields.
 
     Raises:
         OptionError: an option out of range.
@@ -102,7 +102,7 @@ def _surface(solve: Callable, along: tuple[int, ...]) -> Method:
     """A method from `solve(x, mask)` on `(t, y, x)`, which is applied to each slice `along`."""
     apart = [axis for axis in range(3) if axis not in along]
 
-    def sample(key, state, data: Observed) -> jax.Array:
+    def estimate(key, state, data: Observed) -> jax.Array:
         del key
         mean, scale = state
         x, mask = standardised(data, mean, scale)
@@ -118,7 +118,7 @@ def _surface(solve: Callable, along: tuple[int, ...]) -> Method:
         straight = [order.index(axis) for axis in range(5)]
         return clamp(restored(moved.transpose(straight), mean, scale, data), data)
 
-    return static_method(learn_moments, sample=sample)
+    return static_method(learn_moments, estimate=estimate)
 
 
 def _solve(operator, x, mask, start, tol, most):

@@ -22,7 +22,7 @@ def locf() -> Method:
     """Last observation carried forward; the first is carried back over what comes before it.
 
     Returns:
-        An inductive method for series (tag `point`).
+        An inductive method for series.
 
     Example:
         >>> import jax, numpy as np, jaximpute as ji
@@ -39,7 +39,7 @@ def nocb() -> Method:
     """Next observation carried backward; the last is carried forward over what comes after it.
 
     Returns:
-        An inductive method for series (tag `point`).
+        An inductive method for series.
 
     Example:
         >>> import jax, numpy as np, jaximpute as ji
@@ -64,7 +64,7 @@ def linear(*, times: ArrayLike | None = None) -> Method:
         times: `(time,)` positions of the steps, increasing; one apart if None.
 
     Returns:
-        An inductive method for series (tag `point`).
+        An inductive method for series.
 
     Raises:
         TimeError: `times` does not increase or, later, does not have the length of the series.
@@ -95,7 +95,7 @@ def moving_average(*, width: int = 7, tau: float = 1.0, times: ArrayLike | None 
         times: `(time,)` positions of the steps; `|k|` is then the time between two steps.
 
     Returns:
-        An inductive method for series (tag `point`).
+        An inductive method for series.
 
     Raises:
         OptionError: `width` or `tau` out of range.

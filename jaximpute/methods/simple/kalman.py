@@ -51,7 +51,7 @@ def kalman(*, ratios: Sequence[float] = RATIOS, times: ArrayLike | None = None) 
         times: `(time,)` positions of the steps, increasing; one apart if None.
 
     Returns:
-        An inductive method for series (tag `point`).
+        An inductive method for series.
 
     Raises:
         OptionError: no ratio, or a negative one.
@@ -78,13 +78,13 @@ def kalman(*, ratios: Sequence[float] = RATIOS, times: ArrayLike | None = None) 
         scores = jax.vmap(lambda r: _log_likelihood(t, data, r))(grid)
         return KalmanState(grid[jnp.argmax(scores, axis=0)], channel_moments(data)[0])
 
-    def sample(key, state: KalmanState, data: Observed) -> jax.Array:
+    def estimate(key, state: KalmanState, data: Observed) -> jax.Array:
         del key
         levels = _smooth(positions(steps, data), data, state.ratio)
         seen = data.mask.any(axis=1, keepdims=True)
         return clamp(jnp.where(seen, levels, state.mean[None, None]), data)
 
-    return static_method(learn, sample=sample)
+    return static_method(learn, estimate=estimate)
 
 
 def _filter_step(carry: _Filtered, gap, y, mask, ratio):

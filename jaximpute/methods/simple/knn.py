@@ -33,7 +33,7 @@ def knn(*, k: int = 5, weights: Literal["uniform", "distance"] = "uniform") -> M
             if any, then share all the weight).
 
     Returns:
-        An inductive method for tables (tag `point`). **It keeps the rows given to `init`**, and
+        An inductive method for tables. **It keeps the rows given to `init`**, and
         its cost is their number times the number of rows to complete, in chunks of bounded memory.
 
     Raises:
@@ -62,7 +62,7 @@ def knn(*, k: int = 5, weights: Literal["uniform", "distance"] = "uniform") -> M
             raise DataError(f"data has shape {data.values.shape}; knn takes a table, (n, columns)")
         return KnnState(data, channel_moments(data)[0])
 
-    def sample(key, state: KnnState, data: Observed) -> jax.Array:
+    def estimate(key, state: KnnState, data: Observed) -> jax.Array:
         del key
 
         def one(row):
@@ -73,7 +73,7 @@ def knn(*, k: int = 5, weights: Literal["uniform", "distance"] = "uniform") -> M
         size = min(data.values.shape[0], max(1, 2**22 // n))
         return clamp(jax.lax.map(one, (data.values, data.mask), batch_size=size), data)
 
-    return static_method(learn, sample=sample)
+    return static_method(learn, estimate=estimate)
 
 
 def _complete_row(

@@ -41,7 +41,7 @@ def neighbour_ridge(*, radius: int = 2, ridge: Scalar = 1e-3) -> Method:
         ridge: penalty on the squared coefficients of standardised channels, per observed entry.
 
     Returns:
-        An inductive method for images and fields, frame by frame (tag `point`).
+        An inductive method for images and fields, frame by frame.
 
     Raises:
         OptionError: an option out of range.
@@ -102,7 +102,7 @@ def neighbour_ridge(*, radius: int = 2, ridge: Scalar = 1e-3) -> Method:
         a = gram[:-1, :-1] + penalty * jnp.eye(len(gram) - 1, dtype=gram.dtype)
         return jax.scipy.linalg.solve(a, gram[:-1, -1], assume_a="pos")
 
-    def sample(key, state: NeighbourState, data: Observed) -> jax.Array:
+    def estimate(key, state: NeighbourState, data: Observed) -> jax.Array:
         del key
         x, mask = standardised(data, state.mean, state.scale)
 
@@ -119,7 +119,7 @@ def neighbour_ridge(*, radius: int = 2, ridge: Scalar = 1e-3) -> Method:
         moved = jnp.moveaxis(filled.reshape(x.shape[0], x.shape[2], *filled.shape[1:]), 1, 2)
         return clamp(restored(moved, state.mean, state.scale, data), data)
 
-    return static_method(learn, sample=sample)
+    return static_method(learn, estimate=estimate)
 
 
 def _frames(a: jax.Array) -> jax.Array:

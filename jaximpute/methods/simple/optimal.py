@@ -68,7 +68,7 @@ def optimal_interpolation(*, neighbours: int = 32, reach: int = 32) -> Method:
             observed there gets the mean.
 
     Returns:
-        An inductive method for images and fields (tag `point`). Rows to come must have the frames'
+        An inductive method for images and fields. Rows to come must have the frames'
         shape.
 
     Raises:
@@ -107,7 +107,7 @@ def optimal_interpolation(*, neighbours: int = 32, reach: int = 32) -> Method:
         channels = jnp.arange(x.shape[1]), x.swapaxes(0, 1), mask.swapaxes(0, 1)
         return OptimalState(mean, scale, *jax.lax.map(channel, channels))
 
-    def sample(key, state: OptimalState, data: Observed) -> jax.Array:
+    def estimate(key, state: OptimalState, data: Observed) -> jax.Array:
         del key
         x, mask = standardised(data, state.mean, state.scale)
         around = _Around(x.shape[2:], reach)
@@ -131,7 +131,7 @@ def optimal_interpolation(*, neighbours: int = 32, reach: int = 32) -> Method:
         filled = jax.lax.map(row, (x, mask))
         return clamp(restored(filled, state.mean, state.scale, data), data)
 
-    return static_method(learn, sample=sample)
+    return static_method(learn, estimate=estimate)
 
 
 def _where(wanted: Bool[Array, "size"], find) -> Float[Array, "size"]:

@@ -31,7 +31,7 @@ def soft_impute(*, length: int = 24, thresholds: int = 12, iterations: int = 15)
         iterations: at each value, at least 1; the last solution gets four times as many.
 
     Returns:
-        A transductive method (tag `point`): it completes the rows given to `init`.
+        A transductive method: it completes the rows given to `init`.
 
     Raises:
         OptionError: an argument out of range.

@@ -29,7 +29,7 @@ def window_average(*, width: int = 11, frames: bool = True) -> Method:
         frames: copy from the frame before, else the one after, where they are observed there.
 
     Returns:
-        An inductive method for images and fields (tag `point`).
+        An inductive method for images and fields.
 
     Raises:
         OptionError: `width` below 3.
@@ -50,7 +50,7 @@ def window_average(*, width: int = 11, frames: bool = True) -> Method:
     if width < 3:
         raise OptionError(f"width is {width}; expected at least 3, or no neighbour is in a window")
 
-    def sample(key, state, data: Observed) -> jax.Array:
+    def estimate(key, state, data: Observed) -> jax.Array:
         del key
         mean, scale = state
         x, mask = standardised(data, mean, scale)
@@ -75,7 +75,7 @@ def window_average(*, width: int = 11, frames: bool = True) -> Method:
         filled, _ = jax.lax.while_loop(unfinished, sweep, (x, mask))
         return clamp(restored(filled, mean, scale, data), data)
 
-    return static_method(learn_moments, sample=sample)
+    return static_method(learn_moments, estimate=estimate)
 
 
 def _copied(x, mask):

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaximpute.engine.loop import complete, fit
+from jaximpute.engine.loop import fit
 from jaximpute.maths import processes
 from jaximpute.methods import csbi
 from jaximpute.methods._conditional import Batch
@@ -168,7 +168,7 @@ def test_a_method_with_a_forward_policy_draws_from_the_conditional(name, sampler
     )
     data = gaussian.rows(n, VALUES)
     state = fit(method, jax.random.key(0), data, 0)
-    gaussian.check(complete(method, jax.random.key(1), state, data), 0.05)
+    gaussian.check(jax.jit(method.sample)(jax.random.key(1), state, data), 0.05)
 
 
 @pytest.mark.parametrize("spread", [0.03, 0.1, 1.0])

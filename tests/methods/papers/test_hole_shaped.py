@@ -101,10 +101,11 @@ def test_the_nearer_surface_is_chosen_on_sparse_pixels(best, key):
     )
     alone = methods.context_query(surfaces[best], partitions.pixel(), feeds=(contexts.observed,))
     out, expected = (
-        m.sample(jax.random.key(4), m.init(jax.random.key(3), data), data) for m in (chosen, alone)
+        m.estimate(jax.random.key(4), m.init(jax.random.key(3), data), data)
+        for m in (chosen, alone)
     )
     np.testing.assert_allclose(out, expected, atol=0.1)
     other = next(s for name, s in surfaces.items() if name != best)
     worse = methods.context_query(other, partitions.pixel(), feeds=(contexts.observed,))
-    worse = worse.sample(jax.random.key(4), worse.init(jax.random.key(3), data), data)
+    worse = worse.estimate(jax.random.key(4), worse.init(jax.random.key(3), data), data)
     assert ((expected - x) ** 2).mean() < ((worse - x) ** 2).mean()

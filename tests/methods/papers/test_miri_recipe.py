@@ -27,7 +27,7 @@ def test_recipes():
         registry.build("miri", data, kind="table", options={"net": "vit"})
     plan = registry.build("miri", data, kind="table", options={"patience": 2})
     assert len(plan.hooks) == 1
-    assert "lr" in registry.options("miri_mean")
+    assert "lr" in registry.options("miri")
 
 
 def test_the_preset_paper_undoes_what_the_docstring_says_it_undoes():

@@ -211,10 +211,12 @@ def test_it_improves_on_its_start_and_serves_new_rows():
         return float(jnp.abs(filled - x)[hidden].mean())
 
     assert error(ji.complete(method, jax.random.key(1), state, data)) < 0.9 * error(start)
-    assert error(method.sample(jax.random.key(2), state, data)) < 0.95 * error(start)
+    assert error(method.estimate(jax.random.key(2), state, data)) < 0.95 * error(start)
     one = jax.tree.map(lambda leaf: leaf[7:8], data)
-    whole = method.sample(jax.random.key(2), state, data)
-    np.testing.assert_allclose(method.sample(jax.random.key(9), state, one), whole[7:8], atol=1e-4)
+    whole = method.estimate(jax.random.key(2), state, data)
+    np.testing.assert_allclose(
+        method.estimate(jax.random.key(9), state, one), whole[7:8], atol=1e-4
+    )
     assert infos[-1].metrics["best_error"][-1] < infos[0].metrics["start_error"][0]
     assert all(info.metrics["energy_change"][0] < 0 for info in infos)
     assert infos[-1].loss[0] < infos[0].loss[0] < 1.0
@@ -226,7 +228,7 @@ def test_a_run_that_finds_nothing_returns_its_start():
     method, state, _ = learned(data, steps=2, score_steps=20, eta=50.0)
     filled = ji.complete(method, jax.random.key(1), state, data)
     start = ji.methods.mean()
-    first = start.sample(jax.random.key(1), state.start, data)
+    first = start.estimate(jax.random.key(1), state.start, data)
     np.testing.assert_allclose(filled, first, atol=1e-5)
 
 

@@ -89,7 +89,7 @@ def test_a_round_is_an_expectation_and_new_rows_follow():
     )
     state = ji.fit(method, jax.random.key(0), data, 1)
     missing = np.isnan(x)
-    for got in (method.fill(state, data), method.sample(jax.random.key(1), state, data)):
+    for got in (method.fill(state, data), method.estimate(jax.random.key(1), state, data)):
         expected = full.copy()
         for i in range(len(x)):
             o, m = ~missing[i], missing[i]

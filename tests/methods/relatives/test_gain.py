@@ -82,7 +82,7 @@ def test_a_linear_table_is_learned_and_new_rows_follow():
     state = ji.fit(plan.method, jax.random.key(0), data, 20, chunk=10)
     for rows in (slice(0, 500), slice(500, 600)):
         part = ji.from_nan(jnp.asarray(x[rows], jnp.float32))
-        got = np.asarray(plan.method.sample(jax.random.key(1), state, part))
+        got = np.asarray(plan.method.estimate(jax.random.key(1), state, part))
         missing = np.isnan(x[rows])
         error = np.sqrt(((got - full[rows])[missing] ** 2).mean())
         assert error < 0.5 * full.std()

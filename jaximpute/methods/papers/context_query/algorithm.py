@@ -130,7 +130,7 @@ def context_query(
     sgd_steps: int = 1,
     scan: bool = True,
     rows: int = 512,
-    steps: int = 0,
+    steps: int = 50,
     power: Scalar = 1.0,
     members: int = 10,
     guidance: Callable[[jax.Array], jax.Array] | None = None,
@@ -147,7 +147,7 @@ def context_query(
     :math:`\mathbb{E}[x_0 \mid \mathrm{context}]` everywhere (Theorem 1; `exposure_audit` checks the
     condition).
 
-    `sample` averages the answers to `K` contexts drawn from the observed entries, at :math:`t =
+    `estimate` averages the answers to `K` contexts drawn from the observed entries, at :math:`t =
     \delta` (equations 9 and 10). With a perfect network and contexts drawn independently, the error
     of that average is
 
@@ -155,8 +155,7 @@ def context_query(
         = \mathrm{bias}^2 + \mathrm{var}/K
 
     where the bias is that of :math:`\mathbb{E}[\mu_{\mathrm{ctx}} \mid \mathrm{obs}]`: it does not
-    vanish as `K` grows. With `steps` it runs Algorithm 4 instead, and each `sample` is one random
-    draw.
+    vanish as `K` grows. `sample` runs Algorithm 4 from there, and is one random draw.
 
     Departures from the printed paper, and why:
         * The loss is a mean over the queried entries, as in the authors' code, not a sum: otherwise
@@ -201,7 +200,7 @@ def context_query(
         scan: whether these are one compiled loop. On CPU, where XLA runs convolutions in a loop an
             order of magnitude slower, they should not be.
         rows: samples (times contexts) that the network sees at a time when sampling.
-        steps: steps of Algorithm 4; 0 = a single step.
+        steps: steps of Algorithm 4, at least 1.
         power: of the weight of the single-step estimate in Algorithm 4, positive.
         members: answers averaged at the end of Algorithm 4.
         guidance: `sample -> scalar`, an equation's squared residual, for Algorithm 4. It sees one
@@ -216,7 +215,7 @@ def context_query(
             `views.tiles` of a size and an overlap.
 
     Returns:
-        An inductive method, tag `mean`, or `draws` with `steps`.
+        An inductive method with `estimate` and `sample`.
 
     Raises:
         OptionError: an option outside its range.
@@ -234,13 +233,10 @@ def context_query(
     Source: Algorithms 1, 4, 5 and 6, equations (9), (10) and (28), Theorems 1 and 2.
     """
     positive = {"lr": lr, "batch": batch, "sgd_steps": sgd_steps, "rows": rows, "clip": clip}
+    positive |= {"steps": steps}
     _check(positive | {"power": power, "members": members}, delta, at_delta, decay, objective)
-    if steps < 0:
-        raise OptionError(f"steps is {steps}; expected 0 for a single step, or a number of steps")
     if warmup < 0:
         raise OptionError(f"warmup is {warmup}; expected a number of steps, or 0")
-    if guidance is not None and steps == 0:
-        raise OptionError("guidance is for Algorithm 4; expected steps of at least 1 with it")
     process = processes.vp() if process is None else process
     feeds = tuple(feeds) or (contexts.drawn(split),)
     hide = hole_boxes.hole_shaped() if hide is None else hide
@@ -315,7 +311,7 @@ def context_query(
     def model(state: ContextQueryState, of: Net) -> Model:
         return Model(of, averaged(state.learner), process, objective, rows, sampler_net)
 
-    def estimate(key: PRNGKey, state: ContextQueryState, data: Observed) -> jax.Array:
+    def single_step(key: PRNGKey, state: ContextQueryState, data: Observed) -> jax.Array:
         trained = model(state, net)
 
         def by(model, feeds):
@@ -339,12 +335,14 @@ def context_query(
         best = jnp.argmin(errors_on_hidden(together, hide, k_choice, data, max(few, 1)))
         return jax.lax.switch(best, candidates, k_use, data)[0]
 
+    def estimate(key: PRNGKey, state: ContextQueryState, data: Observed) -> jax.Array:
+        imputed = single_step(key, state, cut(data))
+        return masking.clamp(view(data.values.shape).fold(imputed), data)
+
     def sample(key: PRNGKey, state: ContextQueryState, data: Observed) -> jax.Array:
         k_mean, k_start, k_draw = jax.random.split(key, 3)
         seen, whole = cut(data), view(data.values.shape)
-        imputed = estimate(k_mean, state, seen)
-        if steps == 0:
-            return masking.clamp(whole.fold(imputed), data)
+        imputed = single_step(k_mean, state, seen)
         n = seen.mask.shape[0]
         noise = process.prior(k_start, data.values.shape).astype(imputed.dtype)
 
@@ -368,7 +366,7 @@ def context_query(
         )
         return masking.clamp(whole.fold(drawn), data)
 
-    return Method(init, step, sample=sample, tag="draws" if steps else "mean")
+    return Method(init, step, estimate=estimate, sample=sample)
 
 
 def _adam(lr: Scalar, total: int | None, warmup: int, clip: float) -> optax.GradientTransformation:

@@ -17,10 +17,10 @@ from jaximpute.types import Net, Observed, Split, View
 from jaximpute.views import identity, tile_length, tiles
 
 PRESETS: dict[str, dict[str, Any]] = {
-    "fast": {"sgd_total": 600},
+    "fast": {"sgd_total": 600, "steps": 25},
     "balanced": {},
-    "best": {"sgd_total": 10000, "width_factor": 1.5},
-    # pixels, a single step, and the released network and optimiser
+    "best": {"sgd_total": 10000, "width_factor": 1.5, "steps": 200},
+    # pixels, and the released network and optimiser
     "paper": {
         "partition": "pixel",
         "ratio": 0.7,
@@ -35,6 +35,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "decay": 0.0,
         "tile": None,
         "surface": "none",
+        "steps": 200,
     },
 }
 
@@ -54,6 +55,7 @@ def context_query(
     *,
     kind: str,
     times: Any = None,
+    answer: str = "estimate",
     partition: str = "mixed",
     ratio: Any = (0.3, 1.0),
     query: Any = None,
@@ -70,7 +72,7 @@ def context_query(
     warmup: int | None = None,
     at_delta: float = 0.75,
     decay: float = 0.995,
-    steps: int = 0,
+    steps: int = 50,
     tile: Any = TILE,
     shifts: int = 0,
     surface: str = "auto",
@@ -84,14 +86,16 @@ def context_query(
         data: what it will run on; only its shape matters.
         kind: `field` or `image`.
         times: unused.
+        answer: what will be asked, `estimate` (a single step) or `draw` (Algorithm 4, which shows
+            the network its own answers: it must learn to answer there, and at later times).
         partition: `mixed` (blocks, holes as the data have them, and pixels), `block`, `pixel`,
             `rows`, `columns`, `swath`, `time_block`, `own`, `hole_shaped`, `missdiff` or `ambient`.
             The holes of `mixed` are those of another sample where they leave half of what is
             observed, and `hole_shaped` elsewhere.
         ratio: share of the observed places that a context keeps, for partitions that have one; a
             pair `(low, high)` draws it for each sample.
-        query: what is asked for; None = the `rest` of what is observed for the single step, `all`
-            for several.
+        query: what is asked for; None = the `rest` of what is observed for an estimate, `all` for
+            draws.
         grid: blocks along y and x.
         shared: whether pixels are shown in all frames or in none; see `partitions.pixel`.
         feed: `drawn` contexts, `every` block left out in turn, `observed` (all of it), `matched`
@@ -113,7 +117,7 @@ def context_query(
             most a tenth of all, and for others 0.
         at_delta: see the factory.
         decay: see the factory.
-        steps: steps of Algorithm 4; 0 = a single step.
+        steps: steps of Algorithm 4, of a draw.
         tile: the largest `(time, y, x)` that the network sees at once, or up to a quarter more
             where that spares a second tile. A larger field is cut into tiles that overlap, each a
             sample to learn from, whose answers are blended. What lies further off than a tile is
@@ -153,7 +157,7 @@ def context_query(
         net = "mlp" if math.prod(event) <= _SMALL and samples >= _MANY else "unet"
     looped = net in _DENSE or jax.default_backend() != "cpu"
     together = min(_TOGETHER, sgd_total) if looped else 1
-    asked = query if query is not None else ("all" if steps else "rest")
+    asked = query if query is not None else ("all" if answer == "draw" else "rest")
     split = make_split(partition, ratio, asked, tuple(grid), shared)
     under = _surface(surface, net, axes, sweeps, options)
     make = partial(_net, net, event, width, width_factor, shifts, under, options)
@@ -171,7 +175,7 @@ def context_query(
         warmup=_warmup(net, sgd_total) if warmup is None else warmup,
         sgd_steps=together,
         scan=looped,
-        at_delta=at_delta if steps == 0 else min(at_delta, 0.25),
+        at_delta=min(at_delta, 0.25) if answer == "draw" else at_delta,
         decay=decay,
         steps=steps,
         sampler_net=make(loops=True) if net == "unet" else None,

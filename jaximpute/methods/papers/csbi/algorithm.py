@@ -98,7 +98,7 @@ def csbi(
             0 = none.
 
     Returns:
-        An inductive method (tag `draws`): each `sample` is one random completion. The infos report
+        An inductive method: each `sample` is one random completion. The infos report
         `loss` (of the backward policy, up to a constant) and `forward_loss`.
 
     Raises:
@@ -273,7 +273,7 @@ def csbi(
 
         return complete(draw, key, data, draw_view or view, times, centred=centred)
 
-    return Method(WarmUp(warm, pieces, begin), step, sample=sample, tag="draws")
+    return Method(WarmUp(warm, pieces, begin), step, sample=sample)
 
 
 def in_pieces(total: int, size: int) -> tuple[int, int]:
@@ -298,13 +298,13 @@ def csbi0(backward: Net, process: Process, **options: Any) -> Method:
         options: of `csbi`.
 
     Returns:
-        An inductive method (tag `draws`).
+        An inductive method.
 
     Example:
         >>> import jaximpute as ji
         >>> net = ji.nets.csdi_transformer((10, 1), width=8, layers=1, heads=2)
-        >>> ji.methods.csbi0(net, ji.processes.ve()).tag
-        'draws'
+        >>> ji.methods.csbi0(net, ji.processes.ve()).sample is None
+        False
 
     Source: CSBI, appendix C.8.
     """

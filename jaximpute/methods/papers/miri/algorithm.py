@@ -14,10 +14,10 @@ from jaxtyping import Array, Float, Int
 
 from jaximpute import masking
 from jaximpute._errors import OptionError
+from jaximpute.maths.averages import mean_of
 from jaximpute.maths.optimise import gradient
 from jaximpute.methods.papers.miri import dependence
 from jaximpute.methods.papers.miri import flows as rectified
-from jaximpute.methods.papers.miri.average import average
 from jaximpute.methods.papers.miri.flows import LAYOUTS, SOLVERS, STARTS, Columns
 from jaximpute.types import Info, Method, Net, Observed, Params, PRNGKey, Scalar
 
@@ -50,6 +50,7 @@ def miri(
     ode_steps: int = 10,
     clip: bool = True,
     keep: bool = True,
+    draws: int = 30,
 ) -> Method:
     r"""MIRI (Yu et al., 2025): learn a flow from guesses to data, complete the rows by it, repeat.
 
@@ -67,8 +68,9 @@ def miri(
     .. math:: \frac{dZ_\tau}{d\tau} = v(Z_\tau, x_m, x_m, m, \tau), \quad \tau: 0 \to 1. \qquad (7)
 
     The result is a draw of the missing entries given the observed ones, under the distribution of
-    the rows one round before (Theorem 1). `fill` returns that one draw for each row; `sample`
-    starts any rows from new guesses and solves the ODE under the kept fields, in their order.
+    the rows one round before (Theorem 1). `sample` starts any rows from new guesses and solves the
+    ODE under the kept fields, in their order; the state's `x` is one such draw for each row given.
+    `estimate` is the mean of several draws, which is not itself such a row.
 
     Departures from the printed paper, and why (the preset `paper` undoes those marked (p)):
         * (p) `restart`: each round's flow begins at new guesses, not at the completion before.
@@ -117,9 +119,11 @@ def miri(
         clip: keep completions within each column's observed range.
         keep: keep the fields of all rounds, which `sample` needs if `restart` is off. With
             `restart` the last one is enough.
+        draws: completions whose mean is the `estimate`, at least 1.
 
     Returns:
-        A method with `fill` and (if the fields are kept) `sample`, tag `draws`. The infos report
+        A method with `sample` and `estimate`; or, if its fields are not kept, with `fill` alone,
+        which is the one draw that the last round has made. The infos report
         `loss` (mean over the last quarter of the round), `dependence` (of completed rows and mask,
         see `diagnostics.dependence`) and `mmd` (between the completions before and after), the last
         two on up to 512 rows.
@@ -139,7 +143,7 @@ def miri(
     Source: Algorithms 1 and 2, equations (6)-(9), Proposition 2, Theorem 1.
     """
     positive = {"rounds": rounds, "sgd_steps": sgd_steps, "batch": batch, "lr": lr}
-    for name, value in (positive | {"ode_steps": ode_steps}).items():
+    for name, value in (positive | {"ode_steps": ode_steps, "draws": draws}).items():
         if isinstance(value, int | float) and not value > 0:
             raise OptionError(f"{name} is {value}; expected a positive number")
     for name, chosen, valid in (
@@ -251,37 +255,6 @@ def miri(
         x, done = guess(key, state.known, data), jnp.minimum(state.rounds, slots)
         return jax.lax.fori_loop(0, done, one, x)
 
-    return Method(init, step, fill, sample if keep or restart else None, tag="draws")
-
-
-def miri_mean(net: Net, *, draws: int = 30, **options) -> Method:
-    r"""The mean of several of MIRI's draws: an estimate of each missing entry.
-
-    A draw has about :math:`\sqrt 2` times the error of the conditional mean, since it adds the
-    entry's own spread; the mean of :math:`K` draws has :math:`\sqrt{1 + 1/K}` times that. Draws
-    share the learned fields, and differ in their guesses. The mean of completions is not itself a
-    completion: its rows are less spread than the data. `fill` has no key, and always uses the same
-    guesses: two fits under different keys are filled from the same ones.
-
-    Args:
-        net: see `miri`.
-        draws: completions to average, at least 1.
-        **options: of `miri`.
-
-    Returns:
-        A method with `fill` and `sample`, tag `mean`.
-
-    Raises:
-        OptionError: an option outside its range, or a `miri` that cannot draw.
-
-    Example:
-        >>> import jax, jax.numpy as jnp, jaximpute as ji
-        >>> x = jax.random.normal(jax.random.key(0), (64, 1)) * jnp.ones((1, 2))
-        >>> data = ji.from_nan(x.at[:8, 1].set(jnp.nan))
-        >>> net = ji.nets.velocity_mlp((2,), width=16)
-        >>> method = ji.methods.miri_mean(net, draws=5, sgd_steps=50)
-        >>> state = ji.fit(method, jax.random.key(1), data, 2, chunk=1)
-        >>> ji.complete(method, jax.random.key(2), state, data).shape
-        (64, 2)
-    """
-    return average(miri(net, **options), draws=draws)
+    if not (keep or restart):
+        return Method(init, step, fill)
+    return Method(init, step, estimate=mean_of(sample, draws), sample=sample)

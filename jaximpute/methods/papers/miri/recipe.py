@@ -8,7 +8,6 @@ from jaximpute._errors import OptionError
 from jaximpute.engine import hooks
 from jaximpute.methods._rows import channels_for
 from jaximpute.methods.papers.miri.algorithm import miri as make_miri
-from jaximpute.methods.papers.miri.average import average
 from jaximpute.nets import residual_cnn, unet, velocity_mlp
 from jaximpute.types import Net, Observed
 
@@ -96,61 +95,6 @@ def miri(
     )
     watching = () if patience is None else (hooks.patience("dependence", patience),)
     return registry.Plan(method, steps, hooks=watching)
-
-
-def miri_mean(
-    data: Observed,
-    *,
-    kind: str,
-    times: Any = None,
-    steps: int = 6,
-    net: str = "auto",
-    width: int | None = None,
-    layers: int | None = None,
-    epochs: int | None = None,
-    batch: int | None = None,
-    sgd_steps: int | None = None,
-    start: str | None = None,
-    patience: int | None = None,
-    draws: int = 30,
-    **options: Any,
-) -> registry.Plan:
-    """The mean of MIRI's draws for given data; options as for `miri`.
-
-    Args:
-        data: what it will run on; only its shape matters.
-        kind: `table` or `image`.
-        times: unused.
-        steps: rounds.
-        net: see `miri`.
-        width: see `miri`.
-        layers: see `miri`.
-        epochs: see `miri`.
-        batch: see `miri`.
-        sgd_steps: see `miri`.
-        start: see `miri`.
-        patience: see `miri`.
-        draws: completions to average.
-        options: of the factory.
-
-    Returns:
-        The method and its number of rounds.
-    """
-    plan = miri(
-        data,
-        kind=kind,
-        steps=steps,
-        net=net,
-        width=width,
-        layers=layers,
-        epochs=epochs,
-        batch=batch,
-        sgd_steps=sgd_steps,
-        start=start,
-        patience=patience,
-        **options,
-    )
-    return plan._replace(method=average(plan.method, draws=draws))
 
 
 def _net(

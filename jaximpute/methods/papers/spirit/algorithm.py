@@ -157,7 +157,7 @@ def spirit(
             iterate as it is, and the start is learned once.
 
     Returns:
-        A method with `fill` and `sample` (tag `point`). The infos report `loss` (score matching, in
+        A method with `fill` and `sample`. The infos report `loss` (score matching, in
         units of the noise), `error` and `start_error` (mean absolute, held-out entries),
         `energy_change` (of (10) without its transport term, along the moves of the pass, up to
         quadrature; `weight_norm="mean"` is used there as well) and `ess`.
@@ -190,9 +190,9 @@ def spirit(
     for name, (chosen, valid) in choices.items():
         if chosen not in valid:
             raise OptionError(f"{name} is '{chosen}'; expected one of {', '.join(valid)}")
-    if start.sample is None:
-        raise OptionError("the start has no `sample`; expected an inductive method such as mean()")
-    begin, optimiser = start.sample, optax.adam(lr)
+    if start.estimate is None:
+        raise OptionError("the start has no `estimate`; expected an inductive one such as mean()")
+    begin, optimiser = start.estimate, optax.adam(lr)
     apply = {"plain": optax.sgd, "adam": optax.adam}[apply_grad](eta)
     rule = Recursion(eta, apply, weights, weight_norm, temperature, ess_floor, dissipative)
 
@@ -286,7 +286,7 @@ def spirit(
             _surely_positive(better, state.held), settle(state, x, data), state.fallback
         )
 
-    def sample(key: PRNGKey, state: SpiritState, data: Observed) -> jax.Array:
+    def estimate(key: PRNGKey, state: SpiritState, data: Observed) -> jax.Array:
         return settle(state, begin(key, state.start, data), data)
 
     def settle(state: SpiritState, x: jax.Array, data: Observed) -> jax.Array:
@@ -298,7 +298,7 @@ def spirit(
         )
         return moved.x
 
-    return Method(init, step, fill, sample, tag="point")
+    return Method(init, step, fill, estimate)
 
 
 def _hide(data: Observed, held: jax.Array) -> Observed:

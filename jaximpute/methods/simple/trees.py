@@ -1,0 +1,288 @@
+"""Extremely randomised trees, which learn where the rows of a table were hidden again."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+from threadpoolctl import threadpool_limits
+
+from jaximpute import registry
+from jaximpute._errors import DataError, OptionError
+from jaximpute.engine.onhost import OnHost
+from jaximpute.masking import channel_moments, clamp
+from jaximpute.maths import forests, random
+from jaximpute.maths.forests import Forest
+from jaximpute.maths.gaussians import conditional_deviation
+from jaximpute.methods.simple import _growing, _guess, _joint
+from jaximpute.methods.simple._categories import Targets, likeliest, targets
+from jaximpute.methods.simple._growing import Donors, Shape
+from jaximpute.methods.simple._rehide import hidden_in_turn
+from jaximpute.methods.simple._static import static_method
+from jaximpute.types import Method, Observed, PRNGKey
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "fast": {"trees": 20},
+    "balanced": {},
+    "best": {"trees": 100, "rows": 8192},
+    "paper": {"trees": 100},  # as Geurts et al. have it
+}
+_PASSES = 20  # of EM
+_CELLS = 2**24  # numbers in the rows with each target hidden
+_LARGE = 1e6  # deviations: more than any indicator's
+_LEAST = 1e-3  # deviations: below, what the Gaussian says is no order of draws
+
+
+class TreesState(NamedTuple):
+    """A Gaussian of standardised columns, and the trees of each stage on top of it."""
+
+    mean: Float[Array, "d"]
+    scale: Float[Array, "d"]
+    low: Float[Array, "d"]  # observed, standardised
+    high: Float[Array, "d"]
+    guess: tuple[Float[Array, "d"], Float[Array, "d d"]]
+    stages: tuple[tuple[Forest, ...], ...]
+    donors: tuple[Donors, ...]
+
+
+def trees(
+    *,
+    trees: int = 50,
+    leaf: int = 3,
+    stages: int = 2,
+    rows: int = 4096,
+    categories: Sequence[int] | None = None,
+) -> Method:
+    r"""Each column answered by trees, which see the others as a Gaussian completes them.
+
+    A Gaussian of the columns is fitted by EM. Each target :math:`j`, a number or a category, is
+    then hidden again where it is observed, and with :math:`\hat x^{(-j)}` the row completed by the
+    Gaussian without it,
+
+    .. math:: f_j = \text{trees}\,(\hat x^{(-j)} \to x_j) \quad \text{on rows that have } x_j .
+
+    So the rows that the trees learn from look like those that they answer for, and nothing of the
+    answer is left in them: in a chain of regressions it is, since their gaps were filled with its
+    help. The Gaussian's own answer is among what a tree may split by. In the second stage, and
+    further ones, the gaps of other columns hold what the stage before says of them.
+
+    A draw of a cell is an observed value, from a row that ends in the same leaves: one such donor
+    of each tree, and of these the one at rank :math:`u`. For numbers :math:`u = \Phi((z -
+    \mu_{m|o}) / \sigma_{m|o})` of a draw :math:`z` of the Gaussian given the row, so that the
+    draws of a row's cells belong together; for categories it is uniform. Draws only take values
+    that were seen.
+
+    Args:
+        trees: of each target, at least 1.
+        leaf: rows in a leaf, at least 1.
+        stages: at least 1.
+        rows: learned from, at least 1; a random part of a longer table, and fewer of more than 64
+            columns.
+        categories: for each column the number of the category whose levels it and others indicate,
+            -1 for a number; a category of one column is a number with two values. None = all
+            numbers.
+
+    Returns:
+        An inductive method for tables, which learns on the host in `init`, by scikit-learn; all
+        else is traced. Leaves are at most 512 a tree, and 32 columns are tried at a split.
+
+    Raises:
+        OptionError: an argument out of range; later, `categories` of another length than the
+            columns.
+        DataError: later, for data that is not a table.
+
+    Example:
+        >>> import jax, numpy as np, jaximpute as ji
+        >>> x = np.random.default_rng(0).uniform(-2, 2, (400, 2))
+        >>> x[:, 1] = np.abs(x[:, 0])  # no line says anything of it
+        >>> x[0] = [-1.5, np.nan]
+        >>> data = ji.observe(x)
+        >>> method = ji.methods.trees()
+        >>> state = ji.fit(method, jax.random.key(0), data, 0)
+        >>> round(float(ji.complete(method, jax.random.key(1), state, data)[0, 1]), 1)
+        1.5
+
+    Source: Geurts, Ernst and Wehenkel, "Extremely randomized trees", Mach. Learn. 63 (2006), for
+    the trees; Stekhoven and Buehlmann, "MissForest", Bioinformatics 28 (2012), for forests that
+    answer gap by gap, there in a chain from column means; Doove, van Buuren and Dusseldorp,
+    "Recursive partitioning for missing data imputation in the presence of interaction effects",
+    Comput. Stat. Data Anal. 72 (2014), and Meinshausen, "Quantile regression forests", J. Mach.
+    Learn. Res. 7 (2006), for draws from leaves, there of a tree at random. Hiding the target again
+    and the order of draws are our own.
+    """
+    if min(trees, leaf, stages, rows) < 1:
+        raise OptionError(
+            f"trees is {trees}, leaf {leaf}, stages {stages} and rows {rows}; expected at least 1"
+        )
+
+    def sizes(data: Observed) -> tuple[Targets, Shape]:
+        if data.values.ndim != 2:
+            raise DataError(f"data has shape {data.values.shape}; trees take a table, (n, columns)")
+        n, d = data.values.shape
+        most = max(_CELLS // d**2, 256)
+        return targets(categories, d), Shape(min(n, rows, most), trees, leaf)
+
+    def outline(data: Observed) -> TreesState:
+        of, shape = sizes(data)
+        d, dtype = data.values.shape[1], data.values.dtype
+        row = jnp.zeros(d, dtype)
+        grown, donors = _growing.outline(of, shape, dtype)
+        return TreesState(
+            row, row, row, row, (row, jnp.zeros((d, d), dtype)), (grown,) * stages, donors
+        )
+
+    def learn(key: PRNGKey, data: Observed) -> TreesState:
+        of, shape = sizes(data)
+        key_rows, key_guess, key_trees = jax.random.split(key, 3)
+        real = np.flatnonzero(np.asarray(data.weight) > 0)
+        chosen = np.sort(_generator(key_rows).permutation(real)[: shape.rows])
+        mean, scale, low, high, x = _standardised(data)
+        x, mask = x[chosen], data.mask[chosen]
+        guess = _fit(key_guess, x, mask, jnp.ones_like(x[:, 0]))
+        x, mask = np.asarray(x), np.asarray(mask)
+        with threadpool_limits(1):  # threads that share a busy processor wait for one another
+            start = hidden_in_turn(x, mask, *map(np.asarray, guess), of.members)
+            start = start.astype(x.dtype)
+            stages_, donors = _growing.grow(
+                _generator(key_trees), start, x, mask, of, shape, stages
+            )
+        return TreesState(mean, scale, low, high, guess, stages_, donors)
+
+    def begin(state: TreesState, data: Observed) -> tuple[jax.Array, Targets]:
+        x = jnp.where(data.mask, (data.values - state.mean[None]) / state.scale[None], 0)
+        return _guess.complete(None, x, data.mask, *state.guess), sizes(data)[0]
+
+    def end(state: TreesState, data: Observed, x: jax.Array, of: Targets) -> jax.Array:
+        x = likeliest(x, state.low, state.high, data.mask, of)
+        return clamp(x * state.scale[None] + state.mean[None], data)
+
+    def estimate(key: PRNGKey, state: TreesState, data: Observed) -> jax.Array:
+        del key
+        z, of = begin(state, data)
+        w = z
+        for stage in state.stages:
+            w = _answered(stage, z, w, data.mask, of)
+        return end(state, data, w, of)
+
+    def sample(key: PRNGKey, state: TreesState, data: Observed) -> jax.Array:
+        z, of = begin(state, data)
+        w = z
+        for stage in state.stages[:-1]:
+            w = _answered(stage, z, w, data.mask, of)
+        k_rank, k_donor = jax.random.split(key)
+        rank = _ranks(k_rank, state, z, data)
+        keys = jax.random.split(k_donor, len(state.donors))
+        drawn = z
+        parts = zip(keys, _growing.groups(of), state.stages[-1], state.donors, strict=True)
+        for k, part, forest, donors in parts:
+            found = _drawn(k, part, forest, donors, z, w, rank, of)[..., None]
+            if (width := forest.value.shape[3]) > 1:  # one level is chosen, the rest are below it
+                found = jnp.where(found == jnp.arange(width, dtype=z.dtype), 1.0, -1.0)
+                found = _LARGE * found.astype(z.dtype)
+            drawn = _put(drawn, found, part, of)
+        return end(state, data, drawn, of)
+
+    return static_method(OnHost(learn, outline), estimate=estimate, sample=sample)
+
+
+def _answered(stage, z, w, mask, of: Targets) -> jax.Array:
+    """The rows with what one stage says of their gaps."""
+    after = z
+    for part, forest in zip(_growing.groups(of), stage, strict=True):
+        seen = _seen(part, of)
+        found = jax.lax.map(
+            lambda one: forests.predict(one[0], jnp.where(one[1][None], z, w)), (forest, seen)
+        )
+        after = _put(after, found, part, of)
+    return jnp.where(mask, z, after)
+
+
+def _drawn(key, part, forest, donors, z, w, rank, of: Targets) -> jax.Array:
+    """One observed answer for each row and target: a number, or the place of a level."""
+    trees = forest.feature.shape[1]
+    tree = jnp.arange(trees)[None]
+
+    def one(given):
+        key, forest, donors, seen, column = given
+        at = forests.leaves(forest, jnp.where(seen[None], z, w))
+        start, count = donors.start[tree, at], donors.count[tree, at]
+        which = (random.uniform(key, at.shape, z.dtype) * count.astype(z.dtype)).astype(jnp.int32)
+        found = jnp.sort(donors.value[tree, start + jnp.minimum(which, count - 1)], axis=1)
+        place = jnp.clip((rank[:, column] * trees).astype(jnp.int32), 0, trees - 1)
+        return jnp.take_along_axis(found, place[:, None], axis=1)[:, 0]
+
+    given = (
+        jax.random.split(key, len(part)),
+        forest,
+        donors,
+        _seen(part, of),
+        jnp.asarray(of.members[part, 0]),
+    )
+    return jax.lax.map(one, given)
+
+
+def _ranks(key: PRNGKey, state: TreesState, z: jax.Array, data: Observed) -> jax.Array:
+    """Uniform numbers that belong together as the Gaussian says, given what is observed."""
+    k_draw, k_rest = jax.random.split(key)
+    mean, cov = state.guess
+    drawn = _guess.complete(k_draw, z, data.mask, mean, cov)
+    spread = conditional_deviation(data.mask, cov)
+    noise = _LEAST * random.normal(k_rest, z.shape, z.dtype)
+    return jax.scipy.stats.norm.cdf((drawn - z + noise) / jnp.sqrt(spread**2 + _LEAST**2))
+
+
+def _seen(part: np.ndarray, of: Targets) -> jax.Array:
+    """`(targets, d)` the columns of each target, which its trees see as the Gaussian has them."""
+    return jnp.asarray(part[:, None] == of.target[None])
+
+
+def _put(x, found, part, of: Targets) -> jax.Array:
+    """`x` with the answers `(targets, n, members)` in the columns of the targets."""
+    columns = of.members[part, : found.shape[2]].reshape(-1)
+    return x.at[:, columns].set(jnp.moveaxis(found, 0, 1).reshape(len(x), -1), mode="drop")
+
+
+@jax.jit
+def _standardised(data: Observed):
+    """Moments and ranges of the columns, and rows in which they are standardised."""
+    mean, scale = channel_moments(data)
+    x = jnp.where(data.mask, (data.values - mean[None]) / scale[None], 0)
+    used = data.mask & (data.weight > 0)[:, None]
+    low = jnp.where(used, x, jnp.inf).min(0)
+    high = jnp.where(used, x, -jnp.inf).max(0)
+    low, high = (jnp.where(jnp.isfinite(a), a, 0) for a in (low, high))
+    return mean, scale, low, high, x
+
+
+_fit = jax.jit(partial(_joint.fit, passes=_PASSES))
+
+
+def _generator(key: PRNGKey) -> np.random.Generator:
+    return np.random.default_rng(np.asarray(jax.random.key_data(key)))
+
+
+def trees_recipe(
+    data: Observed,
+    *,
+    kind: str,
+    times: Any = None,
+    categories: tuple[int, ...] | None = None,
+    **options: Any,
+) -> registry.Plan:
+    """`trees` for given data: it learns in `init`, and there are no steps.
+
+    Args:
+        data: what it will run on.
+        kind: `table`.
+        times: not used.
+        categories: the category that each column is of.
+        options: of the factory.
+
+    Returns:
+        The method, and no steps.
+    """
+    del data, kind, times
+    return registry.Plan(trees(categories=categories, **options))
