@@ -268,14 +268,14 @@ METHODS: dict[str, Entry] = {
     "kriging": Entry(
         "kriging by maximum likelihood, with a level of each frame and an effect of each place",
         _SPACE,
-        "point",
+        True,
         True,
         "jaximpute.methods.simple.kriging:kriging",
     ),
     "eof": Entry(
         "a few modes that all films share, found by EM, and kriging of what they leave",
         _SPACE,
-        "point",
+        True,
         True,
         "jaximpute.methods.simple.eof:eof",
     ),

@@ -178,3 +178,9 @@ def padded(modes: Modes, most: int) -> Modes:
     lacking = most + 1 - modes.shape.shape[1]
     shape = jnp.pad(modes.shape, ((0, 0), (0, lacking)))
     return Modes(shape, jnp.pad(modes.doubt, (0, lacking)), modes.noise)
+
+
+def none(columns: int, most: int, dtype) -> Modes:
+    """Modes that explain nothing."""
+    k = most + 1
+    return Modes(jnp.zeros((columns, k), dtype), jnp.zeros((k, k), dtype), jnp.ones((), dtype))

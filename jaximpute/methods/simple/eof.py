@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Int, Shaped
 
 from jaximpute._errors import OptionError
 from jaximpute.masking import channel_moments, clamp
@@ -116,12 +116,13 @@ def eof(*, modes: int | None = None, rows: str = "auto", passes: int = _PASSES) 
         def modes_of(rank: int, seen):
             weight = jnp.repeat(data.weight, 1 if film else x.shape[2])
             flat = _flat(x, film), _flat(seen, film)
-            found = _modes.fit(k_modes, *flat, weight, modes=rank, passes=passes)
+            k = jax.random.fold_in(k_modes, rank)
+            found = _modes.fit(k, *flat, weight, modes=rank, passes=passes)
             return _modes.padded(found, max(ranks))
 
         def channel(inputs):
             first, rest, seen, shown, hidden = inputs
-            known = _chunks.chunks(k_chunks, rest, seen)
+            known = _chunks.chunks(jax.random.fold_in(k_chunks, 0), rest, seen)
             model, rough = _chunks.likeliest(known, first, jnp.zeros(1, int), _STEPS)
             rest, shown, hidden = rest[some], shown[some], hidden[some]
             kriging, error = _field_kriging.choose_frame(model, rough, blocks, rest, shown, hidden)
@@ -138,31 +139,43 @@ def eof(*, modes: int | None = None, rows: str = "auto", passes: int = _PASSES) 
             errors = sums[:, :2].sum(0) / jnp.maximum(sums[:, 2].sum(), 1)
             return found, kriging, jnp.where(jnp.isfinite(errors), errors, jnp.inf)
 
-        def tried(now: _Search, number):
+        def job(now: _Search, number):
+            last = number == len(ranks)  # the best once more, on all that is observed
+
             def run(now: _Search) -> _Search:
-                _, kriging, errors = attempt(number, shown, now.kriging)
+                rank = jnp.where(last, now.best, number)
+                found, kriging, errors = attempt(rank, jnp.where(last, mask, shown), now.kriging)
                 error = errors.min()
-                better = error < now.errors.min()
-                chosen = (number, kriging, errors[1] < errors[0], jnp.zeros((), int))
-                left = (now.best, now.kriging, now.kriged, now.worse + 1)
-                best, kriging, kriged, worse = jax.tree.map(
-                    partial(jnp.where, better), chosen, left
+                better = ~last & (error < now.errors.min())
+                frame = jnp.where(last, now.kriging.frame, kriging.frame)
+                fresh = (found, kriging._replace(frame=frame))
+                modes, kriging = jax.tree.map(
+                    partial(jnp.where, better | last), fresh, (now.modes, now.kriging)
                 )
-                return _Search(best, kriging, kriged, worse, now.errors.at[number].set(error))
+                return _Search(
+                    jnp.where(better, number, now.best),
+                    modes,
+                    kriging,
+                    jnp.where(better, errors[1] < errors[0], now.kriged),
+                    jnp.where(better, 0, now.worse + 1),
+                    now.errors.at[number].set(error, mode="drop"),
+                )
 
-            return jax.lax.cond(now.worse < _PATIENCE, run, lambda now: now, now), None
+            return jax.lax.cond(last | (now.worse < _PATIENCE), run, lambda now: now, now), None
 
+        columns = x[0].size if film else x[0].size // x.shape[2]
         start = _Search(
             jnp.zeros((), int),
+            _modes.none(columns, max(ranks), x.dtype),
             _field_kriging.first_kriging(x, mask),
             jnp.zeros((), bool),
             jnp.zeros((), int),
             jnp.full(len(ranks), jnp.inf, x.dtype),
         )
-        end, _ = jax.lax.scan(tried, start, jnp.arange(len(ranks)))
-        found, kriging, _ = attempt(end.best, mask, end.kriging)
-        kriging = kriging._replace(frame=end.kriging.frame)
-        state = EofState(mean, scale, found, kriging, end.kriged, jnp.ones((), x.dtype), end.errors)
+        end, _ = jax.lax.scan(job, start, jnp.arange(len(ranks) + 1))
+        found = end.modes
+        one = jnp.ones((), x.dtype)
+        state = EofState(mean, scale, found, end.kriging, end.kriged, one, end.errors)
         drawn = random_films(k_draw, state, x[some])
         shown, hidden = shown[some], hidden[some]
         base = jnp.where(shown, _mean_film(found, x[some]), 0)
@@ -225,6 +238,7 @@ class _Search(NamedTuple):
     """The best number of modes so far, and how many in a row were worse since."""
 
     best: Int[Array, ""]
+    modes: Modes
     kriging: Kriging
     kriged: Bool[Array, ""]
     worse: Int[Array, ""]
@@ -238,7 +252,7 @@ def _ranks(shape: tuple[int, ...], film: bool) -> list[int]:
     return [k for k in _RANKS if 4 * k <= count and k <= min(columns, most)] or [1]
 
 
-def _flat(a: Float[Array, "n c t y x"], film: bool) -> Float[Array, "rows columns"]:
+def _flat(a: Shaped[Array, "n c t y x"], film: bool) -> Shaped[Array, "rows columns"]:
     """Whole films as rows, or each frame."""
     if film:
         return a.reshape(len(a), -1)

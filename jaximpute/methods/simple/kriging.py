@@ -103,13 +103,16 @@ def kriging(*, place: bool = True, reach: int = 24) -> Method:
         some = _field_kriging.some_rows(k_rows, data.weight, blocks)
         first = _field_kriging.first_kriging(x, mask)
 
+        def chunks(x, mask):
+            return _chunks.chunks(jax.random.fold_in(k_chunks, 0), x, mask)
+
         def learned(first, x, mask, shown, hidden):
             """Effect, kriging, and errors at held-out entries."""
-            known = _chunks.chunks(k_chunks, x, shown)
+            known = chunks(x, shown)
             model, rough = _chunks.likeliest(known, first.model, jnp.arange(3))
             judge = x[some], shown[some], hidden[some]
             plain, error = _field_kriging.choose_frame(model, rough, blocks, *judge)
-            everything = _chunks.chunks(k_chunks, x, mask)
+            everything = chunks(x, mask)
             if not place:
                 model, _ = _chunks.likeliest(everything, model, rough[None], _AGAIN)
                 return jnp.zeros(x.shape[2:], x.dtype), plain._replace(model=model), error[None]
@@ -129,7 +132,7 @@ def kriging(*, place: bool = True, reach: int = 24) -> Method:
 
             errors = jnp.append(error, jax.lax.map(judged, effects(known)[1:]))
             effect = effects(everything)[jnp.argmin(errors)]
-            known = _chunks.chunks(k_chunks, x - effect[None, None], mask)
+            known = chunks(x - effect[None, None], mask)
             model, _ = _chunks.likeliest(known, model, rough[None], _AGAIN)
             return effect, plain._replace(model=model), errors
 
@@ -141,7 +144,7 @@ def kriging(*, place: bool = True, reach: int = 24) -> Method:
             def complete(x):
                 return _field_kriging.complete(kriging, blocks, x, shown, hidden)
 
-            drawn = _field_draws.field(k_draw, kriging, shown.shape)
+            drawn = _field_draws.field(jax.random.fold_in(k_draw, 0), kriging, shown.shape)
             wider = _field_draws.inflation(errors.min(), complete, drawn, shown, hidden)
             return effect, kriging, wider, errors
 

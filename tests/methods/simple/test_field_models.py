@@ -5,8 +5,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import jaximpute as ji
 from jaximpute import methods
-from jaximpute.methods.simple import _chunks, _field_kriging, _modes, _patterns, _place
+from jaximpute.methods.simple import (
+    _chunks,
+    _field_draws,
+    _field_kriging,
+    _modes,
+    _patterns,
+    _place,
+)
 from jaximpute.methods.simple._blocks import Blocks
 from tests.helpers.running import complete
 
@@ -77,10 +85,9 @@ def test_modes_equal_a_plain_twin():
     x = rng.normal(size=(40, 2)) @ rng.normal(size=(2, 12)) + 0.3 * rng.normal(size=(40, 12)) + 1
     mask = (rng.random((8, 12)) < 0.6)[rng.integers(0, 8, 40)]
     x = np.where(mask, x, 0)
-    key = jax.random.key(0)
     fit = jax.jit(lambda k, *a: _modes.fit(k, *a, modes=2, passes=6))
-    got = fit(key, jnp.asarray(x, jnp.float32), jnp.asarray(mask), jnp.ones(40))
-    start = np.array(jax.random.normal(key, (12, 3)), np.float64)
+    got = fit(jax.random.key(0), jnp.asarray(x, jnp.float32), jnp.asarray(mask), jnp.ones(40))
+    start = np.array(jax.random.normal(jax.random.key(0), (12, 3)), np.float64)
     start *= np.sqrt((x[mask] ** 2).mean() / 3)
     start[:, 0] = 0
     shape, doubt, noise = _plain_modes(start, x, mask, 6)
@@ -212,3 +219,31 @@ def test_eof_finds_films_of_few_modes_and_new_ones():
         methods.eof(rows="film"), np.where(seen, x, np.nan)[:60], new=np.where(seen, x, np.nan)[60:]
     )
     assert ((got - x[60:])[~seen[60:]] ** 2).mean() < 0.01 * x.var()
+
+
+def test_drawn_fields_have_the_covariance():
+    kriging = _field_kriging.Kriging(MODEL, jnp.array(0), jnp.array(False))
+    draw = jax.jit(lambda k: _field_draws.field(k, kriging, (4000, 2, 4, 3)))
+    x = np.asarray(draw(jax.random.key(0))).reshape(4000, -1)
+    at = np.argwhere(np.ones((2, 4, 3), bool)).astype(float)
+    true = _covariance(at, at, LENGTH, 0.4) + NOISE * np.eye(len(at))
+    # a standard error of a covariance is at most 1.1 * sqrt(2 / 4000) = 0.025
+    np.testing.assert_allclose(x.T @ x / len(x), true, atol=0.11)
+
+
+@pytest.mark.parametrize("name", ["kriging", "eof"])
+def test_draws_are_as_wide_as_the_error(name):
+    x, _ = _field(40, (1, 12, 12), 14)
+    x = x[..., None]
+    seen = np.random.default_rng(15).random(x.shape) < 0.4
+    options = {"kriging": {"place": False, "reach": 12}, "eof": {"modes": 4}}[name]
+    method = getattr(methods, name)(**options)
+    data = ji.from_nan(jnp.asarray(np.where(seen, x, np.nan), jnp.float32))
+    state = jax.jit(method.init)(jax.random.key(0), data)
+    mean = np.asarray(jax.jit(method.estimate)(jax.random.key(1), state, data))
+    sample = jax.jit(method.sample)
+    draws = np.stack([sample(jax.random.key(2 + i), state, data) for i in range(20)])
+    error, spread = (mean - x)[~seen].std(), draws.std(0)[~seen].mean()
+    assert 0.8 < spread / error < 1.25
+    # the mean of 20 draws is off the estimate by a spread over the root of 20, about
+    assert (draws.mean(0) - mean)[~seen].std() < 1.5 * spread / np.sqrt(20)
