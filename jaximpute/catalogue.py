@@ -265,6 +265,20 @@ METHODS: dict[str, Entry] = {
         True,
         "jaximpute.methods.simple.optimal:optimal_interpolation",
     ),
+    "kriging": Entry(
+        "kriging by maximum likelihood, with a level of each frame and an effect of each place",
+        _SPACE,
+        True,
+        True,
+        "jaximpute.methods.simple.kriging:kriging",
+    ),
+    "eof": Entry(
+        "a few modes that all films share, found by EM, and kriging of what they leave",
+        _SPACE,
+        True,
+        True,
+        "jaximpute.methods.simple.eof:eof",
+    ),
     "spirit": Entry(
         "SPIRIT (Chen et al., 2026): particles that climb a learned score",
         _BOTH,
