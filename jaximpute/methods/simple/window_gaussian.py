@@ -14,6 +14,7 @@ from jaximpute.methods.simple._static import static_method
 from jaximpute.types import Method, Observed
 
 WIDEST = 1536  # coordinates of a window, time times channels
+WIDE = 512  # above which passes of EM are few
 USUAL = 24  # steps of a window, where series are longer than a window may be
 
 
@@ -32,7 +33,7 @@ class WindowGaussianState(NamedTuple):
 
 
 def window_gaussian(
-    *, window: int | None = None, passes: int = 2, marginals: str = "auto"
+    *, window: int | None = None, passes: int | None = None, marginals: str = "auto"
 ) -> Method:
     r"""Mean and draws of what a window lacks, under one Gaussian of all its steps and channels.
 
@@ -50,7 +51,7 @@ def window_gaussian(
         window: steps of a window, at least 2; longer series are completed by windows that overlap
             by two thirds, of which the middle counts. By default whole series of at most 1536
             values, and 24 steps of longer ones.
-        passes: of EM, at least 0; none where nothing is missing.
+        passes: of EM, at least 0; by default 10, and 2 of windows of more than 512 values.
         marginals: :math:`g`, monotone, of each channel: `none`; `log`, of the distance from just
             below its least value; `normal` scores, which make the model a Gaussian copula; or
             `auto`, by hold-out.
@@ -78,7 +79,7 @@ def window_gaussian(
     the copula, Zhao and Udell, "Missing value imputation for mixed data via Gaussian copula"
     (2020).
     """
-    if (window is not None and window < 2) or passes < 0:
+    if (window is not None and window < 2) or (passes is not None and passes < 0):
         raise OptionError(f"window is {window} and passes {passes}; expected at least 2 and 0")
     _marginals.check(marginals)
 
@@ -86,10 +87,11 @@ def window_gaussian(
         mean, scale = channel_moments(data)
         length, size = _shape(data.values.shape, window)
         x, mask = _groups(data, mean, scale, size)
+        rounds = passes if passes is not None else 10 if length * size <= WIDE else 2
 
         def fit(group):
             return _windowed.fit(
-                *group, data.weight, length=length, passes=passes, marginals=marginals
+                *group, data.weight, length=length, passes=rounds, marginals=marginals
             )
 
         keys = jax.random.split(key, len(x))
