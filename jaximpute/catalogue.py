@@ -206,7 +206,7 @@ METHODS: dict[str, Entry] = {
     "trees": Entry(
         "randomised trees for each column, on top of a Gaussian of all",
         _TABLE,
-        "point",
+        True,
         True,
         "jaximpute.methods.simple.trees:trees",
         "jaximpute.methods.simple.trees:trees_recipe",

@@ -16,6 +16,7 @@ from jaximpute.data.layout import lay_out, take_back
 from jaximpute.engine import fingerprint, loop
 from jaximpute.engine import memory as memory_of
 from jaximpute.engine.draws import _draw_many
+from jaximpute.engine.onhost import learns_on_host
 from jaximpute.engine.parallel import AXIS, layouts, row_specs
 from jaximpute.engine.precision import precision
 from jaximpute.engine.runs import explained
@@ -243,6 +244,10 @@ def _measure(built: registry.Plan, data: Observed, draws: int) -> _Trial:
         if warm.steps:
             state = chunk_of(warm.method, state, warm.steps, 1)
         state = run(loop._looked_at, {"finish": warm.finish}, state=state)[0]
+    elif learns_on_host(method.init):  # no program, and nothing to compile
+        begun = _now()
+        state = jax.block_until_ready(method.init(key, data))
+        parts.append(_Part(None, np.zeros(2), _now() - begun, 0.0, None))
     else:
         state = run(loop._initialise, {"init": method.init}, key=key, data=data)[0]
     step, chunk = None, max(1, min(built.chunk, steps))

@@ -185,7 +185,7 @@ def trees(
             drawn = _put(drawn, found, part, of)
         return end(state, data, drawn, of)
 
-    return static_method(OnHost(learn, outline), sample=estimate)
+    return static_method(OnHost(learn, outline), estimate=estimate, sample=sample)
 
 
 def _answered(stage, z, w, mask, of: Targets) -> jax.Array:
