@@ -62,10 +62,10 @@ def lessons(
     complete = method.estimate
     assert complete is not None  # of an inductive method
 
-    def one(key):
-        k_split, k_fill = jax.random.split(key)
+    def one(number):
+        k_split, k_fill = jax.random.split(jax.random.fold_in(key, number))
         shown, asked = split(k_split, data.mask)
         rows = Observed(jnp.where(shown, data.values, 0), shown, data.weight)
         return Lessons(complete(k_fill, state, rows), shown, asked)
 
-    return jax.lax.map(one, jax.random.split(key, k))
+    return jax.lax.map(one, jnp.arange(k))

@@ -62,3 +62,15 @@ def test_without_gaps_single_entries_are_asked_for():
     assert 0.15 < float(query.mean()) < 0.25
     with pytest.raises(OptionError, match="share is 0"):
         moved_gaps(0.0)
+
+
+@pytest.mark.fast
+def test_channels_are_asked_for_together_as_often_as_they_are_missing_together():
+    apart = jax.random.uniform(jax.random.key(1), (1, 8000, 4)) > 0.3
+    _, query = moved_gaps(0.1)(jax.random.key(2), apart)
+    # by chance another channel is asked for in as many steps as any
+    both = float((query[..., 0] & query[..., 1]).sum() / (query[..., 0] & apart[..., 1]).sum())
+    assert both < 0.15
+    joint = jnp.broadcast_to(apart[..., :1], apart.shape)
+    _, query = moved_gaps(0.1)(jax.random.key(2), joint)
+    np.testing.assert_array_equal(query[..., 0], query[..., 1])

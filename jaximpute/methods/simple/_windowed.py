@@ -42,7 +42,7 @@ class Windowed(NamedTuple):
 class _Moments(NamedTuple):
     """Of completed windows, by the part that they are in."""
 
-    count: Float[Array, "parts"]
+    rows: Float[Array, "parts"]
     total: Float[Array, "parts w"]
     square: Float[Array, "parts w w"]
 
@@ -103,9 +103,10 @@ def fit(
 
     def half(carry, passes):
         def one(_, carry):
-            mean, cov = _combine(*carry, everything)
-            given = scores, seen, equal, mean, _precision(cov, ridge)
-            filled, left = precisions.moments_from_precision(*given)
+            mean, cov = _combine(carry[0], carry[1], everything)
+            filled, left = precisions.moments_from_precision(
+                scores, seen, equal, mean, _precision(cov, ridge)
+            )
             return _moments(filled, part), left
 
         moments, left, ridge = carry

@@ -120,10 +120,12 @@ def boosted_smoother(
     @jax.jit
     def begin(key, data: Observed):
         """The base, its lessons, one lesson more to choose by, and what the trees look at."""
-        k_base, k_fill, k_lessons, k_choice = jax.random.split(key, 4)
+        k_base, k_fill, k_lessons = jax.random.split(key, 3)
         state = base.init(k_base, data)
-        taught = lessons(k_lessons, base, state, data, split, hidings)
-        judged = lessons(k_choice, base, state, data, split, 1)
+        # together: what completes is compiled once
+        taught = lessons(k_lessons, base, state, data, split, hidings + 1)
+        judged = jax.tree.map(lambda leaf: leaf[hidings:], taught)
+        taught = jax.tree.map(lambda leaf: leaf[:hidings], taught)
         mean, scale = channel_moments(data)
         filled = _scaled(complete(k_fill, state, data), mean, scale)
         d = filled.shape[-1]
@@ -144,12 +146,11 @@ def boosted_smoother(
         judged_cells = once_more[None] & real[None]
         trees, chosen = [], []
         for channel in range(len(mean)):
-            rows = _rows(taught, asked, truth, (mean, scale), near, period, channel, most, seed)
-            model = _grow(*rows, iterations, rate, leaves, seed)
+            given = truth, (mean, scale), near, period, channel, most, seed
+            x, missed = _rows(taught, asked, *given)
+            model = _grow(x, missed, iterations, rate, leaves, seed)
             trees.append(grown.forest(model, size))
-            x, missed = _rows(
-                judged, judged_cells, truth, (mean, scale), near, period, channel, most, seed
-            )
+            x, missed = _rows(judged, judged_cells, *given)
             said = np.asarray(_predict(trees[-1], jnp.asarray(x))) if len(x) else missed
             chosen.append(_choose(missed, said))
         weights, before, after, count = (np.array(a, np.float32) for a in zip(*chosen, strict=True))

@@ -90,12 +90,13 @@ def window_gaussian(
         rounds = passes if passes is not None else 10 if length * size <= WIDE else 2
 
         def fit(group):
+            number, x, mask = group
+            own = jax.random.fold_in(key, number)
             return _windowed.fit(
-                *group, data.weight, length=length, passes=rounds, marginals=marginals
+                own, x, mask, data.weight, length=length, passes=rounds, marginals=marginals
             )
 
-        keys = jax.random.split(key, len(x))
-        return WindowGaussianState(mean, scale, jax.lax.map(fit, (keys, x, mask)))
+        return WindowGaussianState(mean, scale, jax.lax.map(fit, (jnp.arange(len(x)), x, mask)))
 
     def completed(key, state: WindowGaussianState, data: Observed, draw: bool) -> jax.Array:
         size = state.groups.maps.x.shape[1]
@@ -103,13 +104,13 @@ def window_gaussian(
         x, mask = _groups(data, state.mean, state.scale, size)
 
         def one(group):
-            key, model, x, mask = group
+            number, model, x, mask = group
+            own = jax.random.fold_in(key, number)
             z = jnp.where(mask, _marginals.forward(model.maps, x), 0)
-            z = _draw(key, model, z, mask, length) if draw else _mean(model, z, mask, length)
+            z = _draw(own, model, z, mask, length) if draw else _mean(model, z, mask, length)
             return _marginals.backward(model.maps, z)
 
-        keys = jax.random.split(key, len(x))
-        parts = jax.lax.map(one, (keys, state.groups, x, mask))
+        parts = jax.lax.map(one, (jnp.arange(len(x)), state.groups, x, mask))
         joined = jnp.moveaxis(parts, 0, -2).reshape(*data.values.shape[:2], -1)
         joined = joined[..., : data.values.shape[2]]
         return clamp(joined * state.scale[None, None] + state.mean[None, None], data)
@@ -165,8 +166,8 @@ def _mean(model: _windowed.Windowed, z, mask, length: int):
     block, context, blocks = _frame(time, length)
     rows = jnp.repeat(jnp.arange(n), blocks)
     starts = jnp.tile(jnp.arange(blocks) * block, n)
-    wide = [_windowed.cut(_padded(a, time, length), rows, starts, length) for a in (z, mask)]
-    means = precisions.mean_from_precision(*wide, model.mean, model.precision)
+    z, mask = (_windowed.cut(_padded(a, time, length), rows, starts, length) for a in (z, mask))
+    means = precisions.mean_from_precision(z, mask, model.mean, model.precision)
     inner = means.reshape(-1, length, d)[:, context : context + block]
     return inner.reshape(n, blocks * block, d)[:, :time]
 
@@ -180,9 +181,9 @@ def _draw(key, model: _windowed.Windowed, z, mask, length: int):
     def one(carry, number):
         z, mask = carry
         start = number * block
-        wide = [_windowed.cut(a, rows, jnp.full(n, start), length) for a in carry]
+        x, seen = (_windowed.cut(a, rows, jnp.full(n, start), length) for a in carry)
         own = jax.random.fold_in(key, number)
-        drawn = precisions.draw_from_precision(own, *wide, model.mean, model.precision)
+        drawn = precisions.draw_from_precision(own, x, seen, model.mean, model.precision)
         inner = drawn.reshape(n, length, d)[:, context : context + block]
         z = jax.lax.dynamic_update_slice(z, inner, (0, start + context, 0))
         mask = jax.lax.dynamic_update_slice(
