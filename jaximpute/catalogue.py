@@ -127,6 +127,14 @@ METHODS: dict[str, Entry] = {
         True,
         "jaximpute.methods.simple.gaussian:gaussian",
     ),
+    "boosted_smoother": Entry(
+        "the Gaussian's answer, corrected by boosted trees that saw where it errs",
+        _SERIES,
+        False,
+        True,
+        "jaximpute.methods.simple.boosted_smoother:boosted_smoother",
+        "jaximpute.methods.simple.boosted_smoother:boosted_smoother_recipe",
+    ),
     "window_gaussian": Entry(
         "draws from one Gaussian of all steps and channels of a window",
         _SERIES,

@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # the same names, for editors and type checkers
     from jaximpute.methods.relatives.psw_i import psw_i as psw_i
     from jaximpute.methods.relatives.sinkhorn import sinkhorn as sinkhorn
     from jaximpute.methods.relatives.tdm import tdm as tdm
+    from jaximpute.methods.simple.boosted_smoother import boosted_smoother as boosted_smoother
     from jaximpute.methods.simple.columns import mean as mean
     from jaximpute.methods.simple.columns import median as median
     from jaximpute.methods.simple.columns import mode as mode

@@ -166,8 +166,9 @@ def gap_warning(method: str, options: Mapping[str, Any], lengths: np.ndarray | N
     """
     offered = registry.options(method)
     smoother = method
-    if "context" not in offered and "start" in offered:
-        smoother = options.get("start", offered["start"].default)
+    first = next((name for name in ("start", "base") if name in offered), None)
+    if "context" not in offered and first is not None:
+        smoother = options.get(first, offered[first].default)
     if lengths is None or smoother != "gaussian":
         return []
     context = (options if smoother == method else {}).get("context")

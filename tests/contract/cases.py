@@ -81,6 +81,7 @@ SMALL = {
         "start": "mean",
     },
 }
+SMALL["boosted_smoother"] = {"hidings": 2, "iterations": 3, "leaves": 3}
 SMALL["window_gaussian"] = {"window": 6, "passes": 1}
 SMALL["tabcsdi"] = SMALL["csdi"]
 SMALL["csbi"] = {

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from jaximpute.maths import precisions, splits
+from jaximpute.maths.moved_gaps import moved_gaps
 from jaximpute.methods.simple import _gaps, _marginals
 from jaximpute.methods.simple._kriging import known
 from jaximpute.methods.simple._marginals import Marginals
@@ -17,7 +18,8 @@ RIDGES = (1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 0.4)
 ROWS = 8192  # windows learned from, at most
 _LEAST = 1e-5  # variance that every coordinate has
 _PARTS = 4  # of the windows, one of them left out of the moments that are judged in it
-_JUDGED = 64  # windows, at most
+_JUDGED = 64  # windows, or more of narrow ones
+_CELLS = 32768  # in these
 _LEVELS = tuple((i + 0.5) / 10 for i in range(10))  # of the quantiles that are judged
 
 
@@ -40,7 +42,7 @@ class Windowed(NamedTuple):
 class _Moments(NamedTuple):
     """Of completed windows, by the part that they are in."""
 
-    count: Float[Array, "parts"]
+    rows: Float[Array, "parts"]
     total: Float[Array, "parts w"]
     square: Float[Array, "parts w w"]
 
@@ -58,16 +60,15 @@ def fit(
     """Marginals and ridge by hold-out, then moments by EM, and the ridge once more.
 
     What is judged are windows that the moments leave out, a quarter of them at a time and side by
-    side, for windows that overlap know each other; with holes that other windows have, or stretches
-    of each channel, hidden again. The score is the loss of ten quantiles, in units of the data.
+    side, for windows that overlap know each other; with gaps that other windows have hidden again.
+    The score is the loss of ten quantiles, in units of the data.
     """
     rows, starts = windows_of(weight, x.shape[1], length)
     inside, seen = cut(x, rows, starts, length), cut(mask, rows, starts, length)
     part = jnp.arange(len(rows)) * _PARTS // len(rows)
     ridges = jnp.asarray(RIDGES, x.dtype)
-    judged = _judged(len(rows))
-    split = splits.either(splits.block(1, length), splits.historical)
-    held = split(key, seen[judged.ravel()].reshape(-1, length, x.shape[-1]))
+    judged = _judged(len(rows), inside.shape[1])
+    held = _held(key, seen[judged.ravel()].reshape(-1, length, x.shape[-1]))
     held = [a.reshape(*judged.shape, -1) for a in held]
     flat, used = x.reshape(-1, x.shape[-1]), (mask & (weight > 0)[:, None, None])
 
@@ -102,9 +103,10 @@ def fit(
 
     def half(carry, passes):
         def one(_, carry):
-            mean, cov = _combine(*carry, everything)
-            given = scores, seen, equal, mean, _precision(cov, ridge)
-            filled, left = precisions.moments_from_precision(*given)
+            mean, cov = _combine(carry[0], carry[1], everything)
+            filled, left = precisions.moments_from_precision(
+                scores, seen, equal, mean, _precision(cov, ridge)
+            )
             return _moments(filled, part), left
 
         moments, left, ridge = carry
@@ -140,9 +142,16 @@ def cut(a: Array, rows: Int[Array, "k"], starts: Int[Array, "k"], length: int) -
     return a[rows[:, None], steps].reshape(len(rows), -1)
 
 
-def _judged(number: int) -> Int[Array, "parts few"]:
+def _held(key, seen: Bool[Array, "few length d"]):
+    """What judged windows show and are asked for: gaps as they have, or stretches if none has."""
+    k_gaps, k_stretch = jax.random.split(key)
+    gaps, stretches = moved_gaps(0.2)(k_gaps, seen), splits.block(1, seen.shape[1])(k_stretch, seen)
+    return jax.tree.map(lambda a, b: jnp.where(seen.all(), b, a), gaps, stretches)
+
+
+def _judged(number: int, width: int) -> Int[Array, "parts few"]:
     """Numbers of windows to be judged, evenly in each part."""
-    few = max(min(number, _JUDGED) // _PARTS, 1)
+    few = max(min(number, max(_JUDGED, _CELLS // width)) // _PARTS, 1)
     share = (jnp.arange(_PARTS)[:, None] + (jnp.arange(few)[None] + 0.5) / few) / _PARTS
     return jnp.minimum((share * number).astype(int), number - 1)
 

@@ -14,6 +14,7 @@ from jaximpute.methods.simple._static import static_method
 from jaximpute.types import Method, Observed
 
 WIDEST = 1536  # coordinates of a window, time times channels
+WIDE = 512  # above which passes of EM are few
 USUAL = 24  # steps of a window, where series are longer than a window may be
 
 
@@ -32,7 +33,7 @@ class WindowGaussianState(NamedTuple):
 
 
 def window_gaussian(
-    *, window: int | None = None, passes: int = 2, marginals: str = "auto"
+    *, window: int | None = None, passes: int | None = None, marginals: str = "auto"
 ) -> Method:
     r"""Mean and draws of what a window lacks, under one Gaussian of all its steps and channels.
 
@@ -50,7 +51,7 @@ def window_gaussian(
         window: steps of a window, at least 2; longer series are completed by windows that overlap
             by two thirds, of which the middle counts. By default whole series of at most 1536
             values, and 24 steps of longer ones.
-        passes: of EM, at least 0; none where nothing is missing.
+        passes: of EM, at least 0; by default 10, and 2 of windows of more than 512 values.
         marginals: :math:`g`, monotone, of each channel: `none`; `log`, of the distance from just
             below its least value; `normal` scores, which make the model a Gaussian copula; or
             `auto`, by hold-out.
@@ -78,7 +79,7 @@ def window_gaussian(
     the copula, Zhao and Udell, "Missing value imputation for mixed data via Gaussian copula"
     (2020).
     """
-    if (window is not None and window < 2) or passes < 0:
+    if (window is not None and window < 2) or (passes is not None and passes < 0):
         raise OptionError(f"window is {window} and passes {passes}; expected at least 2 and 0")
     _marginals.check(marginals)
 
@@ -86,14 +87,16 @@ def window_gaussian(
         mean, scale = channel_moments(data)
         length, size = _shape(data.values.shape, window)
         x, mask = _groups(data, mean, scale, size)
+        rounds = passes if passes is not None else 10 if length * size <= WIDE else 2
 
         def fit(group):
+            number, x, mask = group
+            own = jax.random.fold_in(key, number)
             return _windowed.fit(
-                *group, data.weight, length=length, passes=passes, marginals=marginals
+                own, x, mask, data.weight, length=length, passes=rounds, marginals=marginals
             )
 
-        keys = jax.random.split(key, len(x))
-        return WindowGaussianState(mean, scale, jax.lax.map(fit, (keys, x, mask)))
+        return WindowGaussianState(mean, scale, jax.lax.map(fit, (jnp.arange(len(x)), x, mask)))
 
     def completed(key, state: WindowGaussianState, data: Observed, draw: bool) -> jax.Array:
         size = state.groups.maps.x.shape[1]
@@ -101,13 +104,13 @@ def window_gaussian(
         x, mask = _groups(data, state.mean, state.scale, size)
 
         def one(group):
-            key, model, x, mask = group
+            number, model, x, mask = group
+            own = jax.random.fold_in(key, number)
             z = jnp.where(mask, _marginals.forward(model.maps, x), 0)
-            z = _draw(key, model, z, mask, length) if draw else _mean(model, z, mask, length)
+            z = _draw(own, model, z, mask, length) if draw else _mean(model, z, mask, length)
             return _marginals.backward(model.maps, z)
 
-        keys = jax.random.split(key, len(x))
-        parts = jax.lax.map(one, (keys, state.groups, x, mask))
+        parts = jax.lax.map(one, (jnp.arange(len(x)), state.groups, x, mask))
         joined = jnp.moveaxis(parts, 0, -2).reshape(*data.values.shape[:2], -1)
         joined = joined[..., : data.values.shape[2]]
         return clamp(joined * state.scale[None, None] + state.mean[None, None], data)
@@ -163,8 +166,8 @@ def _mean(model: _windowed.Windowed, z, mask, length: int):
     block, context, blocks = _frame(time, length)
     rows = jnp.repeat(jnp.arange(n), blocks)
     starts = jnp.tile(jnp.arange(blocks) * block, n)
-    wide = [_windowed.cut(_padded(a, time, length), rows, starts, length) for a in (z, mask)]
-    means = precisions.mean_from_precision(*wide, model.mean, model.precision)
+    z, mask = (_windowed.cut(_padded(a, time, length), rows, starts, length) for a in (z, mask))
+    means = precisions.mean_from_precision(z, mask, model.mean, model.precision)
     inner = means.reshape(-1, length, d)[:, context : context + block]
     return inner.reshape(n, blocks * block, d)[:, :time]
 
@@ -178,9 +181,9 @@ def _draw(key, model: _windowed.Windowed, z, mask, length: int):
     def one(carry, number):
         z, mask = carry
         start = number * block
-        wide = [_windowed.cut(a, rows, jnp.full(n, start), length) for a in carry]
+        x, seen = (_windowed.cut(a, rows, jnp.full(n, start), length) for a in carry)
         own = jax.random.fold_in(key, number)
-        drawn = precisions.draw_from_precision(own, *wide, model.mean, model.precision)
+        drawn = precisions.draw_from_precision(own, x, seen, model.mean, model.precision)
         inner = drawn.reshape(n, length, d)[:, context : context + block]
         z = jax.lax.dynamic_update_slice(z, inner, (0, start + context, 0))
         mask = jax.lax.dynamic_update_slice(
