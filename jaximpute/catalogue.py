@@ -287,6 +287,15 @@ METHODS: dict[str, Entry] = {
         True,
         "jaximpute.methods.simple.eof:eof",
     ),
+    "stack": Entry(
+        "several methods, weighted by how well they fill cells hidden from them once more",
+        _BOTH + _SPACE,
+        True,
+        True,
+        "jaximpute.methods.simple.stack:stack",
+        "jaximpute.methods.simple.stack:stack_recipe",
+        ("by_draws", "categories"),
+    ),
     "spirit": Entry(
         "SPIRIT (Chen et al., 2026): particles that climb a learned score",
         _BOTH,

@@ -26,6 +26,7 @@ class Plan(NamedTuple):
         chunk: steps per compiled call.
         hooks: to run it with, for instance one that stops it early.
         categories: the category that each column is of, see `build`.
+        tells: `state -> values for the report`, of a method that chooses something for itself.
     """
 
     method: Any
@@ -33,6 +34,7 @@ class Plan(NamedTuple):
     chunk: int = 1
     hooks: tuple[Any, ...] = ()
     categories: tuple[int, ...] | None = None
+    tells: Callable[[Any], dict[str, Any]] | None = None
 
 
 def names(kind: str | None = None) -> list[str]:

@@ -92,6 +92,7 @@ def learn(
             "preset": run["preset"],
             "seed": run["seed"],
             "answer": "estimate",
+            **_chosen(imputer, frame),
             "kind": "table",
             "rows": len(cells),
             "columns": len(chosen),
@@ -113,6 +114,13 @@ def learn(
             "versions": fingerprint.versions(),
         },
     )
+
+
+def _chosen(imputer: Imputer, frame: Any) -> dict[str, Any]:
+    told = imputer.fitted_.told
+    if not told:
+        return {}
+    return {"chosen": report.chosen(told, imputer.codec_, frame.columns)}
 
 
 def complete(sheet: sheets.Sheet, file: str, model: str) -> Applied:

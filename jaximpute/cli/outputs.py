@@ -63,3 +63,7 @@ def summarise(report: dict[str, Any], run: dict[str, Any]) -> None:
         f"filled {report['filled']} of {missing} missing cells with '{report['method']}' in "
         f"{report['seconds']:.1f} s: {where}{picture}"
     )
+    if report.get("chosen", {}).get("weights"):
+        from jaximpute.tasks.report import in_one_line
+
+        say(f"{report['method']}: {in_one_line(report['chosen'])}")

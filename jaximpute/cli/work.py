@@ -56,7 +56,7 @@ def fill(sheet: Any, run: dict[str, Any], kept: Any = None, spread: bool = False
         The frame, and its completion.
     """
     from jaximpute.data import fields, gridwriting
-    from jaximpute.tasks import filling, select
+    from jaximpute.tasks import choose, filling
 
     keep_compiled()
     frame = read_frame(sheet, run)
@@ -66,7 +66,7 @@ def fill(sheet: Any, run: dict[str, Any], kept: Any = None, spread: bool = False
     draws = count_draws(run)
     filled = filling.fill(
         frame,
-        select.method_for(frame, run["method"], run["preset"], run["seed"], draws=draws),
+        choose.resolve(run["method"], frame.kind, draws=draws > 0),
         seed=run["seed"],
         preset=run["preset"],
         max_gap=run["max_gap"],

@@ -47,6 +47,7 @@ if TYPE_CHECKING:  # the same names, for editors and type checkers
     from jaximpute.methods.simple.neighbour_ridge import neighbour_ridge as neighbour_ridge
     from jaximpute.methods.simple.optimal import optimal_interpolation as optimal_interpolation
     from jaximpute.methods.simple.soft_impute import soft_impute as soft_impute
+    from jaximpute.methods.simple.stack import stack as stack
     from jaximpute.methods.simple.trees import trees as trees
     from jaximpute.methods.simple.window import window_average as window_average
     from jaximpute.methods.simple.window_gaussian import window_gaussian as window_gaussian

@@ -22,7 +22,7 @@ from jaximpute.data.circles import around, between
 from jaximpute.data.frames import Container, Frame, read
 from jaximpute.engine import memory
 from jaximpute.tasks import filling
-from jaximpute.tasks.choose import choose
+from jaximpute.tasks.choose import resolve
 from jaximpute.types import Kind
 
 OVERALL = "(overall)"
@@ -246,8 +246,7 @@ def _runs(methods: Methods, kind: Kind, options: Mapping[str, Mapping[str, Any]]
     for label, asked in methods.items():
         plain = isinstance(asked, tuple) and not hasattr(asked, "_fields")
         given, own = asked if plain else (asked, {})
-        auto = isinstance(given, str) and given == "auto"
-        name = choose(kind) if auto else registry.named(given)
+        name = resolve(given, kind)
         completes = "new rows" if registry.entry(name).inductive else "given rows"
         runs[label] = Run(name, {**own, **options.get(label, {})}, completes)
     return runs

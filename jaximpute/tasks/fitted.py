@@ -1,6 +1,7 @@
 """`Fitted`: a method that has learned from a table, with all it needs to complete rows to come."""
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jax
@@ -36,6 +37,7 @@ class Fitted(NamedTuple):
         rows: how many it learned from; methods are built by it.
         method: None if there was nothing to learn, or until `rebuild` is called.
         state: what the method learned; None if there was nothing.
+        told: what the method has to tell of its choices, see `registry.Plan`.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Fitted(NamedTuple):
     rows: int
     method: Method | None = None
     state: State = None
+    told: Mapping[str, Any] = MappingProxyType({})
 
 
 def fit(
@@ -88,7 +91,8 @@ def fit(
     with precision(codec.exact):
         state = train(plan, key, data, watching(plan), keeping, run, words)
         state = jax.tree.map(jnp.asarray, gathered(state)) if how.mesh else state
-    return fitted._replace(method=_plan(fitted).method, state=state)
+    told = {} if plan.tells is None else plan.tells(state)
+    return fitted._replace(method=_plan(fitted).method, state=state, told=told)
 
 
 class Completed(NamedTuple):

@@ -10,7 +10,7 @@ import numpy as np
 from jaximpute._errors import ImputationWarning
 from jaximpute.data import possible
 from jaximpute.data.frames import Container, read, write
-from jaximpute.tasks import select
+from jaximpute.tasks.choose import resolve
 from jaximpute.tasks.filling import fill
 from jaximpute.tasks.report import Report
 from jaximpute.types import Answer
@@ -193,9 +193,8 @@ def impute_with_report(
 def _impute(data, method, time, dims, bounds, circular, **how: Any) -> Result:
     frame = read(data, time, dims)
     frame = frame._replace(columns=possible.tell(frame.columns, bounds, circular))
-    draws = int(how["answer"] == "draw")
-    chosen = select.method_for(frame, method, how["preset"], how["seed"], draws=draws)
-    filled = fill(frame, chosen, hint=circular is None, **how)
+    name = resolve(method, frame.kind, draws=how["answer"] == "draw")
+    filled = fill(frame, name, hint=circular is None, **how)
     shape = np.shape(data) if isinstance(data, np.ndarray | jax.Array) else frame.values.shape
     return Result(write(frame, filled.values), frame.mask.reshape(shape), filled.report)
 

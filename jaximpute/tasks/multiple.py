@@ -12,6 +12,7 @@ from jaximpute.data.circles import between
 from jaximpute.data.columns import Column
 from jaximpute.data.frames import Container, Frame, read, write
 from jaximpute.tasks import filling
+from jaximpute.tasks.choose import resolve
 from jaximpute.tasks.report import Report
 
 FOR_INTERVAL = 100  # draws, unless their number is given
@@ -107,7 +108,7 @@ def impute_many(
         gridwriting.check_spread(data, lies)
     filled = filling.fill(
         frame,
-        method,
+        resolve(method, frame.kind, draws=True),
         seed=seed,
         preset=preset,
         max_gap=max_gap,

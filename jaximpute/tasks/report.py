@@ -212,3 +212,37 @@ def _describe_axis(axis: Axis) -> Report:
 
 def _finite(value: Any) -> float | None:
     return float(value) if math.isfinite(value) else None
+
+
+def chosen(told: Mapping[str, Any], codec: Codec, columns: Sequence[Column]) -> dict[str, Any]:
+    """What a method tells of its choices, its errors by column in the columns' own units.
+
+    Args:
+        told: see `registry.Plan`; `column_errors` are of the codec's columns.
+        codec: of the columns.
+        columns: of the frame.
+
+    Returns:
+        The same for JSON; `column_errors` by name, of columns of numbers.
+    """
+    if (errors := told.get("column_errors")) is None:
+        return dict(told)
+    scaled = np.asarray(errors)[: len(codec.numeric)] * codec.scale
+    by_name = {
+        columns[i].name: float(f"{error:.4g}")
+        for i, error in zip(codec.numeric.tolist(), scaled, strict=True)
+    }
+    return {**told, "column_errors": by_name}
+
+
+def in_one_line(told: Mapping[str, Any]) -> str:
+    """The choice of a stack, for a terminal.
+
+    Example:
+        >>> in_one_line({"weights": {"a": 0.7, "b": 0.0}, "errors": {"a": 0.5, "stack": 0.5}})
+        'a 0.70; error on cells hidden again, in standard deviations: a 0.500, stack 0.500'
+    """
+    parts = [f"{name} {weight:.2f}" for name, weight in told["weights"].items() if weight > 0.005]
+    errors = [f"{name} {error:.3f}" for name, error in told["errors"].items() if error >= 0]
+    after = "; error on cells hidden again, in standard deviations: " + ", ".join(errors)
+    return ", ".join(parts) + (after if errors else "")

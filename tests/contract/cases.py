@@ -71,6 +71,7 @@ SMALL = {
         "chain_steps": 6,
         "draw_steps": 3,
     },
+    "stack": {"rows": 64},
     "spirit": {
         "width": 16,
         "score_steps": 4,

@@ -116,7 +116,7 @@ def draw(key: PRNGKey, model: Stationary, x, mask, *, block: int, context: int):
     `complete`, linear in what is observed. So blocks agree at their borders, and a gap that is
     filled by another rule is drawn with the error that this rule makes of such paths.
     """
-    path = _path(key, model, *x.shape[:2], block, context)
+    path = _path(key, model, x.shape[0], x.shape[1], block, context)
     flat = model._replace(mean=jnp.zeros_like(model.mean))
     again = complete(flat, jnp.where(mask, path, 0), mask, block=block, context=context)
     mean = complete(model, x, mask, block=block, context=context)
