@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 from jaximpute._errors import OptionError
 from jaximpute.cli import reading as files_read
 from jaximpute.cli import settings
-from jaximpute.cli.common import keep_compiled, split_dims
+from jaximpute.cli.common import split_dims
+from jaximpute.cli.compiled import keep_compiled
 
 
 class Done(NamedTuple):

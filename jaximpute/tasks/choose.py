@@ -1,7 +1,7 @@
 """What `auto` means, before any data has been looked at."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from jaximpute import registry
 from jaximpute._errors import OptionError
@@ -54,11 +54,11 @@ def choose(kind: Kind, inductive: bool = False, draws: bool = False) -> str:
     return next(name for name in (_DRAWING if draws else _PREFERRED)[kind] if name in usable)
 
 
-def inductive(name: str, kind: Kind, instead: str, *, draws: bool = False) -> str:
+def inductive(method: Any, kind: Kind, instead: str, *, draws: bool = False) -> str:
     """The name of a method that completes rows it was not given; `auto` picks one.
 
     Args:
-        name: a name, or `auto`.
+        method: a name, `auto`, or a method, see `registry.named`.
         kind: of the data.
         instead: what else to do with a method that does not, for the message.
         draws: whether it has to draw at random, too.
@@ -74,7 +74,8 @@ def inductive(name: str, kind: Kind, instead: str, *, draws: bool = False) -> st
         >>> inductive("auto", "table", "use impute()")
         'spirit'
     """
-    name = choose(kind, inductive=True, draws=draws) if name == "auto" else name
+    auto = isinstance(method, str) and method == "auto"
+    name = choose(kind, inductive=True, draws=draws) if auto else registry.named(method)
     if draws and not registry.entry(name, kind).draws:
         raise OptionError(no_draws(kind))
     if not registry.entry(name, kind).inductive:

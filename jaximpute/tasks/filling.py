@@ -41,7 +41,7 @@ class Filled(NamedTuple):
 
 def fill(
     frame: Frame,
-    method: str | Choice = "auto",
+    method: Any = "auto",
     *,
     seed: int = 0,
     preset: str = "balanced",
@@ -59,7 +59,8 @@ def fill(
 
     Args:
         frame: what `data.frames.read` returned.
-        method: a name, `auto`, or what `select.method_for` has chosen.
+        method: a name, `auto`, what `select.method_for` has chosen, or a method, see
+            `registry.named`.
         seed: of everything random.
         preset: of the method.
         max_gap: longest gap to fill, see `data.series.long_gaps`.
@@ -90,7 +91,7 @@ def fill(
     options = dict(options or {})
     if method == "auto":
         method = choose(frame.kind, draws=draws > 0 or answer == "draw")
-    choice = method if isinstance(method, Choice) else Choice(method, {}, 0.0)
+    choice = method if isinstance(method, Choice) else Choice(registry.named(method), {}, 0.0)
     name, scores = choice.name, dict(choice.scores)
     registry.check(name, kind=frame.kind, preset=preset, options=options)
     if answer not in ANSWERS:
@@ -175,7 +176,7 @@ def fill(
             "seed": int(seed),
             "answer": "median of draws" if draws else answer,
             **data_report,
-            **report.possible(laid.codec, frame.columns, moved),
+            **report.possible(laid.codec, frame.names, moved),
             "seconds": round(choice.seconds + clock.perf_counter() - started, 3),
             "losses": curve.losses,
             "metrics": curve.metrics,

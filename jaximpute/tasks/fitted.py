@@ -91,16 +91,25 @@ def fit(
     return fitted._replace(method=_plan(fitted).method, state=state)
 
 
-def complete(fitted: Fitted, values: np.ndarray, number: int = 0) -> np.ndarray:
+class Completed(NamedTuple):
+    """Rows, completed.
+
+    Attributes:
+        values: `(rows, columns)`; columns of which nothing was learned keep their NaN.
+        moved: `(rows, columns)` True where a fill was brought back within its bounds.
+    """
+
+    values: np.ndarray
+    moved: np.ndarray
+
+
+def complete(fitted: Fitted, values: np.ndarray, number: int = 0) -> Completed:
     """Complete rows, each by a key made of its own cells.
 
     Args:
         fitted: what has learned.
         values: `(rows, columns)` float64, NaN = missing.
         number: of a random completion, each of which is another; 0 = the estimate.
-
-    Returns:
-        `(rows, columns)`; columns of which nothing was learned keep their NaN.
     """
     matrix = coding.encode(fitted.codec, values)
     rows = np.flatnonzero(np.isnan(matrix).any(axis=1))
@@ -110,7 +119,10 @@ def complete(fitted: Fitted, values: np.ndarray, number: int = 0) -> np.ndarray:
         answer: Any = fitted.method.sample if number else fitted.method.estimate
         with precision(fitted.codec.exact):
             matrix[rows] = complete_rows(answer, key, fitted.state, matrix[rows])
-    return coding.decode(fitted.codec, matrix, values, drawn=number > 0)
+    return Completed(
+        coding.decode(fitted.codec, matrix, values, drawn=number > 0),
+        coding.impossible(fitted.codec, matrix, values),
+    )
 
 
 def rebuild(fitted: Fitted, leaves: Sequence[np.ndarray], where: str) -> Fitted:

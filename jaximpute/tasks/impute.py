@@ -32,7 +32,7 @@ class Result(NamedTuple):
 
 def impute(
     data: Container,
-    method: str = "auto",
+    method: Any = "auto",
     *,
     time: Any = None,
     seed: int = 0,
@@ -60,7 +60,8 @@ def impute(
             5-D arrays fields; what xarray holds is one of the three by its dimensions; the rest are
             tables.
         method: a name of `registry.names()`; `auto` picks by kind of data, and with the preset
-            `best` it picks for a table the method that does best on some of its own cells.
+            `best` it picks for a table the method that does best on some of its own cells. Or a
+            method of your own, see `registry.named`.
         time: the column that holds the time stamps, or an array of them. In any order; absent rows
             of a regular grid count as missing; irregular stamps go to methods that take them.
         seed: of everything random; the same seed gives the same answer.
@@ -127,7 +128,7 @@ def impute(
 
 def impute_with_report(
     data: Container,
-    method: str = "auto",
+    method: Any = "auto",
     *,
     time: Any = None,
     seed: int = 0,

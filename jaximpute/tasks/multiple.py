@@ -41,7 +41,7 @@ class Multiple(NamedTuple):
 
 def impute_many(
     data: Container,
-    method: str = "auto",
+    method: Any = "auto",
     draws: int = 5,
     *,
     level: float = 0.9,
@@ -65,7 +65,7 @@ def impute_many(
 
     Args:
         data: see `impute`, as for all arguments but two.
-        method: one that draws, or `auto`.
+        method: one that draws, `auto`, or your own, see `registry.named`.
         draws: number of completions, at least 1; intervals take a hundred or so.
         level: nominal coverage of the intervals, in (0, 1).
         time: the time axis.

@@ -75,24 +75,34 @@ def describe(
     }
 
 
-def possible(codec: Codec, columns: Sequence[Column], moved: np.ndarray) -> Report:
-    """The part of a report about what fills may be: `bounds`, `circular` and `clipped`.
+def limits(codec: Codec, names: Sequence[str]) -> Report:
+    """The part of a report about what fills may be: `bounds` and `circular`, by column.
 
     Args:
         codec: of the columns.
-        columns: what they hold.
-        moved: `(columns,)` how many fills were brought back within their bounds.
+        names: theirs.
     """
     bounds = {
-        columns[i].name: [None if np.isinf(end) else end for end in (low, high)]
+        names[i]: [None if np.isinf(end) else end for end in (low, high)]
         for i, low, high in zip(codec.numeric, codec.low.tolist(), codec.high.tolist(), strict=True)
         if not (np.isinf(low) and np.isinf(high))
     }
     return {
         "bounds": bounds,
-        "circular": {columns[c.column].name: c.period for c in codec.circles},
-        "clipped": {columns[i].name: int(moved[i]) for i in np.flatnonzero(moved).tolist()},
+        "circular": {names[c.column]: c.period for c in codec.circles},
     }
+
+
+def possible(codec: Codec, names: Sequence[str], moved: np.ndarray) -> Report:
+    """`limits`, and which fills had to be `clipped` to them.
+
+    Args:
+        codec: of the columns.
+        names: theirs.
+        moved: `(columns,)` how many fills were brought back within their bounds.
+    """
+    clipped = {names[i]: int(moved[i]) for i in np.flatnonzero(moved).tolist()}
+    return {**limits(codec, names), "clipped": clipped}
 
 
 def room_warnings(codec: Codec, columns: Sequence[Column], moved: np.ndarray) -> list[str]:

@@ -1,6 +1,7 @@
 """`auto` with the preset `best`: the method that does best on some of the data's own cells."""
 
 import time as clock
+from typing import Any
 
 import numpy as np
 
@@ -61,22 +62,26 @@ def best_of(
     return min(scores, key=lambda name: scores[name]), scores
 
 
-def method_for(
-    frame: Frame, method: str, preset: str, seed: int, *, draws: int = 0
-) -> str | Choice:
+def method_for(frame: Frame, method: Any, preset: str, seed: int, *, draws: int = 0) -> Any:
     """The method that is asked for: `auto` with the preset `best` tries some on a table.
 
     Args:
         frame: what is to be completed.
-        method: a name, or `auto`.
+        method: a name, `auto`, or a method.
         preset: of the method.
         seed: of the holes, and of the methods tried.
         draws: how many are asked for; a method that draws is never chosen by trying.
 
     Returns:
-        What `filling.fill` takes: a name, `auto`, or what was chosen.
+        What `filling.fill` takes: what was given, or what was chosen.
     """
-    if method != "auto" or preset != "best" or frame.kind != "table" or draws:
+    if (
+        not isinstance(method, str)
+        or method != "auto"
+        or preset != "best"
+        or frame.kind != "table"
+        or draws
+    ):
         return method
     started = clock.perf_counter()
     name, scores = best_of(frame, seed)

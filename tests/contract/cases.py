@@ -32,6 +32,8 @@ SMALL = {
         "draws": 2,
     },
     "optimal_interpolation": {"neighbours": 4, "reach": 2},
+    "eof": {"modes": 1, "passes": 3},
+    "kriging": {"reach": 2},
     "sinkhorn": {"moves": 2, "steps": 2, "max_iterations": 20},
     "tdm": {"moves": 2, "steps": 2, "iterations": 10, "blocks": 1},
     "knewimp": {"width": 8, "score_steps": 2, "moves": 2, "steps": 2, "batch": 8},

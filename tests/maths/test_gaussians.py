@@ -5,7 +5,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaximpute.maths.gaussians import conditional_mean, conditional_moments, draw_conditional
+from jaximpute.maths.gaussians import (
+    conditional_deviation,
+    conditional_mean,
+    conditional_moments,
+    draw_conditional,
+)
 
 
 def _problem(n=23, d=5):
@@ -32,6 +37,15 @@ def test_means_equal_the_textbook():
     got = jax.jit(conditional_mean)(*_float32(x, mask, mean, cov))
     expected = [_textbook(*row, mean, cov)[0] for row in zip(x, mask, strict=True)]
     np.testing.assert_allclose(got, expected, atol=2e-4)
+
+
+@pytest.mark.fast
+def test_deviations_equal_the_textbook():
+    x, mask, mean, cov = _problem()
+    got = jax.jit(conditional_deviation)(*_float32(mask, cov))
+    left = [np.diagonal(_textbook(*row, mean, cov)[1]) for row in zip(x, mask, strict=True)]
+    expected = np.where(mask, 0, np.sqrt(np.maximum(left, 0)))
+    np.testing.assert_allclose(got, expected, atol=2e-3)
 
 
 @pytest.mark.fast

@@ -17,6 +17,7 @@ from tests.helpers.commands import call
 SMALL = {
     "mean": {},
     "knn": {"k": 3},
+    "trees": {"trees": 5},
     "spirit": {"steps": 1, "score_steps": 3, "moves": 2, "width": 16, "start": "mean"},
     "diffusion": {"steps": 1, "score_steps": 3, "sde_steps": 3, "width": 16, "start": "mean"},
 }

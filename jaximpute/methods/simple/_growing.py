@@ -22,7 +22,7 @@ class Donors(NamedTuple):
 
     value: Float[Array, "targets trees rows"]
     start: Int[Array, "targets trees nodes"]
-    count: Int[Array, "targets trees nodes"]
+    size: Int[Array, "targets trees nodes"]
 
 
 class Shape(NamedTuple):
@@ -145,8 +145,8 @@ def _arrays(models, of, shape, dtype):
         for t in part:
             one = grown.forest(models[t], size, dtype.type)
             short = width - len(one.base)
-            value = np.pad(one.value, [(0, 0), (0, 0), (0, short)])
-            forests.append(one._replace(value=value, base=np.pad(one.base, (0, short))))
+            value = jnp.pad(one.value, [(0, 0), (0, 0), (0, short)])
+            forests.append(one._replace(value=value, base=jnp.pad(one.base, (0, short))))
         stage.append(_stack(forests))
     return tuple(stage)
 
@@ -180,7 +180,7 @@ def _donors(model, seen, x, shown, of, t, shape):
         value[i, : len(order)] = answers[order]
         edges = np.searchsorted(leaves[order], np.arange(shape.nodes + 1))
         start[i], count[i] = edges[:-1], np.diff(edges)
-    return Donors(value, start, count)
+    return Donors(*map(jnp.asarray, (value, start, count)))
 
 
 def _width(of: Targets, part: np.ndarray) -> int:

@@ -20,7 +20,7 @@ from jaximpute.maths.gaussians import conditional_deviation
 from jaximpute.methods.simple import _growing, _guess, _joint
 from jaximpute.methods.simple._categories import Targets, likeliest, targets
 from jaximpute.methods.simple._growing import Donors, Shape
-from jaximpute.methods.simple._rehide import hidden_in_turn
+from jaximpute.methods.simple._rehide import hidden_in_turn, together
 from jaximpute.methods.simple._static import static_method
 from jaximpute.types import Method, Observed, PRNGKey
 
@@ -66,8 +66,10 @@ def trees(
 
     So the rows that the trees learn from look like those that they answer for, and nothing of the
     answer is left in them: in a chain of regressions it is, since their gaps were filled with its
-    help. The Gaussian's own answer is among what a tree may split by. In the second stage, and
-    further ones, the gaps of other columns hold what the stage before says of them.
+    help. Where columns go missing together, rows hide more: the holes of a random row without
+    :math:`j`, as often as it takes. The Gaussian's own answer is among what a tree may split by. In
+    the second stage, and further ones, the gaps of other columns hold what the stage before says of
+    them.
 
     A draw of a cell is an observed value, from a row that ends in the same leaves: one such donor
     of each tree, and of these the one at rank :math:`u`. For numbers :math:`u = \Phi((z -
@@ -139,17 +141,20 @@ def trees(
         key_rows, key_guess, key_trees = jax.random.split(key, 3)
         real = np.flatnonzero(np.asarray(data.weight) > 0)
         chosen = np.sort(_generator(key_rows).permutation(real)[: shape.rows])
-        mean, scale, low, high, x = _standardised(data)
-        x, mask = x[chosen], data.mask[chosen]
-        guess = _fit(key_guess, x, mask, jnp.ones_like(x[:, 0]))
-        x, mask = np.asarray(x), np.asarray(mask)
+        mean, scale, low, high, all_rows = _standardised(data)
+        guess = _fit(
+            key_guess, all_rows[chosen], data.mask[chosen], jnp.ones_like(all_rows[chosen, 0])
+        )
+        x, mask = np.asarray(all_rows)[chosen], np.asarray(data.mask)[chosen]
         with threadpool_limits(1):  # threads that share a busy processor wait for one another
-            start = hidden_in_turn(x, mask, *map(np.asarray, guess), of.members)
-            start = start.astype(x.dtype)
-            stages_, donors = _growing.grow(
-                _generator(key_trees), start, x, mask, of, shape, stages
+            rng = _generator(key_trees)
+            also = together(rng, mask, of.members)
+            start = hidden_in_turn(
+                x, mask, np.asarray(guess[0]), np.asarray(guess[1]), of.members, also
             )
-        return TreesState(mean, scale, low, high, guess, stages_, donors)
+            start = start.astype(x.dtype)
+            grown, donors = _growing.grow(rng, start, x, mask, of, shape, stages)
+        return TreesState(mean, scale, low, high, guess, grown, donors)
 
     def begin(state: TreesState, data: Observed) -> tuple[jax.Array, Targets]:
         x = jnp.where(data.mask, (data.values - state.mean[None]) / state.scale[None], 0)
@@ -180,8 +185,8 @@ def trees(
         for k, part, forest, donors in parts:
             found = _drawn(k, part, forest, donors, z, w, rank, of)[..., None]
             if (width := forest.value.shape[3]) > 1:  # one level is chosen, the rest are below it
-                found = jnp.where(found == jnp.arange(width, dtype=z.dtype), 1.0, -1.0)
-                found = _LARGE * found.astype(z.dtype)
+                level = jnp.arange(width, dtype=z.dtype)[None, None]
+                found = jnp.where(found == level, _LARGE, -_LARGE).astype(z.dtype)
             drawn = _put(drawn, found, part, of)
         return end(state, data, drawn, of)
 
@@ -206,16 +211,17 @@ def _drawn(key, part, forest, donors, z, w, rank, of: Targets) -> jax.Array:
     tree = jnp.arange(trees)[None]
 
     def one(given):
-        key, forest, donors, seen, column = given
+        t, forest, donors, seen, column = given
         at = forests.leaves(forest, jnp.where(seen[None], z, w))
-        start, count = donors.start[tree, at], donors.count[tree, at]
-        which = (random.uniform(key, at.shape, z.dtype) * count.astype(z.dtype)).astype(jnp.int32)
+        start, count = donors.start[tree, at], donors.size[tree, at]
+        u = random.uniform(jax.random.fold_in(key, t), at.shape, z.dtype)
+        which = (u * count.astype(z.dtype)).astype(jnp.int32)
         found = jnp.sort(donors.value[tree, start + jnp.minimum(which, count - 1)], axis=1)
         place = jnp.clip((rank[:, column] * trees).astype(jnp.int32), 0, trees - 1)
         return jnp.take_along_axis(found, place[:, None], axis=1)[:, 0]
 
     given = (
-        jax.random.split(key, len(part)),
+        jnp.arange(len(part)),
         forest,
         donors,
         _seen(part, of),
