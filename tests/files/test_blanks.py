@@ -3,6 +3,8 @@
 import re
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import jaximpute as ji
 from jaximpute.data import dialect
@@ -109,3 +111,72 @@ def test_another_delimiter_and_draws(tmp_path):
         ["1", "1958", "3", "315.7"],
     ]
     assert len(many) == 7
+
+
+WORDS = st.sampled_from(["1", "-2.50", "33", "NA", "?", "x", "1e5", "(3)", '"a b"', "2020-01-01"])
+GAPS = st.sampled_from([" ", "  ", "    ", "\t", " \t "])
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.integers(2, 4).flatmap(
+        lambda d: st.lists(st.lists(WORDS, min_size=d, max_size=d), min_size=1, max_size=8)
+    ),
+    st.lists(GAPS, min_size=4, max_size=4),
+    st.sampled_from(["", " ", "\t"]),
+    st.sampled_from(["\n", "\r\n"]),
+)
+def test_what_is_read_is_written_and_gaps_alone_change(rows, gaps, edge, newline):
+    names = [f"n{j}" for j in range(len(rows[0]))]
+    lines = [
+        edge + "".join(word + gaps[(i + j) % 4] for j, word in enumerate(row)) + edge
+        for i, row in enumerate([names, *rows])
+    ]
+    data = "".join(line + newline for line in lines).encode()
+    text, _ = csv.parse(data, "x.txt", BLANK._replace(header=True))
+    assert csv.render(text) == data
+    assert text.rows == [[word.strip('"') for word in row] for row in rows]
+    holes = [(i, j) for i, row in enumerate(text.missing) for j, hole in enumerate(row) if hole]
+    cells = {hole: f"{7.125:.{sum(hole) % 4}f}" for hole in holes}
+    filled = csv.changed(text, cells, [[False] * len(names) for _ in rows])
+    again, _ = csv.parse(csv.render(filled), "x.txt", BLANK._replace(header=True))
+    for i, row in enumerate(again.rows):
+        for j, word in enumerate(row):
+            assert word == cells.get((i, j), text.rows[i][j])
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(
+        st.lists(st.sampled_from(["1", "2.5", "-33", ""]), min_size=3, max_size=3),
+        min_size=2,
+        max_size=8,
+    ),
+    st.lists(st.booleans(), min_size=3, max_size=3),
+    st.booleans(),
+)
+def test_places_are_read_and_written(rows, left, cut):
+    # one row is whole, so that there are as many columns as words
+    rows = [["-33"] * 3, *rows]
+    lines = [
+        " ".join(
+            cell.ljust(5) if side else cell.rjust(5) for cell, side in zip(row, left, strict=True)
+        )
+        for row in [["nam1", "nam2", "nam3"], *rows]
+    ]
+    lines = [line.rstrip() or line for line in lines] if cut else lines
+    data = ("\n".join(lines) + "\n").encode()
+    text, _ = csv.parse(data, "x.txt", BLANK._replace(header=True))
+    assert csv.render(text) == data
+    kept = [row for row in rows if any(row)]
+    if not text.dialect.fixed:
+        assert all(all(row) for row in kept)
+        return
+    assert [row for row in text.rows if any(row)] == kept
+    holes = {
+        (i, j): "9.5" for i, row in enumerate(text.missing) for j, hole in enumerate(row) if hole
+    }
+    filled = csv.changed(text, holes, [[False] * 3 for _ in text.rows])
+    again, _ = csv.parse(csv.render(filled), "x.txt", BLANK._replace(header=True))
+    wanted = [[cell or "9.5" for cell in row] for row in text.rows]
+    assert again.rows == wanted

@@ -96,8 +96,10 @@ def fit(
         return scores, moments, left
 
     options = _marginals.candidates(flat, used.reshape(flat.shape), marginals)
-    found = jnp.stack([errors(maps, *begin(maps)) for maps in options])
-    maps = jax.tree.map(lambda *leaves: jnp.stack(leaves)[jnp.argmin(found.min(1))], *options)
+    # one program for all of them
+    options = jax.tree.map(lambda *leaves: jnp.stack(leaves), *options)
+    found = jax.lax.map(lambda maps: errors(maps, *begin(maps)), options)
+    maps = jax.tree.map(lambda leaf: leaf[jnp.argmin(found.min(1))], options)
     scores, moments, left = begin(maps)
     everything, equal = jnp.full(_PARTS, True), jnp.ones(len(rows), x.dtype)
 
