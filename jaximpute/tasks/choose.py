@@ -8,7 +8,7 @@ from jaximpute.engine.draws import no_draws
 from jaximpute.types import Kind
 
 # of draws; estimates are a stack for all kinds
-_DRAWING = {"table": "stack", "series": "stack", "image": "miri", "field": "stack"}
+_DRAWING = {"table": "stack", "series": "stack", "image": "stack", "field": "stack"}
 
 
 def choose(kind: Kind, draws: bool = False) -> str:

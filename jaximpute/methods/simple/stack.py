@@ -21,13 +21,13 @@ from jaximpute.types import Answer, Method, Observed, PRNGKey, State
 USUAL: dict[str, tuple[str, ...]] = {
     "table": ("gaussian", "ice", "knn", "trees"),
     "series": ("gaussian", "linear", "boosted_smoother"),
-    "image": ("biharmonic", "harmonic", "neighbour_ridge", "window_average"),
+    "image": ("biharmonic", "harmonic", "neighbour_ridge", "window_average", "kriging"),
     "field": ("kriging", "biharmonic", "optimal_interpolation", "eof"),
 }
 FEW: dict[str, tuple[str, ...]] = {
     "table": ("gaussian", "trees"),
     "series": ("gaussian", "linear"),
-    "image": ("biharmonic", "neighbour_ridge"),
+    "image": ("biharmonic", "kriging"),
     "field": ("kriging", "biharmonic"),
 }
 LEARNED: dict[str, tuple[str, ...]] = {
