@@ -212,11 +212,10 @@ def eof(*, modes: int | None = None, rows: str = "auto", passes: int = _PASSES) 
         modes = _unflat(_modes.drawn(k_modes, state.modes, count), like, film)
 
         def channel(inputs):
-            number, kriging = inputs
-            k = jax.random.fold_in(k_rest, number)
+            k, kriging = inputs
             return _field_draws.field(k, kriging, (n, *like.shape[2:]))
 
-        rest = jax.lax.map(channel, (jnp.arange(c), state.kriging)).swapaxes(0, 1)
+        rest = jax.lax.map(channel, (jax.random.split(k_rest, c), state.kriging)).swapaxes(0, 1)
         return state.inflation * (modes + rest)
 
     def estimate(key, state: EofState, data: Observed) -> jax.Array:
