@@ -160,7 +160,8 @@ def complete(modes: Modes, x: Float[Array, "n d"], mask: Bool[Array, "n d"]) -> 
         w = jnp.where(mask[:, None], modes.shape, 0)
         gram = jnp.matmul(w.T, w, precision="highest") + mask.sum() * modes.doubt
         inner = gram[1:, 1:] / modes.noise + jnp.eye(k - 1, dtype=x.dtype)
-        right = (jnp.where(mask, x, 0) @ w - gram[0])[1:] / modes.noise
+        along = jnp.matmul(jnp.where(mask, x, 0), w, precision="highest")
+        right = (along - gram[0])[1:] / modes.noise
         z = jax.scipy.linalg.cho_solve((jnp.linalg.cholesky(inner), True), right)
         return modes.shape[:, 0] + jnp.matmul(modes.shape[:, 1:], z, precision="highest")
 

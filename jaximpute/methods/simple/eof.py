@@ -102,6 +102,8 @@ def eof(*, modes: int | None = None, rows: str = "auto", passes: int = _PASSES) 
 
     def learn(key, data: Observed) -> EofState:
         k_hide, k_rows, k_chunks, k_modes, k_draw = jax.random.split(key, 5)
+        # as plain numbers, for under `vmap` both branches of a `cond` are run, with the same keys
+        chunks_data, modes_data = map(jax.random.key_data, (k_chunks, k_modes))
         mean, scale = channel_moments(data)
         x, mask = standardised(data, mean, scale)
         mask = mask & (data.weight > 0).reshape(-1, 1, 1, 1, 1)
@@ -116,13 +118,13 @@ def eof(*, modes: int | None = None, rows: str = "auto", passes: int = _PASSES) 
         def modes_of(rank: int, seen):
             weight = jnp.repeat(data.weight, 1 if film else x.shape[2])
             flat = _flat(x, film), _flat(seen, film)
-            k = jax.random.fold_in(k_modes, rank)
+            k = jax.random.fold_in(jax.random.wrap_key_data(modes_data), rank)
             found = _modes.fit(k, *flat, weight, modes=rank, passes=passes)
             return _modes.padded(found, max(ranks))
 
         def channel(inputs):
             first, rest, seen, shown, hidden = inputs
-            known = _chunks.chunks(jax.random.fold_in(k_chunks, 0), rest, seen)
+            known = _chunks.chunks(jax.random.wrap_key_data(chunks_data), rest, seen)
             model, rough = _chunks.likeliest(known, first, jnp.zeros(1, int), _STEPS)
             rest, shown, hidden = rest[some], shown[some], hidden[some]
             kriging, error = _field_kriging.choose_frame(model, rough, blocks, rest, shown, hidden)
@@ -212,10 +214,11 @@ def eof(*, modes: int | None = None, rows: str = "auto", passes: int = _PASSES) 
         modes = _unflat(_modes.drawn(k_modes, state.modes, count), like, film)
 
         def channel(inputs):
-            k, kriging = inputs
+            number, kriging = inputs
+            k = jax.random.fold_in(k_rest, number)
             return _field_draws.field(k, kriging, (n, *like.shape[2:]))
 
-        rest = jax.lax.map(channel, (jax.random.split(k_rest, c), state.kriging)).swapaxes(0, 1)
+        rest = jax.lax.map(channel, (jnp.arange(c), state.kriging)).swapaxes(0, 1)
         return state.inflation * (modes + rest)
 
     def estimate(key, state: EofState, data: Observed) -> jax.Array:
