@@ -36,7 +36,7 @@ from jaximpute.methods.papers.csbi.bridge_draws import LAST_NOISE
 
 DRAWN = ("csdi", "csbi", "csbi0")
 BRIDGES = ("csbi", "csbi0")  # whose rows say at which noise draws end
-GIVEN = ("oracle", "median", "linear", "gaussian")
+GIVEN = ("oracle", "median", "linear", "gaussian", "window_gaussian")
 FORECAST = ("random_walk", "gaussian", "csbi0")
 TABLES = ("waves", "samplers", "exchange", "terminal", *monitors.SETS)
 WAVES = {"window": waves_problems.LENGTH, "split": "block"}

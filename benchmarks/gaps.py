@@ -18,7 +18,7 @@ from benchmarks.harness import jobs as harness_jobs
 from benchmarks.problems import series
 from jaximpute import registry
 
-METHODS = ("linear", "locf", gap_worker.SEASONAL, "gaussian")
+METHODS = ("linear", "locf", gap_worker.SEASONAL, "gaussian", "boosted_smoother")
 CO2 = harness_jobs.ROOT / "examples" / "co2.csv"
 
 

@@ -24,6 +24,7 @@ METHODS = (
     "kalman",
     "soft_impute",
     "gaussian",
+    "boosted_smoother",
     "spirit",
     "spirit:paper",
     "diffusion",

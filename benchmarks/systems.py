@@ -26,7 +26,15 @@ from jaximpute import registry
 
 QUICK_DATA = ["shallow:2048x8x16x16", "advection:2048x8x16x16"]
 MASKS = ("pixels:0.8", "pixels:0.3", "blocks:8", "blocks:5")
-SIMPLE = ("mean", "window_average", "harmonic", "biharmonic", "optimal_interpolation")
+SIMPLE = (
+    "mean",
+    "window_average",
+    "harmonic",
+    "biharmonic",
+    "optimal_interpolation",
+    "kriging",
+    "eof",
+)
 METHODS = (*SIMPLE, *system_worker.OUTSIDE, "missdiff", "ambientdiff", "context_query")
 LEARNING = ("ambientdiff", "context_query")
 # what makes networks a matter of CPU minutes

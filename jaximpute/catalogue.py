@@ -1,6 +1,7 @@
 """The catalogue: every method by name, in one line each. It loads nothing."""
 
-from typing import Literal, NamedTuple
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
 
 Exact = Literal["", "copies", "cells", "scaled"]
 
@@ -13,11 +14,12 @@ class Entry(NamedTuple):
         kinds: the kinds of data it takes: `table`, `series`, `image`, `field`.
         draws: whether it draws random completions, besides its estimate.
         inductive: whether it completes rows it was not given.
-        factory: `module:function`, which makes the `Method` from keyword options.
-        recipe: `module:function`, which sets a factory up for given data: it takes
+        factory: what makes the `Method` from keyword options; a function, or `module:function` to
+            be loaded when it is needed.
+        recipe: likewise, what sets a factory up for given data: it takes
             `(data, *, kind, times, **options)` and returns a `Plan`; one that also takes
-            `categories` is told which columns are one category. The `PRESETS` of its module hold
-            options by preset; the defaults are `balanced`.
+            `categories` is told which columns are one category, and `answer` what will be asked.
+            The `PRESETS` of its module hold options by preset; the defaults are `balanced`.
         settled: arguments of the factory that the recipe settles, and so no options.
         exact: of methods that copy, interpolate or average cells, which then run in float64: on the
             `cells` themselves, or on `scaled` ones if they compare columns; `copies` take cells of
@@ -28,8 +30,8 @@ class Entry(NamedTuple):
     kinds: tuple[str, ...]
     draws: bool
     inductive: bool
-    factory: str
-    recipe: str | None = None
+    factory: str | Callable[..., Any]
+    recipe: str | Callable[..., Any] | None = None
     settled: tuple[str, ...] = ()
     exact: Exact = ""
 
@@ -119,11 +121,26 @@ METHODS: dict[str, Entry] = {
         "jaximpute.methods.simple.kalman:kalman",
     ),
     "gaussian": Entry(
-        "conditional mean of a Gaussian fitted by EM, over columns and time",
+        "a Gaussian fitted by EM, over columns and time",
         _BOTH,
-        False,
+        True,
         True,
         "jaximpute.methods.simple.gaussian:gaussian",
+    ),
+    "boosted_smoother": Entry(
+        "the Gaussian's answer, corrected by boosted trees that saw where it errs",
+        _SERIES,
+        False,
+        True,
+        "jaximpute.methods.simple.boosted_smoother:boosted_smoother",
+        "jaximpute.methods.simple.boosted_smoother:boosted_smoother_recipe",
+    ),
+    "window_gaussian": Entry(
+        "draws from one Gaussian of all steps and channels of a window",
+        _SERIES,
+        True,
+        True,
+        "jaximpute.methods.simple.window_gaussian:window_gaussian",
     ),
     "knn": Entry(
         "average of the nearest rows",
@@ -255,6 +272,29 @@ METHODS: dict[str, Entry] = {
         False,
         True,
         "jaximpute.methods.simple.optimal:optimal_interpolation",
+    ),
+    "kriging": Entry(
+        "kriging by maximum likelihood, with a level of each frame and an effect of each place",
+        _SPACE,
+        True,
+        True,
+        "jaximpute.methods.simple.kriging:kriging",
+    ),
+    "eof": Entry(
+        "a few modes that all films share, found by EM, and kriging of what they leave",
+        _SPACE,
+        True,
+        True,
+        "jaximpute.methods.simple.eof:eof",
+    ),
+    "stack": Entry(
+        "several methods, weighted by how well they fill cells hidden from them once more",
+        _BOTH + _SPACE,
+        True,
+        True,
+        "jaximpute.methods.simple.stack:stack",
+        "jaximpute.methods.simple.stack:stack_recipe",
+        ("by_draws", "categories"),
     ),
     "spirit": Entry(
         "SPIRIT (Chen et al., 2026): particles that climb a learned score",

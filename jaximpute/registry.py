@@ -1,8 +1,11 @@
 """Methods by name: what exists, which options each takes, and how one is built for given data."""
 
+import functools
 import importlib
 import inspect
+import sys
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
 from types import UnionType
 from typing import Any, NamedTuple, get_args
@@ -23,6 +26,7 @@ class Plan(NamedTuple):
         chunk: steps per compiled call.
         hooks: to run it with, for instance one that stops it early.
         categories: the category that each column is of, see `build`.
+        tells: `state -> values for the report`, of a method that chooses something for itself.
     """
 
     method: Any
@@ -30,11 +34,17 @@ class Plan(NamedTuple):
     chunk: int = 1
     hooks: tuple[Any, ...] = ()
     categories: tuple[int, ...] | None = None
+    tells: Callable[[Any], dict[str, Any]] | None = None
 
 
 def names(kind: str | None = None) -> list[str]:
-    """The names of all methods, or of those that take one kind of data."""
-    return [name for name, entry in METHODS.items() if kind is None or kind in entry.kinds]
+    """The names of all methods, or of those that take one kind of data.
+
+    Packages that are installed beside this one may add methods: an entry point of the group
+    `jaximpute.methods`, named as the method, that loads an `Entry`. A name of the catalogue stays.
+    """
+    every = {**METHODS, **_installed()}
+    return [name for name, found in every.items() if kind is None or kind in found.kinds]
 
 
 def entry(name: str, kind: str | None = None) -> Entry:
@@ -43,9 +53,9 @@ def entry(name: str, kind: str | None = None) -> Entry:
     Raises:
         OptionError: no method has that name, or it does not take that kind of data.
     """
-    if name not in METHODS:
+    found = METHODS.get(name) or _installed().get(name) or _own.get(name)
+    if found is None:
         raise OptionError(f"no method is called '{name}'{_hint(name, names())}")
-    found = METHODS[name]
     if kind is not None and kind not in found.kinds:
         raise OptionError(
             f"method '{name}' takes {' or '.join(found.kinds)} data, and this is a {kind}; "
@@ -53,6 +63,100 @@ def entry(name: str, kind: str | None = None) -> Entry:
             + ("; time= (--time) makes a table a series" if kind == "table" else "")
         )
     return found
+
+
+def named(method: Any) -> str:
+    """The name of a method that is given by its name, or given itself.
+
+    Args:
+        method: a name; an `Entry`, whose factory and recipe may be functions; a `Plan`; or a
+            `Method`, which is then run for as many steps as the option `steps` says, 0 by default.
+
+    Returns:
+        A name that `build` and all others here take, in this process.
+
+    Raises:
+        OptionError: it is none of these, or cannot complete anything.
+
+    Example:
+        >>> import jaximpute as ji
+        >>> mine = ji.methods.mean()._replace(fill=None)
+        >>> named("mean"), named(mine), named(mine)
+        ('mean', 'own', 'own')
+    """
+    if isinstance(method, str):
+        return method
+    if not isinstance(method, Entry):
+        method = _entry_of(method)
+    for name, known in _own.items():
+        if known == method:
+            return name
+    if len(_own) >= _MOST_BUILT:
+        del _own[next(iter(_own))]
+    base = getattr(method.recipe or method.factory, "__name__", "own")
+    _numbers[base] = _numbers.get(base, 0) + 1
+    name = base if _numbers[base] == 1 and base not in names() else f"{base}-{_numbers[base]}"
+    _own[name] = method
+    return name
+
+
+def is_own(name: str) -> bool:
+    """Whether a method was given itself, so that no other process knows its name."""
+    return name in _own
+
+
+def _entry_of(given: Any) -> Entry:
+    plan = given if isinstance(given, Plan) else Plan(given)
+    abilities = [getattr(plan.method, part, _NOTHING) for part in ("fill", "estimate", "sample")]
+    if _NOTHING in abilities:
+        raise OptionError(
+            f"method is a {type(given).__name__}; expected a name such as 'mean', a Method, a Plan "
+            "or a registry.Entry"
+        )
+    if not any(abilities):
+        raise OptionError("the method has no fill, estimate or sample; expected at least one")
+    return Entry(
+        "a method of one's own",
+        ("table", "series", "image", "field"),
+        abilities[2] is not None,
+        any(abilities[1:]),
+        _Made(plan),
+        _Made(plan),
+    )
+
+
+@dataclass(frozen=True)
+class _Made:
+    """A recipe that returns what was made already."""
+
+    plan: Plan
+
+    def __call__(self, data: Any, *, kind: str, steps: int | None = None) -> Plan:
+        del data, kind
+        return self.plan if steps is None else self.plan._replace(steps=steps)
+
+
+@functools.cache
+def _installed() -> dict[str, Entry]:
+    """The methods of other packages."""
+    from importlib.metadata import entry_points
+
+    found = {}
+    for point in entry_points(group="jaximpute.methods"):
+        line = point.load()
+        if not isinstance(line, Entry):
+            raise OptionError(
+                f"the entry point {point.name} = {point.value} of the group jaximpute.methods is a "
+                f"{type(line).__name__}; expected a jaximpute.registry.Entry"
+            )
+        found[point.name] = line
+    return found
+
+
+# methods that were given themselves; a name is never given twice
+_own: dict[str, Entry] = {}
+_numbers: dict[str, int] = {}
+_NOTHING = object()
 
 
 def options(name: str) -> dict[str, inspect.Parameter]:
@@ -72,7 +176,11 @@ def presets(name: str) -> dict[str, dict[str, Any]]:
     found = entry(name)
     if found.recipe is None:
         return {preset: {} for preset in PRESETS}
-    return _load(found.recipe.split(":")[0] + ":PRESETS")
+    empty: dict[str, dict[str, Any]] = {preset: {} for preset in PRESETS}
+    recipe = _load(found.recipe)
+    module = recipe.__module__ if callable(found.recipe) else found.recipe.split(":")[0]
+    own = getattr(sys.modules.get(module), "PRESETS", {})
+    return empty | own if isinstance(own, dict) else empty
 
 
 def check(
@@ -120,8 +228,8 @@ def build(
         preset: `fast`, `balanced`, `best` or `paper`; methods without presets ignore it.
         times: `(time,)` positions of a series' steps, in units of its usual step; None if regular.
         categories: for each column the number of the category whose levels it and others indicate,
-            -1 for a number; a category of one column is a number with two values. None = all
-            numbers.
+            -1 for a number; a category of one column is a number with two values. The sine and
+            cosine of a direction share a number of -2 or less. None = all plain numbers.
         options: keyword options; see `options`.
         wrap: what to do to each of its networks, such as `nets.remat`.
         answer: what will be asked, `estimate` or `draw`; some methods learn another thing for each.
@@ -263,7 +371,9 @@ def _parameters(found: Entry) -> Mapping[str, inspect.Parameter]:
     return inspect.signature(_load(found.recipe or found.factory)).parameters
 
 
-def _load(path: str) -> Any:
+def _load(path: str | Callable[..., Any]) -> Any:
+    if not isinstance(path, str):
+        return path
     module, function = path.split(":")
     return getattr(importlib.import_module(module), function)
 

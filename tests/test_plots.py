@@ -135,3 +135,46 @@ def test_without_matplotlib_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(ji.MissingExtraError, match=r"jaximpute\[plot\]"):
         plots.plot_missingness(np.ones((2, 2)))
+
+
+def winds() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Directions that cross north between observed hours, and completed across it."""
+    index = pd.date_range("2024", periods=7, freq="h")
+    after = pd.DataFrame({"wind": [340.0, 350, 5, 20, 0, 350, 340]}, index=index)
+    before = after.copy()
+    before.iloc[4, 0] = np.nan
+    return before, after
+
+
+@pytest.mark.fast
+def test_directions_are_degrees_of_one_turn():
+    before, after = winds()
+    low, high = before.fillna(345.0), before.fillna(15.0)
+    figure = plots.plot_imputation(before, after, band=(low, high), circular=["wind"])
+    (axes,) = figure.axes
+    _, y = points(axes, "observed")
+    # a line from 350 to 5 would cross all directions there are
+    np.testing.assert_array_equal(y, [340, 350, np.nan, 5, 20, np.nan, 350, 340])
+    assert [text.get_text() for text in axes.get_yticklabels()] == [
+        "0°",
+        "90°",
+        "180°",
+        "270°",
+        "360°",
+    ]
+    bars = [part[:, 1].tolist() for part in axes.collections[0].get_segments()]
+    assert bars == [[345.0, 360.0], [0.0, 15.0]]  # the shorter way, over north
+
+
+@pytest.mark.fast
+def test_a_turn_is_drawn_where_its_cells_have_it():
+    before, after = winds()
+    signed = [frame.where(frame < 180, frame - 360) for frame in (before, after)]
+    figure = plots.plot_imputation(*signed, circular=["wind"])
+    low, high = figure.axes[0].get_ylim()
+    assert -200 < low < -180 < 180 < high < 200
+    figure = plots.plot_imputation(before / 15, after / 15, circular={"wind": 24})
+    marks = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    assert marks == ["0", "6", "12", "18", "24"]
+    with pytest.raises(ji.OptionError, match="no column is called 'wnd'"):
+        plots.plot_imputation(before, after, circular=["wnd"])

@@ -39,7 +39,7 @@ RIVALS: dict[str, tuple[str, dict[str, Any]]] = {
 DRAWS = 10
 # what a covariance is learned from: more films say the same, at some cost
 FEW = 256
-CLASSICAL = ("optimal_interpolation",)
+CLASSICAL = ("optimal_interpolation", "kriging")
 
 
 def measure(job: jobs.Job) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from typing import Any
 import typer
 
 from jaximpute._terminal import stage, visible
-from jaximpute.cli.common import keep_compiled, say
+from jaximpute.cli.common import say
+from jaximpute.cli.compiled import keep_compiled
 
 _SEED = 0
 

@@ -1,16 +1,15 @@
 """What all commands share: arguments, words on stderr, and errors as exit codes."""
 
 import contextlib
-import os
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from jaximpute._errors import DataError, JaximputeError, OptionError, OutOfMemoryError
 from jaximpute._terminal import CLEAR, stage, visible
+from jaximpute.cli import compiled
 
 FAILED, USAGE, BAD_INPUT, GATE, OUT_OF_MEMORY, INTERRUPTED = 1, 2, 3, 4, 5, 130
 
@@ -124,20 +123,18 @@ def _without_chatter() -> Iterator[None]:
     import logging
     import warnings
 
-    told: list[bool] = []
+    told: list[str] = []
 
     def show(message: Warning | str, *_: Any, **__: Any) -> None:
-        if "persistent compilation cache" in str(message) and not told:
-            told.append(True)
-            say(
-                "note: compiled programs that were kept cannot be read or written, and are "
-                f"compiled anew: {_cache_folder()}. Remove that folder, or set JAXIMPUTE_NO_CACHE=1"
-            )
+        if compiled.TROUBLE in str(message) and (text := compiled.mend(str(message))) not in told:
+            told.append(text)
+            say(text)
 
     tasks = logging.getLogger("asyncio")  # tells tracebacks of reads of damaged files
     level = tasks.level
     with warnings.catch_warnings():
         warnings.showwarning = show
+        warnings.filterwarnings("always", message=f".*{compiled.TROUBLE}")
         tasks.setLevel(logging.CRITICAL + 1)
         try:
             yield
@@ -206,46 +203,6 @@ def _clock_beside(table: Any, name: str) -> str | None:
         if texts and all(calendars.CLOCK.fullmatch(str(cell).strip()) for cell in cells.unique()):
             return str(other)
     return None
-
-
-def keep_compiled() -> None:
-    """Keep compiled programs in the user's cache folder, so that the next start is quick.
-
-    Leaves a cache alone that the user has set up; `JAXIMPUTE_NO_CACHE=1` turns this off.
-    """
-    import jax
-
-    chosen = jax.config.values["jax_compilation_cache_dir"]
-    if chosen or os.environ.get("JAXIMPUTE_NO_CACHE") == "1":
-        return
-    folder = _cache_folder()
-    try:
-        if folder is not None:
-            folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return  # no place to keep anything is no reason to stop
-    if folder is None or not os.access(folder, os.W_OK | os.X_OK):
-        return
-    jax.config.update("jax_compilation_cache_dir", str(folder))
-    # most of a cold start goes to many small programs, which jax would not keep
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
-
-
-def _cache_folder() -> Path | None:
-    """Where compiled programs are kept; None for a user who has no home."""
-    home = _cache_home()
-    return None if home is None else home / "jaximpute" / "compiled"
-
-
-def _cache_home() -> Path | None:
-    if given := os.environ.get("XDG_CACHE_HOME"):
-        return Path(given)
-    if sys.platform == "win32" and (local := os.environ.get("LOCALAPPDATA")):
-        return Path(local)
-    try:
-        return Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")
-    except RuntimeError:  # neither HOME nor an entry among the users
-        return None
 
 
 def _kinds(table: Any) -> list[tuple[Any, str]]:

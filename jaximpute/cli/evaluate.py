@@ -19,11 +19,11 @@ from jaximpute.cli.common import (
     Quiet,
     Time,
     begin,
-    keep_compiled,
     mention_dates,
     reported,
     say,
 )
+from jaximpute.cli.compiled import keep_compiled
 
 
 @files_read.with_reading

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from jaximpute._terminal import stage
-from jaximpute.cli import manifest, paths, settings
+from jaximpute.cli import manifest, outputs, paths, settings
 from jaximpute.cli import reading as files_read
 from jaximpute.cli.common import (
     Assignments,
@@ -20,11 +20,11 @@ from jaximpute.cli.common import (
     Report,
     Resume,
     begin,
-    keep_compiled,
     keeping,
     reported,
     say,
 )
+from jaximpute.cli.compiled import keep_compiled
 
 
 @files_read.with_reading
@@ -158,6 +158,7 @@ def apply(
             manifest.write("apply", file, run, applied.report)
         if not quiet:
             about, where = applied.report, "stdout" if output == "-" else output
+            outputs.tell_clipped(about)
             say(
                 f"filled {about['filled']} of {sum(about['missing'].values())} missing cells with "
                 f"'{about['method']}' in {about['seconds']:.1f} s: {where}"

@@ -16,10 +16,10 @@ from jaximpute.cli.common import (
     Force,
     Quiet,
     begin,
-    keep_compiled,
     reported,
     say,
 )
+from jaximpute.cli.compiled import keep_compiled
 
 
 @files_read.with_reading
@@ -111,9 +111,11 @@ def forecast(
             for end, part in zip(ends, parts, strict=True):
                 end.iloc[-horizon:] = part.to_numpy()
             after, low, high = ends
-            plots.save(
-                plots.plot_imputation(recent, after, time=time, band=(low, high)), plot, force=force
+            turning = settings.parse_circular(circular or [])
+            figure = plots.plot_imputation(
+                recent, after, time=time, band=(low, high), circular=turning
             )
+            plots.save(figure, plot, force=force)
         if not quiet:
             where = "stdout" if output == "-" else output
             seconds = found.report["seconds"]

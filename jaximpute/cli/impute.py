@@ -24,12 +24,12 @@ from jaximpute.cli.common import (
     Resume,
     Time,
     begin,
-    keep_compiled,
     keeping,
     mention_dates,
     reported,
     say,
 )
+from jaximpute.cli.compiled import keep_compiled
 from jaximpute.cli.work import count_draws, fill, read_frame, read_sheet
 
 
@@ -237,7 +237,10 @@ def _impute(file: str, run: dict[str, Any]) -> None:
         if is_stack and sheet.table.ndim == 4:
             figure = montage.plot_images(sheet.table, completed)
         else:
-            figure = plots.plot_imputation(sheet.table, completed, time=run["time"], band=band)
+            turning = settings.parse_circular(run["circular"])
+            figure = plots.plot_imputation(
+                sheet.table, completed, time=run["time"], band=band, circular=turning
+            )
         plots.save(figure, run["plot"], force=force)
     _tell(file, run, filled.report)
 

@@ -92,10 +92,12 @@ def learn(
             "preset": run["preset"],
             "seed": run["seed"],
             "answer": "estimate",
+            **_chosen(imputer, frame),
             "kind": "table",
             "rows": len(cells),
             "columns": len(chosen),
             "missing": {str(name): int(n) for name, n in holes.items() if n},
+            **report.limits(imputer.codec_, list(cells.columns)),
             "seconds": round(clock.perf_counter() - started, 3),
             "losses": curve.losses,
             "metrics": curve.metrics,
@@ -112,6 +114,13 @@ def learn(
             "versions": fingerprint.versions(),
         },
     )
+
+
+def _chosen(imputer: Imputer, frame: Any) -> dict[str, Any]:
+    told = imputer.fitted_.told
+    if not told:
+        return {}
+    return {"chosen": report.chosen(told, imputer.codec_, frame.columns)}
 
 
 def complete(sheet: sheets.Sheet, file: str, model: str) -> Applied:
@@ -144,7 +153,8 @@ def complete(sheet: sheets.Sheet, file: str, model: str) -> Applied:
     chosen = _columns(frame, file, names)
     cells = pd.DataFrame(frame.values[:, chosen], columns=names)
     values = frame.values.copy()
-    values[:, chosen] = imputer.transform(cells)
+    done = imputer._complete(imputer._validate(cells, reset=False))
+    values[:, chosen] = done.values
     for i in chosen:
         if frame.columns[i].kind == "integer":
             values[:, i] = np.rint(values[:, i])
@@ -163,6 +173,7 @@ def complete(sheet: sheets.Sheet, file: str, model: str) -> Applied:
             "columns": len(chosen),
             "missing": missing,
             "filled": filled,
+            **report.possible(imputer.codec_, names, done.moved.sum(axis=0)),
             "seconds": round(clock.perf_counter() - started, 3),
             "warnings": [],
             "hashes": {

@@ -43,6 +43,13 @@ def check_gridded(run: dict[str, Any], folder: bool) -> None:
         raise OptionError("--plot draws tables and series, not fields")
 
 
+def tell_clipped(report: dict[str, Any], what: str = "columns") -> None:
+    """Say on stderr how many fills were brought back within their bounds, if any were."""
+    if clipped := report.get("clipped"):
+        names = ", ".join(f"'{name}' {cells}" for name, cells in clipped.items())
+        say(f"fills kept within what their {what} may hold: {names} (see --bounds)")
+
+
 def summarise(report: dict[str, Any], run: dict[str, Any]) -> None:
     """Say on stderr what was filled, and where it was written."""
     missing = sum(report["missing"].values())
@@ -51,11 +58,12 @@ def summarise(report: dict[str, Any], run: dict[str, Any]) -> None:
         return
     where = "stdout" if run["output"] == "-" else run["output"]
     picture = "" if run["plot"] is None else f"; picture: {run['plot']}"
-    if clipped := report.get("clipped"):
-        names = ", ".join(f"'{name}' {cells}" for name, cells in clipped.items())
-        what = "variables" if report["kind"] in ("field", "image") else "columns"
-        say(f"fills kept within what their {what} may hold: {names} (see --bounds)")
+    tell_clipped(report, "variables" if report["kind"] in ("field", "image") else "columns")
     say(
         f"filled {report['filled']} of {missing} missing cells with '{report['method']}' in "
         f"{report['seconds']:.1f} s: {where}{picture}"
     )
+    if report.get("chosen", {}).get("weights"):
+        from jaximpute.tasks.report import in_one_line
+
+        say(f"{report['method']}: {in_one_line(report['chosen'])}")

@@ -33,7 +33,10 @@ TYPES: dict[str, tuple[type, ...]] = {
 _FLAGS: dict[str, Any] = {
     "delimiter": Annotated[
         str | None,
-        typer.Option(help="Between the cells of a text file: one character, or tab. Told by it."),
+        typer.Option(
+            help="Between the cells of a text file: one character, tab, or whitespace, of which "
+            "any number is as good as one. Told by the file."
+        ),
     ],
     "decimal": Annotated[
         str | None, typer.Option(help="Decimal mark of its numbers, . or , - told by them.")

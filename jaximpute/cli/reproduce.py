@@ -8,7 +8,8 @@ import typer
 from jaximpute._errors import DataError, OptionError
 from jaximpute.cli import manifest, settings
 from jaximpute.cli import reading as files_read
-from jaximpute.cli.common import GATE, Debug, Quiet, keep_compiled, reported, say
+from jaximpute.cli.common import GATE, Debug, Quiet, reported, say
+from jaximpute.cli.compiled import keep_compiled
 
 _APPLY: dict[str, Any] = {
     "model": None,

@@ -13,10 +13,10 @@ from jaximpute.cli.common import (
     Quiet,
     Time,
     begin,
-    keep_compiled,
     reported,
     say,
 )
+from jaximpute.cli.compiled import keep_compiled
 
 
 @files_read.with_reading

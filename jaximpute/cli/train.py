@@ -14,11 +14,11 @@ from jaximpute.cli.common import (
     Force,
     Quiet,
     Resume,
-    keep_compiled,
     keeping,
     reported,
     say,
 )
+from jaximpute.cli.compiled import keep_compiled
 
 
 def train(

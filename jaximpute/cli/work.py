@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 from jaximpute._errors import OptionError
 from jaximpute.cli import reading as files_read
 from jaximpute.cli import settings
-from jaximpute.cli.common import keep_compiled, split_dims
+from jaximpute.cli.common import split_dims
+from jaximpute.cli.compiled import keep_compiled
 
 
 class Done(NamedTuple):
@@ -55,7 +56,7 @@ def fill(sheet: Any, run: dict[str, Any], kept: Any = None, spread: bool = False
         The frame, and its completion.
     """
     from jaximpute.data import fields, gridwriting
-    from jaximpute.tasks import filling, select
+    from jaximpute.tasks import choose, filling
 
     keep_compiled()
     frame = read_frame(sheet, run)
@@ -65,7 +66,7 @@ def fill(sheet: Any, run: dict[str, Any], kept: Any = None, spread: bool = False
     draws = count_draws(run)
     filled = filling.fill(
         frame,
-        select.method_for(frame, run["method"], run["preset"], run["seed"], draws=draws),
+        choose.resolve(run["method"], frame.kind, draws=draws > 0),
         seed=run["seed"],
         preset=run["preset"],
         max_gap=run["max_gap"],

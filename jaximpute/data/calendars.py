@@ -1,5 +1,6 @@
 """Times as whole numbers (20240131, 202401311830) and as texts of several countries."""
 
+import datetime
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+_JITTER = 1000  # microseconds; dates from fractions of days are off by tens of them
 _STAMPS = {6: "%Y%m", 8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 _YEARS = (1500, 2300)
 _DAY = r"(\d{1,2})([/.-])(\d{1,2})\2(\d{4})"
@@ -51,11 +53,21 @@ def stamps_of(numbers: np.ndarray, least_digits: int = 6) -> pd.DatetimeIndex | 
 def since_first(dates: pd.Index) -> pd.TimedeltaIndex:
     """Dates of any calendar that cftime knows (360_day, noleap, ...) as distances from the first.
 
-    In seconds, which reach further than the nanoseconds of pandas.
+    In seconds where all are whole ones but for the rounding of dates made from fractions of days,
+    and in microseconds elsewhere; both reach further than the nanoseconds of pandas.
+
+    Example:
+        >>> from datetime import datetime
+        >>> days = pd.Index([datetime(2001, 1, 31), datetime(2001, 2, 2)], dtype=object)
+        >>> since_first(days).days.tolist()
+        [0, 2]
     """
-    first = dates[0]
-    seconds = [round((date - first).total_seconds()) for date in dates]
-    return pd.TimedeltaIndex(np.asarray(seconds, "timedelta64[s]"))
+    first, unit = dates[0], datetime.timedelta(microseconds=1)
+    exact = np.array([(date - first) // unit for date in dates], np.int64)
+    seconds = np.rint(exact / 1e6)
+    if (np.abs(exact - 1e6 * seconds) <= _JITTER).all():
+        return pd.TimedeltaIndex(seconds.astype("timedelta64[s]"))
+    return pd.TimedeltaIndex(exact.astype("timedelta64[us]"))
 
 
 def numbers_of(times: pd.DatetimeIndex, like: int) -> np.ndarray:

@@ -69,15 +69,17 @@ class Codec(NamedTuple):
 
     @property
     def categories(self) -> tuple[int, ...]:
-        """For each column of the matrix its category's number, -1 for numbers and circles.
+        """For each column of the matrix its category's number, -1 for numbers.
 
-        Numbers with two values are a category of one column.
+        Numbers with two values are a category of one column. The two columns of the first circle
+        are -2, of the next one -3.
         """
         two = ~np.isnan(self.pair[:, 0])
         alone, first = np.where(two, np.cumsum(two) - 1, -1).tolist(), int(two.sum())
         sizes = [len(block.codes) for block in self.levels]
         indicators = np.repeat(np.arange(len(sizes)) + first, sizes).tolist()
-        return (*alone, *indicators, *[-1] * (2 * len(self.circles)))
+        turns = np.repeat(-2 - np.arange(len(self.circles)), 2).tolist()
+        return (*alone, *indicators, *turns)
 
     @property
     def width(self) -> int:

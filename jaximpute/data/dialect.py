@@ -2,16 +2,22 @@
 
 import codecs
 import csv
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from jaximpute._errors import DataError, OptionError
+from jaximpute.data.numerals import looks_like_number
 
 DELIMITERS = (",", ";", "\t", "|")
 KINDS = ("text", "number")
+BLANKS = " \t"  # the delimiter of cells that are apart by any number of these
 SNIFFED = 200  # lines that are looked at for the delimiter
 _NAMED = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "space": " "}
+_WORD = re.compile(r'[ \t]*(?:"[^"]*(?:""[^"]*)*"(?=[ \t]|$)|[^ \t]+)')
+_THOUSANDS = re.compile(r"\D*\d{1,3}( \d{3})+([.,]\d+)?( ?\D+)?")
+_NAMED |= {"whitespace": BLANKS, "blanks": BLANKS}
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
@@ -23,7 +29,7 @@ class Reading(NamedTuple):
     """What a user says about how a file is to be read; None and empty leave it to the file.
 
     Attributes:
-        delimiter: between cells: one character, or `tab`.
+        delimiter: between cells: one character, `tab`, or `whitespace` for any number of blanks.
         decimal: mark of numbers, `.` or `,`.
         encoding: of the text, such as `latin-1`.
         header: whether the first line holds names.
@@ -66,16 +72,18 @@ class Dialect(NamedTuple):
     """How a text file is written.
 
     Attributes:
-        delimiter: between cells.
+        delimiter: between cells; `BLANKS` if any number of them is as good as one.
         encoding: of the text.
         mark: whether it begins with a byte-order mark.
         newline: between lines, mostly.
+        fixed: whether cells apart by blanks are told by their places.
     """
 
     delimiter: str = ","
     encoding: str = "utf-8"
     mark: bool = False
     newline: str = "\n"
+    fixed: bool = False
 
 
 def check(reading: Reading) -> Reading:
@@ -91,9 +99,10 @@ def check(reading: Reading) -> Reading:
     delimiter = reading.delimiter
     if delimiter is not None:
         delimiter = _NAMED.get(delimiter.lower(), delimiter)
-        if len(delimiter) != 1 or delimiter in '"\r\n':
+        if delimiter != BLANKS and (len(delimiter) != 1 or delimiter in '"\r\n'):
             raise OptionError(
-                f"--delimiter is {delimiter!r}; expected one character, such as ';', or tab"
+                f"--delimiter is {delimiter!r}; expected one character, such as ';', or tab or "
+                "whitespace"
             )
     if reading.decimal not in (None, ".", ","):
         raise OptionError(f"--decimal is {reading.decimal!r}; expected . or ,")
@@ -188,6 +197,8 @@ def encode(text: str, dialect: Dialect) -> bytes:
 def sniff(lines: Sequence[str], usual: str) -> str:
     """The delimiter that gives most lines as many cells as the first has.
 
+    It is blanks where these alone make numbers of half of the cells.
+
     Args:
         lines: of the table, its header first.
         usual: the one to believe in where several do as well.
@@ -204,7 +215,45 @@ def sniff(lines: Sequence[str], usual: str) -> str:
         score = _agreement(lines, delimiter)
         if score > most:
             best, most = delimiter, score
-    return best if most else agreeing(lines) or usual
+    best = best if most else agreeing(lines) or usual
+    return BLANKS if _blanks(lines, best) else best
+
+
+def _blanks(lines: Sequence[str], other: str) -> bool:
+    """Whether every line has as many words, half of them numbers, of which `other` makes fewer."""
+    words = [cells_apart(line) for line in lines]
+    width = len(words[0]) if words else 0
+    if width < 2 or len(words) < 2 or any(len(row) != width for row in words):
+        return False
+    rows = words[1:]
+    columns = [_numbers([row[j] for row in rows]) for j in range(width)]
+    sure = width > 2 or min(columns) > 0.5 or any("  " in line.strip() for line in lines)
+    # what does not divide the names makes no cells
+    cells = [cell for line in lines[1:] for cell in line.split(other) if other in lines[0]]
+    return sure and sum(share > 0.5 for share in columns) >= 0.5 * width and _numbers(cells) < 0.5
+
+
+def _numbers(cells: Sequence[str]) -> float:
+    bare = [cell.strip() for cell in cells]
+    return sum(looks_like_number(cell) and _is_one(cell) for cell in bare) / max(1, len(bare))
+
+
+def _is_one(cell: str) -> bool:
+    """Whether blanks in a cell can be those between thousands."""
+    return not re.search(r"[ \t]", cell) or _THOUSANDS.fullmatch(cell) is not None
+
+
+def cells_apart(line: str) -> list[str]:
+    """The words of a line with the blanks before them; what is behind the last belongs to it.
+
+    Example:
+        >>> cells_apart(' 1  "a b" ')
+        [' 1', '  "a b" ']
+    """
+    if not line.strip(BLANKS):
+        return [line]
+    cells = _WORD.findall(line)
+    return [*cells[:-1], cells[-1] + line[sum(map(len, cells)) :]]
 
 
 def agreeing(lines: Sequence[str]) -> str | None:

@@ -10,7 +10,6 @@ from jaximpute import missing
 from jaximpute._errors import DataError, OptionError
 from jaximpute.data import series
 from jaximpute.data.frames import Frame
-from jaximpute.maths import hole_boxes
 from jaximpute.types import PRNGKey
 
 PATTERNS = ("mcar", "mar", "mnar", "block", "own")
@@ -122,29 +121,5 @@ def _simulator(pattern: str, rate: float, length: float | None, own: jax.Array) 
     if pattern == "own":
         if bool(own.all()):
             raise OptionError("pattern 'own' copies the data's holes, and there are none")
-        if own.ndim > 3:
-            return lambda key, x: ~hole_boxes.hole_shaped(rate)(key, own)[1].reshape(x.shape)
-        return lambda key, x: ~_some_of(key, own, rate, x)
+        return lambda key, x: ~missing.hidden_again(key, own, rate).reshape(x.shape)
     raise OptionError(f"no pattern is called '{pattern}'; valid: {', '.join(PATTERNS)}")
-
-
-def _some_of(key: PRNGKey, own: jax.Array, rate: float, x: jax.Array) -> jax.Array:
-    """Of the holes that `own` lends itself, so many that a share is hidden, each of them whole.
-
-    With all of them the square of the share observed would be left, on which methods may rank
-    otherwise than on the data.
-    """
-    k_lend, k_keep, k_single = jax.random.split(key, 3)
-    lent = ~missing.resample_own(own)(k_lend, x)
-    single = own & (jax.random.uniform(k_single, own.shape) < rate)
-    if own.ndim == 2:  # whole rows
-        enough = 2 * (own & ~lent).sum(1, keepdims=True) >= own.sum(1, keepdims=True)
-        unit = jax.random.uniform(k_keep, (len(own), 1))
-    else:  # whole gaps, known by where they begin
-        enough = jnp.ones((len(own), 1, own.shape[2]), bool)
-        steps = jnp.arange(own.shape[1])[None, :, None]
-        begin = jax.lax.cummax(jnp.where(lent & ~jnp.roll(lent, 1, axis=1), steps, 0), axis=1)
-        unit = jnp.take_along_axis(jax.random.uniform(k_keep, own.shape), begin, axis=1)
-    hidden = own & lent & enough
-    odds = rate * (own & enough).sum() / jnp.maximum(hidden.sum(), 1)
-    return jnp.where(enough, hidden & (unit < odds), single)

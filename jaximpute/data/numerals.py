@@ -19,7 +19,8 @@ _SUFFIX = (
 _CELL = re.compile(
     rf"(?P<sign>[+\-{MINUS}]?)(?P<prefix>(?:(?:{_CURRENCY})[{_SPACES}]?)?)"
     rf"(?P<late>[+\-{MINUS}]?)"
-    rf"(?P<body>\d[\d.,'{_SPACES}]*(?<=\d)|[.,]\d+)(?P<power>(?:[eE][+-]?\d+)?)"
+    rf"(?P<body>\d[\d.,'{_SPACES}]*(?<=\d)|[.,]\d+)"
+    r"(?P<power>(?:[eE][+-]?\d+|[dD][+-]\d+)?)"  # Fortran writes D, and always its sign
     rf"(?P<suffix>(?:{_SUFFIX})?)"
 )
 _SURE = {mark: re.compile(rf"[^.,]*\d+{re.escape(mark)}(\d\d?|\d{{4,}})[^.,\d]*") for mark in ".,"}
@@ -36,6 +37,8 @@ class Dress(NamedTuple):
         suffix: a unit, with the space before it.
         minus: the sign of numbers below zero.
         late: whether the sign stands behind the prefix.
+        brackets: whether numbers below zero stand in parentheses, without a sign.
+        power: what stands before exponents, where it is not the usual `e`.
     """
 
     decimal: str = "."
@@ -44,6 +47,8 @@ class Dress(NamedTuple):
     suffix: str = ""
     minus: str = "-"
     late: bool = False
+    brackets: bool = False
+    power: str = ""
 
     @property
     def is_bare(self) -> bool:
@@ -66,7 +71,7 @@ def is_plain(cell: str) -> bool:
 
 def looks_like_number(cell: str) -> bool:
     """Whether a cell is a number in any dress."""
-    return is_plain(cell) or _CELL.fullmatch(cell) is not None
+    return is_plain(cell) or _parts(cell) is not None
 
 
 def decimal_of(cells: Collection[str]) -> str | None:
@@ -100,7 +105,7 @@ def dress_of(cells: Collection[str], decimal: str | None = None, usual: str = ".
     """
     if decimal != "," and all(map(is_plain, cells)):
         return PLAIN
-    parts = [_CELL.fullmatch(cell) for cell in cells]
+    parts = [_parts(cell) for cell in cells]
     if not cells or any(part is None for part in parts):
         return None
     found = [part for part in parts if part is not None]
@@ -113,6 +118,11 @@ def dress_of(cells: Collection[str], decimal: str | None = None, usual: str = ".
     signs = {part["sign"] + part["late"] for part in found}
     if any(len(sign) > 1 for sign in signs):
         return None
+    enclosed = sum(map(_is_enclosed, cells))
+    # all in parentheses are notes or references; beside a minus they are something else
+    if enclosed and (enclosed == len(cells) or _has_minus(cells)):
+        return None
+    powers = {part["power"][:1] for part in found} & {"d", "D"}
     bodies = [part["body"] for part in found]
     # exponents stand behind plain numbers only
     marks = _marks(bodies, decimal, usual)
@@ -123,7 +133,9 @@ def dress_of(cells: Collection[str], decimal: str | None = None, usual: str = ".
         min(prefixes),
         min(suffixes, key=len),
         MINUS if MINUS in signs else "-",
-        any(part["late"] for part in found),
+        not enclosed and any(part["late"] for part in found),
+        bool(enclosed),
+        min(powers, default=""),
     )
 
 
@@ -136,14 +148,15 @@ def plain(cell: str, dress: Dress) -> str:
     """
     if dress == PLAIN:
         return cell
-    part = _CELL.fullmatch(cell)
+    part = _parts(cell)
     if part is None:
         return cell
     body = part["body"]
     for space in _SPACES if dress.group and dress.group in _SPACES else dress.group:
         body = body.replace(space, "")
     sign = (part["sign"] + part["late"]).replace(MINUS, "-")
-    return f"{sign}{body.replace(dress.decimal, '.')}{part['power']}"
+    power = part["power"].replace("D", "e").replace("d", "e")
+    return f"{sign}{body.replace(dress.decimal, '.')}{power}"
 
 
 def clothe(number: str, dress: Dress) -> str:
@@ -159,7 +172,12 @@ def clothe(number: str, dress: Dress) -> str:
     whole, point, rest = number.lstrip("-").partition(".")
     if dress.group and "e" not in number:
         whole = f"{int(whole):,}".replace(",", dress.group)
+    if dress.power:
+        whole, rest = (part.replace("e", dress.power) for part in (whole, rest))
     body = f"{whole}{dress.decimal if point else ''}{rest}"
+    if dress.brackets:
+        inner = f"{dress.prefix}{body}{dress.suffix}"
+        return f"({inner})" if minus else inner
     sign = (dress.prefix, minus) if dress.late else (minus, dress.prefix)
     return f"{''.join(sign)}{body}{dress.suffix}"
 
@@ -175,7 +193,24 @@ def named(dress: Dress) -> str:
         words.append(f"the unit {(dress.prefix + dress.suffix).strip()!r}")
     if dress.minus != "-":
         words.append("the minus U+2212")
+    if dress.brackets:
+        words.append("those below zero in parentheses")
+    if dress.power:
+        words.append(f"exponents behind {dress.power}")
     return ", ".join(words)
+
+
+def _parts(cell: str) -> re.Match[str] | None:
+    """The parts of a number; of one in parentheses as if it had a minus."""
+    return _CELL.fullmatch(f"-{cell[1:-1]}" if _is_enclosed(cell) else cell)
+
+
+def _is_enclosed(cell: str) -> bool:
+    return cell[:1] == "(" and cell[-1:] == ")"
+
+
+def _has_minus(cells: Collection[str]) -> bool:
+    return any(mark in cell for cell in cells for mark in ("-", MINUS) if "e" not in cell.lower())
 
 
 def _marks(bodies: list[str], decimal: str | None, usual: str) -> tuple[str, str] | None:

@@ -103,7 +103,7 @@ def completions(
     about: Mapping[str, Any] | None = None,
     words: Mapping[str, Any] | None = None,
     progress: bool = False,
-) -> list[np.ndarray]:
+) -> tuple[list[np.ndarray], dict[str, Any]]:
     """Train, then complete the same rows: the one completion to report, and the draws asked for.
 
     Args:
@@ -120,7 +120,7 @@ def completions(
         progress: say on a terminal when the completions begin.
 
     Returns:
-        `1 + draws` arrays shaped like the data.
+        `1 + draws` arrays shaped like the data; and what the method tells of its choices.
     """
     key_fit, key_complete = jax.random.split(jax.random.key(seed))
     state = train(plan, key_fit, data, watching, keeping, about, words)
@@ -134,7 +134,8 @@ def completions(
             found = np.asarray(draw_many(plan.method, key_complete, state, data, 1))
         else:
             found = np.asarray(loop.complete(plan.method, key_complete, state, data))[None]
-        return [np.concatenate([past, one], axis=1) if last else one for one in found]
+        told = {} if plan.tells is None else plan.tells(state)
+        return [np.concatenate([past, one], axis=1) if last else one for one in found], told
 
 
 @contextlib.contextmanager

@@ -136,7 +136,10 @@ class _Notes(NamedTuple):
 
     def dressed(self, name: str, dress: Dress, counts: Counter[str]) -> None:
         if not all(map(numerals.is_plain, counts)):
-            self.worn.setdefault(dress, []).append(name)
+            # of whole numbers nobody knows the decimal mark
+            shown = any(dress.decimal in cell for cell in counts)
+            worn = dress if shown else dress._replace(decimal=".")
+            self.worn.setdefault(worn, []).append(name)
 
     def said(self, reading: Reading) -> list[str]:
         texts = [

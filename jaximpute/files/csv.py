@@ -1,14 +1,14 @@
 """A text table as it is written: every line cell by cell, so that what is observed is copied."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from jaximpute._errors import DataError
 from jaximpute.data import dialect as dialects
 from jaximpute.data.dialect import Dialect, Reading
 from jaximpute.data.signs import signs_of
-from jaximpute.files import headers
+from jaximpute.files import blanks, foreign, headers
 from jaximpute.files.records import quoted, split, unquoted
 
 _LINE = re.compile(r"[^\r\n]*(\r\n|\n|\r|$)")
@@ -45,7 +45,8 @@ class Text(NamedTuple):
         """The cells of the table, without their quotes."""
         columns = self.columns
         picked = (self.records[i] for i in self.at)
-        return [[unquoted(record[j]) for j in columns] for record in picked]
+        value = _value(self.dialect.delimiter)
+        return [[value(record[j]) for j in columns] for record in picked]
 
 
 def parse(
@@ -63,8 +64,9 @@ def parse(
         The cells, and what was taken as what, in words.
 
     Raises:
-        DataError: empty, no row below the header, names that are not unique, a cell whose quotes do
-            not close, or a row with too many or too few cells; the message names file and line.
+        DataError: empty, a file of another kind, no row below the header, names that are not
+            unique, a cell whose quotes do not close, or a row with too many or too few cells; the
+            message names file and line.
 
     Example:
         >>> text, _ = parse(b"a;b\\n1,50;\\n", "x.csv")
@@ -74,7 +76,9 @@ def parse(
     reading = dialects.check(reading or Reading())
     if not data.strip():
         raise DataError(f"{source} is empty; expected a header and rows below it")
+    foreign.refuse_bytes(data, source)
     decoded, dialect = dialects.decode(data, source, reading.encoding)
+    foreign.refuse_text(decoded, source)
     lines = [match[0] for match in _LINE.finditer(decoded)]
     if lines and not lines[-1]:
         lines.pop()
@@ -88,9 +92,17 @@ def parse(
         ]
         delimiter = dialects.sniff(shown, usual)
     dialect = dialect._replace(delimiter=delimiter)
-    records, ends, whole, numbers = split(lines, over, delimiter, source)
+    if delimiter == dialects.BLANKS:
+        bare = [line.rstrip("\r\n") for line in lines]
+        records, fixed = blanks.split(bare, over)
+        ends = [line[len(kept) :] for line, kept in zip(lines, bare, strict=True)]
+        whole, numbers = set(over), list(range(1, len(lines) + 1))
+        dialect = dialect._replace(fixed=fixed)
+    else:
+        records, ends, whole, numbers = split(lines, over, delimiter, source)
+    value = _value(delimiter)
     values = [
-        record if i in whole else [unquoted(cell) for cell in record]
+        record if i in whole else [value(cell) for cell in record]
         for i, record in enumerate(records)
     ]
     found = headers.find(values, whole, numbers, delimiter, source, reading)
@@ -102,7 +114,8 @@ def parse(
     ]
     notes = list(found.notes)
     if delimiter != usual and reading.delimiter is None:
-        notes.insert(0, f"the cells of {source} are taken to be apart by {delimiter!r}")
+        apart = "blanks" if delimiter == dialects.BLANKS else repr(delimiter)
+        notes.insert(0, f"the cells of {source} are taken to be apart by {apart}")
     text = Text(
         records,
         ends,
@@ -129,12 +142,21 @@ def changed(text: Text, cells: Mapping[tuple[int, int], str], missing: list[list
         A file in which all other cells are as before.
     """
     records = list(text.records)
+    spaced = text.dialect.delimiter == dialects.BLANKS
+    straight = _Columns(text)
     for (row, column), value in cells.items():
         i, j = text.at[row], text.columns[column]
         if records[i] is text.records[i]:
             records[i] = list(records[i])
         old = records[i][j]
-        records[i][j] = quoted(value, text.dialect.delimiter, old.startswith('"'))
+        if not spaced:
+            records[i][j] = quoted(value, text.dialect.delimiter, old.startswith('"'))
+            continue
+        if text.dialect.fixed:
+            before = [straight[k] for k in range(j + 1)]
+            blanks.put_in_place(records[i], j, value, before, text.names[column])
+        else:
+            blanks.put(records[i], j, value, straight[j])
     return text._replace(records=records, missing=missing)
 
 
@@ -147,16 +169,18 @@ def render(text: Text, delimiter: str | None = None) -> bytes:
     """
     given = text.dialect.delimiter
     if delimiter is None or delimiter == given:
-        lines = [
-            f"{given.join(record)}{end}"
-            for record, end in zip(text.records, text.ends, strict=True)
-        ]
+        join = blanks.join if given == dialects.BLANKS else given.join
+        lines = (join(record) for record in text.records)
     else:
-        lines = [
-            f"{record[0] if i in text.whole else delimiter.join(_again(record, delimiter))}{end}"
-            for i, (record, end) in enumerate(zip(text.records, text.ends, strict=True))
-        ]
-    return dialects.encode("".join(lines), text.dialect)
+        strip = dialects.BLANKS if given == dialects.BLANKS else ""
+        lines = (
+            record[0]
+            if i in text.whole
+            else delimiter.join(_again([cell.strip(strip) for cell in record], delimiter))
+            for i, record in enumerate(text.records)
+        )
+    ended = (line + end for line, end in zip(lines, text.ends, strict=True))
+    return dialects.encode("".join(ended), text.dialect)
 
 
 def below(texts: Sequence[Text], column: str) -> Text:
@@ -165,8 +189,15 @@ def below(texts: Sequence[Text], column: str) -> Text:
     Lines that are neither names nor rows are left out.
     """
     first = texts[0]
-    kept = [] if first.header is None else [[column, *first.records[first.header]]]
-    rows = [[str(i), *text.records[at]] for i, text in enumerate(texts, 1) for at in text.at]
+    width, gap = 0, ""
+    if first.dialect.fixed:  # all columns move alike
+        width, gap = max(len(column), len(str(len(texts)))), " "
+
+    def behind(cell: str, record: list[str]) -> list[str]:
+        return [cell.rjust(width), gap + record[0], *record[1:]]
+
+    kept = [] if first.header is None else [behind(column, first.records[first.header])]
+    rows = [behind(str(i), text.records[at]) for i, text in enumerate(texts, 1) for at in text.at]
     start = len(kept)
     return first._replace(
         records=[*kept, *rows],
@@ -189,6 +220,11 @@ def beside(text: Text, columns: Mapping[str, tuple[Text, int]]) -> Text:
     """
     width = max(len(record) for i, record in enumerate(text.records) if i not in text.whole)
     more = {i: [""] * len(columns) for i in range(len(text.records)) if i not in text.whole}
+    if text.dialect.fixed:
+        raise DataError(
+            "further columns cannot be written beside those told apart by their places; save the "
+            "file as CSV first"
+        )
     if text.header is not None:
         more[text.header] = [quoted(name, text.dialect.delimiter) for name in columns]
     for row, i in enumerate(text.at):
@@ -220,6 +256,22 @@ def made(names: Sequence[str], rows: Sequence[Sequence[str]], dialect: Dialect) 
     at = list(range(1, len(records)))
     ends = [dialect.newline] * len(records)
     return Text(records, ends, 0, at, list(range(len(names))), list(names), missing, dialect)
+
+
+class _Columns(dict[int, list[str]]):
+    """The cells of a column, made when they are asked for."""
+
+    def __init__(self, text: Text) -> None:
+        self.text = text
+
+    def __missing__(self, j: int) -> list[str]:
+        self[j] = [self.text.records[at][j] for at in self.text.at]
+        return self[j]
+
+
+def _value(delimiter: str) -> Callable[[str], str]:
+    """What takes a cell to its value."""
+    return blanks.value if delimiter == dialects.BLANKS else unquoted
 
 
 def _again(record: Sequence[str], delimiter: str) -> list[str]:

@@ -12,10 +12,11 @@ from typing import Any
 
 from jaximpute._errors import DataError, JaximputeError, need_extra
 from jaximpute.data import hdf5check
-from jaximpute.files import placing, zarrfolders
+from jaximpute.files import placing, zarrcodecs, zarrfolders
 
 NETCDF, ZARR = (".nc", ".nc4"), (".zarr",)
 SUFFIXES = (*NETCDF, *ZARR)
+_UNEVEN = ("month", "year", "common_year")  # units of time without a length of their own
 # how a store compresses; other formats, and other versions of this one, know other codecs
 _CODECS = ("compressor", "compressors", "filters", "serializer", "shards", "preferred_chunks")
 
@@ -53,18 +54,39 @@ def open_lazily(path: str) -> Any:
         raise DataError(f"cannot read {path}: No such file or directory")
     if is_zarr(path):
         zarrfolders.refuse_links(path)
+        zarrcodecs.check(path)
     store, engine = (
         ("Zarr", {"engine": "zarr", "consolidated": False}) if is_zarr(path) else ("NetCDF", {})
     )
     with _damage_named(path, f"cannot be read as {store}"):
         if not is_zarr(path):
             _open_once(path)
-        dataset = library.open_dataset(path, cache=False, **engine)
+        dataset = _with_times(library, path, engine)
     if not is_zarr(path):
         return dataset
     # a store lists its variables in an order that varies, and methods see them in that order
     names = sorted(dataset.data_vars, key=str)
     return dataset.drop_vars(names).assign({name: dataset[name] for name in names})
+
+
+def _with_times(library: Any, path: str, engine: dict[str, Any]) -> Any:
+    """A dataset; of units and calendars that give no dates, times are the numbers they are.
+
+    "months since" is one of them, which some calendars have as dates that cannot be written, and
+    every other calendar where cftime is not installed. Their distances are those that the file
+    means, and they are written as they were read.
+    """
+    try:
+        dataset = library.open_dataset(path, cache=False, **engine)
+        units = (one.encoding.get("units") for one in dataset.variables.values())
+        if not any(str(unit).lower().startswith(_UNEVEN) for unit in units):
+            return dataset
+        dataset.close()
+    except ValueError as error:
+        if "unable to decode time units" not in str(error):
+            raise
+        _let_go(error)
+    return library.open_dataset(path, cache=False, decode_times=False, **engine)
 
 
 @contextlib.contextmanager

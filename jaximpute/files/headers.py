@@ -14,6 +14,11 @@ from jaximpute.data.signs import MISSING, means_unknown
 _SAMPLE = 200  # rows that are looked at
 _ENOUGH = 3  # rows with contents, to believe that a column is never empty
 _MOST_UNITS = 3  # rows of units, and of how they were averaged
+_SUMMARY = re.compile(
+    r"(grand |sub-?)?(totals?|sum|summe|gesamt|mean|average|avg\.?|mittelwert|somme|suma|totale)"
+    r"( .*)?:?",
+    re.IGNORECASE,
+)
 _DATE = re.compile(r"\d{1,4}[-/.]\d\d?[-/.]\d{1,4}.*")
 
 
@@ -102,7 +107,8 @@ def find(
     if first and whole:
         tops = sum(i < first for i in whole)
         if tops and reading.comment is None and reading.skip_rows is None:
-            notes.append(f"{tops} lines at the top begin with '#': comments, kept as they are")
+            lines = "1 line at the top begins" if tops == 1 else f"{tops} lines at the top begin"
+            notes.append(f"{lines} with '#': comments, kept as they are")
     header = _header(values, filled, reading, notes)
     width = len(values[first])
     # a line without a delimiter and without a cell is none, except of one column: a missing cell
@@ -122,11 +128,14 @@ def find(
         raise DataError(
             f"{source} has a header and no row below it; there is nothing to learn from"
         )
+    if header is not None and width == 1 and reading.delimiter is None:
+        _refuse_blanks(values, [first, *body], source)
     _check_lengths(values, body, numbers, width, delimiter, source)
     if width > 1:
         body = _with_contents(values, body, width, notes)
     columns, names = _columns(values, body, header, width)
     body = _below_units(values, body, columns, notes)
+    _mention_summary(values, body, columns, numbers, notes)
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise DataError(
@@ -180,6 +189,18 @@ def _is_data(cells: Sequence[str], rows: Sequence[list[str]]) -> bool:
     return counted
 
 
+def _refuse_blanks(values: Sequence[list[str]], rows: Sequence[int], source: str) -> None:
+    """Refuse lines of several names and numbers apart by blanks, of which none is missing."""
+    names, *lines = [values[i][0].split() for i in rows[: 1 + _SAMPLE]]
+    words = [word for line in lines for word in line]
+    numeric = sum(map(numerals.looks_like_number, words))
+    if len(names) > 1 and max(map(len, lines)) > 1 and 2 * numeric > len(words):
+        raise DataError(
+            f"{source} has one column, {values[rows[0]][0]!r}, which looks like several apart by "
+            "blanks; if so: --delimiter whitespace. If it is one: --delimiter ,"
+        )
+
+
 def _check_lengths(
     values: Sequence[list[str]],
     body: Sequence[int],
@@ -213,6 +234,12 @@ def _check_lengths(
         f"{source}, line {numbers[wrong[0]]}: {len(row)} cells; expected {width}, one for each "
         "name in the header. "
     )
+    if delimiter == dialects.BLANKS:
+        raise DataError(
+            f"{about}Cells are apart by blanks, and the lines do not stand below one another so "
+            "that their places would tell which are empty. Write NA for an empty cell, put cells "
+            "that hold blanks in quotes, or save the file as CSV"
+        )
     if len(row) < width:
         start = row[0].strip()[:1]
         if start in ("#", "%", ";", "/", "!", "*"):
@@ -289,6 +316,26 @@ def _below_units(
         notes.append(f"row {count + 1} below the names holds units ({shown}) and is kept as it is")
         count += 1
     return body[count:]
+
+
+def _mention_summary(
+    values: Sequence[list[str]],
+    body: Sequence[int],
+    columns: Sequence[int],
+    numbers: Sequence[int],
+    notes: list[str],
+) -> None:
+    """Point out a last row that sums up those above."""
+    if len(body) < _ENOUGH:
+        return
+    j = next((j for j in columns if values[body[-1]][j].strip()), columns[0])
+    cell = values[body[-1]][j].strip()
+    if _SUMMARY.fullmatch(cell) and all(values[i][j].strip() != cell for i in body[:-1]):
+        line = numbers[body[-1]]
+        notes.append(
+            f"the last row is called {cell!r}, and is learned from like any other; to leave it as "
+            f"it is: --skip-rows {line}-{line}"
+        )
 
 
 def _is_measure(cell: str) -> bool:

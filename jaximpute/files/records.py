@@ -83,13 +83,13 @@ def unquoted(cell: str) -> str:
 
 
 def quoted(value: str, delimiter: str, always: bool = False) -> str:
-    """A value as a cell, in quotes where it must be.
+    """A value as a cell, in quotes where it must be; of several delimiters any may be meant.
 
     Example:
         >>> quoted("a,b", ","), quoted("a", ",")
         ('"a,b"', 'a')
     """
-    if always or delimiter in value or _QUOTED.search(value):
+    if always or any(mark in value for mark in delimiter) or _QUOTED.search(value):
         return '"{}"'.format(value.replace('"', '""'))
     return value
 

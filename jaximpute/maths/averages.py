@@ -98,7 +98,8 @@ def middle(draws: jax.Array | np.ndarray, categories: Sequence[int] | None = Non
     found = jnp.median(draws, axis=0)
     if categories is None:
         return found
-    number, sizes = np.array(categories), np.bincount(np.array(categories) + 1)
+    number = np.maximum(categories, -1)  # directions are numbers here
+    sizes = np.bincount(number + 1)
     several = (number >= 0) & (sizes[number + 1] > 1)
     two = (number >= 0) & ~several  # a column with two values: between them there is none
     if several.any():

@@ -25,11 +25,13 @@ if TYPE_CHECKING:  # the same names, for editors and type checkers
     from jaximpute.methods.relatives.psw_i import psw_i as psw_i
     from jaximpute.methods.relatives.sinkhorn import sinkhorn as sinkhorn
     from jaximpute.methods.relatives.tdm import tdm as tdm
+    from jaximpute.methods.simple.boosted_smoother import boosted_smoother as boosted_smoother
     from jaximpute.methods.simple.columns import mean as mean
     from jaximpute.methods.simple.columns import median as median
     from jaximpute.methods.simple.columns import mode as mode
     from jaximpute.methods.simple.cubic import akima as akima
     from jaximpute.methods.simple.cubic import pchip as pchip
+    from jaximpute.methods.simple.eof import eof as eof
     from jaximpute.methods.simple.gaussian import gaussian as gaussian
     from jaximpute.methods.simple.harmonic import biharmonic as biharmonic
     from jaximpute.methods.simple.harmonic import harmonic as harmonic
@@ -39,15 +41,18 @@ if TYPE_CHECKING:  # the same names, for editors and type checkers
     from jaximpute.methods.simple.interpolation import nocb as nocb
     from jaximpute.methods.simple.kalman import kalman as kalman
     from jaximpute.methods.simple.knn import knn as knn
+    from jaximpute.methods.simple.kriging import kriging as kriging
     from jaximpute.methods.simple.mice import ice as ice
     from jaximpute.methods.simple.mice import mice as mice
     from jaximpute.methods.simple.neighbour_ridge import neighbour_ridge as neighbour_ridge
     from jaximpute.methods.simple.optimal import optimal_interpolation as optimal_interpolation
     from jaximpute.methods.simple.soft_impute import soft_impute as soft_impute
+    from jaximpute.methods.simple.stack import stack as stack
     from jaximpute.methods.simple.trees import trees as trees
     from jaximpute.methods.simple.window import window_average as window_average
+    from jaximpute.methods.simple.window_gaussian import window_gaussian as window_gaussian
 
-_FACTORIES = [entry.factory for entry in METHODS.values()]
+_FACTORIES = [str(entry.factory) for entry in METHODS.values()]
 _PIECES = [
     "jaximpute.methods.papers.csbi.algorithm:csbi0",
     "jaximpute.methods.papers.csbi.warmup:csbi_warmup",

@@ -7,6 +7,7 @@ see `spare`.
 """
 
 from jaximpute.missing._common import Missing, spare
+from jaximpute.missing.again import hidden_again
 from jaximpute.missing.entries import mar, mcar, mnar_quantile, mnar_self
 from jaximpute.missing.fields import blocks, pixels, stations, swath
 from jaximpute.missing.patterns import block, resample_own
@@ -15,6 +16,7 @@ __all__ = [
     "Missing",
     "block",
     "blocks",
+    "hidden_again",
     "mar",
     "mcar",
     "mnar_quantile",

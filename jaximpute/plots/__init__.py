@@ -8,8 +8,11 @@ import numpy as np
 import pandas as pd
 
 from jaximpute._errors import DataError, OutputError, need_extra
+from jaximpute.data import possible
+from jaximpute.data.circles import Circle, wrapped
 from jaximpute.data.frames import Container, Frame, read
 from jaximpute.files import placing
+from jaximpute.plots import directions
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,6 +34,7 @@ def plot_imputation(
     time: Any = None,
     columns: Sequence[str] | None = None,
     band: tuple[Container, Container] | None = None,
+    circular: Any = None,
 ) -> "Figure":
     """Observed points and filled ones, a panel for each column, along time or the rows.
 
@@ -40,12 +44,15 @@ def plot_imputation(
         time: the time axis, as in `impute`.
         columns: which ones, by name; by default the first twelve that were filled.
         band: completions at the lower and upper ends of intervals, drawn as bars.
+        circular: columns of directions, as in `impute`. Their panel is one turn: lines break at
+            its end, and bars go on at the other.
 
     Returns:
         A matplotlib figure; `figure.savefig(path)` keeps it.
 
     Raises:
         DataError: the two do not have the same shape, or a name that is no column.
+        OptionError: `circular` names no column of numbers.
         MissingExtraError: matplotlib is not installed.
 
     Example:
@@ -61,6 +68,7 @@ def plot_imputation(
             f"before has {frame.values.shape} rows and columns and after {completed.values.shape}; "
             "expected the same"
         )
+    frame = frame._replace(columns=possible.tell(frame.columns, None, circular))
     filled = ~frame.mask & completed.mask
     chosen, note = _choose(frame, filled, columns)
     figure = new_figure(9.0, 0.9 + max(1.7, 2.4 - 0.1 * len(chosen)) * max(len(chosen), 1))
@@ -71,17 +79,14 @@ def plot_imputation(
     panels = figure.subplots(len(chosen), 1, sharex=True, squeeze=False)[:, 0]
     ends = [read(end, time).values for end in band or ()]
     for axes, column in zip(panels, chosen, strict=True):
+        rows, values = filled[:, column], completed.values[:, column]
+        circle = _circle(frame, column)
         if ends:
-            rows = filled[:, column]
-            axes.vlines(
-                x[rows],
-                *(end[rows, column] for end in ends),
-                color=_FILLED,
-                alpha=0.35,
-                linewidth=1.5,
-                label="interval",
-            )
-        _panel(axes, frame, completed.values[:, column], filled[:, column], x, column)
+            low, high = (end[rows, column] for end in ends)
+            bars = (x[rows], low, high)
+            bars = bars if circle is None else directions.bars(*bars, circle)
+            axes.vlines(*bars, color=_FILLED, alpha=0.35, linewidth=1.5, label="interval")
+        _panel(axes, frame, values, rows, x, column, circle)
     panels[-1].set_xlabel(label)
     _few_dates(panels[-1], x)
     handles, labels = panels[0].get_legend_handles_labels()
@@ -227,17 +232,34 @@ def _abscissa(frame: Frame) -> tuple[np.ndarray, str]:
     return labels.tz_localize(None).to_numpy(), "time"
 
 
+def _circle(frame: Frame, column: int) -> Circle | None:
+    """The turn that a column of directions is drawn in; None for other columns."""
+    if (period := frame.columns[column].period) is None:
+        return None
+    return directions.turn(period, frame.values[frame.mask[:, column], column])
+
+
 def _panel(
-    axes: "Axes", frame: Frame, values: np.ndarray, filled: np.ndarray, x: np.ndarray, column: int
+    axes: "Axes",
+    frame: Frame,
+    values: np.ndarray,
+    filled: np.ndarray,
+    x: np.ndarray,
+    column: int,
+    circle: Circle | None,
 ) -> None:
     about = frame.columns[column]
     order = np.argsort(x, kind="stable")
     observed = np.where(frame.mask[:, column], frame.values[:, column], np.nan)[order]
+    along, dots = x[order], values[filled]
+    if circle is not None:
+        observed, dots = (wrapped(y, circle) for y in (observed, dots))
+        along, observed = directions.broken(along, observed, circle.period)
     size = 5.0 if len(x) < _FEW else 3.0
     # lines only where neighbouring rows are neighbours in time; they break at holes
     joined = frame.kind == "series" and frame.shape[0] == 1 and not about.levels
     axes.plot(
-        x[order],
+        along,
         observed,
         linestyle="-" if joined else "none",
         linewidth=0.8,
@@ -249,7 +271,7 @@ def _panel(
     )
     axes.plot(
         x[filled],
-        values[filled],
+        dots,
         linestyle="none",
         marker="o",
         markersize=size,
@@ -261,6 +283,8 @@ def _panel(
     axes.set_title(about.name, loc="left", fontsize="medium")
     axes.spines[["top", "right"]].set_visible(False)
     axes.margins(x=0.01)
+    if circle is not None:
+        directions.mark(axes, circle)
     if about.levels:
         every = -(-len(about.levels) // 6)
         shown = range(0, len(about.levels), every)

@@ -77,7 +77,9 @@ def describe(
         "seed": settings["seed"],
         "answer": settings["answer"],
         **about,
-        **report.possible(found.codec, source.columns, np.array(held["clipped"])),
+        **report.possible(
+            found.codec, [column.name for column in source.columns], np.array(held["clipped"])
+        ),
         "losses": held["losses"],
         "metrics": held["metrics"],
         "warnings": [

@@ -1,64 +1,56 @@
 """What `auto` means, before any data has been looked at."""
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any
 
 from jaximpute import registry
 from jaximpute._errors import OptionError
 from jaximpute.engine.draws import no_draws
 from jaximpute.types import Kind
 
-_PREFERRED = {
-    "table": ("spirit", "gaussian", "mean"),
-    "series": ("spirit", "linear", "mean"),
-    "image": ("harmonic", "mean"),
-    "field": ("optimal_interpolation", "mean"),
-}
-_DRAWING = {
-    "table": ("mice", "diffusion"),
-    # by the CRPS of docs/results/bridge.md, with the same network and as many steps of training
-    "series": ("csbi0", "csdi", "diffusion"),
-    "image": ("miri",),
-    "field": ("context_query",),
-}
+# of draws; estimates are a stack for all kinds
+_DRAWING = {"table": "stack", "series": "stack", "image": "stack", "field": "stack"}
 
 
-class Choice(NamedTuple):
-    """A method that was chosen by trying some.
-
-    Attributes:
-        name: of the method.
-        scores: of all that were tried, by name; the least is best.
-        seconds: that trying took.
-    """
-
-    name: str
-    scores: Mapping[str, float]
-    seconds: float
-
-
-def choose(kind: Kind, inductive: bool = False, draws: bool = False) -> str:
-    """The method that `auto` means for a kind of data.
+def choose(kind: Kind, draws: bool = False) -> str:
+    """The method that `auto` means for a kind of data: one that chooses by the data's own cells.
 
     Args:
         kind: of the data.
-        inductive: whether it has to complete rows to come.
         draws: whether it has to draw at random.
 
     Returns:
-        Its name.
+        Its name; it completes new rows, too.
     """
-    usable = [
-        name for name in registry.names(kind) if registry.entry(name).inductive or not inductive
-    ]
-    return next(name for name in (_DRAWING if draws else _PREFERRED)[kind] if name in usable)
+    return _DRAWING[kind] if draws else "stack"
 
 
-def inductive(name: str, kind: Kind, instead: str, *, draws: bool = False) -> str:
+def resolve(method: Any, kind: Kind, draws: bool = False) -> str:
+    """The name of the method that is asked for.
+
+    Args:
+        method: a name, `auto`, or a method, see `registry.named`.
+        kind: of the data.
+        draws: whether it has to draw at random.
+
+    Raises:
+        OptionError: it is no method, or does not draw though it has to.
+
+    Example:
+        >>> resolve("auto", "table"), resolve("mean", "table")
+        ('stack', 'mean')
+    """
+    auto = isinstance(method, str) and method == "auto"
+    name = choose(kind, draws) if auto else registry.named(method)
+    if draws and not registry.entry(name, kind).draws:
+        raise OptionError(no_draws(kind))
+    return name
+
+
+def inductive(method: Any, kind: Kind, instead: str, *, draws: bool = False) -> str:
     """The name of a method that completes rows it was not given; `auto` picks one.
 
     Args:
-        name: a name, or `auto`.
+        method: a name, `auto`, or a method, see `registry.named`.
         kind: of the data.
         instead: what else to do with a method that does not, for the message.
         draws: whether it has to draw at random, too.
@@ -72,11 +64,9 @@ def inductive(name: str, kind: Kind, instead: str, *, draws: bool = False) -> st
 
     Example:
         >>> inductive("auto", "table", "use impute()")
-        'spirit'
+        'stack'
     """
-    name = choose(kind, inductive=True, draws=draws) if name == "auto" else name
-    if draws and not registry.entry(name, kind).draws:
-        raise OptionError(no_draws(kind))
+    name = resolve(method, kind, draws)
     if not registry.entry(name, kind).inductive:
         able = [other for other in registry.names(kind) if registry.entry(other).inductive]
         raise OptionError(

@@ -22,12 +22,12 @@ from jaximpute.data.circles import around, between
 from jaximpute.data.frames import Container, Frame, read
 from jaximpute.engine import memory
 from jaximpute.tasks import filling
-from jaximpute.tasks.choose import choose
+from jaximpute.tasks.choose import resolve
 from jaximpute.types import Kind
 
 OVERALL = "(overall)"
 
-Methods: TypeAlias = str | Sequence[str] | Mapping[str, tuple[str, Mapping[str, Any]]]
+Methods: TypeAlias = str | Sequence[Any] | Mapping[str, Any]
 
 
 class Run(NamedTuple):
@@ -73,8 +73,8 @@ def evaluate(
 
     Args:
         data: any container that `impute` takes.
-        methods: `all`, a name or names of `registry.names()`, or a label for each
-            `(name, options)`.
+        methods: `all`, a name or names of `registry.names()`, or by label a name, a method of your
+            own (see `registry.named`), or either with its options, `(name, options)`.
         time: the time axis, as in `impute`.
         holdout: share of the observed cells to hide, in (0, 1).
         pattern: `mcar` hides single cells, `block` stretches of rows, and `own` cells in the
@@ -236,15 +236,17 @@ def _runs(methods: Methods, kind: Kind, options: Mapping[str, Mapping[str, Any]]
     if isinstance(methods, str):
         methods = registry.names(kind) if methods == "all" else [methods]
     if not isinstance(methods, Mapping):
-        methods = {name: (name, {}) for name in methods}
+        methods = {registry.named(method): method for method in methods}
     if not methods:
         raise OptionError(f"no methods to evaluate; methods for a {kind}: {registry.names(kind)}")
     unknown = set(options) - set(methods)
     if unknown:
         raise OptionError(f"options for '{min(unknown)}', which is not among {', '.join(methods)}")
     runs = {}
-    for label, (given, own) in methods.items():
-        name = choose(kind) if given == "auto" else given
+    for label, asked in methods.items():
+        plain = isinstance(asked, tuple) and not hasattr(asked, "_fields")
+        given, own = asked if plain else (asked, {})
+        name = resolve(given, kind)
         completes = "new rows" if registry.entry(name).inductive else "given rows"
         runs[label] = Run(name, {**own, **options.get(label, {})}, completes)
     return runs

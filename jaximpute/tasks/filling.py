@@ -18,7 +18,6 @@ from jaximpute.engine.draws import no_draws
 from jaximpute.engine.precision import precision
 from jaximpute.engine.warmup import warm_steps
 from jaximpute.tasks import report
-from jaximpute.tasks.choose import Choice, choose
 from jaximpute.tasks.report import Curve, Report
 from jaximpute.types import Answer, Hook
 
@@ -41,7 +40,7 @@ class Filled(NamedTuple):
 
 def fill(
     frame: Frame,
-    method: str | Choice = "auto",
+    name: str,
     *,
     seed: int = 0,
     preset: str = "balanced",
@@ -59,7 +58,7 @@ def fill(
 
     Args:
         frame: what `data.frames.read` returned.
-        method: a name, `auto`, or what `select.method_for` has chosen.
+        name: of the method, see `choose.resolve`.
         seed: of everything random.
         preset: of the method.
         max_gap: longest gap to fill, see `data.series.long_gaps`.
@@ -88,10 +87,6 @@ def fill(
     """
     started = clock.perf_counter()
     options = dict(options or {})
-    if method == "auto":
-        method = choose(frame.kind, draws=draws > 0 or answer == "draw")
-    choice = method if isinstance(method, Choice) else Choice(method, {}, 0.0)
-    name, scores = choice.name, dict(choice.scores)
     registry.check(name, kind=frame.kind, preset=preset, options=options)
     if answer not in ANSWERS:
         raise OptionError(f"answer is '{answer}'; expected one of {', '.join(ANSWERS)}")
@@ -108,7 +103,7 @@ def fill(
         notes += fields.check_learning(frame.grid, frame.mask, kept, name, options)
 
     matrices = [laid.matrix] * (1 + draws)
-    curve = Curve([], {})
+    curve, told = Curve([], {}), dict[str, Any]()
     if laid.data is not None:
         plan = registry.build(
             name,
@@ -133,7 +128,7 @@ def fill(
                 stage(f"'{name}': compiling and starting{more}")
             words = registry.words(name, preset, options)
             with precision(bool(exact)):
-                completed = runs.completions(
+                completed, told = runs.completions(
                     plan,
                     seed,
                     laid.data,
@@ -169,14 +164,14 @@ def fill(
         values,
         {
             "method": name,
-            **({"chosen_by": scores} if scores else {}),
+            **({"chosen": report.chosen(told, laid.codec, frame.columns)} if told else {}),
             "options": {key: fingerprint.plain(value) for key, value in options.items()},
             "preset": preset,
             "seed": int(seed),
             "answer": "median of draws" if draws else answer,
             **data_report,
-            **report.possible(laid.codec, frame.columns, moved),
-            "seconds": round(choice.seconds + clock.perf_counter() - started, 3),
+            **report.possible(laid.codec, frame.names, moved),
+            "seconds": round(clock.perf_counter() - started, 3),
             "losses": curve.losses,
             "metrics": curve.metrics,
             "warnings": [

@@ -1,6 +1,7 @@
 """`Fitted`: a method that has learned from a table, with all it needs to complete rows to come."""
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jax
@@ -36,6 +37,7 @@ class Fitted(NamedTuple):
         rows: how many it learned from; methods are built by it.
         method: None if there was nothing to learn, or until `rebuild` is called.
         state: what the method learned; None if there was nothing.
+        told: what the method has to tell of its choices, see `registry.Plan`.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Fitted(NamedTuple):
     rows: int
     method: Method | None = None
     state: State = None
+    told: Mapping[str, Any] = MappingProxyType({})
 
 
 def fit(
@@ -88,19 +91,29 @@ def fit(
     with precision(codec.exact):
         state = train(plan, key, data, watching(plan), keeping, run, words)
         state = jax.tree.map(jnp.asarray, gathered(state)) if how.mesh else state
-    return fitted._replace(method=_plan(fitted).method, state=state)
+    told = {} if plan.tells is None else plan.tells(state)
+    return fitted._replace(method=_plan(fitted).method, state=state, told=told)
 
 
-def complete(fitted: Fitted, values: np.ndarray, number: int = 0) -> np.ndarray:
+class Completed(NamedTuple):
+    """Rows, completed.
+
+    Attributes:
+        values: `(rows, columns)`; columns of which nothing was learned keep their NaN.
+        moved: `(rows, columns)` True where a fill was brought back within its bounds.
+    """
+
+    values: np.ndarray
+    moved: np.ndarray
+
+
+def complete(fitted: Fitted, values: np.ndarray, number: int = 0) -> Completed:
     """Complete rows, each by a key made of its own cells.
 
     Args:
         fitted: what has learned.
         values: `(rows, columns)` float64, NaN = missing.
         number: of a random completion, each of which is another; 0 = the estimate.
-
-    Returns:
-        `(rows, columns)`; columns of which nothing was learned keep their NaN.
     """
     matrix = coding.encode(fitted.codec, values)
     rows = np.flatnonzero(np.isnan(matrix).any(axis=1))
@@ -110,7 +123,10 @@ def complete(fitted: Fitted, values: np.ndarray, number: int = 0) -> np.ndarray:
         answer: Any = fitted.method.sample if number else fitted.method.estimate
         with precision(fitted.codec.exact):
             matrix[rows] = complete_rows(answer, key, fitted.state, matrix[rows])
-    return coding.decode(fitted.codec, matrix, values, drawn=number > 0)
+    return Completed(
+        coding.decode(fitted.codec, matrix, values, drawn=number > 0),
+        coding.impossible(fitted.codec, matrix, values),
+    )
 
 
 def rebuild(fitted: Fitted, leaves: Sequence[np.ndarray], where: str) -> Fitted:

@@ -12,12 +12,13 @@ from jaximpute._errors import DataError, OptionError, TimeError
 from jaximpute.data import calendars, possible, series
 from jaximpute.data.frames import read
 from jaximpute.tasks import filling
-from jaximpute.tasks.choose import choose
+from jaximpute.tasks.choose import resolve
 from jaximpute.tasks.multiple import check_level, interval
 from jaximpute.tasks.report import Report
 
 # steps of the past that a window shows beside those asked for, at least
 CONTEXT = 48
+_USUAL = "csbi0"  # whose windows can be asked for the steps to come alone
 
 
 class Forecast(NamedTuple):
@@ -108,7 +109,7 @@ def forecast(
     window = min(context + horizon, len(steps))
     if window <= horizon:
         raise DataError(f"the series has {len(data)} rows; there is nothing to forecast from")
-    name = choose("series", draws=True) if method == "auto" else method
+    name = _USUAL if method == "auto" else resolve(method, "series", draws=True)
     known = registry.options(name)
     own: dict[str, Any] = {
         "window": window,

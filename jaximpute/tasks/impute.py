@@ -10,7 +10,7 @@ import numpy as np
 from jaximpute._errors import ImputationWarning
 from jaximpute.data import possible
 from jaximpute.data.frames import Container, read, write
-from jaximpute.tasks import select
+from jaximpute.tasks.choose import resolve
 from jaximpute.tasks.filling import fill
 from jaximpute.tasks.report import Report
 from jaximpute.types import Answer
@@ -32,7 +32,7 @@ class Result(NamedTuple):
 
 def impute(
     data: Container,
-    method: str = "auto",
+    method: Any = "auto",
     *,
     time: Any = None,
     seed: int = 0,
@@ -60,7 +60,8 @@ def impute(
             5-D arrays fields; what xarray holds is one of the three by its dimensions; the rest are
             tables.
         method: a name of `registry.names()`; `auto` picks by kind of data, and with the preset
-            `best` it picks for a table the method that does best on some of its own cells.
+            `best` it picks for a table the method that does best on some of its own cells. Or a
+            method of your own, see `registry.named`.
         time: the column that holds the time stamps, or an array of them. In any order; absent rows
             of a regular grid count as missing; irregular stamps go to methods that take them.
         seed: of everything random; the same seed gives the same answer.
@@ -127,7 +128,7 @@ def impute(
 
 def impute_with_report(
     data: Container,
-    method: str = "auto",
+    method: Any = "auto",
     *,
     time: Any = None,
     seed: int = 0,
@@ -192,9 +193,8 @@ def impute_with_report(
 def _impute(data, method, time, dims, bounds, circular, **how: Any) -> Result:
     frame = read(data, time, dims)
     frame = frame._replace(columns=possible.tell(frame.columns, bounds, circular))
-    draws = int(how["answer"] == "draw")
-    chosen = select.method_for(frame, method, how["preset"], how["seed"], draws=draws)
-    filled = fill(frame, chosen, hint=circular is None, **how)
+    name = resolve(method, frame.kind, draws=how["answer"] == "draw")
+    filled = fill(frame, name, hint=circular is None, **how)
     shape = np.shape(data) if isinstance(data, np.ndarray | jax.Array) else frame.values.shape
     return Result(write(frame, filled.values), frame.mask.reshape(shape), filled.report)
 

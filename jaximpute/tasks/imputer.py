@@ -34,7 +34,8 @@ class Imputer(TransformerMixin, BaseEstimator):
     texts, series and transductive methods use `impute`.
 
     Args:
-        method: a name of `registry.names("table")` that is inductive; `auto` picks one.
+        method: a name of `registry.names("table")` that is inductive, or a method of your own (see
+            `registry.named`), which cannot be saved; `auto` picks one.
         preset: `fast`, `balanced`, `best` or `paper`.
         random_state: int, `RandomState` or None, as everywhere in scikit-learn.
         missing_values: what marks a missing cell: NaN (which NA and None become), or a number.
@@ -60,7 +61,7 @@ class Imputer(TransformerMixin, BaseEstimator):
         [[2.0, 5.0]]
     """
 
-    method: str
+    method: Any
     preset: str
     random_state: Any
     missing_values: Any
@@ -73,7 +74,7 @@ class Imputer(TransformerMixin, BaseEstimator):
     @no_type_check  # scikit-learn's rule: the constructor stores whatever it is given
     def __init__(
         self,
-        method: str = "auto",
+        method: Any = "auto",
         *,
         preset: str = "balanced",
         random_state: Any = None,
@@ -169,7 +170,7 @@ class Imputer(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         X = self._validate(X, reset=False)
-        result = self._complete(X)[:, self._kept]
+        result = self._complete(X).values[:, self._kept]
         if self.indicator_ is None:
             return result
         return np.hstack([result, self.indicator_.transform(X).astype(X.dtype)])
@@ -193,7 +194,8 @@ class Imputer(TransformerMixin, BaseEstimator):
         if not registry.entry(self.method_).draws:
             raise OptionError(no_draws("table"))
         X = self._validate(X, reset=False)
-        return np.stack([self._complete(X, number)[:, self._kept] for number in range(1, n + 1)])
+        draws = [self._complete(X, number).values for number in range(1, n + 1)]
+        return np.stack(draws)[..., self._kept]
 
     def quantiles(self, X: Any, levels: Any = (0.05, 0.5, 0.95), n: int = 100) -> np.ndarray:
         """Quantiles of `n` random completions, cell by cell.
@@ -331,10 +333,10 @@ class Imputer(TransformerMixin, BaseEstimator):
             circular = [known(name) for name in circular]
         return frame._replace(columns=possible.tell(columns, bounds, circular))
 
-    def _complete(self, X: np.ndarray, number: int = 0) -> np.ndarray:
+    def _complete(self, X: np.ndarray, number: int = 0) -> fitted.Completed:
         """One completion; random methods give another for each number."""
-        filled = fitted.complete(self.fitted_, X.astype(np.float64), number).astype(X.dtype)
-        return np.where(np.isnan(X), filled, X)
+        filled = fitted.complete(self.fitted_, X.astype(np.float64), number)
+        return filled._replace(values=np.where(np.isnan(X), filled.values.astype(X.dtype), X))
 
     def _drop_empty(self) -> None:
         self._kept = np.ones(self.n_features_in_, bool)

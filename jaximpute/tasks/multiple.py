@@ -12,6 +12,7 @@ from jaximpute.data.circles import between
 from jaximpute.data.columns import Column
 from jaximpute.data.frames import Container, Frame, read, write
 from jaximpute.tasks import filling
+from jaximpute.tasks.choose import resolve
 from jaximpute.tasks.report import Report
 
 FOR_INTERVAL = 100  # draws, unless their number is given
@@ -41,7 +42,7 @@ class Multiple(NamedTuple):
 
 def impute_many(
     data: Container,
-    method: str = "auto",
+    method: Any = "auto",
     draws: int = 5,
     *,
     level: float = 0.9,
@@ -65,7 +66,7 @@ def impute_many(
 
     Args:
         data: see `impute`, as for all arguments but two.
-        method: one that draws, or `auto`.
+        method: one that draws, `auto`, or your own, see `registry.named`.
         draws: number of completions, at least 1; intervals take a hundred or so.
         level: nominal coverage of the intervals, in (0, 1).
         time: the time axis.
@@ -107,7 +108,7 @@ def impute_many(
         gridwriting.check_spread(data, lies)
     filled = filling.fill(
         frame,
-        method,
+        resolve(method, frame.kind, draws=True),
         seed=seed,
         preset=preset,
         max_gap=max_gap,

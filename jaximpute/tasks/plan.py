@@ -23,7 +23,7 @@ from jaximpute.engine.runs import explained
 from jaximpute.engine.threads import one_thread
 from jaximpute.engine.warmup import WarmUp
 from jaximpute.tasks import report
-from jaximpute.tasks.choose import choose
+from jaximpute.tasks.choose import resolve
 from jaximpute.types import Observed
 
 _QUICK = 5.0  # seconds
@@ -138,7 +138,7 @@ def measure(
         The cost.
     """
     begun, grown = _now(), memory_of.watch()
-    name = choose(frame.kind, draws=draws > 0) if method == "auto" else method
+    name = resolve(method, frame.kind, draws=draws > 0)
     registry.check(name, kind=frame.kind, preset=preset, options=options)
     exact = registry.entry(name).exact
     with precision(bool(exact)):

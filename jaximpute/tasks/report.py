@@ -75,24 +75,34 @@ def describe(
     }
 
 
-def possible(codec: Codec, columns: Sequence[Column], moved: np.ndarray) -> Report:
-    """The part of a report about what fills may be: `bounds`, `circular` and `clipped`.
+def limits(codec: Codec, names: Sequence[str]) -> Report:
+    """The part of a report about what fills may be: `bounds` and `circular`, by column.
 
     Args:
         codec: of the columns.
-        columns: what they hold.
-        moved: `(columns,)` how many fills were brought back within their bounds.
+        names: theirs.
     """
     bounds = {
-        columns[i].name: [None if np.isinf(end) else end for end in (low, high)]
+        names[i]: [None if np.isinf(end) else end for end in (low, high)]
         for i, low, high in zip(codec.numeric, codec.low.tolist(), codec.high.tolist(), strict=True)
         if not (np.isinf(low) and np.isinf(high))
     }
     return {
         "bounds": bounds,
-        "circular": {columns[c.column].name: c.period for c in codec.circles},
-        "clipped": {columns[i].name: int(moved[i]) for i in np.flatnonzero(moved).tolist()},
+        "circular": {names[c.column]: c.period for c in codec.circles},
     }
+
+
+def possible(codec: Codec, names: Sequence[str], moved: np.ndarray) -> Report:
+    """`limits`, and which fills had to be `clipped` to them.
+
+    Args:
+        codec: of the columns.
+        names: theirs.
+        moved: `(columns,)` how many fills were brought back within their bounds.
+    """
+    clipped = {names[i]: int(moved[i]) for i in np.flatnonzero(moved).tolist()}
+    return {**limits(codec, names), "clipped": clipped}
 
 
 def room_warnings(codec: Codec, columns: Sequence[Column], moved: np.ndarray) -> list[str]:
@@ -156,8 +166,9 @@ def gap_warning(method: str, options: Mapping[str, Any], lengths: np.ndarray | N
     """
     offered = registry.options(method)
     smoother = method
-    if "context" not in offered and "start" in offered:
-        smoother = options.get("start", offered["start"].default)
+    first = next((name for name in ("start", "base") if name in offered), None)
+    if "context" not in offered and first is not None:
+        smoother = options.get(first, offered[first].default)
     if lengths is None or smoother != "gaussian":
         return []
     context = (options if smoother == method else {}).get("context")
@@ -201,3 +212,37 @@ def _describe_axis(axis: Axis) -> Report:
 
 def _finite(value: Any) -> float | None:
     return float(value) if math.isfinite(value) else None
+
+
+def chosen(told: Mapping[str, Any], codec: Codec, columns: Sequence[Column]) -> dict[str, Any]:
+    """What a method tells of its choices, its errors by column in the columns' own units.
+
+    Args:
+        told: see `registry.Plan`; `column_errors` are of the codec's columns.
+        codec: of the columns.
+        columns: of the frame.
+
+    Returns:
+        The same for JSON; `column_errors` by name, of columns of numbers.
+    """
+    if (errors := told.get("column_errors")) is None:
+        return dict(told)
+    scaled = np.asarray(errors)[: len(codec.numeric)] * codec.scale
+    by_name = {
+        columns[i].name: float(f"{error:.4g}")
+        for i, error in zip(codec.numeric.tolist(), scaled, strict=True)
+    }
+    return {**told, "column_errors": by_name}
+
+
+def in_one_line(told: Mapping[str, Any]) -> str:
+    """The choice of a stack, for a terminal.
+
+    Example:
+        >>> in_one_line({"weights": {"a": 0.7, "b": 0.0}, "errors": {"a": 0.5, "stack": 0.5}})
+        'a 0.70; error on cells hidden again, in standard deviations: a 0.500, stack 0.500'
+    """
+    parts = [f"{name} {weight:.2f}" for name, weight in told["weights"].items() if weight > 0.005]
+    errors = [f"{name} {error:.3f}" for name, error in told["errors"].items() if error >= 0]
+    after = "; error on cells hidden again, in standard deviations: " + ", ".join(errors)
+    return ", ".join(parts) + (after if errors else "")

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from jaximpute import registry
 from jaximpute._errors import DataError, JaximputeError, OptionError, OutputError
 from jaximpute._version import __version__
 from jaximpute.data import codecplain
@@ -57,9 +58,15 @@ def save(saved: Saved, path: str | Path, *, force: bool = False) -> None:
         force: replace a folder that an imputer was saved to before; others are never touched.
 
     Raises:
-        OptionError: a setting that JSON cannot hold, such as a `RandomState`.
+        OptionError: a setting that JSON cannot hold, such as a `RandomState`; a method that was not
+            given by name.
         OutputError: the folder exists, or cannot be written.
     """
+    if registry.is_own(saved.fitted.name):
+        raise OptionError(
+            f"'{saved.fitted.name}' was given as an object, and a file cannot name it; install it "
+            "as an entry point of the group jaximpute.methods"
+        )
     check(Path(path), force=force)
     about, arrays = _describe(saved)
     with placing.replacing_folder(path, force=force) as folder:

@@ -12,13 +12,13 @@ import pandas as pd
 import pytest
 
 import jaximpute as ji
-from jaximpute.cli import common
+from jaximpute.cli import compiled
 from jaximpute.tasks import evaluate
 from tests.helpers.commands import call, shell
 
 CACHED = """
 import sys, jax
-from jaximpute.cli.common import keep_compiled
+from jaximpute.cli.compiled import keep_compiled
 keep_compiled()
 jax.jit(lambda x: x + 1)(1.0).block_until_ready()
 print(jax.config.values["jax_compilation_cache_dir"])
@@ -40,7 +40,7 @@ def test_programs_are_kept_in_the_users_cache_unless_told_otherwise(tmp_path):
 @pytest.mark.fast
 def test_importing_the_library_sets_no_cache():
     assert jax.config.values["jax_compilation_cache_dir"] is None
-    assert common.keep_compiled() is None  # told not to, for all tests
+    assert compiled.keep_compiled() is None  # told not to, for all tests
     assert jax.config.values["jax_compilation_cache_dir"] is None
 
 
@@ -106,19 +106,77 @@ main()
     assert done.stdout.startswith("day,level,word")
 
 
-def test_a_damaged_cache_is_told_of_once(path, tmp_path):
-    environment = {"XDG_CACHE_HOME": str(tmp_path), "JAX_COMPILATION_CACHE_DIR": ""}
-    environment["JAXIMPUTE_NO_CACHE"] = ""
+def cached(tmp_path: Path, path: Path, **environment: str) -> tuple[str, str, list[Path]]:
+    """What a command says that keeps its programs, and what is kept then."""
+    environment = {"XDG_CACHE_HOME": str(tmp_path / "home"), "JAX_COMPILATION_CACHE_DIR": ""} | (
+        environment
+    )
     code = "from jaximpute.__main__ import main; main()"
-    first = shell(code, "impute", str(path), "-m", "mean", **environment)
-    kept = list((tmp_path / "jaximpute").rglob("*-cache"))
+    done = shell(code, "impute", str(path), "-m", "mean", JAXIMPUTE_NO_CACHE="", **environment)
+    assert done.returncode == 0, done.stderr
+    assert "Warning" not in done.stderr
+    return done.stdout, done.stderr, sorted((tmp_path / "home").rglob("*-cache"))
+
+
+def test_a_damaged_cache_heals_and_is_told_of_once(path, tmp_path):
+    out, _, kept = cached(tmp_path, path)
     assert len(kept) > 1
-    for each in kept:
-        each.write_bytes(b"damaged")
-    again = shell(code, "impute", str(path), "-m", "mean", **environment)
-    assert again.stdout == first.stdout
-    assert again.stderr.count("compiled programs that were kept cannot be read") == 1
-    assert "Warning" not in again.stderr
+    assert kept[0].parent.stat().st_mode & 0o777 == 0o700
+    whole = [each.read_bytes() for each in kept]
+    kept[0].write_bytes(b"damaged")
+    for each, data in zip(kept[1:], whole[1:], strict=True):
+        each.write_bytes(data[: len(data) // 2])  # of one that was killed while it wrote
+    # whatever Python is told about warnings
+    again, said, healed = cached(tmp_path, path, PYTHONWARNINGS="ignore")
+    assert again == out
+    assert said.count("some compiled programs that were kept are damaged") == 1
+    assert healed == kept
+    assert all(each.stat().st_size > len(data) // 2 for each, data in zip(kept, whole, strict=True))
+    again, said, _ = cached(tmp_path, path)
+    assert again == out
+    assert "damaged" not in said
+
+
+def test_a_users_own_cache_is_left_as_it_is(path, tmp_path):
+    theirs = tmp_path / "theirs"
+    own = {
+        "JAX_COMPILATION_CACHE_DIR": str(theirs),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    }
+    cached(tmp_path, path, **own)
+    kept = sorted(theirs.rglob("*-cache"))
+    assert kept
+    for one in kept:
+        one.write_bytes(b"damaged")
+    _, said, _ = cached(tmp_path, path, **own)
+    assert said.count(f"kept in {theirs} cannot be read") == 1
+    assert all(each.read_bytes() == b"damaged" for each in kept)
+
+
+@pytest.mark.fast
+def test_only_a_folder_of_ones_own_is_trusted(tmp_path, monkeypatch):
+    folder = tmp_path / "jaximpute" / "compiled"
+    assert compiled._is_ours(folder)
+    assert folder.stat().st_mode & 0o777 == 0o700
+    folder.chmod(0o755)
+    assert compiled._is_ours(folder)
+    assert folder.stat().st_mode & 0o777 == 0o700
+    folder.chmod(0o770)  # others may have written to it
+    assert not compiled._is_ours(folder)
+    folder.chmod(0o700)
+    monkeypatch.setattr(os, "access", lambda path, mode: mode == os.R_OK)  # read-only
+    assert not compiled._is_ours(folder)
+    monkeypatch.undo()
+    monkeypatch.setattr(os, "getuid", lambda: 12345)
+    assert not compiled._is_ours(folder)
+    # root makes no folders in the home of another one
+    monkeypatch.setattr(os, "getuid", lambda: 0)
+    theirs = tmp_path / "home"
+    theirs.mkdir()
+    if hasattr(os, "chown") and os.geteuid() == 0:
+        os.chown(theirs, 12345, 12345)
+        assert not compiled._is_ours(theirs / "jaximpute" / "compiled")
+        assert not list(theirs.iterdir())
 
 
 def test_an_interrupt_before_a_command_begins_shows_no_traceback():

@@ -140,3 +140,29 @@ def test_checkpoints_by_flags(path):
     out.unlink()
     done = call(*words, *where, "--resume", "--seed", "1")
     assert (done.exit_code, "seed (was 0, is 1)" in done.stderr) == (2, True)
+
+
+def test_both_reports_say_what_fills_may_be(tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=60)
+    table = pd.DataFrame({"x": x, "y": x + 0.1 * rng.normal(size=60), "dir": 40 + 9 * x})
+    table.to_csv(tmp_path / "in.csv", index=False)
+    told = ["--bounds", "y=-0.5:0.5", "--circular", "dir", "--report", tmp_path / "fit.json"]
+    model = tmp_path / "model"
+    done = call("fit", tmp_path / "in.csv", "--method", "gaussian", "--save", model, *told)
+    assert done.exit_code == 0, done.stderr
+    about = json.loads((tmp_path / "fit.json").read_text())
+    assert about["bounds"] == {"y": [-0.5, 0.5]}
+    assert about["circular"] == {"dir": 360.0}
+    # predictions of 2, 0 and -3, of which the first and the last are out of bounds
+    (tmp_path / "new.csv").write_text("x,y,dir\n2.0,,58.0\n0.0,,40.0\n-3.0,,13.0\n")
+    manifest, out = tmp_path / "apply.json", tmp_path / "o.csv"
+    done = call("apply", model, tmp_path / "new.csv", "-o", out, "--report", manifest)
+    assert done.exit_code == 0, done.stderr
+    about = json.loads(manifest.read_text())
+    assert about["clipped"] == {"y": 2}
+    assert about["bounds"] == {"y": [-0.5, 0.5]}
+    assert about["circular"] == {"dir": 360.0}
+    assert "may hold: 'y' 2 (see --bounds)" in done.stderr
+    y = pd.read_csv(out)["y"]
+    assert [y[0], y[2]] == [0.5, -0.5]

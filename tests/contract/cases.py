@@ -32,6 +32,8 @@ SMALL = {
         "draws": 2,
     },
     "optimal_interpolation": {"neighbours": 4, "reach": 2},
+    "eof": {"modes": 1, "passes": 3},
+    "kriging": {"reach": 2},
     "sinkhorn": {"moves": 2, "steps": 2, "max_iterations": 20},
     "tdm": {"moves": 2, "steps": 2, "iterations": 10, "blocks": 1},
     "knewimp": {"width": 8, "score_steps": 2, "moves": 2, "steps": 2, "batch": 8},
@@ -69,6 +71,7 @@ SMALL = {
         "chain_steps": 6,
         "draw_steps": 3,
     },
+    "stack": {"rows": 64},
     "spirit": {
         "width": 16,
         "score_steps": 4,
@@ -79,6 +82,8 @@ SMALL = {
         "start": "mean",
     },
 }
+SMALL["boosted_smoother"] = {"hidings": 2, "iterations": 3, "leaves": 3}
+SMALL["window_gaussian"] = {"window": 6, "passes": 1}
 SMALL["tabcsdi"] = SMALL["csdi"]
 SMALL["csbi"] = {
     "width": 8,

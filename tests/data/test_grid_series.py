@@ -1,5 +1,6 @@
 """NetCDF, Zarr and xarray without rows and columns: stations, and single records, as series."""
 
+import datetime
 import warnings
 
 import numpy as np
@@ -9,7 +10,7 @@ from typer.testing import CliRunner
 
 import jaximpute as ji
 from jaximpute.cli import app
-from jaximpute.data import frames, gridwriting
+from jaximpute.data import calendars, frames, gridwriting
 
 xr = pytest.importorskip("xarray")
 pytest.importorskip("h5netcdf")
@@ -241,3 +242,44 @@ def test_other_calendars(tmp_path, calendar, dims):
     assert not np.isnan(after.v).any()
     if len(dims) == 1:
         np.testing.assert_allclose(after.v, np.arange(40.0), rtol=1e-6)
+
+
+@pytest.mark.parametrize("suffix", [".nc", ".zarr"])
+@pytest.mark.parametrize(
+    ("units", "calendar", "dtype"),
+    [
+        ("months since 2000-01-15", "standard", "i4"),
+        ("months since 2000-01-15", "noleap", "f4"),
+        ("years since 1850-01-01", "360_day", "f8"),
+        ("months since 2000-01-15", "360_day", "f8"),
+        ("days since 2001-02-25", "360_day", "f8"),
+        ("hours since 0001-01-01", "julian", "i8"),
+    ],
+)
+def test_times_that_are_no_dates_here_are_numbers(tmp_path, units, calendar, dtype, suffix):
+    """With cftime, or for units that it does not know: distances count, bits come back."""
+    raw = np.array([0, 1, 2, 3, 5, 6, 7], dtype)  # a step is absent
+    values = np.array([0.0, np.nan, 2, 3, np.nan, 6, 7])
+    times = ("time", raw, {"units": units, "calendar": calendar})
+    path, out = tmp_path / f"in{suffix}", tmp_path / f"out{suffix}"
+    save(xr.Dataset({"v": ("time", values)}, {"time": times}), path)
+    done = call("impute", path, "-o", out, "--method", "linear")
+    assert done.exit_code == 0, done.output
+    engine = "zarr" if suffix == ".zarr" else "h5netcdf"
+    how = {"engine": engine, "decode_times": False}
+    how |= {"consolidated": False} if suffix == ".zarr" else {}
+    with xr.open_dataset(path, **how) as before, xr.open_dataset(out, **how) as after:
+        assert after.time.dtype == before.time.dtype
+        assert after.time.values.tobytes() == before.time.values.tobytes()
+        assert after.time.attrs == before.time.attrs
+        np.testing.assert_allclose(after.v, [0, 1, 2, 3, 5, 6, 7], rtol=1e-6)
+
+
+def test_distances_of_dates_finer_than_seconds():
+    first = datetime.datetime(2001, 2, 25)
+    for step, jitter in ((0.25, 0), (1.0, 20)):
+        off = [
+            datetime.timedelta(seconds=step * i, microseconds=jitter * (i % 2)) for i in range(5)
+        ]
+        found = calendars.since_first(pd.Index([first + each for each in off], dtype=object))
+        assert found.total_seconds().tolist() == [step * i for i in range(5)]

@@ -9,6 +9,7 @@ from jaximpute.maths.gaussians import (
     conditional_deviation,
     conditional_mean,
     conditional_moments,
+    draw_conditional,
 )
 
 
@@ -57,6 +58,19 @@ def test_moments_equal_the_textbook():
     np.testing.assert_allclose(means, [row[0] for row in rows], atol=2e-4)
     expected = np.average([row[1] for row in rows], axis=0, weights=weight)
     np.testing.assert_allclose(left, expected, atol=1e-4)
+
+
+def test_draws_have_the_moments_of_the_textbook():
+    x, mask, mean, cov = _problem(n=4)
+    rows = [_textbook(*row, mean, cov) for row in zip(x, mask, strict=True)]
+    keys = jax.random.split(jax.random.key(3), 20000)
+    draw = jax.jit(jax.vmap(draw_conditional, (0, None, None, None, None)))
+    draws = np.asarray(draw(keys, *_float32(x, mask, mean, cov)), float)
+    for i, (expected, left) in enumerate(rows):
+        np.testing.assert_allclose(draws[:, i].mean(0), expected, atol=0.06)
+        np.testing.assert_allclose(np.cov(draws[:, i].T), left, atol=0.15)
+        kept = np.broadcast_to(x[i, mask[i]], draws[:, i, mask[i]].shape)
+        np.testing.assert_allclose(draws[:, i, mask[i]], kept, atol=1e-3)
 
 
 def test_values_behind_the_mask_do_not_matter():

@@ -12,7 +12,9 @@ from jaximpute.types import Observed
 
 
 class Targets(NamedTuple):
-    """What is predicted together: numbers by themselves, and all indicators of a category.
+    """What is predicted together: all indicators of a category; numbers by themselves.
+
+    The sine and cosine of a direction are two numbers that take turns without one another.
 
     Attributes:
         members: `(targets, most)` the columns of each; the number of columns, which is none, where
@@ -20,12 +22,26 @@ class Targets(NamedTuple):
         levelled: `(targets,)` whether it holds levels.
         target: `(d,)` the target of each column.
         slot: `(d,)` its place among the members.
+        turns: `(d,)` the number of the direction that a column belongs to, -1 for none.
     """
 
     members: np.ndarray
     levelled: np.ndarray
     target: np.ndarray
     slot: np.ndarray
+    turns: np.ndarray
+
+    def hidden(self, *, drawn: bool) -> np.ndarray:
+        """`(targets, d)` the columns that do not help to predict a target.
+
+        Args:
+            drawn: whether the second column of a direction is drawn given the first.
+        """
+        own = np.arange(len(self.members))[:, None] == self.target[None]
+        first = self.members[:, :1]
+        turn = self.turns[first]
+        partner = (turn == self.turns[None]) & (turn >= 0)
+        return own | (partner & ~(drawn & (np.arange(len(self.target)) < first)))
 
     @property
     def lone(self) -> np.ndarray:
@@ -43,7 +59,7 @@ def targets(categories: Sequence[int] | None, d: int) -> Targets:
 
     Args:
         categories: `(d,)` the number of the category that each column is of, -1 for plain numbers;
-            None if all are.
+            the sine and cosine of a direction share a number below that. None if all are plain.
         d: columns.
 
     Raises:
@@ -70,7 +86,8 @@ def targets(categories: Sequence[int] | None, d: int) -> Targets:
     for t, own in enumerate(groups.values()):
         members[t, : len(own)] = own
         target[own], slot[own] = t, np.arange(len(own))
-    return Targets(members, levelled, target, slot)
+    turns = np.maximum(-2 - np.array(numbers, int), -1)
+    return Targets(members, levelled, target, slot, turns)
 
 
 def likeliest(

@@ -7,8 +7,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from jaximpute.masking import masked_mean
+from jaximpute.maths import random
 from jaximpute.maths.gaussians import conditional_mean, conditional_moments, leave_one_out
 from jaximpute.methods.simple import _gaps, _kriging
+from jaximpute.types import PRNGKey
 
 # of the variance of one-step differences: noise that the observations are allowed
 RIDGES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
@@ -17,6 +19,7 @@ _SAMPLED = 64  # windows, at most, from which averages over windows are estimate
 _SCORED = 128  # and in which the ridge is chosen
 _PARTS = 4  # of the record, one of them left out of the moments that are judged in it
 _GOLDEN = (5**0.5 - 1) / 2
+_FIRM = 1e-3  # of the variances, added to a covariance that cannot be factorised
 
 
 class Stationary(NamedTuple):
@@ -102,6 +105,49 @@ def complete(model: Stationary, x, mask, *, block: int, context: int):
     mean = model.mean[None, None]
     far = _gaps.fill(x - mean, mask, filled - mean, model.autocov, model.gaps, context)
     return jnp.where(mask, x, far + mean)
+
+
+def draw(key: PRNGKey, model: Stationary, x, mask, *, block: int, context: int):
+    r"""A random completion, by Matheron's rule.
+
+    .. math:: \hat x(x_o) + z - \hat x(z_o)
+
+    The path :math:`z` of the process is as long as the series, and :math:`\hat x` the mean of
+    `complete`, linear in what is observed. So blocks agree at their borders, and a gap that is
+    filled by another rule is drawn with the error that this rule makes of such paths.
+    """
+    path = _path(key, model, x.shape[0], x.shape[1], block, context)
+    flat = model._replace(mean=jnp.zeros_like(model.mean))
+    again = complete(flat, jnp.where(mask, path, 0), mask, block=block, context=context)
+    mean = complete(model, x, mask, block=block, context=context)
+    return jnp.where(mask, x, mean + path - again)
+
+
+def _path(key: PRNGKey, model: Stationary, n: int, time: int, block: int, context: int):
+    """Series `(n, time, d)` of the process about 0, each block given `2 * context` steps before."""
+    d = model.mean.shape[0]
+    past = 2 * context * d
+    cov = _covariance(model, block + 2 * context)
+    root = jnp.linalg.cholesky(cov)
+    # one that single precision cannot factorise is near one that it can
+    firm = jnp.linalg.cholesky(cov + _FIRM * jnp.diag(jnp.diagonal(cov)))
+    root = jnp.where(jnp.isfinite(root).all(), root, firm)
+    own, cross = root[past:, past:], root[past:, :past]
+    k_begin, k_run = jax.random.split(key)
+
+    def times(a, b):
+        return jnp.matmul(a, b.T, precision="highest")
+
+    def one(carry, i):
+        noise = random.normal(jax.random.fold_in(k_run, i), (n, block * d), cov.dtype)
+        # the root's rows turn the past into the noise that made it, and that into what follows
+        made = jax.scipy.linalg.solve_triangular(root[:past, :past], carry.T, lower=True).T
+        new = times(made, cross) + times(noise, own)
+        return jnp.concatenate([carry, new], axis=1)[:, -past:], new
+
+    begin = times(random.normal(k_begin, (n, past), cov.dtype), root[:past, :past])
+    _, blocks = jax.lax.scan(one, begin, jnp.arange(-(-time // block)))
+    return jnp.moveaxis(blocks, 0, 1).reshape(n, -1, d)[:, :time]
 
 
 def smooth(

@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 
 from jaximpute._errors import OptionError
 from jaximpute.masking import channel_moments, clamp, pick
-from jaximpute.maths.gaussians import conditional_mean
+from jaximpute.maths.gaussians import conditional_mean, draw_conditional
 from jaximpute.methods.simple import _joint, _stationary
 from jaximpute.methods.simple._static import static_method
 from jaximpute.types import Method, Observed
@@ -44,7 +44,8 @@ def gaussian(*, block: int = 12, context: int = 24, passes: int | None = None) -
     the process is taken as stationary, so :math:`\Sigma` is the block Toeplitz matrix of the
     autocovariance of all channels; each `block` of steps is completed from all that is observed in
     it and in `context` steps on either side. How much to shrink, or what noise to allow the
-    observations, is chosen by 5 % of the observed entries held out.
+    observations, is chosen by 5 % of the observed entries held out. A draw is Matheron's: the mean
+    given what is observed, and what a draw of the whole row or series is away from its own.
 
     Args:
         block: steps of a series completed together, at least 1.
@@ -54,7 +55,7 @@ def gaussian(*, block: int = 12, context: int = 24, passes: int | None = None) -
         passes: of EM, at least 2; by default 20 for tables and 6 for series.
 
     Returns:
-        An inductive method: it completes any rows, one at a time if need be, and
+        An inductive method that draws: it completes any rows, one at a time if need be, and
         series of any length. Tables of more than 128 columns are treated in groups of neighbouring
         columns; of more than 8192 rows, a sample is learned from. Steps of series count as equally
         spaced.
@@ -105,27 +106,39 @@ def gaussian(*, block: int = 12, context: int = 24, passes: int | None = None) -
         keys = jax.random.split(key_groups, len(x))
         return GaussianState(mean, scale, _per_group(fit, keys, x, mask))
 
-    def estimate(key, state: GaussianState, data: Observed) -> jax.Array:
-        del key
+    def completed(key, state: GaussianState, data: Observed) -> jax.Array:
+        """The means given what is observed, or with a key a draw."""
         x, mask = _standardise(data, state.mean, state.scale)
         d = x.shape[-1]
         if x.ndim == 2:
             size = _columns_together(d)
 
-            def complete(model, x, mask):
-                return conditional_mean(x, mask, *model)
+            def complete(k, model, x, mask):
+                if key is None:
+                    return conditional_mean(x, mask, *model)
+                return draw_conditional(k, x, mask, *model)
         else:
             size, around = _channels_together(d, block, context)
 
-            def complete(model, x, mask):
-                return _stationary.complete(model, x, mask, block=block, context=around)
+            def complete(k, model, x, mask):
+                lengths = {"block": block, "context": around}
+                if key is None:
+                    return _stationary.complete(model, x, mask, **lengths)
+                return _stationary.draw(k, model, x, mask, **lengths)
 
-        parts = _per_group(complete, state.groups, _split(x, size), _split(mask, size))
+        given = _split(x, size), _split(mask, size)
+        groups = len(given[0])
+        keys = jnp.zeros(groups) if key is None else jax.random.split(key, groups)
+        parts = _per_group(complete, keys, state.groups, *given)
         joined = jnp.moveaxis(parts, 0, -2).reshape(*x.shape[:-1], -1)[..., :d]
         columns = (1,) * (x.ndim - 1) + (d,)
         return clamp(joined * state.scale.reshape(columns) + state.mean.reshape(columns), data)
 
-    return static_method(learn, estimate=estimate)
+    def estimate(key, state: GaussianState, data: Observed) -> jax.Array:
+        del key
+        return completed(None, state, data)
+
+    return static_method(learn, estimate=estimate, sample=completed)
 
 
 def _standardise(data: Observed, mean, scale):

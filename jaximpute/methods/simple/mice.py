@@ -71,7 +71,8 @@ def ice(
 
     whose last term is a row at the mean :math:`\bar x` with a share of every level. Slopes and
     intercepts are finite also where levels are separated. :math:`\lambda` is updated once a sweep.
-    Within the chain a missing level is its probabilities; the answer is the likeliest level.
+    Within the chain a missing level is its probabilities; the answer is the likeliest level. The
+    sine and cosine of a direction are one target, too: neither helps to predict the other.
 
     The first completion is the conditional mean of a Gaussian, fitted by a few passes of EM, so
     that columns which determine one another do not hold each other at a poor guess. In the first
@@ -84,7 +85,8 @@ def ice(
             where the noise is below a tenth of a standard deviation, as for copies.
         categories: for each column the number of the category whose levels it and others indicate,
             -1 for a number; a category of one column is a number with two values, and gets one of
-            them. None = all numbers.
+            them. The sine and cosine of a direction share a number of -2 or less. None = all
+            plain numbers.
 
     Returns:
         A method for tables with `fill` and `estimate`. The time of a sweep grows with
@@ -130,7 +132,8 @@ def mice(
     .. math:: \sigma_j^2 \sim \hat\sigma_j^2 \, \nu / \chi^2_\nu, \qquad
         W_j \sim p(W_j \mid x, \sigma_j), \qquad x_{ij} \sim N(c_j + W_j x_i, \sigma_j^2),
 
-    so that many completions differ by as much as is not known. A category is fitted to rows with
+    so that many completions differ by as much as is not known. Of a direction the sine is drawn
+    first, and the cosine given it, which is one draw of the two. A category is fitted to rows with
     random weights :math:`\omega_i \sim \mathrm{Exp}(1)`, the Bayesian bootstrap, and its level is
     drawn from :math:`p_{ik}`. The first completion is a draw, too. `sample` makes such a completion
     of new rows, and runs a chain of `keep` sweeps on it after the first, each under the regressions
@@ -214,6 +217,7 @@ def _chain(
         run = chain(data.values.shape[1])
         begins, target = state.done == 0, jnp.asarray(run.of.target)
         category = jnp.asarray(run.of.levelled)[target]
+        hidden = jnp.asarray(run.of.hidden(drawn=draws))
         turns = jnp.arange(len(state.order))
         turn_of = jnp.zeros_like(state.order).at[state.order].set(turns)[target]
 
@@ -224,7 +228,7 @@ def _chain(
             # a category is first drawn without those that come later: what they determine of it
             # would hold it at their first guess
             later = begins & category & jnp.asarray(run.of.levelled)[t] & (turn_of > turn)
-            use = (target != t) & ~later
+            use = ~hidden[t] & ~later
             rules, penalty = run.learn(k_rule, x, data, t, use, state.ends, rules, penalty)
             return (run.apply(k_fill, x, data.mask, t, state.ends, rules), rules, penalty), None
 

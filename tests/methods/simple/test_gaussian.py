@@ -240,3 +240,49 @@ def test_little_data_is_enough(shape):
 def test_options_out_of_range_are_refused():
     with pytest.raises(ji.OptionError, match="passes 1"):
         ji.methods.gaussian(passes=1)
+
+
+def test_draws_of_rows_have_the_conditional_moments():
+    cov = np.array([[1.0, 0.8, 0.3], [0.8, 1.0, 0.5], [0.3, 0.5, 1.0]])
+    x = np.random.default_rng(0).multivariate_normal(np.zeros(3), cov, 4000)
+    x[:1000, 1:] = np.nan
+    x[0, 0] = 1.5
+    data = ji.observe(x)
+    method = ji.methods.gaussian()
+    state = ji.fit(method, jax.random.key(0), data, 0)
+    draws = np.asarray(ji.draw_many(method, jax.random.key(1), state, data, 400))
+    kept = np.asarray(data.values)[data.mask]
+    np.testing.assert_array_equal(draws[:, data.mask], np.broadcast_to(kept, (400, 10000)))
+    np.testing.assert_allclose(draws[:, 0, 1:].mean(0), [1.2, 0.45], atol=0.15)
+    left = cov[1:, 1:] - np.outer(cov[0, 1:], cov[0, 1:])
+    apart = draws[:, :1000, 1:] - draws[:, :1000, 1:].mean(axis=0)
+    found = np.einsum("kni,knj->ij", apart, apart) / apart[..., 0].size
+    np.testing.assert_allclose(found, left, atol=0.04)
+
+
+def test_draws_of_series_are_as_far_off_as_the_mean_and_cover():
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=(1500, 2)) @ np.array([[1.0, 0.6], [0.0, 0.8]])
+    x = np.zeros((1500, 2))
+    for t in range(1, 1500):
+        x[t] = 0.9 * x[t - 1] + 0.19**0.5 * noise[t]
+    mask = rng.random(x.shape) > 0.3
+    for start in range(100, 1400, 150):
+        mask[start : start + 15] = False
+    data = ji.observe(np.where(mask, x, np.nan)[None])
+    method = ji.methods.gaussian()
+    state = ji.fit(method, jax.random.key(0), data, 0)
+    draws = np.asarray(ji.draw_many(method, jax.random.key(1), state, data, 40))[:, 0]
+    mean = np.asarray(ji.complete(method, jax.random.key(2), state, data))[0]
+    error = np.sqrt(((mean - x)[~mask] ** 2).mean())
+    spread = np.sqrt(draws.var(axis=0)[~mask].mean())
+    assert 0.9 < spread / error < 1.1
+    assert np.abs(draws.mean(axis=0) - mean)[~mask].mean() < 0.25 * spread
+    low, high = np.quantile(draws, [0.1, 0.9], axis=0)
+    assert 0.7 < ((low <= x) & (x <= high))[~mask].mean() < 0.85
+    # steps of a draw follow one another as those of the process do, also where blocks meet
+    inside = ~mask[1:] & ~mask[:-1]
+    steps = np.diff(draws, axis=1)[:, inside].var()
+    assert 0.8 < steps / np.diff(x, axis=0)[inside].var() < 1.25
+    by_place = [np.diff(draws, axis=1)[:, i::12][:, inside[i::12]].var() for i in range(12)]
+    assert by_place[11] < 1.5 * np.median(by_place)
