@@ -37,7 +37,10 @@ ALSO = {
     "_terminal": {"rich"},
 }
 CONTAINERS = {"data", "files", "tasks", "plots", "streaming", "cli", "__init__", "__main__"}
-OPTIONAL = {"jaximpute.physics._exponax": {"exponax"}}  # imported when asked for
+OPTIONAL = {  # imported when asked for
+    "jaximpute.methods.simple._growing": {"sklearn"},
+    "jaximpute.physics._exponax": {"exponax"},
+}
 
 
 def modules() -> list[str]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import jax
 import jax.extend
-from jax.interpreters import mlir
+from jax.interpreters import batching, mlir
 
 from jaximpute._errors import OptionError
 from jaximpute.types import Observed, PRNGKey, State
@@ -73,3 +73,4 @@ def _refuse(*given: Any, **settings: Any) -> Any:
 
 
 mlir.register_lowering(_learned, _refuse)
+batching.primitive_batchers[_learned] = _refuse

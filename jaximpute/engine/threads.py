@@ -21,3 +21,14 @@ def one_thread() -> Iterator[None]:
     importlib.import_module(_LAPACK)
     with threadpool_limits(1, user_api="blas"):
         yield
+
+
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """One thread for every library that runs on the host, scikit-learn's OpenMP included.
+
+    Its threads wait for one another at each node of a tree: where processors are shared, for
+    longer than one of them would take by itself.
+    """
+    with threadpool_limits(1):
+        yield

@@ -11,9 +11,9 @@ from sklearn.ensemble import (
     HistGradientBoostingRegressor,
     RandomForestRegressor,
 )
-from threadpoolctl import threadpool_limits
 
 import jaximpute as ji
+from jaximpute.engine.threads import alone
 from jaximpute.maths import forests
 from jaximpute.maths.grown import Size, forest
 
@@ -22,9 +22,9 @@ predict = jax.jit(forests.predict)
 
 
 @pytest.fixture(autouse=True)
-def _alone():
+def _one_thread():
     """Threads that share a busy processor wait for one another, in every tree."""
-    with threadpool_limits(1):
+    with alone():
         yield
 
 

@@ -8,11 +8,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
-from threadpoolctl import threadpool_limits
 
 from jaximpute import registry
 from jaximpute._errors import DataError, OptionError
 from jaximpute.engine.onhost import OnHost
+from jaximpute.engine.threads import alone
 from jaximpute.masking import channel_moments, clamp
 from jaximpute.maths import forests, random
 from jaximpute.maths.forests import Forest
@@ -146,7 +146,7 @@ def trees(
             key_guess, all_rows[chosen], data.mask[chosen], jnp.ones_like(all_rows[chosen, 0])
         )
         x, mask = np.asarray(all_rows)[chosen], np.asarray(data.mask)[chosen]
-        with threadpool_limits(1):  # threads that share a busy processor wait for one another
+        with alone():
             rng = _generator(key_trees)
             also = together(rng, mask, of.members)
             start = hidden_in_turn(
