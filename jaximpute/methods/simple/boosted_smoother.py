@@ -27,6 +27,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 _SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of what the trees say, to choose from
 _SURE = 2.0  # standard errors by which the trees must do better than nothing
+_PARTS = 64  # of each series, which err by themselves
 _LEAST = 60  # cells, for trees to be grown
 _LAGS = 2  # least number of lags that a season is looked for in
 
@@ -78,7 +79,8 @@ def boosted_smoother(
     channels relative to the estimate, which of them are observed, the estimate itself, the usual
     change, the distance to observations, and the season's phase and the season before and after,
     with the season found in the data. How much of it is believed, :math:`w_c`, is chosen on cells
-    hidden once more, at which no tree was grown; nothing where it is not surely better.
+    hidden once more, at which no tree was grown; nothing where it is not better by two standard
+    errors.
 
     Args:
         base: an inductive method that learns in `init`.
@@ -147,12 +149,12 @@ def boosted_smoother(
         trees, chosen = [], []
         for channel in range(len(mean)):
             given = truth, (mean, scale), near, period, channel, most, seed
-            x, missed = _rows(taught, asked, *given)
+            x, missed, _ = _rows(taught, asked, *given)
             model = _grow(x, missed, iterations, rate, leaves, seed)
             trees.append(grown.forest(model, size))
-            x, missed = _rows(judged, judged_cells, *given)
+            x, missed, parts = _rows(judged, judged_cells, *given)
             said = np.asarray(_predict(trees[-1], jnp.asarray(x))) if len(x) else missed
-            chosen.append(_choose(missed, said))
+            chosen.append(_choose(missed, said, parts))
         weights, before, after, count = (np.array(a, np.float32) for a in zip(*chosen, strict=True))
         total = max(count.sum(), 1)
         return BoostedState(
@@ -246,10 +248,10 @@ _PIECE = 1024  # cells are asked about in multiples, so that few programs are co
 
 
 def _rows(taught: Lessons, asked, truth, moments, near, period, channel, most, seed):
-    """Features of the cells asked for in a channel, and by how much the base missed them."""
+    """Cells asked for in a channel: features, how much the base missed, and part of the record."""
     truth = np.asarray(truth[..., channel])
     room = max(most // len(asked), 1)
-    x, missed = [], []
+    x, missed, parts = [], [], []
     for i, cells in enumerate(asked[..., channel]):
         row, step = np.nonzero(cells)
         if len(row) > room:
@@ -261,9 +263,10 @@ def _rows(taught: Lessons, asked, truth, moments, near, period, channel, most, s
         if len(row):
             x.append(np.asarray(_features(looked, near[channel], period, *padded))[: len(row)])
             missed.append(truth[row, step] - np.asarray(filled[..., channel])[row, step])
+            parts.append(row * _PARTS + step * _PARTS // truth.shape[1])
     if not x:
-        return np.zeros((0, _cells.width(len(near)))), np.zeros(0)
-    return np.concatenate(x), np.concatenate(missed)
+        return np.zeros((0, _cells.width(len(near)))), np.zeros(0), np.zeros(0, int)
+    return np.concatenate(x), np.concatenate(missed), np.concatenate(parts)
 
 
 def _grow(x, missed, iterations, rate, leaves, seed):
@@ -284,14 +287,19 @@ def _grow(x, missed, iterations, rate, leaves, seed):
         return model.fit(x, missed)
 
 
-def _choose(missed, said):
-    """The share of what trees say, the errors without it and with it, and of how many cells."""
+def _choose(missed, said, parts):
+    """The share of what trees say, the errors without it and with it, and of how many cells.
+
+    Cells near by err alike, so the standard error is that of parts of the record.
+    """
     count = len(missed)
     if count < 2:
-        return 0.0, 0.0, 0.0, 0
+        return 0.0, 0.0, 0.0, count
     gains = np.stack([np.abs(missed) - np.abs(missed - share * said) for share in _SHARES])
     best = int(gains.mean(1).argmax())
-    if gains[best].mean() <= _SURE * gains[best].std() / np.sqrt(count):
+    gain = gains[best].mean()
+    apart = np.bincount(parts, gains[best] - gain)
+    if gain <= _SURE * np.sqrt((apart**2).sum()) / count:
         best = 0
     start = np.abs(missed).mean()
     return _SHARES[best], start, start - gains[best].mean(), count
