@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from jaximpute._errors import DataError, JaximputeError, need_extra
-from jaximpute.data import hdf5check
+from jaximpute.data import hdf5check, hdf5filters
 from jaximpute.files import placing, zarrcodecs, zarrfolders
 
 NETCDF, ZARR = (".nc", ".nc4"), (".zarr",)
@@ -120,7 +120,8 @@ def _open_once(path: str) -> None:
     h5py = importlib.import_module("h5py")
     if h5py.is_hdf5(path):
         hdf5check.check(path)
-        h5py.File(path, "r").close()
+        with h5py.File(path, "r") as file:
+            hdf5filters.check(file, path)
 
 
 def netcdf(dataset: Any) -> bytes:

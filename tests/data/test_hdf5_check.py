@@ -86,3 +86,17 @@ def test_a_file_that_is_half_opened_leaves_no_traceback(whole, capfd):
         grids.open_lazily(str(whole))
     gc.collect()
     assert "Traceback" not in capfd.readouterr().err
+
+
+def test_filters_that_are_not_installed_are_named(tmp_path):
+    path = tmp_path / "a.nc"
+    with h5py.File(path, "w") as file:
+        file["w"] = np.ones(4)
+        how = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        how.set_chunk((4,))
+        how.set_filter(32999, h5py.h5z.FLAG_OPTIONAL, (1,))
+        space = h5py.h5s.create_simple((4,))
+        made = h5py.h5d.create(file.id, b"packed", h5py.h5t.IEEE_F64LE, space, how)
+        made.write_direct_chunk((0,), b"x" * 32)
+    with pytest.raises(ji.DataError, match=r"'packed' in .* HDF5 filter 32999"):
+        grids.open_lazily(str(path))
