@@ -1,11 +1,14 @@
 """Cells apart by blanks: each holds those before it, so that lines come back as they were."""
 
+import re
 from collections.abc import Sequence
 from itertools import pairwise
 
 from jaximpute._errors import DataError
 from jaximpute.data.dialect import BLANKS, cells_apart
 from jaximpute.files.records import quoted, unquoted
+
+_WORD = re.compile("[^ ]+")
 
 
 def split(lines: Sequence[str], over: frozenset[int]) -> tuple[list[list[str]], bool]:
@@ -100,8 +103,7 @@ def put_in_place(
     if (j and new[:1] != " ") or (not last and len(new) > width):
         raise DataError(
             f"column '{name}': the fill {text!r} takes more than the {width} places that cells of "
-            "the column have, and other columns would move. Read it as what is apart by blanks in "
-            "another file, or save the file as CSV first"
+            "the column have, and other columns would move; save the file as CSV first"
         )
     record[j] = new if last else new.ljust(width)
 
@@ -110,11 +112,9 @@ def _ends(lines: Sequence[str], most: int) -> list[int] | None:
     """Where each column ends, if there are as many as words in the fullest line."""
     if any("\t" in line for line in lines):
         return None
-    width = max(map(len, lines))
-    used = [False] * width
+    used = [False] * (max(map(len, lines)) + 1)
     for line in lines:
-        for place, letter in enumerate(line):
-            if letter != " ":
-                used[place] = True
-    ends = [place + 1 for place in range(width) if used[place] and not any(used[place + 1 :][:1])]
+        for word in _WORD.finditer(line):
+            used[word.start() : word.end()] = [True] * len(word[0])
+    ends = [i + 1 for i, (here, after) in enumerate(pairwise(used)) if here and not after]
     return ends if len(ends) == most else None

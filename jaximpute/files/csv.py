@@ -220,11 +220,6 @@ def beside(text: Text, columns: Mapping[str, tuple[Text, int]]) -> Text:
     """
     width = max(len(record) for i, record in enumerate(text.records) if i not in text.whole)
     more = {i: [""] * len(columns) for i in range(len(text.records)) if i not in text.whole}
-    if text.dialect.fixed:
-        raise DataError(
-            "further columns cannot be written beside those told apart by their places; save the "
-            "file as CSV first"
-        )
     if text.header is not None:
         more[text.header] = [quoted(name, text.dialect.delimiter) for name in columns]
     for row, i in enumerate(text.at):

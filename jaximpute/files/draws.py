@@ -112,7 +112,7 @@ def with_interval(sheet: Sheet, low: Sheet, high: Sheet, columns: Sequence[str])
 
 
 def check_names(sheet: Sheet, interval: bool) -> None:
-    """Refuse a file with a column of a name that is to be added.
+    """Refuse a file with a column of a name that is to be added, or with no room for any.
 
     Args:
         sheet: the file.
@@ -121,6 +121,11 @@ def check_names(sheet: Sheet, interval: bool) -> None:
     Raises:
         DataError: it has one.
     """
+    if interval and sheet.text is not None and sheet.text.dialect.fixed:
+        raise DataError(
+            "the columns of the file are told apart by their places, and nothing can stand beside "
+            "them; save the file as CSV first"
+        )
     names = _columns(sheet)
     added = [f"{name}_{end}" for name in names for end in ("low", "high")] if interval else [COLUMN]
     taken = [name for name in added if name in names]

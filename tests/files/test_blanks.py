@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 import jaximpute as ji
 from jaximpute.data import dialect
 from jaximpute.data.dialect import Reading
-from jaximpute.files import csv
+from jaximpute.files import csv, draws
 from tests.files.test_text_files import fill, sheet_of, written
 
 pytestmark = pytest.mark.fast
@@ -63,6 +63,16 @@ def test_a_fill_longer_than_its_places_is_refused(tmp_path):
     sheet = sheet_of(tmp_path, data, BLANK)
     with pytest.raises(ji.DataError, match=r"column 'x': the fill '-1234567\.0' takes"):
         fill(sheet, -1234567.0)
+
+
+def test_nothing_stands_beside_columns_told_by_their_places(tmp_path):
+    sheet = sheet_of(tmp_path, "id  x     y\n 1  1.5  10.0\n 2       12.5\n 3  2.5\n", BLANK)
+    with pytest.raises(ji.DataError, match="nothing can stand beside"):
+        draws.check_names(sheet, interval=True)
+    text = csv.render(csv.below([sheet.text] * 11, "draw"))
+    again, _ = csv.parse(text, "x.txt", BLANK)
+    assert again.names == ["draw", "id", "x", "y"]
+    assert again.rows[-1] == ["11", "3", "2.5", ""]
 
 
 def test_what_cannot_be_told_is_refused_by_name(tmp_path):
