@@ -39,6 +39,8 @@ ALSO = {
 CONTAINERS = {"data", "files", "tasks", "plots", "streaming", "cli", "__init__", "__main__"}
 OPTIONAL = {  # imported when asked for
     "jaximpute.methods.simple._growing": {"sklearn"},
+    "jaximpute.methods.simple._weights": {"scipy"},  # which jax brings
+    "jaximpute.methods.simple.boosted_smoother": {"sklearn"},
     "jaximpute.physics._exponax": {"exponax"},
 }
 

@@ -1,19 +1,15 @@
 """Names and options: what is wrong is named, with what would be right."""
 
 import inspect
-import json
-from pathlib import Path
 
 import jax.numpy as jnp
 import pytest
 
 import jaximpute as ji
 from jaximpute import registry
-from jaximpute.tasks.choose import choose
 from tests.contract.cases import SMALL, awkward
 
 pytestmark = pytest.mark.fast
-BRIDGES = Path(__file__).parents[1] / "benchmarks" / "results" / "bridge.jsonl"
 DATA = ji.Observed(jnp.zeros((6, 2)), jnp.full((6, 2), True), jnp.ones(6))
 
 
@@ -109,17 +105,6 @@ def test_steps_of_a_draw_are_one_or_more_whole_ones(name, value, words):
     data = ji.from_nan(jnp.zeros((1, 40, 2)).at[0, 3].set(jnp.nan))
     with pytest.raises(ji.OptionError, match=words):
         registry.build(name, data, kind="series", options={"draw_steps": value})
-
-
-def test_draws_of_series_are_by_the_best_that_was_measured():
-    """`auto` follows the rows that the page on bridges prints."""
-    rows = [json.loads(line) for line in BRIDGES.read_text().splitlines()]
-    scores = {}
-    for row in rows:
-        if row["table"] == "waves" and not row["quick"] and row["method"] in ("csdi", "csbi0"):
-            scores.setdefault(row["method"], []).append(row["crps"])
-    assert len(scores) == 2
-    assert choose("series", draws=True) == min(scores, key=lambda name: max(scores[name]))
 
 
 def test_the_same_request_is_the_same_method():

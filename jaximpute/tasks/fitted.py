@@ -1,7 +1,6 @@
 """`Fitted`: a method that has learned from a table, with all it needs to complete rows to come."""
 
 from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jax
@@ -37,7 +36,7 @@ class Fitted(NamedTuple):
         rows: how many it learned from; methods are built by it.
         method: None if there was nothing to learn, or until `rebuild` is called.
         state: what the method learned; None if there was nothing.
-        told: what the method has to tell of its choices, see `registry.Plan`.
+        told: what the method has to tell of its choices, see `registry.Plan`; None if nothing.
     """
 
     name: str
@@ -48,7 +47,7 @@ class Fitted(NamedTuple):
     rows: int
     method: Method | None = None
     state: State = None
-    told: Mapping[str, Any] = MappingProxyType({})
+    told: Mapping[str, Any] | None = None
 
 
 def fit(
@@ -91,7 +90,7 @@ def fit(
     with precision(codec.exact):
         state = train(plan, key, data, watching(plan), keeping, run, words)
         state = jax.tree.map(jnp.asarray, gathered(state)) if how.mesh else state
-    told = {} if plan.tells is None else plan.tells(state)
+    told = None if plan.tells is None else plan.tells(state)
     return fitted._replace(method=_plan(fitted).method, state=state, told=told)
 
 

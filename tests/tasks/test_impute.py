@@ -330,9 +330,10 @@ def test_fill_is_impute_between_reading_and_writing():
 
 
 def test_auto_is_a_method_of_the_kind():
-    for kind in ("table", "series"):
+    for kind in ("table", "series", "image", "field"):
         assert choose(kind) in registry.names(kind)
-        assert registry.entry(choose(kind, inductive=True)).inductive
+        assert registry.entry(choose(kind)).inductive
+        assert registry.entry(choose(kind, draws=True)).draws
 
 
 def test_the_two_calls_take_the_same_arguments():

@@ -6,12 +6,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
-from threadpoolctl import threadpool_limits
 
 from jaximpute import registry
 from jaximpute._errors import OptionError
 from jaximpute.engine.lessons import Lessons, lessons
 from jaximpute.engine.onhost import OnHost
+from jaximpute.engine.threads import alone
 from jaximpute.masking import channel_moments, clamp
 from jaximpute.maths import forests, grown
 from jaximpute.maths.forests import Forest
@@ -283,7 +283,7 @@ def _grow(x, missed, iterations, rate, leaves, seed):
         early_stopping=False,
         random_state=seed,
     )
-    with threadpool_limits(1):  # threads that share a busy processor wait for one another
+    with alone():
         return model.fit(x, missed)
 
 

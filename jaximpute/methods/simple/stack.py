@@ -20,7 +20,7 @@ from jaximpute.types import Answer, Method, Observed, PRNGKey, State
 # by kind of data, cheap ones first; the first answers where there is too little to choose by
 USUAL: dict[str, tuple[str, ...]] = {
     "table": ("gaussian", "ice", "knn", "trees"),
-    "series": ("gaussian", "linear", "boosted_smoother"),
+    "series": ("gaussian", "linear", "window_gaussian", "boosted_smoother"),
     "image": ("biharmonic", "harmonic", "neighbour_ridge", "window_average", "kriging"),
     "field": ("kriging", "biharmonic", "optimal_interpolation", "eof"),
 }
