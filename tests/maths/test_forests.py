@@ -67,9 +67,11 @@ def test_predictions_equal_scikit_learns(name):
 
 def test_rows_on_a_threshold_end_in_the_same_leaf():
     # thresholds halfway between two neighbouring floats: rounded to nearest, half would go wrong
-    x = np.repeat(np.float32(1) + np.arange(64, dtype=np.float32) * np.float32(2**-23), 4)[:, None]
+    x = np.repeat(np.float32(4) + np.arange(64, dtype=np.float32) * np.float32(2**-21), 4)[:, None]
+    assert len(np.unique(x)) == 64
     y = np.arange(len(x)) // 4 % 2 * 1.0
     model = RandomForestRegressor(5, random_state=0).fit(x, y)
+    assert min(tree.get_n_leaves() for tree in model.estimators_) > 20
     np.testing.assert_array_equal(forests.leaves(forest(model), jnp.asarray(x)), model.apply(x))
     np.testing.assert_allclose(predict(forest(model), jnp.asarray(x))[:, 0], model.predict(x))
 
