@@ -30,14 +30,14 @@ def field(key: PRNGKey, kriging: Kriging, shape: tuple[int, ...]) -> Float[Array
     root = jnp.sqrt(jnp.maximum(jnp.fft.fftn(cov).real, 0))
     nugget = jnp.sqrt(_chunks.noise(kriging.model))
 
-    def one(key):
-        k_field, k_noise = jax.random.split(key)
+    def one(i):
+        k_field, k_noise = jax.random.split(jax.random.fold_in(key, i))
         white = random.normal(k_field, tuple(wide))
         drawn = jnp.fft.ifftn(root * jnp.fft.fftn(white)).real
         drawn = drawn[tuple(slice(size) for size in grid)].astype(cov.dtype)
         return drawn + nugget * random.normal(k_noise, tuple(grid))
 
-    return jax.lax.map(one, jax.random.split(key, n))
+    return jax.lax.map(one, jnp.arange(n))
 
 
 def inflation(

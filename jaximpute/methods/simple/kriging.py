@@ -157,20 +157,19 @@ def kriging(*, place: bool = True, reach: int = 24) -> Method:
         blocks = Blocks(x.shape[2:], reach)
 
         def channel(inputs):
-            k, effect, kriging, wider, x, mask = inputs
+            number, effect, kriging, wider, x, mask = inputs
             x = x - effect[None, None]
             if key is None:
                 found = _field_kriging.complete(kriging, blocks, x, mask, ~mask)
             else:
+                k = jax.random.fold_in(key, number)
                 drawn = wider * _field_draws.field(k, kriging, x.shape)
                 rest = jnp.where(mask, x - drawn, 0)
                 found = drawn + _field_kriging.complete(kriging, blocks, rest, mask, ~mask)
             return effect[None, None] + found
 
         parts = state.effect, state.kriging, state.inflation
-        c = x.shape[1]
-        keys = jnp.zeros(c) if key is None else jax.random.split(key, c)
-        apart = keys, *parts, x.swapaxes(0, 1), mask.swapaxes(0, 1)
+        apart = jnp.arange(x.shape[1]), *parts, x.swapaxes(0, 1), mask.swapaxes(0, 1)
         filled = jax.lax.map(channel, apart).swapaxes(0, 1)
         return clamp(restored(filled, state.mean, state.scale, data), data)
 
