@@ -18,12 +18,12 @@ from jaximpute.methods.simple._modes import Modes
 from jaximpute.methods.simple._static import static_method
 from jaximpute.types import Method, Observed
 
-_RANKS = (4, 8, 16, 32, 64)  # to choose from
-_PASSES = 30
+_RANKS = (4, 6, 9, 14, 20, 30, 45, 60)  # to choose from
+_PASSES = 24
 _STEPS = 20  # of each search for a likely covariance, which begins where the last one ended
 _MANY = 512  # films, from which on a row is a film and not a frame
 _NUMBERS = 2**25  # in the largest array
-_PATIENCE = 2  # ranks in a row that may be worse, before those above are passed over
+_ROWS = 4  # that show a place, on average, for each of its modes
 _REACH = 24  # of kriging, in cells
 
 
@@ -66,8 +66,9 @@ def eof(*, modes: int | None = None, rows: str = "auto", passes: int = _PASSES) 
     for, since the modes fit what they were learned from.
 
     Args:
-        modes: how many, at least 1; by default the best of 4, 8, 16, 32 and 64, as far as there are
-            four times as many rows and the largest array has no more than 32 million numbers.
+        modes: how many, at least 1; by default the best of 4, 6, 9, 14, 20, 30, 45 and 60, as far
+            as four times as many rows show a place, on average, and the largest array has no more
+            than 32 million numbers.
         rows: what a mode is of: a whole `film` with all its frames and channels, or a `frame` with
             all its channels. `auto` takes films from 512 of them on.
         passes: of EM, at least 1.
@@ -112,6 +113,8 @@ def eof(*, modes: int | None = None, rows: str = "auto", passes: int = _PASSES) 
         )
         film = rows == "film" or (rows == "auto" and len(x) >= _MANY)
         ranks = _ranks(x.shape, film) if modes is None else [modes]
+        columns = x[0].size if film else x[0].size // x.shape[2]
+        seen = mask.sum() / columns
         blocks = Blocks(x.shape[2:], _REACH)
         some = _field_kriging.some_rows(k_rows, data.weight, blocks)
 
@@ -159,19 +162,18 @@ def eof(*, modes: int | None = None, rows: str = "auto", passes: int = _PASSES) 
                     modes,
                     kriging,
                     jnp.where(better, errors[1] < errors[0], now.kriged),
-                    jnp.where(better, 0, now.worse + 1),
                     now.errors.at[number].set(error, mode="drop"),
                 )
 
-            return jax.lax.cond(last | (now.worse < _PATIENCE), run, lambda now: now, now), None
+            # a mode is at each place what the rows that show it say
+            fits = _ROWS * jnp.asarray(ranks)[jnp.minimum(number, len(ranks) - 1)] <= seen
+            return jax.lax.cond(last | fits | (number == 0), run, lambda now: now, now), None
 
-        columns = x[0].size if film else x[0].size // x.shape[2]
         start = _Search(
             jnp.zeros((), int),
             _modes.none(columns, max(ranks), x.dtype),
             _field_kriging.first_kriging(x, mask),
             jnp.zeros((), bool),
-            jnp.zeros((), int),
             jnp.full(len(ranks), jnp.inf, x.dtype),
         )
         end, _ = jax.lax.scan(job, start, jnp.arange(len(ranks) + 1))
@@ -237,13 +239,12 @@ def eof(*, modes: int | None = None, rows: str = "auto", passes: int = _PASSES) 
 
 
 class _Search(NamedTuple):
-    """The best number of modes so far, and how many in a row were worse since."""
+    """The best number of modes so far."""
 
     best: Int[Array, ""]
     modes: Modes
     kriging: Kriging
     kriged: Bool[Array, ""]
-    worse: Int[Array, ""]
     errors: Float[Array, "ranks"]
 
 

@@ -169,8 +169,7 @@ def kriging(*, place: bool = True, reach: int = 24) -> Method:
             return effect[None, None] + found
 
         parts = state.effect, state.kriging, state.inflation
-        c = x.shape[1]
-        apart = jnp.arange(c), *parts, x.swapaxes(0, 1), mask.swapaxes(0, 1)
+        apart = jnp.arange(x.shape[1]), *parts, x.swapaxes(0, 1), mask.swapaxes(0, 1)
         filled = jax.lax.map(channel, apart).swapaxes(0, 1)
         return clamp(restored(filled, state.mean, state.scale, data), data)
 
