@@ -20,7 +20,7 @@ from jaximpute.types import Answer, Method, Observed, PRNGKey, State
 # by kind of data, cheap ones first; the first answers where there is too little to choose by
 USUAL: dict[str, tuple[str, ...]] = {
     "table": ("gaussian", "ice", "knn", "trees"),
-    "series": ("gaussian", "linear", "window_gaussian", "boosted_smoother"),
+    "series": ("gaussian", "linear", "boosted_smoother"),
     "image": ("biharmonic", "harmonic", "neighbour_ridge", "window_average", "kriging"),
     "field": ("kriging", "biharmonic", "optimal_interpolation", "eof"),
 }
@@ -36,6 +36,7 @@ LEARNED: dict[str, tuple[str, ...]] = {
     "image": ("miri",),
     "field": ("context_query",),
 }
+_MANY = 32  # series that begin alike, as days do, from which moments of each step are learned
 PRESETS: dict[str, dict[str, Any]] = {
     "fast": {"members": "few"},
     "balanced": {},
@@ -254,6 +255,7 @@ def stack_recipe(
         categories: the category that each column is of.
         answer: what will be asked; for draws, the members that draw are compared.
         members: names of inductive methods; or `few`, `usual`, or `learned`, which adds networks.
+            Stacks of many series get `window_gaussian`, too.
         options: of the members, by name.
         holdout: see the factory.
         rows: see the factory.
@@ -265,6 +267,8 @@ def stack_recipe(
         OptionError: a member that is no method for such data, or does not complete new rows.
     """
     chosen = _named(members, kind)
+    if kind == "series" and members in ("usual", "learned") and len(data.values) >= _MANY:
+        chosen = (*chosen, "window_gaussian")
     given = {"kind": kind, "times": times, "categories": categories, "answer": answer}
     for name in chosen:
         if not registry.entry(name, kind).inductive:
