@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,6 +13,35 @@ from jaxtyping import Array, Bool, Float, Int, PyTree
 
 from jaximpute._errors import DataError
 from jaximpute.types import Observed, PRNGKey
+
+
+def check(data: Observed) -> Observed:
+    """Assert what every method takes for granted; static, so it costs a compiled program nothing.
+
+    Args:
+        data: rows.
+
+    Returns:
+        The same.
+
+    Raises:
+        AssertionError: values and mask differ in shape, the values are no floats or the mask no
+            booleans, there is no axis of columns, or not one weight for each row.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> try:
+        ...     check(Observed(jnp.ones((2, 3)), jnp.ones((2, 3)), jnp.ones(2)))
+        ... except AssertionError as error:
+        ...     print("dtype" in str(error))
+        True
+    """
+    chex.assert_equal_shape([data.values, data.mask])
+    chex.assert_type([data.values, data.mask, data.weight], [float, bool, float])
+    chex.assert_axis_dimension_gt(data.values, axis=data.values.ndim - 1, val=0)
+    chex.assert_rank(data.values, {2, 3, 4, 5})
+    chex.assert_shape(data.weight, (len(data.values),))
+    return data
 
 
 def from_nan(x: Float[Array, "n *event"], weight: Float[Array, "n"] | None = None) -> Observed:

@@ -65,3 +65,29 @@ def test_rows_are_picked_in_proportion_to_weight():
     counts = np.bincount(np.asarray(rows), minlength=4) / 4000
     np.testing.assert_allclose(counts, [0.25, 0, 0.75, 0], atol=0.03)
     assert counts[1] == counts[3] == 0
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"mask": jnp.ones((2, 3))}, "dtype"),
+        ({"mask": jnp.ones((3, 2), bool)}, "shape"),
+        ({"values": jnp.ones((2, 3), int)}, "dtype"),
+        ({"weight": jnp.ones(3)}, "shape"),
+        ({"values": jnp.ones(2), "mask": jnp.ones(2, bool)}, "rank"),
+    ],
+)
+def test_what_is_no_data_is_refused_at_every_door(wrong, words):
+    data = ji.Observed(jnp.ones((2, 3)), jnp.ones((2, 3), bool), jnp.ones(2))._replace(**wrong)
+    method = ji.methods.mean()
+    key, state = jax.random.key(0), jnp.zeros(3)
+    doors = [
+        lambda: ji.fit(method, key, data, 0),
+        lambda: ji.complete(method, key, state, data),
+        lambda: ji.draw_many(ji.methods.gaussian(), key, state, data, 2),
+        lambda: ji.parallel.put(data, ji.parallel.mesh(1)),
+    ]
+    for door in doors:
+        with pytest.raises((AssertionError, TypeError), match=f"(?i){words}|type"):
+            door()

@@ -30,7 +30,7 @@ FLOORS = (
     {"cli", "__init__", "__main__"},
 )
 AT_THE_ROOT = 10  # modules, at most
-PLAIN = {"jax", "jaxtyping", "numpy", "optax", "diffrax", "ott"}  # what mathematics needs
+PLAIN = {"chex", "jax", "jaxtyping", "numpy", "optax", "diffrax", "ott"}  # what mathematics needs
 ALSO = {
     "nets": {"flax"},
     "engine": {"orbax", "rich", "threadpoolctl"},

@@ -9,6 +9,7 @@ from jaxtyping import Array, Float, Int
 
 from jaximpute import registry
 from jaximpute._errors import OptionError
+from jaximpute.masking import check
 from jaximpute.types import Kind, Method, Observed, PRNGKey, State
 
 
@@ -54,6 +55,7 @@ def draw_many(
     """
     if method.sample is None:
         raise OptionError(no_draws())
+    check(data)
     keys = jax.random.split(key, n)
     if rows is None:
         return _draw_many(method, keys, state, data, batch)

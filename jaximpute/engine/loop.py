@@ -15,6 +15,7 @@ from jaxtyping import Array, Float, Int
 from jaximpute._errors import DivergenceError, OptionError
 from jaximpute.engine.onhost import learns_on_host
 from jaximpute.engine.warmup import WarmUp
+from jaximpute.masking import check
 from jaximpute.maths.averages import median_of
 from jaximpute.types import Hook, Info, Method, Observed, PRNGKey, State
 
@@ -130,6 +131,7 @@ def fit(
     """
     if n < 0 or chunk < 1:
         raise OptionError(f"n is {n} and chunk {chunk}; expected n >= 0 and chunk >= 1")
+    check(data)
     key_init, key_run = jax.random.split(key)
     stopped = False
     if state is None and isinstance(method.init, WarmUp):
@@ -263,7 +265,7 @@ def complete(
         >>> ji.complete(method, jax.random.key(1), state, data).tolist()
         [[1.0, 2.0], [3.0, 2.0]]
     """
-    return _complete(method, key, state, data)
+    return _complete(method, key, state, check(data))
 
 
 @jax.jit(static_argnames="method")

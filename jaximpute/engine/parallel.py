@@ -23,7 +23,7 @@ from jaxtyping import PyTree
 from jaximpute._errors import OptionError
 from jaximpute.engine.loop import Draw
 from jaximpute.engine.onhost import OnHost
-from jaximpute.masking import pick, sharing
+from jaximpute.masking import check, pick, sharing
 from jaximpute.types import Info, Method, Observed, PRNGKey, State
 
 AXIS = "data"
@@ -154,6 +154,7 @@ def put(data: Observed, on: Mesh, *, rows: int | None = None) -> Observed:
         >>> put(ji.observe(np.ones((5, 2))), mesh(1)).values.shape
         (5, 2)
     """
+    check(data)
     processes = len({device.process_index for device in on.devices.flat})
     here = on.size // processes
     length = max(_longest(len(data.values), processes), -(-(rows or 0) // processes))

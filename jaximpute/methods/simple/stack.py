@@ -242,7 +242,7 @@ def stack_recipe(
     categories: tuple[int, ...] | None = None,
     answer: Answer = "estimate",
     members: Any = "usual",
-    options: Mapping[str, Mapping[str, Any]] | None = None,
+    member_options: Mapping[str, Mapping[str, Any]] | None = None,
     holdout: float = 0.15,
     rows: int = 4096,
 ) -> Plan:
@@ -256,7 +256,7 @@ def stack_recipe(
         answer: what will be asked; for draws, the members that draw are compared.
         members: names of inductive methods; or `few`, `usual`, or `learned`, which adds networks.
             Stacks of many series get `window_gaussian`, too.
-        options: of the members, by name.
+        member_options: of the members, by name.
         holdout: see the factory.
         rows: see the factory.
 
@@ -273,7 +273,7 @@ def stack_recipe(
     for name in chosen:
         if not registry.entry(name, kind).inductive:
             raise OptionError(f"'{name}' completes only rows it learns from, and is no member")
-    own = {name: (options or {}).get(name) for name in chosen}
+    own = {name: (member_options or {}).get(name) for name in chosen}
     plans = [registry.build(name, data, options=own[name], **given) for name in chosen]
     made = stack(
         plans, holdout=holdout, rows=rows, by_draws=answer == "draw", categories=categories
