@@ -36,9 +36,15 @@ def evaluate(
     time: Time = None,
     holdout: Annotated[float, typer.Option(help="Share of the observed cells to hide.")] = 0.1,
     pattern: Annotated[
-        str, typer.Option(help="mcar (single cells), block (stretches) or own (like the holes).")
+        str,
+        typer.Option(
+            help="mcar (single cells), mar, mnar, block (stretches) or own (like the holes)."
+        ),
     ] = "mcar",
     repeats: Annotated[int, typer.Option(help="How often, each time with other holes.")] = 3,
+    draws: Annotated[
+        int, typer.Option(help="Random completions by which methods that draw are scored as well.")
+    ] = 0,
     seed: Annotated[int, typer.Option(help="Of the holes and the methods.")] = 0,
     preset: Annotated[str, typer.Option(help="fast, balanced, best or paper.")] = "balanced",
     assignments: Annotated[
@@ -85,6 +91,7 @@ def evaluate(
             holdout=holdout,
             pattern=pattern,
             repeats=repeats,
+            draws=draws,
             seed=seed,
             preset=preset,
             options=options,

@@ -51,6 +51,7 @@ def evaluate(
     options: Mapping[str, Mapping[str, Any]] | None = None,
     bounds: Mapping[Any, Any] | None = None,
     circular: Any = None,
+    draws: int = 0,
     verbose: bool = True,
 ) -> pd.DataFrame:
     r"""Hide observed cells, complete the data with each method, and score the hidden cells only.
@@ -71,20 +72,28 @@ def evaluate(
     data that are all numbers. `seconds` include compilation; `memory_mb` is the growth of the
     process's memory to its peak during the run.
 
+    With `draws`, methods that draw have three metrics more, of columns of numbers: `crps`, the
+    continuous ranked probability score :math:`E|X - x| - E|X - X'| / 2` of their draws :math:`X`,
+    in the column's units, and `crps_std` in standard deviations (that of a single answer would be
+    its absolute error); and `cover80`, the share of cells within the central 80 % of the draws.
+
     Args:
         data: any container that `impute` takes.
         methods: `all`, a name or names of `registry.names()`, or by label a name, a method of your
             own (see `registry.named`), or either with its options, `(name, options)`.
         time: the time axis, as in `impute`.
         holdout: share of the observed cells to hide, in (0, 1).
-        pattern: `mcar` hides single cells, `block` stretches of rows, and `own` cells in the
-            pattern of the holes that the data have, at most the share `holdout` of them.
+        pattern: `mcar` hides single cells, `mar` by the values of other columns, `mnar` the larger
+            values, `block` stretches of rows, and `own` cells in the pattern of the holes that the
+            data have, at most the share `holdout` of them.
         repeats: how often, at least 1.
         seed: of the holes and the methods.
         preset: as in `impute`.
         options: of methods by name or label, `{"spirit": {"steps": 3}}`.
         bounds: of what cells may get, see `impute`.
         circular: columns of directions; their errors are taken the shorter way round.
+        draws: random completions by which methods that draw are scored as well, 20 or more; none by
+            default, since they take time.
         verbose: print a table, best score first, and on a terminal what is running.
 
     Returns:
@@ -109,6 +118,8 @@ def evaluate(
         raise OptionError(
             f"holdout is {holdout} and repeats {repeats}; expected 0 < holdout < 1, repeats >= 1"
         )
+    if draws < 0 or draws == 1:
+        raise OptionError(f"draws is {draws}; expected 0, or 2 and more")
     frame = read(data, time)
     frame = frame._replace(columns=possible.tell(frame.columns, bounds, circular))
     runs = _runs(methods, frame.kind, options or {})
@@ -124,7 +135,9 @@ def evaluate(
                 continue
             with _announced(f"{label}, repeat {repeat + 1} of {repeats}", verbose):
                 try:
-                    found[label].append(_measure(frame, holed, hidden, run, seed + repeat, preset))
+                    found[label].append(
+                        _measure(frame, holed, hidden, run, seed + repeat, preset, draws)
+                    )
                 except Exception as error:  # one method's failure must not hide the others' scores
                     failures[label] = _in_words(error)
     result = _gather(runs, found, failures)
@@ -187,6 +200,44 @@ def score(frame: Frame, hidden: np.ndarray, values: np.ndarray) -> pd.Series:
     return pd.Series(found)
 
 
+def score_draws(frame: Frame, hidden: np.ndarray, draws: np.ndarray) -> pd.Series:
+    """The metrics of `evaluate` for several random completions, of columns of numbers.
+
+    Args:
+        frame: the truth.
+        hidden: `(rows, columns)`, True where a cell was hidden, and is scored.
+        draws: `(draws, rows, columns)` completed cells, coded like `frame.values`.
+
+    Returns:
+        Numbers by `(column, metric)`; directions have none.
+    """
+    codec = coding.learn(frame)
+    found: dict[tuple[str, str], float] = {}
+    every, covered = [], []
+    spread = scales.moments(frame.values[:, codec.numeric])[1] if len(codec.numeric) else ()
+    for i, scale in zip(codec.numeric.tolist(), spread, strict=True):
+        cells = hidden[:, i]
+        if not cells.any():
+            continue
+        many, truth = np.sort(draws[:, cells, i], axis=0), frame.values[cells, i]
+        n = len(many)
+        # the mean distance of two different draws, from their order
+        order = (2 * np.arange(1, n + 1) - n - 1)[:, None]
+        apart = 2 * (order * many).sum(axis=0) / (n * (n - 1))
+        crps = np.abs(many - truth).mean(axis=0) - apart / 2
+        low, high = np.quantile(many, [0.1, 0.9], axis=0)
+        within = (low <= truth) & (truth <= high)
+        name = frame.names[i]
+        found |= {(name, "crps"): crps.mean(), (name, "crps_std"): crps.mean() / scale}
+        found[name, "cover80"] = within.mean()
+        every.append(crps / scale)
+        covered.append(within)
+    if every:
+        found[OVERALL, "crps_std"] = np.concatenate(every).mean()
+        found[OVERALL, "cover80"] = np.concatenate(covered).mean()
+    return pd.Series({key: float(value) for key, value in found.items()})
+
+
 def as_table(result: pd.DataFrame, title: str = "") -> Table:
     """The overall part of what `evaluate` returns, for a terminal."""
     heads = {
@@ -195,6 +246,8 @@ def as_table(result: pd.DataFrame, title: str = "") -> Table:
         "rmse_std": "RMSE",
         "error": "wrong",
         "wasserstein": "Wasserstein",
+        "crps_std": "CRPS",
+        "cover80": "in 80 %",
         "seconds": "seconds",
         "memory_mb": "MB",
     }
@@ -211,7 +264,10 @@ def as_table(result: pd.DataFrame, title: str = "") -> Table:
         table.add_column(heads[metric], justify="right")
     for label, rows in overall.groupby("method", sort=False):
         by_metric = rows.set_index("metric")
-        cells = [_cell(by_metric.loc[metric], metric) for metric in present]
+        cells = [
+            _cell(by_metric.loc[metric], metric) if metric in by_metric.index else ""
+            for metric in present
+        ]
         table.add_row(escape(visible(str(label))), str(rows["completes"].iloc[0]), *cells)
     for _, row in result[result["failure"] != ""].iterrows():
         table.add_row(
@@ -253,11 +309,21 @@ def _runs(methods: Methods, kind: Kind, options: Mapping[str, Mapping[str, Any]]
 
 
 def _measure(
-    frame: Frame, holed: Frame, hidden: np.ndarray, run: Run, seed: int, preset: str
+    frame: Frame,
+    holed: Frame,
+    hidden: np.ndarray,
+    run: Run,
+    seed: int,
+    preset: str,
+    draws: int,
 ) -> pd.Series:
     grown, started = memory.watch(), clock.perf_counter()
-    filled = filling.fill(holed, run.name, seed=seed, preset=preset, options=run.options)
+    asked: dict[str, Any] = {"seed": seed, "preset": preset, "options": run.options}
+    filled = filling.fill(holed, run.name, **asked)
     found = score(frame, hidden, filled.values)
+    if draws and registry.entry(run.name, frame.kind).draws:
+        drawn = filling.fill(holed, run.name, draws=draws, **asked).draws
+        found = pd.concat([found, score_draws(frame, hidden, drawn)])
     found[OVERALL, "seconds"] = clock.perf_counter() - started
     found[OVERALL, "memory_mb"] = grown()
     return found

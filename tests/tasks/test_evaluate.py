@@ -14,7 +14,7 @@ from jaximpute.data.frames import read
 from jaximpute.engine import memory
 from jaximpute.tasks import evaluate as evaluation
 from jaximpute.tasks import filling
-from jaximpute.tasks.evaluate import OVERALL, evaluate
+from jaximpute.tasks.evaluate import OVERALL, evaluate, score_draws
 
 
 def wave(rows: int = 300, noise: float = 0.1) -> np.ndarray:
@@ -269,3 +269,30 @@ def test_all_means_every_method_that_takes_the_kind(monkeypatch):
     assert set(scores["method"]) == {"mean", "knn"}
     scores = evaluate(wave(40), "all", time=np.arange(40), repeats=1, verbose=False)
     assert set(scores["method"]) == {"mean", "linear"}
+
+
+def test_draws_have_the_score_of_their_distribution():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(400, 2)) * [1.0, 10.0]
+    scores = evaluate(x, ["gaussian", "mean"], repeats=1, draws=60, verbose=False)
+    found = scores.set_index(["method", "column", "metric"])["mean"]
+    # unrelated columns: draws are those of the column, whose score is sd / sqrt(pi)
+    np.testing.assert_allclose(found["gaussian", "(overall)", "crps_std"], np.pi**-0.5, rtol=0.15)
+    assert found["gaussian", "1", "crps"] > 5 * found["gaussian", "0", "crps"]
+    assert 0.65 < found["gaussian", "(overall)", "cover80"] < 0.92
+    assert not (scores[scores["method"] == "mean"]["metric"] == "crps_std").any()
+    with pytest.raises(ji.OptionError, match="expected 0, or 2 and more"):
+        evaluate(x, ["gaussian"], draws=1)
+
+
+def test_the_score_of_draws_is_that_of_its_definition():
+    rng = np.random.default_rng(1)
+    frame = read(rng.normal(size=(30, 2)))
+    hidden = rng.random((30, 2)) < 0.3
+    draws = rng.normal(size=(7, 30, 2))
+    found = score_draws(frame, hidden, draws)
+    for i, name in enumerate("01"):
+        truth, many = frame.values[hidden[:, i], i], draws[:, hidden[:, i], i]
+        near = np.abs(many - truth).mean(axis=0)
+        pairs = [np.abs(many[a] - many[b]) for a in range(7) for b in range(7) if a != b]
+        np.testing.assert_allclose(found[name, "crps"], (near - np.mean(pairs, axis=0) / 2).mean())
