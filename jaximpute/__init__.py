@@ -51,6 +51,8 @@ if TYPE_CHECKING:  # the same names, for editors and type checkers
     from jaximpute.tasks.imputer import Imputer as Imputer
     from jaximpute.tasks.multiple import impute_many as impute_many
     from jaximpute.tasks.plan import plan as plan
+    from jaximpute.tasks.pooling import joint as joint
+    from jaximpute.tasks.pooling import pool as pool
     from jaximpute.types import Info as Info
     from jaximpute.types import Method as Method
     from jaximpute.types import Net as Net
@@ -68,6 +70,8 @@ _NAMES = {
     "evaluate": "jaximpute.tasks.evaluate",
     "Imputer": "jaximpute.tasks.imputer",
     "plan": "jaximpute.tasks.plan",
+    "pool": "jaximpute.tasks.pooling",
+    "joint": "jaximpute.tasks.pooling",
     # data and types
     "Observed": "jaximpute.types",
     "Net": "jaximpute.types",

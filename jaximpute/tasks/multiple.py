@@ -1,18 +1,19 @@
 """`impute_many`: several random completions, and intervals from them."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaximpute._errors import ImputationWarning, OptionError
+from jaximpute._errors import DataError, ImputationWarning, OptionError
 from jaximpute.data import fields, gridwriting, possible
 from jaximpute.data.circles import between
 from jaximpute.data.columns import Column
 from jaximpute.data.frames import Container, Frame, read, write
 from jaximpute.tasks import filling
 from jaximpute.tasks.choose import resolve
+from jaximpute.tasks.pooling import Pooled, pool
 from jaximpute.tasks.report import Report
 
 FOR_INTERVAL = 100  # draws, unless their number is given
@@ -38,6 +39,49 @@ class Multiple(NamedTuple):
     high: Container
     report: Report
     spread: Container | None = None
+
+    def analyse(self, fit: Callable[[Any], Any], **how: Any) -> Pooled:
+        """Run an analysis on every completion, and pool what comes out.
+
+        Args:
+            fit: of one completion. It returns `(estimates, variances)`, or a fitted model that has
+                `params` and `cov_params()`, as those of statsmodels have.
+            **how: `dfcom`, `level`, `names` and `precision` of `pool`; of a model, names and
+                residual degrees of freedom are its own.
+
+        Returns:
+            See `pool`.
+
+        Raises:
+            OptionError: fewer than two completions, or `fit` returned something else.
+            DataError: the analysis failed on a completion, which is named; see also `pool`.
+
+        Example:
+            >>> x = np.random.default_rng(0).normal(size=(60, 2))
+            >>> x[::5, 1] = np.nan
+            >>> many = impute_many(x, "mice", draws=4)
+            >>> pooled = many.analyse(lambda x: (x.mean(axis=0), x.var(axis=0) / len(x)))
+            >>> bool(pooled.fmi[0] == 0 and pooled.fmi[1] > 0)
+            True
+        """
+        if len(self.draws) < 2:
+            raise OptionError(
+                f"there are {len(self.draws)} completions; pooling takes 2 or more (some twenty)"
+            )
+        found = []
+        for number, draw in enumerate(self.draws):
+            try:
+                found.append(_result(fit(draw)))
+            except Exception as error:
+                raise DataError(f"the analysis of completion {number} failed: {error}") from error
+        estimates, variances, own = zip(*found, strict=True)
+        if len({np.shape(one) for one in estimates}) > 1:
+            shapes = sorted({str(np.shape(one)) for one in estimates})
+            raise DataError(
+                f"the analyses have estimates of shapes {', '.join(shapes)}; expected the same of "
+                "every completion: a level that one of them lacks makes a coefficient less"
+            )
+        return pool(np.stack(estimates), np.stack(variances), **{**own[0], **how})
 
 
 def impute_many(
@@ -202,3 +246,21 @@ def check_level(level: float) -> None:
     """
     if not 0 < level < 1:
         raise OptionError(f"level is {level}; expected a share strictly between 0 and 1")
+
+
+def _result(fitted: Any) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
+    """Estimates and variances of an analysis, and what a model says of itself."""
+    if hasattr(fitted, "params") and callable(getattr(fitted, "cov_params", None)):
+        params = fitted.params
+        own: dict[str, Any] = {"names": [str(name) for name in getattr(params, "index", ())]}
+        if (df := getattr(fitted, "df_resid", None)) is not None:
+            own["dfcom"] = float(df)
+        own = {name: value for name, value in own.items() if value or name != "names"}
+        return np.asarray(params, float), np.asarray(fitted.cov_params(), float), own
+    if not isinstance(fitted, tuple | list) or len(fitted) != 2:
+        raise OptionError(
+            f"it returned a {type(fitted).__name__}; expected (estimates, variances), or a fitted "
+            "model with params and cov_params()"
+        )
+    estimates, variances = (np.asarray(part, float) for part in fitted)
+    return estimates, variances, {}
