@@ -22,6 +22,8 @@ _RANKS = (4, 6, 9, 14, 20, 30, 45, 60)  # to choose from
 _PASSES = 24
 _STEPS = 20  # of each search for a likely covariance, which begins where the last one ended
 _MANY = 512  # films, from which on a row is a film and not a frame
+# of the fitted lengths: modes that fit what is seen leave less of the long waves than elsewhere
+_STRETCHES = (1.0, 2.0, 4.0)
 _NUMBERS = 2**25  # in the largest array
 _ROWS = 4  # that show a place, on average, for each of its modes
 _REACH = 24  # of kriging, in cells
@@ -128,7 +130,16 @@ def eof(*, modes: int | None = None, rows: str = "auto", passes: int = _PASSES) 
             known = _chunks.chunks(jax.random.fold_in(k_chunks, 0), rest, seen)
             model, rough = _chunks.likeliest(known, first, jnp.zeros(1, int), _STEPS)
             rest, shown, hidden = rest[some], shown[some], hidden[some]
-            kriging, error = _field_kriging.choose_frame(model, rough, blocks, rest, shown, hidden)
+            best = _field_kriging.choose_order(model, rough, blocks, rest, shown | hidden)
+
+            def stretched(stretch):
+                longer = model._replace(length=model.length + jnp.log(stretch))
+                kriging = best._replace(model=longer)
+                return kriging, _field_kriging.error(kriging, blocks, rest, shown, hidden)
+
+            krigings, errors = jax.lax.map(stretched, jnp.asarray(_STRETCHES, x.dtype))
+            error = errors.min()
+            kriging = jax.tree.map(lambda leaf: leaf[jnp.argmin(errors)], krigings)
             plain = jnp.where(hidden, rest**2, 0).sum()
             return kriging, jnp.stack([plain, error * hidden.sum(), hidden.sum()])
 
@@ -150,11 +161,9 @@ def eof(*, modes: int | None = None, rows: str = "auto", passes: int = _PASSES) 
                 found, kriging, errors = attempt(rank, jnp.where(last, mask, shown), now.kriging)
                 error = errors.min()
                 better = ~last & (error < now.errors.min())
-                frame = jnp.where(last, now.kriging.frame, kriging.frame)
-                fresh = (found, kriging._replace(frame=frame))
-                modes, kriging = jax.tree.map(
-                    partial(jnp.where, better | last), fresh, (now.modes, now.kriging)
-                )
+                # what the rest is like is known from where it was held out alone
+                kriging = jax.tree.map(partial(jnp.where, better), kriging, now.kriging)
+                modes = jax.tree.map(partial(jnp.where, better | last), found, now.modes)
                 return _Search(
                     jnp.where(better, number, now.best),
                     modes,

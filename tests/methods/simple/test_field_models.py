@@ -110,24 +110,27 @@ def test_too_many_modes_shrink():
     assert errors[0] < 0.02
 
 
-@pytest.mark.parametrize("drift", [(0.0, 0.0), (1.0, -1.0)])
-def test_blocks_with_all_entries_near_are_the_conditional_mean(drift):
+@pytest.mark.parametrize(("drift", "order"), [((0.0, 0.0), 0), ((1.0, -1.0), 1), ((0.5, 0.0), 2)])
+def test_blocks_with_all_entries_near_are_the_conditional_mean(drift, order):
     rng = np.random.default_rng(3)
     shape = (2, 11, 9)
     x, mask = rng.normal(size=shape), rng.random(shape) < 0.4
     model = MODEL._replace(drift=jnp.array(drift))
     blocks = Blocks(shape, 12)
-    kriging = _field_kriging.Kriging(model, jnp.array(0), jnp.array(False))
-    run = jax.jit(lambda x, m: _field_kriging.complete(kriging, blocks, x, m, ~m))
-    got = run(jnp.asarray(x[None], jnp.float32), jnp.asarray(mask[None]))[0]
+    kriging = _field_kriging.Kriging(model, jnp.array(0), jnp.array(order))
+    run = jax.jit(lambda x, m: _field_kriging.moments(kriging, blocks, x, m, ~m))
+    got, left = run(jnp.asarray(x[None], jnp.float32), jnp.asarray(mask[None]))[0]
     at = np.argwhere(np.ones(shape, bool)).astype(float)
     still = at - at[:, :1] * np.array([0.0, *drift])
     cov = _covariance(still, still, LENGTH, 0.4)
     seen = mask.ravel()
     inside = cov[np.ix_(seen, seen)] + NOISE * np.eye(seen.sum())
-    expected = cov[np.ix_(~seen, seen)] @ np.linalg.solve(inside, x.ravel()[seen])
+    weights = np.linalg.solve(inside, cov[np.ix_(seen, ~seen)])
+    expected = weights.T @ x.ravel()[seen]
+    variance = 1.1 - (cov[np.ix_(seen, ~seen)] * weights).sum(0)
     assert seen.sum() < 128
     np.testing.assert_allclose(np.asarray(got).ravel()[~seen], expected, atol=3e-3)
+    np.testing.assert_allclose(np.asarray(left).ravel()[~seen], variance, atol=3e-3)
 
 
 def test_chunks_hold_every_observed_entry_once():
@@ -222,7 +225,7 @@ def test_eof_finds_films_of_few_modes_and_new_ones():
 
 
 def test_drawn_fields_have_the_covariance():
-    kriging = _field_kriging.Kriging(MODEL, jnp.array(0), jnp.array(False))
+    kriging = _field_kriging.Kriging(MODEL, jnp.array(0), jnp.array(0))
     draw = jax.jit(lambda k: _field_draws.field(k, kriging, (4000, 2, 4, 3)))
     x = np.asarray(draw(jax.random.key(0))).reshape(4000, -1)
     at = np.argwhere(np.ones((2, 4, 3), bool)).astype(float)
