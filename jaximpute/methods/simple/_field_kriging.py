@@ -13,8 +13,8 @@ from jaximpute.methods.simple._blocks import ORDERS, Blocks
 from jaximpute.methods.simple._chunks import Matern
 from jaximpute.types import PRNGKey
 
-_JUDGED = 8192  # blocks on which a choice is made at most; of most of them nothing is held out
-_COMPARED = 1024  # blocks of which all that is missing is completed
+_JUDGED = 3072  # blocks on which a choice is made at most; of most of them nothing is held out
+_COMPARED = 384  # blocks of which all that is missing is completed
 
 
 class Kriging(NamedTuple):
