@@ -56,7 +56,7 @@ def lessons(
         >>> method = ji.methods.mean()
         >>> state = ji.fit(method, jax.random.key(0), data, 0)
         >>> got = lessons(jax.random.key(1), method, state, data, splits.random(), 2)
-        >>> got.filled.shape, bool(((got.shown | got.asked) == data.mask).all())
+        >>> got.filled.shape, bool(((got.shown | got.asked)[1] == data.mask).all())
         ((2, 3, 2), True)
     """
     complete = method.estimate

@@ -146,8 +146,9 @@ def conditional_deviation(
     Example:
         >>> import jax.numpy as jnp
         >>> cov = jnp.array([[1.0, 0.6], [0.6, 1.0]])
-        >>> conditional_deviation(jnp.array([[True, False]]), cov).round(3).tolist()
-        [[0.0, 0.8]]
+        >>> found = conditional_deviation(jnp.array([[True, False]]), cov)
+        >>> [round(x, 3) for x in found[0].tolist()]
+        [0.0, 0.8]
     """
     return jax.lax.map(lambda row: _deviation(row, cov), mask)
 

@@ -158,7 +158,7 @@ def test_places_that_nothing_shows_are_mentioned_where_they_are_filled(monkeypat
     x[..., 0, 1, 0] = np.nan
     x[0, 0, 2, 2] = 2
     monkeypatch.setattr(
-        runs, "completions", lambda plan, seed, data, *rest, **kw: [np.asarray(data.values)]
+        runs, "completions", lambda plan, seed, data, *rest, **kw: ([np.asarray(data.values)], {})
     )
     with pytest.warns(ji.ImputationWarning, match="1 places .* row 0, column 1"):
         ji.impute(x, "context_query")

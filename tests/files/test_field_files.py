@@ -67,7 +67,7 @@ def test_draws_leave_their_standard_deviation_beside_the_median(tmp_path, monkey
     options = [word for name, value in TINY.items() for word in ("--set", f"{name}={value}")]
     fill, kept = filling.fill, []  # runs once for both ways to ask
     monkeypatch.setattr(filling, "fill", lambda *a, **k: kept.append(fill(*a, **k)) or kept[-1])
-    done = call("impute", source, "-o", target, "--draws", 3, *options)
+    done = call("impute", source, "-o", target, "-m", "context_query", "--draws", 3, *options)
     assert done.exit_code == 0, done.output
     packed = grids.read_dataset(str(source)).sst
     written = grids.read_dataset(str(target))
@@ -77,7 +77,7 @@ def test_draws_leave_their_standard_deviation_beside_the_median(tmp_path, monkey
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ji.ImputationWarning)
         monkeypatch.setattr(filling, "fill", lambda *a, **k: kept[-1])
-        result = ji.impute_many(packed, draws=3, **TINY)
+        result = ji.impute_many(packed, "context_query", draws=3, **TINY)
     _check_spread(result.spread, packed)
     np.testing.assert_allclose(result.spread.sst_std, written.sst_std, rtol=1e-3, atol=1e-5)
 

@@ -3,12 +3,14 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Float, Int
 
 from jaximpute.methods.simple import _covariance
 
 NEIGHBOURS = 128
-_SIDE = 8  # of a block, in cells
+# of a block, in cells: with frames before and after, the nearest entries lie in a smaller circle
+_SIDE, _SIDE_IN_TIME = 8, 4
+ORDERS = 3  # of neighbours, see `Blocks.ordered`
 _LOOKED_AT = 8192  # places around a block at most
 _CHUNK = 256  # of these at a time
 
@@ -26,8 +28,9 @@ class Blocks:
         self.offsets = offsets[np.argsort((offsets**2).sum(1), kind="stable")]
         wide = [size + 2 * m for size, m in zip(shape, self.margin, strict=True)]
         self.strides = np.array([wide[1] * wide[2], wide[2], 1])
+        most = _SIDE if shape[0] == 1 else _SIDE_IN_TIME
         self.side = tuple(
-            min(_SIDE, size, 2 * m + 1) for size, m in zip(shape[1:], self.margin[1:], strict=True)
+            min(most, size, 2 * m + 1) for size, m in zip(shape[1:], self.margin[1:], strict=True)
         )
         corners = [
             np.minimum(np.arange(0, size, side), size - side)
@@ -44,12 +47,18 @@ class Blocks:
         """A row, flat, with a margin of zeros, so that offsets need no bounds."""
         return jnp.pad(row, [(m, m) for m in self.margin]).ravel()
 
-    def ordered(self, cov: Float[Array, "lags"], frame: Bool[Array, ""]) -> jax.Array:
-        """The offsets, those of the largest covariance first; with `frame` the own frame first."""
-        other = frame & jnp.asarray(self.offsets[:, 0] != 0)
+    def ordered(self, cov: Float[Array, "lags"], order: Int[Array, ""]) -> jax.Array:
+        """The offsets in which neighbours are looked for.
+
+        Order 0 has those of the largest covariance first, 1 those of the own frame before all
+        others, and 2 takes own frame and others in turn.
+        """
         at = self.table.zero + jnp.asarray(self.offsets @ self.table.strides)
-        order = jnp.lexsort((-cov[at], other))[:_LOOKED_AT]
-        return jnp.asarray(self.offsets)[order]
+        found = jnp.asarray(self.offsets)[jnp.argsort(-cov[at], stable=True)]
+        own = found[:, 0] == 0
+        turn = jnp.where(own, jnp.cumsum(own), jnp.cumsum(~own))
+        keys = jnp.stack([jnp.zeros_like(turn), (~own).astype(turn.dtype), turn])
+        return found[jnp.argsort(keys[order], stable=True)[:_LOOKED_AT]]
 
     def cells(self) -> np.ndarray:
         """The flat places of the cells of each block, `(blocks, cells)`."""
@@ -77,7 +86,7 @@ class Blocks:
         return mean, cov[self.table.zero] - (half[:, :-1] ** 2).sum(0)
 
     def complete(self, cov, nugget, offsets, x, mask, wanted):
-        """Means of the wanted cells of a row, and 0 elsewhere or where nothing is near."""
+        """Means and variances of the wanted cells of a row, and 0 elsewhere."""
         seen, values = self.padded(mask), self.padded(jnp.where(mask, x, 0))
         cells = jnp.asarray(self.cells())
         asked = wanted.ravel()[cells].any(1)
@@ -85,10 +94,11 @@ class Blocks:
 
         def one(i, out):
             block = order[i]
-            mean, _ = self.krige(cov, nugget, offsets, seen, values, block)
-            return out.at[cells[block]].set(mean)
+            found = self.krige(cov, nugget, offsets, seen, values, block)
+            return out.at[:, cells[block]].set(jnp.stack(found))
 
-        return jax.lax.fori_loop(0, asked.sum(), one, jnp.zeros(x.size, x.dtype)).reshape(x.shape)
+        found = jax.lax.fori_loop(0, asked.sum(), one, jnp.zeros((2, x.size), x.dtype))
+        return found.reshape(2, *x.shape)
 
 
 def _nearest(steps, offsets, seen, place):

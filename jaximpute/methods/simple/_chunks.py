@@ -1,5 +1,6 @@
 """Observed entries of fields in compact chunks, and the likelihood of a covariance over these."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -13,7 +14,7 @@ from jaximpute.types import PRNGKey
 
 SIZE = 96  # entries of a chunk
 _MOST = 1024  # chunks that are learned from
-_LIKELY = 24  # of these, for the likelihood
+LIKELY = 24  # of these, for the likelihood
 _RATE = 0.15
 _LEAST = 1e-4  # variance of noise
 
@@ -75,8 +76,39 @@ def chunks(key: PRNGKey, x: Float[Array, "n t y x"], mask: Bool[Array, "n t y x"
     at = jnp.asarray(curve)[order[row[:, None], jnp.minimum(slot, cells - 1)]]
     values = jnp.where(there, x.reshape(n, -1)[row[:, None], at], 0)
     _, height, width = shape
-    at = jnp.stack([at // (height * width), at // width % height, at % width], axis=-1)
-    return Chunks(at, values, there)
+    return Chunks(_places(at, height, width), values, there)
+
+
+def cutter(shape: tuple[int, ...]) -> Callable:
+    """How the observed entries of one film are cut: `mask -> (number, piece)`.
+
+    `piece(i)` is flat cells, places and which there are, of one of `number` chunks.
+    """
+    curve = jnp.asarray(_morton(shape))
+    size = min(SIZE, len(curve))
+    _, height, width = shape
+
+    def cut(mask: Bool[Array, "t y x"]):
+        seen = mask.ravel()[curve]
+        order = curve[jnp.argsort(~seen, stable=True)]
+        count = seen.sum()
+        number = -(-count // size)
+        each = -(-count // jnp.maximum(number, 1))
+
+        def piece(i):
+            slot = i * each + jnp.arange(size)
+            cells = order[jnp.minimum(slot, len(order) - 1)]
+            there = (jnp.arange(size) < each) & (slot < count)
+            return cells, _places(cells, height, width), there
+
+        return number, piece
+
+    return cut
+
+
+def _places(cells, height: int, width: int) -> Int[Array, "*cells 3"]:
+    parts = cells // (height * width), cells // width % height, cells % width
+    return jnp.stack(parts, axis=-1)
 
 
 def covariance(model: Matern, rough: Int[Array, ""], lag: Float[Array, "*lags 3"]) -> jax.Array:
@@ -128,7 +160,11 @@ def noise(model: Matern) -> Float[Array, ""]:
 
 
 def likeliest(
-    known: Chunks, first: Matern, roughs: Int[Array, "k"], steps: int = 50
+    known: Chunks,
+    first: Matern,
+    roughs: Int[Array, "k"],
+    steps: int = 50,
+    beside: Float[Array, "chunks size size"] | None = None,
 ) -> tuple[Matern, Int[Array, ""]]:
     r"""The covariance under which the chunks are likeliest, each by itself.
 
@@ -139,6 +175,7 @@ def likeliest(
         first: where the search begins.
         roughs: degrees of smoothness to try: 0, 1, 2 for Matérn's 1/2, 3/2, 5/2.
         steps: of Adam.
+        beside: what is added to the covariance of each chunk; None is nothing.
 
     Returns:
         The covariance, and its smoothness.
@@ -146,14 +183,19 @@ def likeliest(
     Source: Caragea and Smith, "Asymptotic properties of computationally efficient alternative
     estimators for a class of multivariate normal models" (2007), the "small blocks" likelihood.
     """
-    known = Chunks(*(leaf[:_LIKELY] for leaf in known))
+    known = Chunks(*(leaf[:LIKELY] for leaf in known))
+    size = known.x.shape[1]
+    beside = jnp.zeros((1, size, size), known.x.dtype) if beside is None else beside[:LIKELY]
+    beside = jnp.broadcast_to(beside, (len(known.x), size, size))
 
     def loss(model, rough):
-        def one(total, chunk):
-            at, x, there = chunk
-            return total + _surprise(matrix(model, rough, at, there), x), None
+        def one(total, inputs):
+            (at, x, there), beside = inputs
+            both = there[:, None] & there[None]
+            cov = matrix(model, rough, at, there) + jnp.where(both, beside, 0)
+            return total + _surprise(cov, x), None
 
-        total, _ = jax.lax.scan(one, jnp.zeros(()), known)
+        total, _ = jax.lax.scan(one, jnp.zeros(()), (known, beside))
         total = total / jnp.maximum(known.there.sum(), 1)
         # what the data do not say stays where it began
         away = jax.tree.map(lambda a, b: ((a - b) ** 2).sum(), model, first)

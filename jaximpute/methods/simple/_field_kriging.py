@@ -9,11 +9,12 @@ from jaxtyping import Array, Bool, Float, Int
 
 from jaximpute.masking import pick
 from jaximpute.methods.simple import _chunks
-from jaximpute.methods.simple._blocks import Blocks
+from jaximpute.methods.simple._blocks import ORDERS, Blocks
 from jaximpute.methods.simple._chunks import Matern
 from jaximpute.types import PRNGKey
 
-_JUDGED = 768  # blocks on which a choice is made, about
+_JUDGED = 3072  # blocks on which a choice is made at most; of most of them nothing is held out
+_COMPARED = 384  # blocks of which all that is missing is completed
 
 
 class Kriging(NamedTuple):
@@ -22,12 +23,12 @@ class Kriging(NamedTuple):
     Attributes:
         model: its covariance.
         rough: which degree of smoothness.
-        frame: whether neighbours in the own frame come before those in others.
+        order: in which neighbours are looked for, see `Blocks.ordered`.
     """
 
     model: Matern
     rough: Int[Array, ""]
-    frame: Bool[Array, ""]
+    order: Int[Array, ""]
 
 
 def lags_of(blocks: Blocks) -> Float[Array, "lags 3"]:
@@ -36,16 +37,21 @@ def lags_of(blocks: Blocks) -> Float[Array, "lags 3"]:
     return jnp.asarray(np.stack(np.meshgrid(*sides, indexing="ij"), -1).reshape(-1, 3), jnp.float32)
 
 
-def complete(kriging: Kriging, blocks: Blocks, x, mask, wanted) -> Float[Array, "n t y x"]:
-    """Means of the wanted cells of films, 0 elsewhere."""
+def moments(kriging: Kriging, blocks: Blocks, x, mask, wanted) -> Float[Array, "n 2 t y x"]:
+    """Means and variances of the wanted cells of films, 0 elsewhere."""
     cov = _chunks.covariance(kriging.model, kriging.rough, lags_of(blocks))
-    offsets = blocks.ordered(cov, kriging.frame)
+    offsets = blocks.ordered(cov, kriging.order)
     nugget = _chunks.noise(kriging.model)
 
     def row(inputs):
         return blocks.complete(cov, nugget, offsets, *inputs)
 
     return jax.lax.map(row, (x, mask, wanted))
+
+
+def complete(kriging: Kriging, blocks: Blocks, x, mask, wanted) -> Float[Array, "n t y x"]:
+    """Means of the wanted cells of films, 0 elsewhere."""
+    return moments(kriging, blocks, x, mask, wanted)[:, 0]
 
 
 def some_rows(key: PRNGKey, weight: Float[Array, "n"], blocks: Blocks) -> Int[Array, "rows"]:
@@ -61,14 +67,21 @@ def error(kriging: Kriging, blocks: Blocks, x, shown, hidden) -> Float[Array, ""
     return jnp.where(jnp.isfinite(total), total, jnp.inf)
 
 
-def choose_frame(model, rough, blocks: Blocks, x, shown, hidden) -> tuple[Kriging, jax.Array]:
-    """Whether the own frame comes first, by the error at hidden cells."""
-    frames = jnp.array([False, True])[: min(x.shape[1], 2)]
-    errors = jax.lax.map(
-        lambda frame: error(Kriging(model, rough, frame), blocks, x, shown, hidden), frames
-    )
-    best = jnp.argmin(errors)
-    return Kriging(model, rough, frames[best]), errors[best]
+def choose_order(model, rough, blocks: Blocks, x, mask) -> Kriging:
+    """The order of neighbours with the least variance at the cells that are missing.
+
+    Held-out cells would not do: they lie in smaller holes, for which the own frame may be enough.
+    """
+    few = max(1, _COMPARED // len(blocks.corners))
+    x, mask = x[:few], mask[:few]
+
+    def variance(order):
+        found = moments(Kriging(model, rough, order), blocks, x, mask, ~mask)[:, 1]
+        total = jnp.where(mask, 0, found).sum()
+        return jnp.where(jnp.isfinite(total), total, jnp.inf)
+
+    orders = jnp.arange(ORDERS)[: 1 if x.shape[1] == 1 else ORDERS]
+    return Kriging(model, rough, orders[jnp.argmin(jax.lax.map(variance, orders))])
 
 
 def first_kriging(x: Float[Array, "n c t y x"], mask: Bool[Array, "n c t y x"]) -> Kriging:
@@ -76,4 +89,4 @@ def first_kriging(x: Float[Array, "n c t y x"], mask: Bool[Array, "n c t y x"]) 
     axes = (0, 2, 3, 4)
     variance = jnp.where(mask, x**2, 0).sum(axes) / jnp.maximum(mask.sum(axes), 1)
     none = jnp.zeros(len(variance), int)
-    return Kriging(jax.vmap(_chunks.start)(variance), none, none > 0)
+    return Kriging(jax.vmap(_chunks.start)(variance), none, none)

@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 from jaximpute.methods.simple._chunks import Chunks, Matern, matrix
 
 # variances of the effect, in that of the data, and lengths of its covariance, in cells
-PRIORS = ((0.03, 2.0), (0.03, 8.0), (0.3, 2.0), (0.3, 8.0))
+PRIORS = ((0.03, 2.0), (0.03, 8.0), (0.3, 2.0), (0.3, 8.0), (1.0, 0.5))
 _ITERATIONS = 40
 _TOLERANCE = 1e-3
 

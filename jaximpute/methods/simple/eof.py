@@ -5,12 +5,12 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, Shaped
+from jaxtyping import Array, Bool, Float, Int
 
 from jaximpute._errors import OptionError
-from jaximpute.masking import channel_moments, clamp
+from jaximpute.masking import channel_moments, clamp, masked_mean
 from jaximpute.maths.hole_boxes import hole_shaped
-from jaximpute.methods.simple import _chunks, _field_draws, _field_kriging, _modes
+from jaximpute.methods.simple import _chunks, _field_draws, _field_kriging, _film_modes, _modes
 from jaximpute.methods.simple._blocks import Blocks
 from jaximpute.methods.simple._field_kriging import Kriging
 from jaximpute.methods.simple._grid import restored, standardised
@@ -20,7 +20,7 @@ from jaximpute.types import Method, Observed
 
 _RANKS = (4, 6, 9, 14, 20, 30, 45, 60)  # to choose from
 _PASSES = 24
-_STEPS = 20  # of each search for a likely covariance, which begins where the last one ended
+_STEPS = 30  # of the search for a likely covariance
 _MANY = 512  # films, from which on a row is a film and not a frame
 _NUMBERS = 2**25  # in the largest array
 _ROWS = 4  # that show a place, on average, for each of its modes
@@ -56,8 +56,9 @@ def eof(*, modes: int | None = None, rows: str = "auto", passes: int = _PASSES) 
     .. math:: x_n = \mu + W z_n + r_n
 
     :math:`\mu` is a mean of each place and :math:`W` its modes, with priors of learned width
-    (`_modes.fit`); :math:`r` is a stationary field with a Matérn covariance of maximum likelihood,
-    completed from the 128 nearest observed entries. A tenth of the observed entries is held out, in
+    (`_modes.fit`); :math:`r` is a stationary field with a covariance of maximum likelihood.
+    To complete a row, :math:`z` is found beside :math:`r` (`_film_modes.explained_beside`), and
+    :math:`r` from the 128 nearest observed entries. A tenth of the observed entries is held out, in
     boxes shaped like the holes (`partitions.hole_shaped`): there the number of modes is chosen, and
     whether the rest is kriged. The chosen model then learns from all.
 
@@ -103,8 +104,6 @@ def eof(*, modes: int | None = None, rows: str = "auto", passes: int = _PASSES) 
 
     def learn(key, data: Observed) -> EofState:
         k_hide, k_rows, k_chunks, k_modes, k_draw = jax.random.split(key, 5)
-        # as plain numbers, for under `vmap` both branches of a `cond` are run, with the same keys
-        chunks_data, modes_data = map(jax.random.key_data, (k_chunks, k_modes))
         mean, scale = channel_moments(data)
         x, mask = standardised(data, mean, scale)
         mask = mask & (data.weight > 0).reshape(-1, 1, 1, 1, 1)
@@ -120,50 +119,53 @@ def eof(*, modes: int | None = None, rows: str = "auto", passes: int = _PASSES) 
 
         def modes_of(rank: int, seen):
             weight = jnp.repeat(data.weight, 1 if film else x.shape[2])
-            flat = _flat(x, film), _flat(seen, film)
-            k = jax.random.fold_in(jax.random.wrap_key_data(modes_data), rank)
-            found = _modes.fit(k, *flat, weight, modes=rank, passes=passes)
+            k = jax.random.fold_in(k_modes, rank)
+            rows_ = _film_modes.flat(x, film), _film_modes.flat(seen, film)
+            found = _modes.fit(k, *rows_, weight, modes=rank, passes=passes)
             return _modes.padded(found, max(ranks))
 
-        def channel(inputs):
-            first, rest, seen, shown, hidden = inputs
-            known = _chunks.chunks(jax.random.wrap_key_data(chunks_data), rest, seen)
-            model, rough = _chunks.likeliest(known, first, jnp.zeros(1, int), _STEPS)
-            rest, shown, hidden = rest[some], shown[some], hidden[some]
-            kriging, error = _field_kriging.choose_frame(model, rough, blocks, rest, shown, hidden)
-            plain = jnp.where(hidden, rest**2, 0).sum()
-            return kriging, jnp.stack([plain, error * hidden.sum(), hidden.sum()])
+        def kriging_of(modes: Modes, seen) -> Kriging:
+            """The likeliest covariance of the rest beside that of the modes, for each channel."""
 
-        def attempt(number, seen, before: Kriging):
-            """Modes, kriging of the rest, and the errors without it and with it."""
-            branches = [partial(modes_of, rank) for rank in ranks]
-            found = jax.lax.switch(number, branches, seen)
-            rest = jnp.where(mask, x - _explained(found, x, seen), 0)
-            apart = (a.swapaxes(0, 1) for a in (rest, seen, shown, hidden))
-            kriging, sums = jax.lax.map(channel, (before.model, *apart))
-            errors = sums[:, :2].sum(0) / jnp.maximum(sums[:, 2].sum(), 1)
-            return found, kriging, jnp.where(jnp.isfinite(errors), errors, jnp.inf)
+            def channel(inputs):
+                number, x, seen, mask = inputs
+                known = _chunks.chunks(jax.random.fold_in(k_chunks, 0), x, seen)
+                first = _chunks.start(modes.noise)
+                at = known.at[: _chunks.LIKELY]
+                beside = _film_modes.covariance(modes, at, number, data_x, film)
+                model, rough = _chunks.likeliest(known, first, jnp.zeros(1, int), _STEPS, beside)
+                return _field_kriging.choose_order(model, rough, blocks, x[some], mask[some])
 
-        def job(now: _Search, number):
+            data_x = x
+            rest = jnp.where(seen, x - _film_modes.mean(modes, x), 0)
+            apart = (a.swapaxes(0, 1) for a in (rest, seen, mask))
+            return jax.lax.map(channel, (jnp.arange(x.shape[1]), *apart))
+
+        def errors_of(modes: Modes, kriging: Kriging):
+            """At held-out entries, without kriging and with it."""
+            given = x[some], shown[some], hidden[some]
+            plain = _film_modes.explained(modes, *given[:2])
+            kriged = _film_modes.completed(modes, kriging, blocks, *given)
+            errors = [masked_mean((one - given[0]) ** 2, given[2]) for one in (plain, kriged)]
+            return jnp.nan_to_num(jnp.stack(errors), nan=jnp.inf)
+
+        def tried(now: _Search, number):
             last = number == len(ranks)  # the best once more, on all that is observed
+            branches = [partial(modes_of, rank) for rank in ranks]
 
             def run(now: _Search) -> _Search:
-                rank = jnp.where(last, now.best, number)
-                found, kriging, errors = attempt(rank, jnp.where(last, mask, shown), now.kriging)
-                error = errors.min()
-                better = ~last & (error < now.errors.min())
-                frame = jnp.where(last, now.kriging.frame, kriging.frame)
-                fresh = (found, kriging._replace(frame=frame))
-                modes, kriging = jax.tree.map(
-                    partial(jnp.where, better | last), fresh, (now.modes, now.kriging)
-                )
-                return _Search(
-                    jnp.where(better, number, now.best),
-                    modes,
-                    kriging,
-                    jnp.where(better, errors[1] < errors[0], now.kriged),
-                    now.errors.at[number].set(error, mode="drop"),
-                )
+                which = jnp.where(last, now.best, number)
+                modes = jax.lax.switch(which, branches, jnp.where(last, mask, shown))
+
+                def judged(modes):
+                    kriging = kriging_of(modes, shown)
+                    errors = errors_of(modes, kriging)
+                    found = _Search(number, modes, kriging, errors[1] < errors[0], now.errors)
+                    better = errors.min() < now.errors.min()
+                    best = jax.tree.map(partial(jnp.where, better), found, now)
+                    return best._replace(errors=now.errors.at[number].set(errors.min()))
+
+                return jax.lax.cond(last, lambda m: now._replace(modes=m), judged, modes)
 
             # a mode is at each place what the rows that show it say
             fits = _ROWS * jnp.asarray(ranks)[jnp.minimum(number, len(ranks) - 1)] <= seen
@@ -176,64 +178,39 @@ def eof(*, modes: int | None = None, rows: str = "auto", passes: int = _PASSES) 
             jnp.zeros((), bool),
             jnp.full(len(ranks), jnp.inf, x.dtype),
         )
-        end, _ = jax.lax.scan(job, start, jnp.arange(len(ranks) + 1))
-        found = end.modes
-        one = jnp.ones((), x.dtype)
-        state = EofState(mean, scale, found, end.kriging, end.kriged, one, end.errors)
-        drawn = random_films(k_draw, state, x[some])
-        shown, hidden = shown[some], hidden[some]
-        base = jnp.where(shown, _mean_film(found, x[some]), 0)
+        end, _ = jax.lax.scan(tried, start, jnp.arange(len(ranks) + 1))
+        found, shown, hidden = end.modes, shown[some], hidden[some]
+        drawn = _film_modes.drawn(k_draw, found, end.kriging, x[some])
+        base = _film_modes.mean(found, drawn)
 
         def complete(drawn):
-            filled = filled_films(state, jnp.where(shown, base + drawn, 0), shown)
-            return filled - _mean_film(found, drawn)
+            return filled(end, jnp.where(shown, base + drawn, 0), shown, hidden) - base
 
         wider = _field_draws.inflation(end.errors.min(), complete, drawn, shown, hidden)
-        return state._replace(inflation=wider)
+        return EofState(mean, scale, found, end.kriging, end.kriged, wider, end.errors)
 
-    def filled_films(state: EofState, x, mask) -> Float[Array, "n c t y x"]:
-        """Modes and, if so chosen, kriging of the rest, given what is observed."""
-        trend = _explained(state.modes, x, mask)
+    def filled(model, x, mask, wanted) -> Float[Array, "n c t y x"]:
+        """By modes and, if so chosen, with the rest kriged; `model` has both."""
         blocks = Blocks(x.shape[2:], _REACH)
 
-        def channel(inputs):
-            kriging, rest, mask = inputs
-            return _field_kriging.complete(kriging, blocks, rest, mask, ~mask)
+        def kriged(x):
+            return _film_modes.completed(model.modes, model.kriging, blocks, x, mask, wanted)
 
-        def kriged(rest):
-            apart = rest.swapaxes(0, 1), mask.swapaxes(0, 1)
-            return jax.lax.map(channel, (state.kriging, *apart)).swapaxes(0, 1)
-
-        rest = jnp.where(mask, x - trend, 0)
-        return trend + jax.lax.cond(state.kriged, kriged, jnp.zeros_like, rest)
-
-    def random_films(key, state: EofState, like) -> Float[Array, "n c t y x"]:
-        """Draws of the model without its mean."""
-        k_modes, k_rest = jax.random.split(key)
-        n, c, *_ = like.shape
-        film = len(state.modes.shape) == like[0].size
-        count = n if film else n * like.shape[2]
-        modes = _unflat(_modes.drawn(k_modes, state.modes, count), like, film)
-
-        def channel(inputs):
-            number, kriging = inputs
-            k = jax.random.fold_in(k_rest, number)
-            return _field_draws.field(k, kriging, (n, *like.shape[2:]))
-
-        rest = jax.lax.map(channel, (jnp.arange(c), state.kriging)).swapaxes(0, 1)
-        return state.inflation * (modes + rest)
+        return jax.lax.cond(
+            model.kriged, kriged, lambda x: _film_modes.explained(model.modes, x, mask), x
+        )
 
     def estimate(key, state: EofState, data: Observed) -> jax.Array:
         del key
         x, mask = standardised(data, state.mean, state.scale)
-        filled = filled_films(state, x, mask)
-        return clamp(restored(filled, state.mean, state.scale, data), data)
+        found = filled(state, x, mask, ~mask)
+        return clamp(restored(found, state.mean, state.scale, data), data)
 
     def sample(key, state: EofState, data: Observed) -> jax.Array:
         x, mask = standardised(data, state.mean, state.scale)
-        drawn = random_films(key, state, x)
-        filled = drawn + filled_films(state, jnp.where(mask, x - drawn, 0), mask)
-        return clamp(restored(filled, state.mean, state.scale, data), data)
+        drawn = state.inflation * _film_modes.drawn(key, state.modes, state.kriging, x)
+        found = drawn + filled(state, jnp.where(mask, x - drawn, 0), mask, ~mask)
+        return clamp(restored(found, state.mean, state.scale, data), data)
 
     return static_method(learn, estimate=estimate, sample=sample)
 
@@ -253,30 +230,3 @@ def _ranks(shape: tuple[int, ...], film: bool) -> list[int]:
     count, columns = (n, c * t * y * x) if film else (n * t, c * y * x)
     most = (_NUMBERS / max(count, columns)) ** 0.5 - 1
     return [k for k in _RANKS if 4 * k <= count and k <= min(columns, most)] or [1]
-
-
-def _flat(a: Shaped[Array, "n c t y x"], film: bool) -> Shaped[Array, "rows columns"]:
-    """Whole films as rows, or each frame."""
-    if film:
-        return a.reshape(len(a), -1)
-    return a.swapaxes(1, 2).reshape(a.shape[0] * a.shape[2], -1)
-
-
-def _explained(modes: Modes, x: Float[Array, "n c t y x"], mask) -> Float[Array, "n c t y x"]:
-    """What mean and modes say of films, given what is observed of them."""
-    film = len(modes.shape) == x[0].size
-    return _unflat(_modes.complete(modes, _flat(x, film), _flat(mask, film)), x, film)
-
-
-def _mean_film(modes: Modes, like: Float[Array, "n c t y x"]) -> Float[Array, "n c t y x"]:
-    """The mean, for each film."""
-    film = len(modes.shape) == like[0].size
-    rows = len(like) if film else len(like) * like.shape[2]
-    mean = modes.shape[:, 0]
-    return _unflat(jnp.broadcast_to(mean[None], (rows, len(mean))), like, film)
-
-
-def _unflat(rows: Float[Array, "rows columns"], like, film: bool) -> Float[Array, "n c t y x"]:
-    """The inverse of `_flat`."""
-    n, c, t, *space = like.shape
-    return rows.reshape(like.shape) if film else rows.reshape(n, t, c, *space).swapaxes(1, 2)

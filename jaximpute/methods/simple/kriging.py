@@ -55,9 +55,10 @@ def kriging(*, place: bool = True, reach: int = 24) -> Method:
     :math:`s`, what a place is on average, is a field with an exponential covariance, found from all
     frames at once by conjugate gradients. Whether there is one, and how wide and long its
     covariance is, is chosen at a tenth of the observed entries, held out in boxes shaped like the
-    holes (`partitions.hole_shaped`); so is whether neighbours in an entry's own frame come before
-    all others. Each block of 8 x 8 cells is then completed from its 128 nearest observed entries.
-    Each channel is filled from itself alone.
+    holes (`partitions.hole_shaped`). Each block of 8 x 8 cells (4 x 4 where there are frames before
+    and after) is then completed from 128 observed entries: those that vary most with it, or those
+    of its own frame first, or own frame and others in turn, whichever makes the variance of kriging
+    least at the cells that are missing. Each channel is filled from itself alone.
 
     A draw is :math:`\hat x(x_o - \epsilon_o) + \epsilon` (Matheron's rule), with :math:`\epsilon` a
     draw of the field, by circulant embedding, with its noise. It is made wider by the factor that
@@ -111,7 +112,8 @@ def kriging(*, place: bool = True, reach: int = 24) -> Method:
             known = chunks(x, shown)
             model, rough = _chunks.likeliest(known, first.model, jnp.arange(3))
             judge = x[some], shown[some], hidden[some]
-            plain, error = _field_kriging.choose_frame(model, rough, blocks, *judge)
+            plain = _field_kriging.choose_order(model, rough, blocks, x[some], mask[some])
+            error = _field_kriging.error(plain, blocks, *judge)
             everything = chunks(x, mask)
             if not place:
                 model, _ = _chunks.likeliest(everything, model, rough[None], _AGAIN)

@@ -96,5 +96,5 @@ def test_options_out_of_range_are_refused():
         ji.methods.psw_i(ji.methods.linear(), view, rho=0.0)
     with pytest.raises(ji.OptionError, match="distance is 'time'"):
         ji.methods.psw_i(ji.methods.linear(), view, distance="time")
-    with pytest.raises(ji.OptionError, match="no `sample`"):
+    with pytest.raises(ji.OptionError, match="no `estimate`"):
         ji.methods.psw_i(ji.methods.soft_impute(), view)

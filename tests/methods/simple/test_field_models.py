@@ -11,6 +11,7 @@ from jaximpute.methods.simple import (
     _chunks,
     _field_draws,
     _field_kriging,
+    _film_modes,
     _modes,
     _patterns,
     _place,
@@ -110,24 +111,27 @@ def test_too_many_modes_shrink():
     assert errors[0] < 0.02
 
 
-@pytest.mark.parametrize("drift", [(0.0, 0.0), (1.0, -1.0)])
-def test_blocks_with_all_entries_near_are_the_conditional_mean(drift):
+@pytest.mark.parametrize(("drift", "order"), [((0.0, 0.0), 0), ((1.0, -1.0), 1), ((0.5, 0.0), 2)])
+def test_blocks_with_all_entries_near_are_the_conditional_mean(drift, order):
     rng = np.random.default_rng(3)
     shape = (2, 11, 9)
     x, mask = rng.normal(size=shape), rng.random(shape) < 0.4
     model = MODEL._replace(drift=jnp.array(drift))
     blocks = Blocks(shape, 12)
-    kriging = _field_kriging.Kriging(model, jnp.array(0), jnp.array(False))
-    run = jax.jit(lambda x, m: _field_kriging.complete(kriging, blocks, x, m, ~m))
-    got = run(jnp.asarray(x[None], jnp.float32), jnp.asarray(mask[None]))[0]
+    kriging = _field_kriging.Kriging(model, jnp.array(0), jnp.array(order))
+    run = jax.jit(lambda x, m: _field_kriging.moments(kriging, blocks, x, m, ~m))
+    got, left = run(jnp.asarray(x[None], jnp.float32), jnp.asarray(mask[None]))[0]
     at = np.argwhere(np.ones(shape, bool)).astype(float)
     still = at - at[:, :1] * np.array([0.0, *drift])
     cov = _covariance(still, still, LENGTH, 0.4)
     seen = mask.ravel()
     inside = cov[np.ix_(seen, seen)] + NOISE * np.eye(seen.sum())
-    expected = cov[np.ix_(~seen, seen)] @ np.linalg.solve(inside, x.ravel()[seen])
+    weights = np.linalg.solve(inside, cov[np.ix_(seen, ~seen)])
+    expected = weights.T @ x.ravel()[seen]
+    variance = 1.1 - (cov[np.ix_(seen, ~seen)] * weights).sum(0)
     assert seen.sum() < 128
     np.testing.assert_allclose(np.asarray(got).ravel()[~seen], expected, atol=3e-3)
+    np.testing.assert_allclose(np.asarray(left).ravel()[~seen], variance, atol=3e-3)
 
 
 def test_chunks_hold_every_observed_entry_once():
@@ -222,7 +226,7 @@ def test_eof_finds_films_of_few_modes_and_new_ones():
 
 
 def test_drawn_fields_have_the_covariance():
-    kriging = _field_kriging.Kriging(MODEL, jnp.array(0), jnp.array(False))
+    kriging = _field_kriging.Kriging(MODEL, jnp.array(0), jnp.array(0))
     draw = jax.jit(lambda k: _field_draws.field(k, kriging, (4000, 2, 4, 3)))
     x = np.asarray(draw(jax.random.key(0))).reshape(4000, -1)
     at = np.argwhere(np.ones((2, 4, 3), bool)).astype(float)
@@ -247,3 +251,32 @@ def test_draws_are_as_wide_as_the_error(name):
     assert 0.8 < spread / error < 1.25
     # the mean of 20 draws is off the estimate by a spread over the root of 20, about
     assert (draws.mean(0) - mean)[~seen].std() < 1.5 * spread / np.sqrt(20)
+
+
+@pytest.mark.parametrize("film", [True, False])
+def test_coefficients_beside_a_field_are_the_dense_posterior_means(film):
+    rng = np.random.default_rng(16)
+    n, c, t, y, x = 3, 2, 2, 4, 5
+    columns = c * t * y * x if film else c * y * x
+    shape = rng.normal(size=(columns, 3)).astype(np.float32)
+    modes = _modes.Modes(jnp.asarray(shape), jnp.zeros((3, 3)), jnp.array(0.1))
+    kriging = _field_kriging.Kriging(
+        jax.tree.map(lambda a: jnp.stack([a, a + 0.1]), MODEL), jnp.zeros(2, int), jnp.zeros(2, int)
+    )
+    values, mask = rng.normal(size=(n, c, t, y, x)), rng.random((n, c, t, y, x)) < 0.5
+    given = jnp.asarray(np.where(mask, values, 0), jnp.float32), jnp.asarray(mask)
+    got = jax.jit(lambda *a: _film_modes.explained_beside(modes, kriging, *a))(*given)
+    rows, seen = (np.asarray(_film_modes.flat(a, film)) for a in given)
+    at = jnp.asarray(np.argwhere(np.ones((t if film else 1, y, x), bool)), jnp.float32)
+    cov = np.zeros((columns, columns))
+    for i in range(c):
+        model = jax.tree.map(lambda a, i=i: a[i], kriging.model)
+        part = slice(i * len(at), (i + 1) * len(at))
+        within = _chunks.covariance(model, jnp.array(0), at[:, None] - at[None])
+        cov[part, part] = np.asarray(within) + float(_chunks.noise(model)) * np.eye(len(at))
+    expected = []
+    for row, s in zip(rows, seen, strict=True):
+        inverse, w = np.linalg.inv(cov[np.ix_(s, s)]), shape[s, 1:]
+        z = np.linalg.solve(np.eye(2) + w.T @ inverse @ w, w.T @ inverse @ (row[s] - shape[s, 0]))
+        expected.append(shape[:, 0] + shape[:, 1:] @ z)
+    np.testing.assert_allclose(_film_modes.flat(got, film), np.stack(expected), atol=5e-3)
