@@ -17,8 +17,8 @@ Generated from the rows in `benchmarks/results/` by `python -m benchmarks.docume
 Entries are hidden by a fixed seed for each set, share, pattern and repeat, so that all methods fill
 the same holes. Columns are standardised by their observed entries, and scores are in these units.
 
-- *RMSE*, *MAE*: of the estimate over hidden entries. The estimate of a method that draws at
-  random is the mean of ten draws.
+- *RMSE*, *MAE*: of the estimate over hidden entries. That of a method that
+  draws at random is a mean or median of ten draws or more.
 - *draw RMSE*: of one completion, over hidden entries. A draw from the exact conditional
   distribution has about 1.4 times the RMSE of the conditional mean: a small one is no merit of a
   method that draws.
