@@ -136,5 +136,8 @@ def progress(rows: pd.DataFrame, label: str) -> pd.DataFrame:
 
 
 def _has_start(curves: object) -> bool:
-    # an error of 0 is one of no cells: nothing was held out
-    return isinstance(curves, dict) and bool(curves.get("start_error", [0.0])[0])
+    # a best error is kept by methods that go on from it; an error of 0 is one of no cells: nothing
+    # was held out
+    if not isinstance(curves, dict) or "best_error" not in curves:
+        return False
+    return bool(curves.get("start_error", [0.0])[0])
