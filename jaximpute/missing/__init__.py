@@ -7,13 +7,14 @@ see `spare`.
 """
 
 from jaximpute.missing._common import Missing, spare
-from jaximpute.missing.again import hidden_again
+from jaximpute.missing.again import again, hidden_again
 from jaximpute.missing.entries import mar, mcar, mnar_quantile, mnar_self
 from jaximpute.missing.fields import blocks, pixels, stations, swath
 from jaximpute.missing.patterns import block, resample_own
 
 __all__ = [
     "Missing",
+    "again",
     "block",
     "blocks",
     "hidden_again",

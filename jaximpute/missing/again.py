@@ -4,9 +4,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool
 
+from jaximpute._errors import OptionError
 from jaximpute.maths import hole_boxes
 from jaximpute.missing.patterns import resample_own
-from jaximpute.types import PRNGKey
+from jaximpute.types import PRNGKey, Split
 
 
 def hidden_again(
@@ -52,3 +53,32 @@ def hidden_again(
     odds = share * (mask & enough).sum() / jnp.maximum(hidden.sum(), 1)
     borrowed = jnp.where(enough, hidden & (unit < odds), single)
     return jnp.where(mask.all(), single, borrowed)
+
+
+def again(share: float = 0.1) -> Split:
+    """`hidden_again` as a split: what stays is shown, what is hidden is asked for.
+
+    Args:
+        share: see `hidden_again`.
+
+    Returns:
+        The split.
+
+    Raises:
+        OptionError: a share out of range.
+
+    Example:
+        >>> import jax, jax.numpy as jnp
+        >>> mask = jax.random.bernoulli(jax.random.key(0), 0.7, (500, 4))
+        >>> shown, asked = again()(jax.random.key(1), mask)
+        >>> bool(((shown | asked) == mask).all()), bool((shown & asked).any())
+        (True, False)
+    """
+    if not 0 < share < 1:
+        raise OptionError(f"share is {share}; expected 0 < share < 1")
+
+    def split(key: PRNGKey, mask: Bool[Array, "n *event"]):
+        hidden = hidden_again(key, mask, share)
+        return mask & ~hidden, hidden
+
+    return split

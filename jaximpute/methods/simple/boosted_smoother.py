@@ -9,11 +9,12 @@ from jaxtyping import Array, Float, Int
 
 from jaximpute import registry
 from jaximpute._errors import OptionError
-from jaximpute.engine.lessons import Lessons, lessons
+from jaximpute.engine.lessons import Lessons, lessons, parts
 from jaximpute.engine.onhost import OnHost
 from jaximpute.engine.threads import alone
 from jaximpute.masking import channel_moments, clamp
 from jaximpute.maths import forests, grown
+from jaximpute.maths.choice import Choice, believe
 from jaximpute.maths.forests import Forest
 from jaximpute.maths.moved_gaps import moved_gaps
 from jaximpute.methods.simple import _cells, _gaps
@@ -25,9 +26,6 @@ PRESETS: dict[str, dict[str, Any]] = {
     "best": {"hidings": 20, "most": 40000},
     "paper": {},
 }
-_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of what the trees say, to choose from
-_SURE = 2.0  # standard errors by which the trees must do better than nothing
-_PARTS = 64  # of each series, which err by themselves
 _LEAST = 60  # cells, for trees to be grown
 _LAGS = 2  # least number of lags that a season is looked for in
 
@@ -146,17 +144,18 @@ def boosted_smoother(
         truth = _scaled(data.values, mean, scale)
         asked = np.asarray(taught.asked) & ~once_more[None] & real[None]
         judged_cells = once_more[None] & real[None]
-        trees, chosen = [], []
+        trees, chosen, count = [], [], []
         for channel in range(len(mean)):
             given = truth, (mean, scale), near, period, channel, most, seed
-            x, missed, _ = _rows(taught, asked, *given)
+            x, missed, *_ = _rows(taught, asked, *given)
             model = _grow(x, missed, iterations, rate, leaves, seed)
             trees.append(grown.forest(model, size))
-            x, missed, parts = _rows(judged, judged_cells, *given)
+            x, missed, row, step = _rows(judged, judged_cells, *given)
             said = np.asarray(_predict(trees[-1], jnp.asarray(x))) if len(x) else missed
-            chosen.append(_choose(missed, said, parts))
-        weights, before, after, count = (np.array(a, np.float32) for a in zip(*chosen, strict=True))
-        total = max(count.sum(), 1)
+            chosen.append(_choose(missed, said, row, step, truth.shape[:2]))
+            count.append(len(missed))
+        choice = jax.tree.map(lambda *numbers: np.array(numbers), *chosen)
+        part = np.array(count) / max(sum(count), 1)
         return BoostedState(
             state,
             mean,
@@ -164,9 +163,9 @@ def boosted_smoother(
             near,
             period,
             jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees),
-            jnp.asarray(weights, mean.dtype),
-            jnp.asarray((before * count).sum() / total, mean.dtype),
-            jnp.asarray((after * count).sum() / total, mean.dtype),
+            jnp.asarray(choice.share, mean.dtype),
+            jnp.asarray((choice.before * part).sum(), mean.dtype),
+            jnp.asarray((choice.after * part).sum(), mean.dtype),
         )
 
     def estimate(key, state: BoostedState, data: Observed) -> jax.Array:
@@ -248,10 +247,10 @@ _PIECE = 1024  # cells are asked about in multiples, so that few programs are co
 
 
 def _rows(taught: Lessons, asked, truth, moments, near, period, channel, most, seed):
-    """Cells asked for in a channel: features, how much the base missed, and part of the record."""
+    """Cells asked for in a channel: features, how much the base missed, and where they are."""
     truth = np.asarray(truth[..., channel])
     room = max(most // len(asked), 1)
-    x, missed, parts = [], [], []
+    x, missed, at = [], [], []
     for i, cells in enumerate(asked[..., channel]):
         row, step = np.nonzero(cells)
         if len(row) > room:
@@ -263,10 +262,10 @@ def _rows(taught: Lessons, asked, truth, moments, near, period, channel, most, s
         if len(row):
             x.append(np.asarray(_features(looked, near[channel], period, *padded))[: len(row)])
             missed.append(truth[row, step] - np.asarray(filled[..., channel])[row, step])
-            parts.append(row * _PARTS + step * _PARTS // truth.shape[1])
+            at.append(np.stack([row, step]))
     if not x:
-        return np.zeros((0, _cells.width(len(near)))), np.zeros(0), np.zeros(0, int)
-    return np.concatenate(x), np.concatenate(missed), np.concatenate(parts)
+        return np.zeros((0, _cells.width(len(near)))), np.zeros(0), *np.zeros((2, 0), int)
+    return np.concatenate(x), np.concatenate(missed), *np.concatenate(at, axis=1)
 
 
 def _grow(x, missed, iterations, rate, leaves, seed):
@@ -287,19 +286,14 @@ def _grow(x, missed, iterations, rate, leaves, seed):
         return model.fit(x, missed)
 
 
-def _choose(missed, said, parts):
-    """The share of what trees say, the errors without it and with it, and of how many cells.
+def _choose(missed, said, row, step, shape: tuple[int, int]) -> Choice:
+    """How much of what the trees say is believed, by the parts of the record."""
+    whole = np.zeros((2, *shape), np.float32)
+    whole[:, row, step] = missed, said
+    where = np.zeros(shape, bool)
+    where[row, step] = True
+    part, count = parts((*shape, 1))
+    return _believe(*whole, where, part[..., 0], count)
 
-    Cells near by err alike, so the standard error is that of parts of the record.
-    """
-    count = len(missed)
-    if count < 2:
-        return 0.0, 0.0, 0.0, count
-    gains = np.stack([np.abs(missed) - np.abs(missed - share * said) for share in _SHARES])
-    best = int(gains.mean(1).argmax())
-    gain = gains[best].mean()
-    apart = np.bincount(parts, gains[best] - gain)
-    if gain <= _SURE * np.sqrt((apart**2).sum()) / count:
-        best = 0
-    start = np.abs(missed).mean()
-    return _SHARES[best], start, start - gains[best].mean(), count
+
+_believe = jax.jit(believe, static_argnames="parts")
