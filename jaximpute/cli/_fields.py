@@ -6,7 +6,7 @@ import typer
 
 from jaximpute._terminal import stage, visible
 from jaximpute.cli.common import say
-from jaximpute.cli.compiled import keep_compiled
+from jaximpute.engine.compiled import keep_compiled
 
 _SEED = 0
 

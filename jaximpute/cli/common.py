@@ -9,7 +9,7 @@ import typer
 
 from jaximpute._errors import DataError, JaximputeError, OptionError, OutOfMemoryError
 from jaximpute._terminal import CLEAR, stage, visible
-from jaximpute.cli import compiled
+from jaximpute.engine import compiled
 
 FAILED, USAGE, BAD_INPUT, GATE, OUT_OF_MEMORY, INTERRUPTED = 1, 2, 3, 4, 5, 130
 

@@ -19,7 +19,7 @@ from jaximpute.cli.common import (
     reported,
     say,
 )
-from jaximpute.cli.compiled import keep_compiled
+from jaximpute.engine.compiled import keep_compiled
 
 
 @files_read.with_reading

@@ -29,8 +29,8 @@ from jaximpute.cli.common import (
     reported,
     say,
 )
-from jaximpute.cli.compiled import keep_compiled
 from jaximpute.cli.work import count_draws, fill, read_frame, read_sheet
+from jaximpute.engine.compiled import keep_compiled
 
 
 @files_read.with_reading

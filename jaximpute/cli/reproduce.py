@@ -9,7 +9,7 @@ from jaximpute._errors import DataError, OptionError
 from jaximpute.cli import manifest, settings
 from jaximpute.cli import reading as files_read
 from jaximpute.cli.common import GATE, Debug, Quiet, reported, say
-from jaximpute.cli.compiled import keep_compiled
+from jaximpute.engine.compiled import keep_compiled
 
 _APPLY: dict[str, Any] = {
     "model": None,

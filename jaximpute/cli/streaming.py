@@ -8,7 +8,7 @@ from jaximpute._errors import OptionError
 from jaximpute._terminal import stage
 from jaximpute.cli import manifest, reading, settings
 from jaximpute.cli.common import say, split_dims
-from jaximpute.cli.compiled import keep_compiled
+from jaximpute.engine.compiled import keep_compiled
 
 # what needs all rows at once
 _WHOLE = ("max_gap", "mask", "plot", "checkpoint")

@@ -18,7 +18,7 @@ from jaximpute.cli.common import (
     reported,
     say,
 )
-from jaximpute.cli.compiled import keep_compiled
+from jaximpute.engine.compiled import keep_compiled
 
 
 def train(

@@ -7,7 +7,7 @@ from jaximpute._errors import OptionError
 from jaximpute.cli import reading as files_read
 from jaximpute.cli import settings
 from jaximpute.cli.common import split_dims
-from jaximpute.cli.compiled import keep_compiled
+from jaximpute.engine.compiled import keep_compiled
 
 
 class Done(NamedTuple):

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
 
 from jaximpute.catalogue import Exact
@@ -83,11 +84,35 @@ def take_back(laid: Layout, completed: np.ndarray) -> np.ndarray:
 
     Args:
         laid: from `lay_out`.
-        completed: shaped like `laid.data.values`.
+        completed: shaped like `laid.data.values`; rows of padding come last.
 
     Returns:
         `(rows, codec.width)`.
     """
     if laid.axis is None:
-        return completed.reshape(laid.matrix.shape)
+        return completed.reshape(-1, *laid.matrix.shape[1:])[: len(laid.matrix)]
     return series.take(laid.axis, completed)
+
+
+def in_few_sizes(data: Observed) -> Observed:
+    r"""Rows of a table padded, with weight 0, to the next of :math:`\{4, 5, 6, 7\} \cdot 2^j`.
+
+    Programs are compiled for each number of rows, and tables of nearly one size so share them; at
+    most a quarter of the rows is padding. Other kinds of data are returned as they are.
+
+    Example:
+        >>> import numpy as np, jaximpute as ji
+        >>> data = in_few_sizes(ji.observe(np.ones((9, 2))))
+        >>> data.values.shape, float(data.weight.sum())
+        ((10, 2), 9.0)
+    """
+    n = len(data.values)
+    if data.values.ndim != 2 or n <= 8:
+        return data
+    unit = 2 ** ((n - 1).bit_length() - 3)
+    more = -n % unit
+    return Observed(
+        jnp.pad(data.values, ((0, more), (0, 0))),
+        jnp.pad(data.mask, ((0, more), (0, 0))),
+        jnp.pad(data.weight, (0, more)),
+    )

@@ -12,8 +12,9 @@ from jaximpute._terminal import stage
 from jaximpute.data import codec as coding
 from jaximpute.data import fields, possible, series
 from jaximpute.data.frames import Frame
-from jaximpute.data.layout import lay_out, take_back
+from jaximpute.data.layout import in_few_sizes, lay_out, take_back
 from jaximpute.engine import fingerprint, hooks, runs
+from jaximpute.engine.compiled import keep_compiled
 from jaximpute.engine.draws import no_draws
 from jaximpute.engine.precision import precision
 from jaximpute.engine.warmup import warm_steps
@@ -86,6 +87,7 @@ def fill(
         DivergenceError: training met numbers that are not finite; the message names the step.
     """
     started = clock.perf_counter()
+    keep_compiled()
     options = dict(options or {})
     registry.check(name, kind=frame.kind, preset=preset, options=options)
     if answer not in ANSWERS:
@@ -97,6 +99,8 @@ def fill(
     stage(f"preparing the data for '{name}'", show=progress)
     with precision(bool(exact)):
         laid = lay_out(frame, exact)
+        if laid.data is not None:
+            laid = laid._replace(data=in_few_sizes(laid.data))
     kept, why = _left_empty(frame, laid.axis, max_gap, never_impute)
     notes = [*frame.notes, *laid.notes]
     if frame.grid is not None and "partition" in registry.options(name):

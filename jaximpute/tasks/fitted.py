@@ -14,6 +14,7 @@ from jaximpute.data import codec as coding
 from jaximpute.data.codec import Codec
 from jaximpute.data.frames import Frame
 from jaximpute.engine import fingerprint
+from jaximpute.engine.compiled import keep_compiled
 from jaximpute.engine.execution import Running, adapt, lasting, place, wrappers
 from jaximpute.engine.hooks import Keeping
 from jaximpute.engine.parallel import gathered
@@ -75,6 +76,7 @@ def fit(
     Raises:
         OptionError: an unknown method, preset or option.
     """
+    keep_compiled()
     codec = coding.learn(frame, registry.entry(name).exact)
     fitted = Fitted(name, preset, options, seed, codec, len(frame.values))
     if not codec.width:
@@ -114,6 +116,7 @@ def complete(fitted: Fitted, values: np.ndarray, number: int = 0) -> Completed:
         values: `(rows, columns)` float64, NaN = missing.
         number: of a random completion, each of which is another; 0 = the estimate.
     """
+    keep_compiled()
     matrix = coding.encode(fitted.codec, values)
     rows = np.flatnonzero(np.isnan(matrix).any(axis=1))
     if rows.size and fitted.method is not None:

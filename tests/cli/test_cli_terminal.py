@@ -12,13 +12,13 @@ import pandas as pd
 import pytest
 
 import jaximpute as ji
-from jaximpute.cli import compiled
+from jaximpute.engine import compiled
 from jaximpute.tasks import evaluate
 from tests.helpers.commands import call, shell
 
 CACHED = """
 import sys, jax
-from jaximpute.cli.compiled import keep_compiled
+from jaximpute.engine.compiled import keep_compiled
 keep_compiled()
 jax.jit(lambda x: x + 1)(1.0).block_until_ready()
 print(jax.config.values["jax_compilation_cache_dir"])
@@ -36,6 +36,22 @@ def test_programs_are_kept_in_the_users_cache_unless_told_otherwise(tmp_path):
     done = shell(CACHED, JAXIMPUTE_NO_CACHE="1", XDG_CACHE_HOME=str(tmp_path / "no"), **own)
     assert done.stdout.strip() in ("None", "")
     assert not (tmp_path / "no").exists()
+
+
+IN_PYTHON = """
+import numpy as np, jax, jaximpute as ji
+jax.jit(lambda x: x + 1)(1.0)  # before the folder is named
+ji.impute(np.array([[1.0, 2.0], [2.0, np.nan], [3.0, 4.0]]), "gaussian")
+"""
+
+
+def test_a_call_in_python_keeps_programs_too(tmp_path):
+    environment = {"JAX_COMPILATION_CACHE_DIR": "", "XDG_CACHE_HOME": str(tmp_path)}
+    done = shell(IN_PYTHON, JAXIMPUTE_NO_CACHE="1", **environment)
+    assert not done.stderr
+    assert not list(tmp_path.iterdir())
+    shell(IN_PYTHON, JAXIMPUTE_NO_CACHE="", **environment)
+    assert len(list((tmp_path / "jaximpute" / "compiled").iterdir())) > 1
 
 
 @pytest.mark.fast

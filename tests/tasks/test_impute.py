@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 import jaximpute as ji
 from jaximpute import ImputationWarning, OptionError, TimeError, registry
 from jaximpute.data.frames import read
+from jaximpute.engine import loop
 from jaximpute.methods import mean
 from jaximpute.tasks.choose import choose
 from jaximpute.tasks.filling import fill
@@ -376,3 +377,22 @@ def test_options_are_checked_even_if_nothing_is_missing():
         ji.impute(complete, "spirit", sigmaa=1.0)
     with pytest.raises(ji.OptionError, match="no preset"):
         ji.impute(complete, "mean", preset="quick")
+
+
+def test_tables_of_nearly_one_length_share_their_programs():
+    # 97 to 112 rows are padded to 112
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(112, 1)) + 0.3 * rng.normal(size=(112, 3))
+    x = np.where(rng.random(x.shape) < 0.2, np.nan, x)
+    filled = [ji.impute(x[:101], "gaussian")]
+    programs = loop._initialise._cache_size(), loop._complete._cache_size()
+    filled += [ji.impute(x[:n], "gaussian") for n in (97, 110)]
+    assert programs == (loop._initialise._cache_size(), loop._complete._cache_size())
+    method = ji.methods.gaussian()
+    for one in filled:  # padding changes which cells are held out, and so a little
+        n, mean, spread = len(one), np.nanmean(x[: len(one)], 0), np.nanstd(x[: len(one)], 0)
+        data = ji.observe((x[:n] - mean) / spread)
+        state = ji.fit(method, jax.random.key(0), data, 0)
+        alone = ji.complete(method, jax.random.key(0), state, data)
+        off = np.asarray(alone) * spread + mean - one
+        assert np.sqrt((off**2).mean()) < 0.02

@@ -14,8 +14,9 @@ TROUBLE = "persistent compilation cache"  # in every warning of the kind
 def keep_compiled() -> None:
     """Keep compiled programs, where the user has not set up a cache already.
 
-    What is kept is run, so it is kept in a folder that only the user may write to, and nowhere
-    else; one that cannot be written to is left alone. `JAXIMPUTE_NO_CACHE=1` turns this off.
+    Tasks of the command line and of Python call it before they compile. What is kept is run, so it
+    is kept in a folder that only the user may write to, and nowhere else; one that cannot be
+    written to is left alone. `JAXIMPUTE_NO_CACHE=1` turns this off.
     """
     import jax
 
