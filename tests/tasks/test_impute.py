@@ -397,7 +397,7 @@ def test_rows_of_padding_change_no_answer():
     x = rng.normal(size=(101, 1)) + 0.3 * rng.normal(size=(101, 3))
     data = ji.observe(np.where(rng.random(x.shape) < 0.2, np.nan, x))
     answers = []
-    for given in (data, in_few_sizes(data)):
-        state = ji.fit(method, jax.random.key(0), given, 0)
-        answers.append(ji.complete(method, jax.random.key(0), state, given)[:101])
+    for rows in (data, in_few_sizes(data)):
+        state = ji.fit(method, jax.random.key(0), rows, 0)
+        answers.append(ji.complete(method, jax.random.key(0), state, rows)[:101])
     assert np.allclose(*answers, atol=1e-5)
