@@ -14,6 +14,7 @@ from jaximpute.cli.common import (
     Bounds,
     Circular,
     Debug,
+    Dims,
     File,
     Force,
     Quiet,
@@ -22,6 +23,7 @@ from jaximpute.cli.common import (
     mention_dates,
     reported,
     say,
+    split_dims,
 )
 from jaximpute.engine.compiled import keep_compiled
 
@@ -34,6 +36,7 @@ def evaluate(
         typer.Option("--method", "-m", help="A method, may be repeated; all of them by default."),
     ] = None,
     time: Time = None,
+    dims: Dims = None,
     holdout: Annotated[float, typer.Option(help="Share of the observed cells to hide.")] = 0.1,
     pattern: Annotated[
         str,
@@ -45,6 +48,12 @@ def evaluate(
     draws: Annotated[
         int, typer.Option(help="Random completions by which methods that draw are scored as well.")
     ] = 0,
+    budget: Annotated[
+        float,
+        typer.Option(
+            metavar="SECONDS", help="For all methods: leave out what comes later; 0 for no limit."
+        ),
+    ] = 300.0,
     seed: Annotated[int, typer.Option(help="Of the holes and the methods.")] = 0,
     preset: Annotated[str, typer.Option(help="fast, balanced, best or paper.")] = "balanced",
     assignments: Annotated[
@@ -88,9 +97,11 @@ def evaluate(
             sheet.table,
             method or "all",
             time=time,
+            dims=split_dims(dims),
             holdout=holdout,
             pattern=pattern,
             repeats=repeats,
+            budget=budget or None,
             draws=draws,
             seed=seed,
             preset=preset,
@@ -120,7 +131,7 @@ def _by_method(assignments: Sequence[str]) -> dict[str, dict[str, Any]]:
 
 
 def _gate(scores: Any, limit: float) -> None:
-    from jaximpute.tasks.evaluate import OVERALL
+    from jaximpute.tasks.score import OVERALL
 
     best = scores[(scores["column"] == OVERALL) & (scores["metric"] == "score")].iloc[0]
     # a failed method's score is NaN, and no gate lets NaN pass

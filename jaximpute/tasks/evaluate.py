@@ -16,18 +16,19 @@ from rich.table import Table
 from jaximpute import registry
 from jaximpute._errors import JaximputeError, OptionError
 from jaximpute._terminal import stage, visible
-from jaximpute.data import codec as coding
-from jaximpute.data import holes, possible, scales
-from jaximpute.data.circles import around, between
+from jaximpute.data import holes, possible
 from jaximpute.data.frames import Container, Frame, read
 from jaximpute.engine import memory
 from jaximpute.tasks import filling
 from jaximpute.tasks.choose import resolve
+from jaximpute.tasks.score import OVERALL, score, score_draws
 from jaximpute.types import Kind
 
-OVERALL = "(overall)"
-
 Methods: TypeAlias = str | Sequence[Any] | Mapping[str, Any]
+
+
+BUDGET = 300.0  # seconds
+LEFT_OUT = "not run, to stay within"
 
 
 class Run(NamedTuple):
@@ -43,9 +44,11 @@ def evaluate(
     methods: Methods = "all",
     *,
     time: Any = None,
+    dims: Sequence[str] | None = None,
     holdout: float = 0.1,
     pattern: str = "mcar",
     repeats: int = 3,
+    budget: float | None = BUDGET,
     seed: int = 0,
     preset: str = "balanced",
     options: Mapping[str, Mapping[str, Any]] | None = None,
@@ -82,11 +85,15 @@ def evaluate(
         methods: `all`, a name or names of `registry.names()`, or by label a name, a method of your
             own (see `registry.named`), or either with its options, `(name, options)`.
         time: the time axis, as in `impute`.
+        dims: of xarray's objects, as in `impute`.
         holdout: share of the observed cells to hide, in (0, 1).
         pattern: `mcar` hides single cells, `mar` by the values of other columns, `mnar` the larger
             values, `block` stretches of rows, and `own` cells in the pattern of the holes that the
             data have, at most the share `holdout` of them.
         repeats: how often, at least 1.
+        budget: seconds, for `all` methods. They run from the simple to those that train, and none
+            is begun in the first repeat once its part of the seconds has passed: what is left out
+            has a row that says so. None runs all of them. Methods that are named always run.
         seed: of the holes and the methods.
         preset: as in `impute`.
         options: of methods by name or label, `{"spirit": {"steps": 3}}`.
@@ -100,7 +107,7 @@ def evaluate(
         A frame with a row for each method, column and metric: `method`; `completes`, which is
         `new rows` for inductive methods and `given rows` for transductive ones; `column`, which is
         `(overall)` for all of them; `metric`; `mean` and `std` over repeats; and `failure`. A
-        method that fails has one row, with its error text. Ordered by score.
+        method that fails, or is left out, has one row with the reason. Ordered by score.
 
     Raises:
         DataError: the data cannot be used as given, or too little is observed to hide anything.
@@ -120,11 +127,15 @@ def evaluate(
         )
     if draws < 0 or draws == 1:
         raise OptionError(f"draws is {draws}; expected 0, or 2 and more")
-    frame = read(data, time)
+    if budget is not None and not budget > 0:
+        raise OptionError(f"budget is {budget}; expected seconds above 0, or None")
+    frame = read(data, time, dims)
     frame = frame._replace(columns=possible.tell(frame.columns, bounds, circular))
     runs = _runs(methods, frame.kind, options or {})
     found: dict[str, list[pd.Series]] = {label: [] for label in runs}
     failures: dict[str, str] = {}
+    begun = clock.perf_counter()
+    stop = None if methods != "all" or budget is None else begun + budget / repeats
     for repeat in range(repeats):
         hidden = holes.hide(
             jax.random.fold_in(jax.random.key(seed), repeat), frame, holdout, pattern
@@ -132,6 +143,9 @@ def evaluate(
         holed = frame._replace(values=np.where(hidden, np.nan, frame.values))
         for label, run in runs.items():
             if label in failures:
+                continue
+            if stop is not None and not repeat and clock.perf_counter() > stop:
+                failures[label] = f"{LEFT_OUT} {budget:g} s"
                 continue
             with _announced(f"{label}, repeat {repeat + 1} of {repeats}", verbose):
                 try:
@@ -145,97 +159,6 @@ def evaluate(
         text = f"{holdout:.0%} of the observed cells hidden ({pattern}), {repeats} times"
         Console(width=None if sys.stdout.isatty() else 120).print(as_table(result, text))
     return result
-
-
-def score(frame: Frame, hidden: np.ndarray, values: np.ndarray) -> pd.Series:
-    """The metrics of `evaluate` for one completion.
-
-    Args:
-        frame: the truth.
-        hidden: `(rows, columns)`, True where a cell was hidden, and is scored.
-        values: `(rows, columns)` completed cells, coded like `frame.values`.
-
-    Returns:
-        Numbers by `(column, metric)`.
-
-    Raises:
-        JaximputeError: hidden cells were left empty.
-    """
-    empty = int(np.isnan(values[hidden]).sum())
-    if empty:
-        raise JaximputeError(f"left {empty} of {int(hidden.sum())} hidden cells empty")
-    codec = coding.learn(frame)
-    spread = scales.moments(frame.values[:, codec.numeric])[1] if len(codec.numeric) else ()
-    scale = dict(zip(codec.numeric.tolist(), map(float, spread), strict=True))
-    scale |= {c.column: c.scale * c.period / (2 * np.pi) for c in codec.circles}
-    found: dict[tuple[str, str], float] = {}
-    off, off_std, wrong, distances = [], [], [], []
-    for i in np.flatnonzero(hidden.any(axis=0)).tolist():
-        name, cells = frame.names[i], hidden[:, i]
-        truth, answer = frame.values[cells, i], values[cells, i]
-        if i in scale:
-            period = frame.columns[i].period
-            error = answer - truth if period is None else between(answer, truth, period)
-            apart = (
-                np.abs(np.sort(answer) - np.sort(truth)).mean()
-                if period is None
-                else around(answer, truth, period)
-            )
-            off.append(error)
-            off_std.append(error / scale[i])
-            distances.append(apart / scale[i])
-            found |= _errors(name, error, "") | _errors(name, error / scale[i], "_std")
-        else:
-            wrong.append(answer != truth)
-            distances.append(_total_variation(answer, truth))
-            found[name, "error"] = float(wrong[-1].mean())
-        found[name, "wasserstein"] = float(distances[-1])
-    if off:
-        found |= _errors(OVERALL, np.concatenate(off), "")
-        found |= _errors(OVERALL, np.concatenate(off_std), "_std")
-    if wrong:
-        found[OVERALL, "error"] = float(np.concatenate(wrong).mean())
-    found[OVERALL, "wasserstein"] = float(np.mean(distances))
-    found[OVERALL, "score"] = float(np.abs(np.concatenate([*off_std, *wrong])).mean())
-    return pd.Series(found)
-
-
-def score_draws(frame: Frame, hidden: np.ndarray, draws: np.ndarray) -> pd.Series:
-    """The metrics of `evaluate` for several random completions, of columns of numbers.
-
-    Args:
-        frame: the truth.
-        hidden: `(rows, columns)`, True where a cell was hidden, and is scored.
-        draws: `(draws, rows, columns)` completed cells, coded like `frame.values`.
-
-    Returns:
-        Numbers by `(column, metric)`; directions have none.
-    """
-    codec = coding.learn(frame)
-    found: dict[tuple[str, str], float] = {}
-    every, covered = [], []
-    spread = scales.moments(frame.values[:, codec.numeric])[1] if len(codec.numeric) else ()
-    for i, scale in zip(codec.numeric.tolist(), spread, strict=True):
-        cells = hidden[:, i]
-        if not cells.any():
-            continue
-        many, truth = np.sort(draws[:, cells, i], axis=0), frame.values[cells, i]
-        n = len(many)
-        # the mean distance of two different draws, from their order
-        order = (2 * np.arange(1, n + 1) - n - 1)[:, None]
-        apart = 2 * (order * many).sum(axis=0) / (n * (n - 1))
-        crps = np.abs(many - truth).mean(axis=0) - apart / 2
-        low, high = np.quantile(many, [0.1, 0.9], axis=0)
-        within = (low <= truth) & (truth <= high)
-        name = frame.names[i]
-        found |= {(name, "crps"): crps.mean(), (name, "crps_std"): crps.mean() / scale}
-        found[name, "cover80"] = within.mean()
-        every.append(crps / scale)
-        covered.append(within)
-    if every:
-        found[OVERALL, "crps_std"] = np.concatenate(every).mean()
-        found[OVERALL, "cover80"] = np.concatenate(covered).mean()
-    return pd.Series({key: float(value) for key, value in found.items()})
 
 
 def as_table(result: pd.DataFrame, title: str = "") -> Table:
@@ -273,10 +196,11 @@ def as_table(result: pd.DataFrame, title: str = "") -> Table:
         table.add_row(
             escape(visible(str(row["method"]))),
             row["completes"],
-            "failed",
+            "not run" if row["failure"].startswith(LEFT_OUT) else "failed",
             *[""] * (len(present) - 1),
         )
-    notes = [f"{r['method']}: {r['failure']}" for _, r in result.iterrows() if r["failure"]]
+    failed = result[result["failure"] != ""].groupby("failure", sort=False)["method"].agg(list)
+    notes = [f"{', '.join(map(str, who))}: {why}" for why, who in failed.items()]
     caption = ["MAE, RMSE and Wasserstein in standard deviations"]
     if "error" in present:
         caption.append(
@@ -290,7 +214,7 @@ def as_table(result: pd.DataFrame, title: str = "") -> Table:
 
 def _runs(methods: Methods, kind: Kind, options: Mapping[str, Mapping[str, Any]]) -> dict[str, Run]:
     if isinstance(methods, str):
-        methods = registry.names(kind) if methods == "all" else [methods]
+        methods = _from_simple_on(kind) if methods == "all" else [methods]
     if not isinstance(methods, Mapping):
         methods = {registry.named(method): method for method in methods}
     if not methods:
@@ -306,6 +230,15 @@ def _runs(methods: Methods, kind: Kind, options: Mapping[str, Mapping[str, Any]]
         completes = "new rows" if registry.entry(name).inductive else "given rows"
         runs[label] = Run(name, {**own, **options.get(label, {})}, completes)
     return runs
+
+
+def _from_simple_on(kind: Kind) -> list[str]:
+    """All methods as they are listed, but the simple ones first."""
+    return sorted(registry.names(kind), key=lambda name: ".simple." not in str(_made_in(name)))
+
+
+def _made_in(name: str) -> Any:
+    return registry.entry(name).factory
 
 
 def _measure(
@@ -327,18 +260,6 @@ def _measure(
     found[OVERALL, "seconds"] = clock.perf_counter() - started
     found[OVERALL, "memory_mb"] = grown()
     return found
-
-
-def _errors(name: str, error: np.ndarray, units: str) -> dict[tuple[str, str], float]:
-    return {
-        (name, f"mae{units}"): float(np.abs(error).mean()),
-        (name, f"rmse{units}"): float(np.sqrt((error**2).mean())),
-    }
-
-
-def _total_variation(a: np.ndarray, b: np.ndarray) -> float:
-    levels = np.union1d(a, b)[:, None]
-    return float(np.abs((a == levels).mean(axis=1) - (b == levels).mean(axis=1)).sum() / 2)
 
 
 def _gather(

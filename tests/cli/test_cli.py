@@ -273,7 +273,7 @@ def test_evaluate_takes_options_by_method(path, monkeypatch):
 
     def spy(table, methods, **keywords):
         seen.update(keywords)
-        return pd.DataFrame({"column": [evaluate.OVERALL]})
+        return pd.DataFrame({"column": ["(overall)"]})
 
     monkeypatch.setattr(evaluate, "evaluate", spy)
     call("evaluate", path, "--set", "spirit.steps=3", "--set", "knn.weights=distance")

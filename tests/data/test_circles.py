@@ -5,7 +5,7 @@ import pytest
 
 from jaximpute.data import circles
 from jaximpute.data.frames import read
-from jaximpute.tasks.evaluate import score
+from jaximpute.tasks.score import score
 
 
 def _turned(x: np.ndarray, period: float, whole: bool = False) -> np.ndarray:

@@ -14,7 +14,8 @@ from jaximpute.data.frames import read
 from jaximpute.engine import memory
 from jaximpute.tasks import evaluate as evaluation
 from jaximpute.tasks import filling
-from jaximpute.tasks.evaluate import OVERALL, evaluate, score_draws
+from jaximpute.tasks.evaluate import evaluate
+from jaximpute.tasks.score import OVERALL, score, score_draws
 
 
 def wave(rows: int = 300, noise: float = 0.1) -> np.ndarray:
@@ -48,7 +49,7 @@ def test_scores_follow_their_formulas():
     answer = frame.values.copy()
     answer[0, 0], answer[1, 0], answer[2, 1] = 1.0, 5.0, 25.0  # off by 1, 3 and -5
     answer[:3, 2] = [1, 1, 0]  # b, b, a for a, b, b
-    found = evaluation.score(frame, hidden, answer)
+    found = score(frame, hidden, answer)
     x_std, y_std = math.sqrt(5), math.sqrt(125)
     assert found["x", "mae"] == pytest.approx(2)
     assert found["x", "rmse"] == pytest.approx(math.sqrt(5))
@@ -66,7 +67,7 @@ def test_scores_follow_their_formulas():
 def test_levels_are_as_far_apart_as_total_variation_says():
     frame = read(pd.DataFrame({"w": list("aabbcc")}))
     hidden = np.ones((6, 1), bool)
-    found = evaluation.score(frame, hidden, np.zeros((6, 1)))
+    found = score(frame, hidden, np.zeros((6, 1)))
     assert found["w", "wasserstein"] == pytest.approx(2 / 3)
 
 
@@ -76,7 +77,7 @@ def test_cells_left_empty_are_no_score():
     hidden = np.zeros((3, 2), bool)
     hidden[0, 0] = True
     with pytest.raises(ji.JaximputeError, match="left 1 of 1 hidden cells empty"):
-        evaluation.score(frame, hidden, np.where(hidden, np.nan, frame.values))
+        score(frame, hidden, np.where(hidden, np.nan, frame.values))
 
 
 @pytest.mark.parametrize("pattern", holes.PATTERNS)
@@ -296,3 +297,38 @@ def test_the_score_of_draws_is_that_of_its_definition():
         near = np.abs(many - truth).mean(axis=0)
         pairs = [np.abs(many[a] - many[b]) for a in range(7) for b in range(7) if a != b]
         np.testing.assert_allclose(found[name, "crps"], (near - np.mean(pairs, axis=0) / 2).mean())
+
+
+def test_all_methods_stay_within_the_seconds_given(monkeypatch):
+    now = iter(range(0, 10**6, 10))
+    monkeypatch.setattr(evaluation.clock, "perf_counter", lambda: float(next(now)))
+    monkeypatch.setattr(evaluation.registry, "names", lambda kind=None: ["sinkhorn", "mean", "knn"])
+    x = np.random.default_rng(0).normal(size=(40, 2))
+    found = evaluate(x, budget=60.0, repeats=2, verbose=False)
+    # each reading of the clock is ten seconds: the first method is begun within half of them, for
+    # there are two repeats, and no other. Simple ones come first, wherever they are listed
+    run = found[found["metric"] == "score"].set_index("method")["failure"]
+    assert run["mean"] == ""
+    assert run["sinkhorn"] == "not run, to stay within 60 s"
+    text = "".join(str(part) for part in evaluation.as_table(found).caption)
+    assert "sinkhorn" in text
+
+
+def test_named_methods_always_run(monkeypatch):
+    now = iter(range(0, 10**6, 10))
+    monkeypatch.setattr(evaluation.clock, "perf_counter", lambda: float(next(now)))
+    x = np.random.default_rng(0).normal(size=(40, 2))
+    found = evaluate(x, ["mean", "median"], budget=1.0, repeats=1, verbose=False)
+    assert not found["failure"].any()
+    with pytest.raises(OptionError, match="budget is 0.0"):
+        evaluate(x, "mean", budget=0.0)
+
+
+def test_a_field_is_told_by_its_dimensions():
+    xr = pytest.importorskip("xarray")
+    x = np.random.default_rng(0).normal(size=(3, 8, 9))
+    data = xr.DataArray(x, dims=("when", "row", "col"))
+    found = evaluate(
+        data, "mean", dims=("when", "row", "col"), holdout=0.2, repeats=1, verbose=False
+    )
+    assert not found["failure"].any()
