@@ -14,6 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 BIN = ROOT / ".venv" / ("Scripts" if os.name == "nt" else "bin")
 SOURCES = ["jaximpute", "tests", "benchmarks", "notebooks", "docs", "scripts"]
+WORKFLOW = ".github/workflows/check.yml"
 # settings of the user's shell must not decide whether the checks pass
 SETTINGS = {"JAX_PLATFORMS": "cpu", "JAXIMPUTE_QUICK": "1", "MPLBACKEND": "Agg"}
 
@@ -25,7 +26,12 @@ def main() -> int:
     options = parser.parse_args()
     if not options.no_install:
         install("test" if options.fast else "test,docs")
-    lint = [["ruff", "check", *SOURCES], ["ruff", "format", "--check", *SOURCES], ["mypy"]]
+    lint = [
+        ["ruff", "check", *SOURCES],
+        ["ruff", "format", "--check", *SOURCES],
+        ["mypy"],
+        ["check-jsonschema", "-q", "--builtin-schema", "vendor.github-workflows", WORKFLOW],
+    ]
     # the notebooks are pages of the docs, so building these runs them
     docs = ["sphinx-build", "-W", "--keep-going", "-q", "docs", "docs/_build/html"]
     # with the examples in the docstrings, which carry no mark

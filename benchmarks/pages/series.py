@@ -9,7 +9,16 @@ from benchmarks.harness import jobs
 from benchmarks.pages import gap, spirit, summary
 from benchmarks.peers import quoted
 
-SHORT = ("linear", "moving_average", "soft_impute", "gaussian", "saits", "spirit:paper", "spirit")
+SHORT = (
+    "linear",
+    "moving_average",
+    "soft_impute",
+    "gaussian",
+    "saits",
+    "boosted_smoother",
+    "spirit:paper",
+    "spirit",
+)
 TITLES = {"etth1": "ETTh1", "ettm1": "ETTm1", "exchange": "Exchange rate"}
 
 INTRODUCTION = """# Results on series
