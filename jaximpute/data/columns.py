@@ -13,7 +13,7 @@ import numpy as np
 from jaximpute._errors import DataError
 from jaximpute.data.calendars import stamps_of
 
-ColumnKind = Literal["number", "integer", "boolean", "category", "text", "time", "other"]
+ColumnKind = Literal["number", "integer", "boolean", "category", "text", "time", "group", "other"]
 
 _INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 _LEVELLED = ("boolean", "category", "text")
@@ -28,8 +28,8 @@ class Column(NamedTuple):
 
     Attributes:
         name: its name as text; the position for arrays.
-        kind: `number`, `integer`, `boolean`, `category`, `text`, or one of the two that are never
-            learned, `time` and `other`.
+        kind: `number`, `integer`, `boolean`, `category`, `text`, or one of those that are never
+            learned: `time`, `group` (what tells series apart) and `other`.
         levels: the values behind the codes 0, 1, ... of a boolean, category or text column.
         limits: the least and greatest value an integer column's type can hold.
         reason: why a column is not learned that could be read.

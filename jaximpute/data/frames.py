@@ -1,7 +1,7 @@
 """Any container in, the same container out: only missing cells are ever written, into a copy."""
 
 import importlib
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal, localcontext
 from typing import Any, NamedTuple, TypeAlias
 
@@ -13,19 +13,13 @@ import pandas as pd
 from narwhals.dependencies import is_pyarrow_table
 
 from jaximpute._errors import DataError, OptionError, TimeError
-from jaximpute.data import gridseries, looks, panels
-from jaximpute.data.columns import (
-    Column,
-    is_arrow_decimal,
-    native_values,
-    read_column,
-    read_objects,
-    suggest,
-)
+from jaximpute.data import gridseries, looks
+from jaximpute.data.columns import Column, is_arrow_decimal, native_values, read_objects
 from jaximpute.data.fields import Grid, array_grid, is_gridded, read_grid
 from jaximpute.data.gridseries import Strand
 from jaximpute.data.gridwriting import write_grid
-from jaximpute.data.series import Stamps, joined, parse_stamps
+from jaximpute.data.series import Stamps, parse_stamps
+from jaximpute.data.tables import read_table, stack
 from jaximpute.types import Kind
 
 # NumPy and JAX arrays; pandas, polars and pyarrow frames; their series; xarray's two
@@ -43,7 +37,8 @@ class Frame(NamedTuple):
             of their column's levels. Windows `(n, T, D)` are flattened to `n * T` rows.
         columns: what each column holds.
         shape: `(rows, columns)` for a table, `(1, T, D)` for one series, `(n, T, D)` for windows,
-            `(n, y, x, D)` for images and `(n, T, y, x, D)` for fields.
+            `(n, y, x, D)` for images and `(n, T, y, x, D)` for fields; of series with stamps of
+            their own, T is how many different ones there are.
         kind: `table`, `series`, `image` or `field`.
         stamps: the time axis as given, `None` where there is none.
         native: the container itself, never changed.
@@ -73,7 +68,9 @@ class Frame(NamedTuple):
         return tuple(column.name for column in self.columns)
 
 
-def read(data: Container, time: Any = None, dims: Sequence[str] | None = None) -> Frame:
+def read(
+    data: Container, time: Any = None, dims: Sequence[str] | None = None, group: Any = None
+) -> Frame:
     """A container as numbers with holes, and everything needed to write it back.
 
     A frame with a `DatetimeIndex`, `PeriodIndex` or `TimedeltaIndex`, anything with `time`, and
@@ -89,6 +86,8 @@ def read(data: Container, time: Any = None, dims: Sequence[str] | None = None) -
             in two columns, or an array of stamps, one a row (one a step for windows): dates, texts,
             numbers, or whole numbers such as 20240131.
         dims: of xarray's objects, see `jaximpute.data.fields.read_grid`.
+        group: of frames, the column or columns that tell series below one another apart. Their
+            stamps and lengths may differ. The levels beside the dates of an index are groups, too.
 
     Returns:
         The frame.
@@ -105,17 +104,24 @@ def read(data: Container, time: Any = None, dims: Sequence[str] | None = None) -
         >>> frame.kind, frame.mask.tolist()
         ('table', [[True, False], [True, True]])
     """
+    array = isinstance(data, np.ndarray | jax.Array)
+    if group is not None and (array or is_gridded(data)):
+        raise OptionError(
+            "group= names columns of a frame; arrays of series are (n, time, channels)"
+        )
     if is_gridded(data):
         _refuse_time(time)
         frame = _read_gridded(data, dims)
     elif dims is not None:
         raise OptionError("dims names the dimensions of xarray's objects, and this is none")
-    elif isinstance(data, np.ndarray | jax.Array):
+    elif array:
         frame = _read_array(data, time)
     else:
-        frame = _read_frame(data, time)
+        cells = read_table(data, time, group)
+        kind: Kind = "table" if cells.stamps is None else "series"
+        frame = Frame(cells.values, cells.columns, cells.shape, kind, cells.stamps, data)
     _refuse_infinite(frame)
-    if is_gridded(data) or isinstance(data, np.ndarray | jax.Array):
+    if array or is_gridded(data):
         what = "variable" if is_gridded(data) else "column"
         notes = looks.extremes(frame.columns, frame.values, what, _IN_ARRAYS)
         return frame._replace(notes=(*(frame.strand.notes if frame.strand else ()), *notes))
@@ -183,7 +189,7 @@ def _read_array(data: np.ndarray | jax.Array, time: Any) -> Frame:
             read_objects(list(column), str(i), np.asarray(pd.isna(column)))
             for i, column in enumerate(rows.T)
         ]
-        columns, values = _stack(read_cells)
+        columns, values = stack(read_cells)
     else:
         values, columns = _read_numbers(rows)
     stamps = None if time is None else parse_stamps(time, data.shape[-2])
@@ -222,87 +228,9 @@ def _read_numbers(rows: np.ndarray | jax.Array) -> tuple[np.ndarray, tuple[Colum
     return np.asarray(rows).astype(np.float64), columns
 
 
-def _read_frame(data: Any, time: Any) -> Frame:
-    try:
-        read_as = nw.from_native(data, eager_only=True, allow_series=True)
-    except TypeError:
-        raise DataError(
-            f"data is a {type(data).__module__}.{type(data).__qualname__}; expected a NumPy or JAX "
-            "array, or a pandas, polars or pyarrow table (collect a lazy frame first)"
-        ) from None
-    except nw.exceptions.DuplicateError as error:
-        raise DataError(f"column names must be unique: {error}") from None
-    table = read_as.to_frame() if isinstance(read_as, nw.Series) else read_as
-    if 0 in table.shape:
-        raise DataError(
-            f"the table has {table.shape[0]} rows and {table.shape[1]} columns; expected at least "
-            "one row below the header, and one column"
-        )
-    labels = list(table.columns)
-    stamps, axes = _find_stamps(table, labels, data, time)
-    read_cells = []
-    for label, series in zip(labels, table.iter_columns(), strict=True):
-        name = str(label)
-        if label in axes:
-            read_cells.append((Column(name, "time"), np.zeros(len(series))))
-        else:
-            read_cells.append(read_column(series, name))
-    columns, values = _stack(read_cells)
-    if stamps is None:
-        return Frame(values, columns, values.shape, "table", None, data)
-    return Frame(values, columns, (1, *values.shape), "series", stamps, data)
-
-
-def _find_stamps(
-    table: nw.DataFrame, labels: list[Any], data: Any, time: Any
-) -> tuple[Stamps | None, tuple[Hashable, ...]]:
-    """The time axis, and the names of the columns it is."""
-    rows = table.shape[0]
-    if time is None:
-        index = getattr(data, "index", None)
-        if isinstance(index, pd.DatetimeIndex | pd.PeriodIndex | pd.TimedeltaIndex):
-            return parse_stamps(index, rows), ()
-        return None, ()
-    if not np.isscalar(time):
-        return parse_stamps(time, rows), ()
-    columns = list(table.iter_columns())
-    parts = str(time).split("+")
-    if time not in labels and len(parts) == 2 and all(part in labels for part in parts):
-        halves = [columns[labels.index(part)].to_list() for part in parts]
-        return parse_stamps(joined(*halves), rows, f"columns {time!r}"), tuple(parts)
-    if time not in labels:
-        names = [str(label) for label in labels]
-        raise TimeError(f"no column is called {time!r}{suggest(str(time), names)}")
-    series = columns[labels.index(time)]
-    native = series.to_native()
-    stamps = native if isinstance(native, pd.Series) else series.to_numpy()
-    try:
-        return parse_stamps(stamps, rows, f"column {time!r}"), (time,)
-    except TimeError as error:
-        cells = {
-            label: [str(cell) for cell in column.to_list()]
-            for label, column in zip(labels, columns, strict=True)
-        }
-        if (apart := panels.telling_apart(cells, time)) is None:
-            raise
-        raise TimeError(
-            f"{error}. Column '{apart[0]}' tells rows of the same stamp apart: they are "
-            f"{apart[1]} series below one another"
-        ) from None
-
-
 def _unordered(frame: Frame) -> list[str]:
     """What to say of a series of one kind of value that came without its times."""
     native = frame.native
-    index = getattr(native, "index", None)
-    if frame.kind == "table" and isinstance(index, pd.MultiIndex):
-        dated = [level for level in index.levels if isinstance(level, pd.DatetimeIndex)]
-        if dated:
-            return [
-                "the index holds dates beside other levels, and the rows are taken for a table, "
-                "which has no order; impute the rows of each series on their own, with the dates "
-                "as index"
-            ]
     alone = type(native).__name__ in ("Series", "ChunkedArray") and frame.values.shape[1] == 1
     if frame.kind != "table" or not alone:
         return []
@@ -310,13 +238,6 @@ def _unordered(frame: Frame) -> list[str]:
         "a series without times is taken for a table of one column, whose rows have no order; "
         "time= with a stamp for each row makes it a series"
     ]
-
-
-def _stack(
-    read_cells: list[tuple[Column, np.ndarray]],
-) -> tuple[tuple[Column, ...], np.ndarray]:
-    columns, cells = zip(*read_cells, strict=True)
-    return columns, np.column_stack(cells)
 
 
 def _refuse_infinite(frame: Frame) -> None:

@@ -96,7 +96,7 @@ def hide(
 
 def _varies(frame: Frame, column: int) -> bool:
     observed = frame.values[frame.mask[:, column], column]
-    learned = frame.columns[column].kind not in ("time", "other")
+    learned = frame.columns[column].kind not in ("time", "group", "other")
     return learned and len(observed) > 1 and bool((observed != observed[0]).any())
 
 

@@ -3,6 +3,13 @@
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
+from jaximpute._errors import DataError, TimeError
+
+_MOST, _TIMES = 5 * 10**7, 20  # cells of all series at all stamps, and how many for each cell given
+
 
 def telling_apart(
     columns: Mapping[Any, Sequence[Hashable]], time: Hashable
@@ -35,3 +42,52 @@ def telling_apart(
         return None
     levels, name = min(found, key=lambda each: each[0])
     return name, levels
+
+
+def number_groups(columns: Mapping[str, Sequence[Hashable]]) -> np.ndarray:
+    """The number of the series that each row belongs to, in the order in which they appear.
+
+    Args:
+        columns: that tell the series apart together, by name.
+
+    Returns:
+        `(rows,)` whole numbers from 0.
+
+    Raises:
+        DataError: a row in which one of them is missing.
+
+    Example:
+        >>> number_groups({"station": ["B", "A", "B"]}).tolist()
+        [0, 1, 0]
+    """
+    table = pd.DataFrame({name: list(cells) for name, cells in columns.items()}, dtype=object)
+    for name in table:
+        empty = (table[name].isna() | (table[name] == "")).to_numpy()
+        if empty.any():
+            raise DataError(
+                f"column '{name}' is missing in row {int(np.flatnonzero(empty)[0])} "
+                f"({int(empty.sum())} rows in all), and tells which series a row belongs to. Fill "
+                "it in, or drop those rows"
+            )
+    return table.groupby(list(table), sort=False, dropna=False).ngroup().to_numpy()
+
+
+def check_room(groups: int, stamps: int, cells: int, columns: int) -> None:
+    """Refuse series that have so few stamps in common that most of what is placed is empty.
+
+    Args:
+        groups: number of series.
+        stamps: that any of them has.
+        cells: rows times columns as given.
+        columns: number of them.
+
+    Raises:
+        TimeError: too many cells would be placed.
+    """
+    placed = groups * stamps * columns
+    if placed > max(_MOST, _TIMES * cells):
+        raise TimeError(
+            f"{groups} series have {stamps} different stamps together, which is {placed:.1e} cells "
+            f"for {cells:.1e} given. Series of different times should be told by the time since "
+            "the start of each"
+        )

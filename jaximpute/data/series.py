@@ -23,11 +23,14 @@ class Stamps(NamedTuple):
         ticks: `(rows,)` whole ticks for dates, plain numbers otherwise.
         labels: the stamps as given, for messages.
         seconds: in a tick; None for plain numbers.
+        group: the number of the series that each row belongs to; None for one series, or for
+            several of one length and with the same stamps.
     """
 
     ticks: np.ndarray
     labels: pd.Index
     seconds: float | None
+    group: np.ndarray | None = None
 
 
 class Axis(NamedTuple):
@@ -39,6 +42,8 @@ class Axis(NamedTuple):
         length: number of steps; more than T where rows are absent from a regular grid.
         positions: `(length,)` of the steps, in usual steps; None if regular.
         seconds: in a usual step; None if the axis is not a time.
+        at: of series with stamps of their own, the place of each row in all steps of all series,
+            one after the other; `order` and `slots` are then of the stamps that any of them has.
     """
 
     order: np.ndarray
@@ -46,15 +51,24 @@ class Axis(NamedTuple):
     length: int
     positions: np.ndarray | None
     seconds: float | None
+    at: np.ndarray | None = None
+
+    def absent(self, count: int) -> int:
+        """How many steps of `count` series no row fills."""
+        rows = count * len(self.order) if self.at is None else len(self.at)
+        return count * self.length - rows
 
 
-def parse_stamps(stamps: Any, rows: int, what: str = "time") -> Stamps:
+def parse_stamps(
+    stamps: Any, rows: int, what: str = "time", group: np.ndarray | None = None
+) -> Stamps:
     """The time axis from dates, texts that can be read as dates, or numbers.
 
     Args:
         stamps: one stamp for each row.
         rows: how many there must be.
         what: the stamps' name in messages.
+        group: the number of the series that each row belongs to; None for one.
 
     Returns:
         The stamps, checked to be complete and distinct.
@@ -84,14 +98,16 @@ def parse_stamps(stamps: Any, rows: int, what: str = "time") -> Stamps:
         seconds = seconds or 1e-9
     else:
         ticks, seconds = index.to_numpy(), None
-    twice = labels[pd.Index(ticks).duplicated()].unique()
+    both = pd.DataFrame({"tick": np.asarray(ticks), "group": 0 if group is None else group})
+    twice = labels[both.duplicated().to_numpy()].unique()
     if len(twice):
         shown = ", ".join(str(label) for label in twice[:5]) + (", ..." if len(twice) > 5 else "")
         raise TimeError(
             f"{what} holds {len(twice)} duplicate stamps: {shown}; a series has one row "
-            "for each. Average or drop the extra rows, or impute each group of rows on its own"
+            "for each. Average or drop the extra rows, or name the column that tells the series "
+            "apart: group= (--group)"
         )
-    return Stamps(ticks, labels, seconds)
+    return Stamps(ticks, labels, seconds, group)
 
 
 def make_axis(stamps: Stamps | None, length: int) -> tuple[Axis, list[str]]:
@@ -102,6 +118,8 @@ def make_axis(stamps: Stamps | None, length: int) -> tuple[Axis, list[str]]:
     rows lie on a regular grid, and steps without a row are missing rows of it. Otherwise (or if the
     grid had over 4 steps a row) the rows are the steps, at positions :math:`(t - t_0) / h`.
 
+    Series with stamps of their own share the steps that any of them has.
+
     Args:
         stamps: the time axis; None for regular windows.
         length: number of rows of each series.
@@ -109,6 +127,10 @@ def make_axis(stamps: Stamps | None, length: int) -> tuple[Axis, list[str]]:
     Returns:
         The axis, and texts for warnings.
     """
+    if stamps is not None and stamps.group is not None:
+        ticks, which = np.unique(stamps.ticks, return_inverse=True)
+        shared, _ = make_axis(Stamps(ticks, pd.Index(ticks), stamps.seconds), len(ticks))
+        return shared._replace(at=stamps.group * shared.length + shared.slots[which]), []
     regular = np.arange(length)
     if stamps is None:
         return Axis(regular, regular, length, None, None), []
@@ -136,6 +158,10 @@ def make_axis(stamps: Stamps | None, length: int) -> tuple[Axis, list[str]]:
 
 def place(axis: Axis, rows: np.ndarray, count: int = 1) -> np.ndarray:
     """Rows `(count * T, D)` as series `(count, length, D)`, NaN in steps that no row fills."""
+    if axis.at is not None:
+        every = np.full((count * axis.length, rows.shape[-1]), np.nan, rows.dtype)
+        every[axis.at] = rows
+        return every.reshape(count, axis.length, -1)
     series = rows.reshape(count, len(axis.order), rows.shape[-1])
     placed = np.full((count, axis.length, rows.shape[-1]), np.nan, rows.dtype)
     placed[:, axis.slots] = series[:, axis.order]
@@ -144,6 +170,8 @@ def place(axis: Axis, rows: np.ndarray, count: int = 1) -> np.ndarray:
 
 def take(axis: Axis, series: np.ndarray) -> np.ndarray:
     """Series `(count, length, D)` as the rows they were placed from, `(count * T, D)`."""
+    if axis.at is not None:
+        return series.reshape(-1, series.shape[-1])[axis.at]
     rows = np.empty((len(series), len(axis.order), series.shape[-1]), series.dtype)
     rows[:, axis.order] = series[:, axis.slots]
     return rows.reshape(-1, series.shape[-1])

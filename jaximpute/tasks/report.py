@@ -71,7 +71,7 @@ def describe(
         "filled": int((missing & ~empty).sum()),
         "left_empty": left_empty,
         "not_learned": {names[i]: reason for i, reason in codec.unlearned.items()},
-        "time": None if axis is None else _describe_axis(axis),
+        "time": None if axis is None else _describe_axis(axis, frame.shape[0]),
     }
 
 
@@ -201,10 +201,11 @@ def refuse_divergence(matrix: np.ndarray, label: str, advice: str) -> None:
         )
 
 
-def _describe_axis(axis: Axis) -> Report:
+def _describe_axis(axis: Axis, count: int) -> Report:
     return {
         "steps": axis.length,
-        "absent_rows": axis.length - len(axis.order),
+        "series": count,
+        "absent_rows": axis.absent(count),
         "regular": axis.positions is None,
         "step_seconds": axis.seconds,
     }
