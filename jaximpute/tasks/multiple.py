@@ -15,6 +15,7 @@ from jaximpute.tasks import filling
 from jaximpute.tasks.choose import resolve
 from jaximpute.tasks.pooling import Pooled, pool
 from jaximpute.tasks.report import Report
+from jaximpute.tasks.trials import check_level
 
 FOR_INTERVAL = 100  # draws, unless their number is given
 
@@ -236,16 +237,6 @@ def ends_of(
             which[..., i] = np.take_along_axis(cells, order[rank][None], axis=0)[0]
     unordered = np.array([bool(column.levels) for column in columns])
     return np.where(unordered, median, low), np.where(unordered, median, high)
-
-
-def check_level(level: float) -> None:
-    """Refuse a coverage that is none.
-
-    Raises:
-        OptionError: out of range.
-    """
-    if not 0 < level < 1:
-        raise OptionError(f"level is {level}; expected a share strictly between 0 and 1")
 
 
 def _result(fitted: Any) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:

@@ -1,0 +1,165 @@
+"""Split conformal intervals: how wide to be so that a given share of new errors lies within."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int
+
+LEAST, _MOST_BINS = 50, 8  # scores in a bin; bins of a group
+
+
+class Widths(NamedTuple):
+    """What to multiply a unit of width by, for cells of a group and a difficulty.
+
+    Attributes:
+        edges: of each group, `(bins - 1,)` difficulties at which the next bin begins.
+        width: of each group, `(bins,)`.
+    """
+
+    edges: tuple[np.ndarray, ...]
+    width: tuple[np.ndarray, ...]
+
+
+def bound(scores: Float[np.ndarray, "n"], level: float) -> float:
+    r"""The least number that a new score does not exceed with probability `level`, or more.
+
+    .. math:: s_{(k)}, \quad k = \lceil (n + 1) \, \mathrm{level} \rceil
+
+    of the sorted scores, if the new one is exchangeable with them; infinite if :math:`k > n`. The
+    probability is exactly :math:`k / (n + 1)` where no two scores are equal.
+
+    Args:
+        scores: of cells whose truth is known.
+        level: in (0, 1).
+
+    Example:
+        >>> bound(np.arange(1.0, 20.0), 0.9), bound(np.arange(1.0, 9.0), 0.9)
+        (18.0, inf)
+
+    Source: Vovk, Gammerman and Shafer, "Algorithmic learning in a random world" (2005); Lei et al.,
+    "Distribution-free predictive inference for regression", JASA 113 (2018).
+    """
+    n = len(scores)
+    # a product such as 10 * 0.9 is not to count as a little more than 9
+    k = int(np.ceil(round((n + 1) * level, 9)))
+    return float("inf") if k > n else float(np.partition(scores, k - 1)[k - 1])
+
+
+def least_scores(level: float) -> int:
+    """How many scores a finite bound takes.
+
+    Example:
+        >>> least_scores(0.9), least_scores(0.8)
+        (9, 4)
+    """
+    return int(np.ceil(round(level / (1 - level), 9)))
+
+
+def scores(
+    truth: Float[np.ndarray, "n"],
+    low: Float[np.ndarray, "n"],
+    high: Float[np.ndarray, "n"],
+    unit: Float[np.ndarray, "n"],
+) -> Float[np.ndarray, "n"]:
+    r"""By how many units an interval has to be widened on both sides to hold the truth.
+
+    .. math:: \max(l - x, x - h) / u
+
+    negative where the truth lies well within. Of an interval of no length it is
+    :math:`|x - \hat x| / u`.
+
+    Args:
+        truth: what was hidden.
+        low: lower ends.
+        high: upper ends.
+        unit: positive.
+
+    Example:
+        >>> scores(np.array([3.0]), np.zeros(1), np.ones(1), np.full(1, 2.0)).tolist()
+        [1.0]
+
+    Source: Romano, Patterson and Candes, "Conformalized quantile regression", NeurIPS 2019.
+    """
+    return np.maximum(low - truth, truth - high) / unit
+
+
+def calibrate(
+    found: Float[np.ndarray, "n"],
+    group: Int[np.ndarray, "n"],
+    difficulty: Float[np.ndarray, "n"],
+    groups: int,
+    level: float,
+) -> Widths:
+    """The bounds of scores by group and, as far as there are enough of them, by difficulty.
+
+    The scores of a group are cut into bins of equal size at quantiles of their difficulty, each of
+    fifty scores or more, eight bins at most. A group with fewer than fifty scores takes the bounds
+    of all groups together.
+
+    Args:
+        found: scores, see `scores`.
+        group: of each, such as its column, from 0.
+        difficulty: of each; any number that grows with what is hard about a cell.
+        groups: how many there are.
+        level: in (0, 1).
+
+    Returns:
+        The widths; infinite where there are fewer scores than `least_scores`.
+
+    Example:
+        >>> errors = np.concatenate([np.arange(100.0), 10 * np.arange(100.0)])
+        >>> hard = np.repeat([0.0, 1.0], 100)
+        >>> widths = calibrate(errors, np.zeros(200, int), hard, 1, 0.9)
+        >>> looked_up(widths, np.zeros(2, int), np.array([0.0, 1.0])).tolist()
+        [90.0, 900.0]
+    """
+    whole = _binned(found, difficulty, level)
+    edges, width = [], []
+    for number in range(groups):
+        own = group == number
+        enough = own.sum() >= max(LEAST, least_scores(level))
+        one = _binned(found[own], difficulty[own], level) if enough else whole
+        edges.append(one[0])
+        width.append(one[1])
+    return Widths(tuple(edges), tuple(width))
+
+
+def looked_up(
+    widths: Widths, group: Int[np.ndarray, "m"], difficulty: Float[np.ndarray, "m"]
+) -> Float[np.ndarray, "m"]:
+    """The width of each of some cells.
+
+    Args:
+        widths: from `calibrate`.
+        group: of each cell.
+        difficulty: of each.
+    """
+    result = np.empty(len(group))
+    for number in np.unique(group).tolist():
+        own = group == number
+        spot = np.searchsorted(widths.edges[number], difficulty[own], side="right")
+        result[own] = widths.width[number][spot]
+    return result
+
+
+def _binned(
+    found: np.ndarray, difficulty: np.ndarray, level: float
+) -> tuple[np.ndarray, np.ndarray]:
+    number = int(np.clip(len(found) // max(LEAST, 2 * least_scores(level)), 1, _MOST_BINS))
+    order = np.sort(difficulty)
+    cuts = [order[len(order) * i // number] for i in range(1, number)]
+    edges = _apart(cuts, difficulty)
+    spot = np.searchsorted(edges, difficulty, side="right")
+    width = [bound(found[spot == i], level) for i in range(len(edges) + 1)]
+    return edges, np.array(width)
+
+
+def _apart(cuts: Sequence[float], difficulty: np.ndarray) -> np.ndarray:
+    """The cuts that leave enough cells on both sides; equal difficulties are never cut apart."""
+    kept: list[float] = []
+    for cut in np.unique(cuts).tolist():
+        before = (difficulty < cut) & (difficulty >= (kept[-1] if kept else -np.inf))
+        if before.sum() >= LEAST and (difficulty >= cut).sum() >= LEAST:
+            kept.append(cut)
+    return np.array(kept)

@@ -1,0 +1,249 @@
+"""Intervals for any method: it completes observed cells that are hidden again, and its errors tell.
+
+What a method makes of cells that it learned from is better than what it makes of others. So it is
+run again on data in which some observed cells are hidden, as the data's own holes lie, and its
+errors there say how wide an interval has to be.
+"""
+
+import time as clock
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jaximpute import registry
+from jaximpute.data import circles, difficulty
+from jaximpute.data import codec as coding
+from jaximpute.data.codec import Codec
+from jaximpute.data.frames import Frame
+from jaximpute.maths import conformal
+from jaximpute.tasks import filling
+from jaximpute.tasks.report import Report
+from jaximpute.tasks.trials import Trials, apart, trials
+
+DRAWS = 50  # of methods that draw, whose quantiles are widened or narrowed
+_THIN = 0.05  # of a column's deviation: the least unit in which draws are widened
+
+
+class Bands(NamedTuple):
+    """A completion with an interval for each cell.
+
+    Attributes:
+        filled: what `filling.fill` returned; its report says more, under `interval`.
+        low: `(rows, columns)` lower ends, coded like `Frame.values`.
+        high: upper ends.
+    """
+
+    filled: filling.Filled
+    low: np.ndarray
+    high: np.ndarray
+
+
+def fill_between(
+    frame: Frame, name: str, level: float, *, draws: int | None = None, **how: Any
+) -> Bands:
+    """`filling.fill`, and intervals that hold the share `level` of cells such as those it fills.
+
+    The completion is the one that is made without intervals.
+
+    Args:
+        frame: what `data.frames.read` returned.
+        name: of the method, see `choose.resolve`.
+        level: nominal coverage, in (0, 1).
+        draws: random completions behind the intervals of methods that draw; 50 by default.
+        **how: see `filling.fill`.
+
+    Returns:
+        The completion and the ends.
+
+    Raises:
+        DataError: too few cells can be hidden to say anything about errors.
+        OptionError: see `filling.fill`.
+    """
+    started = clock.perf_counter()
+    if draws is None:
+        draws = DRAWS if registry.entry(name, frame.kind).draws else 0
+    filled = filling.fill(frame, name, **how)
+    if not (np.isnan(frame.values) & ~np.isnan(filled.values)).any():
+        return Bands(filled, filled.values, filled.values)
+    again = {key: value for key, value in how.items() if key not in ("keeping", "max_gap")}
+    many = filled
+    if draws:
+        many = filling.fill(frame, name, draws=draws, **again)
+    found = trials(frame, name, level, draws=draws, **again)
+    low, high = ends(frame, filled.values, many, found, level)
+    told = {
+        "seconds": round(clock.perf_counter() - started, 3),
+        "interval": describe(frame, found, level, draws),
+    }
+    return Bands(filled._replace(report={**filled.report, **told}), low, high)
+
+
+def ends(
+    frame: Frame, values: np.ndarray, many: filling.Filled, found: Trials, level: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """The ends of the intervals of a completion.
+
+    They lie where values may lie, and hold the completion. Whole numbers have whole ends.
+
+    Args:
+        frame: the data.
+        values: `(rows, columns)` the completion.
+        many: the same with draws, if the trials have some.
+        found: what the method made of cells hidden again.
+        level: nominal coverage.
+
+    Returns:
+        `(rows, columns)` twice, coded like `frame.values`; columns without an order keep the value.
+    """
+    codec = coding.learn(frame)
+    low, high = values.copy(), values.copy()
+    learned = np.isin(np.arange(len(frame.columns)), np.unique(found.column))
+    at = np.nonzero(~frame.mask & ~np.isnan(values) & learned)
+    period = np.array([np.inf if c.period is None else c.period for c in frame.columns])[at[1]]
+    centre = many.values[at]
+    draws = many.draws if len(many.draws) else many.values[None]
+    off = np.stack([apart(one[at], centre, period) for one in draws])
+    widths = _calibrated(codec, found, level, np.ones(len(found.truth), bool))
+    hard = difficulty.difficulty(frame, frame.mask)[at]
+    below, above = _widened(codec, widths, at[1], hard, off, level)
+    # the completion is not always the median of the draws
+    moved = apart(values[at], centre, period)
+    below, above = np.minimum(below, moved), np.maximum(above, moved)
+    low[at], high[at] = centre + below, centre + above
+    for j, i in enumerate(codec.numeric.tolist()):
+        cells = at[0][at[1] == i]
+        low[cells, i], high[cells, i] = _possible(
+            codec, j, low[cells, i], high[cells, i], values[cells, i]
+        )
+    for circle in codec.circles:
+        own = at[1] == circle.column
+        cells, half = at[0][own], circle.period / 2
+        for end, off_end in ((low, below[own]), (high, above[own])):
+            turned = centre[own] + np.clip(off_end, -half, np.nextafter(half, 0))
+            end[cells, circle.column] = circles.wrapped(turned, circle)
+    return low, high
+
+
+def coverage(frame: Frame, found: Trials, level: float) -> np.ndarray:
+    """Which of the hidden cells lie in intervals made without them.
+
+    The cells are cut in two by parts that are nearly independent; each half is judged by intervals
+    that the other half made.
+
+    Args:
+        frame: the data.
+        found: from `trials`.
+        level: nominal coverage.
+
+    Returns:
+        `(m,)`: 1 or 0, NaN where a half has too few cells to make an interval.
+    """
+    codec = coding.learn(frame)
+    inside = np.full(len(found.truth), np.nan)
+    for side in (0, 1):
+        judged = found.part % 2 == side
+        if not judged.any():
+            continue
+        widths = _calibrated(codec, found, level, ~judged)
+        off = found.draws[:, judged]
+        below, above = _widened(
+            codec, widths, found.column[judged], found.difficulty[judged], off, level
+        )
+        held = (below <= found.truth[judged]) & (found.truth[judged] <= above)
+        inside[judged] = np.where(np.isfinite(above - below), held, np.nan)
+    return inside
+
+
+def describe(frame: Frame, found: Trials, level: float, draws: int) -> Report:
+    """The part of a report about intervals.
+
+    Args:
+        frame: the data.
+        found: from `trials`.
+        level: nominal coverage.
+        draws: behind them; 0 if they are made of errors alone.
+
+    Returns:
+        `level`, what they are `from`, the `cells` hidden again and how many `times`, their
+        `coverage` of cells that did not make them, over all and `by_column`, and the columns
+        `without` any, with reasons.
+    """
+    inside = coverage(frame, found, level)
+    names = frame.names
+    have = np.unique(found.column).tolist()
+    reasons = {}
+    for i in np.flatnonzero(~frame.mask.all(axis=0)).tolist():
+        column = frame.columns[i]
+        if i in have or column.kind in ("time", "other"):
+            continue
+        reasons[names[i]] = (
+            f"it holds {column.kind}" if column.levels else "none of its cells could be hidden"
+        )
+    return {
+        "level": level,
+        "from": f"{draws} draws and the errors of hidden cells"
+        if draws
+        else "errors of hidden cells",
+        "cells": len(inside),
+        "times": found.times,
+        "coverage": _mean(inside),
+        "by_column": {names[i]: _mean(inside[found.column == i]) for i in have},
+        "without": reasons,
+    }
+
+
+def _possible(
+    codec: Codec, j: int, low: np.ndarray, high: np.ndarray, value: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Ends of a column of numbers moved inwards, to what it may hold; never past the value."""
+    span = codec.low[j], codec.high[j]
+    pair = codec.pair[j]
+    if not np.isnan(pair[0]):
+        low, high = (
+            np.where(low <= pair[0], pair[0], value),
+            np.where(high >= pair[1], pair[1], value),
+        )
+    elif codec.whole[j]:
+        low, high = np.ceil(np.round(low, 9)), np.floor(np.round(high, 9))
+    return np.minimum(np.clip(low, *span), value), np.maximum(np.clip(high, *span), value)
+
+
+def _mean(inside: np.ndarray) -> float | None:
+    known = inside[~np.isnan(inside)]
+    return round(float(known.mean()), 4) if known.size else None
+
+
+def _raw(
+    codec: Codec, column: np.ndarray, off: np.ndarray, level: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Ends and units before calibration: the quantiles of draws, or the answer itself."""
+    deviation = np.ones(1 + max(column.max(initial=0), *codec.columns, 0))
+    for i, unit in coding.units(codec).items():
+        deviation[i] = unit
+    unit = deviation[column]
+    if len(off) == 1:
+        return off[0], off[0], unit
+    low, high = np.quantile(off, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    return low, high, np.maximum(high - low, _THIN * unit)
+
+
+def _calibrated(codec: Codec, found: Trials, level: float, by: np.ndarray) -> conformal.Widths:
+    column = found.column[by]
+    low, high, unit = _raw(codec, column, found.draws[:, by], level)
+    scores = conformal.scores(found.truth[by], low, high, unit)
+    groups = 1 + int(max(found.column.max(initial=0), *codec.columns))
+    return conformal.calibrate(scores, column, found.difficulty[by], groups, level)
+
+
+def _widened(
+    codec: Codec,
+    widths: conformal.Widths,
+    column: np.ndarray,
+    hard: np.ndarray,
+    off: np.ndarray,
+    level: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    low, high, unit = _raw(codec, column, off, level)
+    more = conformal.looked_up(widths, column, hard) * unit
+    middle = (low + high) / 2
+    return np.minimum(low - more, middle), np.maximum(high + more, middle)
