@@ -53,6 +53,7 @@ if TYPE_CHECKING:  # the same names, for editors and type checkers
     from jaximpute.tasks.plan import plan as plan
     from jaximpute.tasks.pooling import joint as joint
     from jaximpute.tasks.pooling import pool as pool
+    from jaximpute.tasks.sensitivity import sensitivity as sensitivity
     from jaximpute.types import Info as Info
     from jaximpute.types import Method as Method
     from jaximpute.types import Net as Net
@@ -72,6 +73,7 @@ _NAMES = {
     "plan": "jaximpute.tasks.plan",
     "pool": "jaximpute.tasks.pooling",
     "joint": "jaximpute.tasks.pooling",
+    "sensitivity": "jaximpute.tasks.sensitivity",
     # data and types
     "Observed": "jaximpute.types",
     "Net": "jaximpute.types",

@@ -19,6 +19,7 @@ from jaximpute.maths import conformal
 from jaximpute.tasks import filling
 from jaximpute.tasks.report import Report
 from jaximpute.tasks.trials import Trials, apart, trials
+from jaximpute.types import Kind
 
 DRAWS = 50  # of methods that draw, whose quantiles are widened or narrowed
 _THIN = 0.05  # of a column's deviation: the least unit in which draws are widened
@@ -61,7 +62,7 @@ def fill_between(
     """
     started = clock.perf_counter()
     if draws is None:
-        draws = DRAWS if registry.entry(name, frame.kind).draws else 0
+        draws = draws_of(name, frame.kind)
     filled = filling.fill(frame, name, **how)
     if not (np.isnan(frame.values) & ~np.isnan(filled.values)).any():
         return Bands(filled, filled.values, filled.values)
@@ -76,6 +77,11 @@ def fill_between(
         "interval": describe(frame, found, level, draws),
     }
     return Bands(filled._replace(report={**filled.report, **told}), low, high)
+
+
+def draws_of(name: str, kind: Kind) -> int:
+    """How many random completions the intervals of a method are made of; 0 if it makes none."""
+    return DRAWS if registry.entry(name, kind).draws else 0
 
 
 def ends(

@@ -20,6 +20,14 @@ from jaximpute.tasks.trials import check_level
 FOR_INTERVAL = 100  # draws, unless their number is given
 
 
+class Source(NamedTuple):
+    """The data that were completed, as they were read."""
+
+    frame: Frame
+    time: Any
+    dims: Sequence[str] | None
+
+
 class Multiple(NamedTuple):
     """Several completions of one container.
 
@@ -32,6 +40,7 @@ class Multiple(NamedTuple):
         spread: of xarray's objects, a `Dataset` of the median and, beside each variable NAME,
             NAME_std, the standard deviation of the draws: 0 where observed, in the same units. None
             for other containers and for a single draw.
+        source: what was completed, for `sensitivity`.
     """
 
     draws: list[Container]
@@ -40,6 +49,7 @@ class Multiple(NamedTuple):
     high: Container
     report: Report
     spread: Container | None = None
+    source: Source | None = None
 
     def analyse(self, fit: Callable[[Any], Any], **how: Any) -> Pooled:
         """Run an analysis on every completion, and pool what comes out.
@@ -171,7 +181,8 @@ def impute_many(
     spread = None
     if lies is not None:
         spread = gridwriting.with_spread(data, lies, median, deviation(frame, filled), draws)
-    return Multiple(completions, median, lower, upper, filled.report, spread)
+    source = Source(frame, time, dims)
+    return Multiple(completions, median, lower, upper, filled.report, spread, source)
 
 
 def deviation(frame: Frame, filled: filling.Filled) -> np.ndarray:
