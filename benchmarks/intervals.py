@@ -131,7 +131,7 @@ def measure(case: Case, seed: int) -> jobs.Row:
         inside = ((low <= truth.values) & (truth.values <= high))[asked]
         at[str(level)] = {
             "held": float(inside.mean()),
-            "told": float(np.nanmean(intervals.coverage(holed, found, level))),
+            "told": intervals.describe(holed, found, level, draws)["coverage"],
             "width": float(((high - low) / scale)[asked].mean()),
         }
     return {

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 LEAST, _MOST_BINS = 50, 8  # scores in a bin; bins of a group
+_MOST_KINDS = 10  # of difficulty, in whose shares known and new cells are compared
 
 
 class Widths(NamedTuple):
@@ -21,29 +22,39 @@ class Widths(NamedTuple):
     width: tuple[np.ndarray, ...]
 
 
-def bound(scores: Float[np.ndarray, "n"], level: float) -> float:
+def bound(
+    scores: Float[np.ndarray, "n"], level: float, weight: Float[np.ndarray, "n"] | None = None
+) -> float:
     r"""The least number that a new score does not exceed with probability `level`, or more.
 
     .. math:: s_{(k)}, \quad k = \lceil (n + 1) \, \mathrm{level} \rceil
 
     of the sorted scores, if the new one is exchangeable with them; infinite if :math:`k > n`. The
-    probability is exactly :math:`k / (n + 1)` where no two scores are equal.
+    probability is exactly :math:`k / (n + 1)` where no two scores are equal. With weights it is
+    the least :math:`s_{(k)}` with :math:`\sum_{i \le k} w_{(i)} \ge \mathrm{level} (\sum_i w_i +
+    \bar w)`, for new scores that are as much likelier to be of some kind as the weights say.
 
     Args:
         scores: of cells whose truth is known.
         level: in (0, 1).
+        weight: of each, not negative; equal by default.
 
     Example:
         >>> bound(np.arange(1.0, 20.0), 0.9), bound(np.arange(1.0, 9.0), 0.9)
         (18.0, inf)
 
     Source: Vovk, Gammerman and Shafer, "Algorithmic learning in a random world" (2005); Lei et al.,
-    "Distribution-free predictive inference for regression", JASA 113 (2018).
+    "Distribution-free predictive inference for regression", JASA 113 (2018); Tibshirani et al.,
+    "Conformal prediction under covariate shift", NeurIPS 2019.
     """
-    n = len(scores)
+    weight = np.ones(len(scores)) if weight is None else weight
+    order = np.argsort(scores)
+    if not weight.sum() > 0:
+        return float("inf")
     # a product such as 10 * 0.9 is not to count as a little more than 9
-    k = int(np.ceil(round((n + 1) * level, 9)))
-    return float("inf") if k > n else float(np.partition(scores, k - 1)[k - 1])
+    needed = level * (weight.sum() + weight.mean()) * (1 - 1e-9)
+    k = int(np.searchsorted(np.cumsum(weight[order]), needed))
+    return float(scores[order[k]]) if k < len(scores) else float("inf")
 
 
 def least_scores(level: float) -> int:
@@ -84,12 +95,50 @@ def scores(
     return np.maximum(low - truth, truth - high) / unit
 
 
+def as_likely(
+    group: Int[np.ndarray, "n"],
+    difficulty: Float[np.ndarray, "n"],
+    new_group: Int[np.ndarray, "m"],
+    new_difficulty: Float[np.ndarray, "m"],
+) -> Float[np.ndarray, "n"]:
+    r"""Weights under which cells are as hard, group by group, as those that are asked about.
+
+    Of a bin of difficulty with :math:`c_b` of the :math:`c` known and :math:`t_b` of the :math:`t`
+    new cells of a group, up to ten bins at quantiles of the known ones,
+
+    .. math:: w = \frac{(t_b + 1) / (t + B)}{(c_b + 1) / (c + B)}
+
+    Args:
+        group: of the known cells.
+        difficulty: of these.
+        new_group: of the new ones.
+        new_difficulty: of these.
+
+    Example:
+        >>> known, new = np.array([0.0] * 9 + [1.0] * 9), np.array([0.0] * 19 + [1.0] * 9)
+        >>> none = np.zeros(28, int)
+        >>> weight = as_likely(none[:18], known, none, new)
+        >>> round(float(weight[0] / weight[-1]), 2)
+        2.0
+    """
+    weight = np.ones(len(group))
+    for number in np.unique(group).tolist():
+        own, asked = difficulty[group == number], new_difficulty[new_group == number]
+        edges = np.unique(np.quantile(own, np.arange(1, _MOST_KINDS) / _MOST_KINDS))
+        bins = len(edges) + 1
+        spot, there = (np.searchsorted(edges, x, side="right") for x in (own, asked))
+        known, new = (np.bincount(x, minlength=bins) + 1 for x in (spot, there))
+        weight[group == number] = ((new / new.sum()) / (known / known.sum()))[spot]
+    return weight
+
+
 def calibrate(
     found: Float[np.ndarray, "n"],
     group: Int[np.ndarray, "n"],
     difficulty: Float[np.ndarray, "n"],
     groups: int,
     level: float,
+    weight: Float[np.ndarray, "n"] | None = None,
 ) -> Widths:
     """The bounds of scores by group and, as far as there are enough of them, by difficulty.
 
@@ -103,6 +152,7 @@ def calibrate(
         difficulty: of each; any number that grows with what is hard about a cell.
         groups: how many there are.
         level: in (0, 1).
+        weight: of each score, see `bound`.
 
     Returns:
         The widths; infinite where there are fewer scores than `least_scores`.
@@ -114,12 +164,13 @@ def calibrate(
         >>> looked_up(widths, np.zeros(2, int), np.array([0.0, 1.0])).tolist()
         [90.0, 900.0]
     """
-    whole = _binned(found, difficulty, level)
+    weight = np.ones(len(found)) if weight is None else weight
+    whole = _binned(found, difficulty, level, weight)
     edges, width = [], []
     for number in range(groups):
         own = group == number
         enough = own.sum() >= max(LEAST, least_scores(level))
-        one = _binned(found[own], difficulty[own], level) if enough else whole
+        one = _binned(found[own], difficulty[own], level, weight[own]) if enough else whole
         edges.append(one[0])
         width.append(one[1])
     return Widths(tuple(edges), tuple(width))
@@ -144,14 +195,14 @@ def looked_up(
 
 
 def _binned(
-    found: np.ndarray, difficulty: np.ndarray, level: float
+    found: np.ndarray, difficulty: np.ndarray, level: float, weight: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     number = int(np.clip(len(found) // max(LEAST, 2 * least_scores(level)), 1, _MOST_BINS))
     order = np.sort(difficulty)
     cuts = [order[len(order) * i // number] for i in range(1, number)]
     edges = _apart(cuts, difficulty)
     spot = np.searchsorted(edges, difficulty, side="right")
-    width = [bound(found[spot == i], level) for i in range(len(edges) + 1)]
+    width = [bound(found[spot == i], level, weight[spot == i]) for i in range(len(edges) + 1)]
     return edges, np.array(width)
 
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaximpute import registry
-from jaximpute.data import circles, difficulty
+from jaximpute.data import bounds, circles, difficulty
 from jaximpute.data import codec as coding
 from jaximpute.data.codec import Codec
 from jaximpute.data.frames import Frame
@@ -118,9 +118,9 @@ def ends(
     low[at], high[at] = centre + below, centre + above
     for j, i in enumerate(codec.numeric.tolist()):
         cells = at[0][at[1] == i]
-        low[cells, i], high[cells, i] = _possible(
-            codec, j, low[cells, i], high[cells, i], values[cells, i]
-        )
+        span, pair, whole = (codec.low[j], codec.high[j]), codec.pair[j], codec.whole[j]
+        own = low[cells, i], values[cells, i], high[cells, i]
+        low[cells, i], high[cells, i] = bounds.inwards(*own, span, pair, whole)
     for circle in codec.circles:
         own = at[1] == circle.column
         cells, half = at[0][own], circle.period / 2
@@ -187,36 +187,23 @@ def describe(frame: Frame, found: Trials, level: float, draws: int) -> Report:
         )
     return {
         "level": level,
-        "from": f"{draws} draws and the errors of hidden cells"
-        if draws
-        else "errors of hidden cells",
+        "from": f"{draws} draws, and errors" if draws else "errors",
         "cells": len(inside),
         "times": found.times,
-        "coverage": _mean(inside),
-        "by_column": {names[i]: _mean(inside[found.column == i]) for i in have},
+        "coverage": _mean(inside, found.weight),
+        "by_column": {
+            names[i]: _mean(inside[found.column == i], found.weight[found.column == i])
+            for i in have
+        },
         "without": reasons,
     }
 
 
-def _possible(
-    codec: Codec, j: int, low: np.ndarray, high: np.ndarray, value: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Ends of a column of numbers moved inwards, to what it may hold; never past the value."""
-    span = codec.low[j], codec.high[j]
-    pair = codec.pair[j]
-    if not np.isnan(pair[0]):
-        low, high = (
-            np.where(low <= pair[0], pair[0], value),
-            np.where(high >= pair[1], pair[1], value),
-        )
-    elif codec.whole[j]:
-        low, high = np.ceil(np.round(low, 9)), np.floor(np.round(high, 9))
-    return np.minimum(np.clip(low, *span), value), np.maximum(np.clip(high, *span), value)
-
-
-def _mean(inside: np.ndarray) -> float | None:
-    known = inside[~np.isnan(inside)]
-    return round(float(known.mean()), 4) if known.size else None
+def _mean(inside: np.ndarray, weight: np.ndarray) -> float | None:
+    known = ~np.isnan(inside)
+    return (
+        round(float(np.average(inside[known], weights=weight[known])), 4) if known.any() else None
+    )
 
 
 def _raw(
@@ -238,7 +225,8 @@ def _calibrated(codec: Codec, found: Trials, level: float, by: np.ndarray) -> co
     low, high, unit = _raw(codec, column, found.draws[:, by], level)
     scores = conformal.scores(found.truth[by], low, high, unit)
     groups = 1 + int(max(found.column.max(initial=0), *codec.columns))
-    return conformal.calibrate(scores, column, found.difficulty[by], groups, level)
+    hard, weight = found.difficulty[by], found.weight[by]
+    return conformal.calibrate(scores, column, hard, groups, level, weight)
 
 
 def _widened(

@@ -30,6 +30,7 @@ class Trials(NamedTuple):
         truth: `(m,)` what was hidden, less the answer.
         draws: `(draws, m)` random answers, less the answer; `(1, m)` zeros of methods that are not
             asked to draw.
+        weight: `(m,)` under which they are as hard as the missing cells of their columns.
         part: `(m,)` numbers of parts whose errors are nearly independent.
         times: how often cells were hidden.
     """
@@ -38,6 +39,7 @@ class Trials(NamedTuple):
     difficulty: np.ndarray
     truth: np.ndarray
     draws: np.ndarray
+    weight: np.ndarray
     part: np.ndarray
     times: int
 
@@ -91,7 +93,10 @@ def trials(frame: Frame, name: str, level: float = 0.9, *, draws: int = 0, **how
     )
     if len(truth) < conformal.least_scores(level):
         raise DataError(_too_few(len(truth), level))
-    return Trials(column, hard, truth, off, where, times)
+    empty = np.nonzero(~frame.mask)
+    asked = difficulty.difficulty(frame, frame.mask)[empty]
+    weight = conformal.as_likely(column, hard, empty[1], asked)
+    return Trials(column, hard, truth, off, weight, where, times)
 
 
 def check_level(level: float) -> None:

@@ -57,3 +57,17 @@ def test_equal_difficulties_are_not_cut_apart():
     assert len(widths.edges[0]) == 0
     few = conformal.calibrate(np.arange(5.0), np.zeros(5, int), np.ones(5), 1, 0.9)
     assert few.width[0].tolist() == [np.inf]
+
+
+def test_weights_make_easy_known_cells_as_hard_as_new_ones():
+    def cells(n, share):
+        hard = (RNG.random(n) < share).astype(float)
+        return hard, np.abs(RNG.normal(size=n)) * (1 + 4 * hard)
+
+    (hard, known), (new_hard, new) = cells(4000, 0.8), cells(4000, 0.2)
+    weight = conformal.as_likely(np.zeros(4000, int), hard, np.zeros(4000, int), new_hard)
+    # one bin for both, as if difficulty were not looked at
+    assert (new <= conformal.bound(known, 0.8)).mean() > 0.9
+    assert abs((new <= conformal.bound(known, 0.8, weight)).mean() - 0.8) < 0.02
+    assert conformal.bound(known, 0.8, np.full(4000, 3.0)) == conformal.bound(known, 0.8)
+    assert conformal.bound(known[:4], 0.5, np.zeros(4)) == np.inf
