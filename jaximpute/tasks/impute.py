@@ -28,6 +28,8 @@ class Result(NamedTuple):
         low: with `interval`, a container like `data` with the lower ends of the intervals, equal
             to it where observed and in columns without an order.
         high: the upper ends.
+        sets: by name of a column of booleans, categories or texts that lacks cells, for each row
+            a tuple of the levels it may have: one where observed, none where left empty.
     """
 
     data: Container
@@ -35,6 +37,7 @@ class Result(NamedTuple):
     report: Report
     low: Container | None = None
     high: Container | None = None
+    sets: dict[str, list[tuple[Any, ...]]] | None = None
 
 
 def impute(
@@ -177,7 +180,8 @@ def impute_with_report(
         progress: show a progress bar.
         answer: `estimate` or `draw`.
         interval: coverage in (0, 1), such as 0.9, of intervals for the cells of columns of numbers
-            and directions. The method is run two to six times.
+            and directions, and of sets of levels for the others. The method is run two to six
+            times.
         **options: of the method.
 
     Returns:
@@ -227,15 +231,19 @@ def _impute(data, method, time, dims, bounds, circular, interval=None, **how: An
     frame = read(data, time, dims)
     frame = frame._replace(columns=possible.tell(frame.columns, bounds, circular))
     name = resolve(method, frame.kind, draws=how["answer"] == "draw")
-    how["hint"], ends = circular is None, None
+    how["hint"] = circular is None
+    shape = np.shape(data) if isinstance(data, np.ndarray | jax.Array) else frame.values.shape
+    mask = frame.mask.reshape(shape)
     if interval is None:
         filled = fill(frame, name, **how)
-    else:
-        filled, *ends = fill_between(frame, name, interval, **how)
-    shape = np.shape(data) if isinstance(data, np.ndarray | jax.Array) else frame.values.shape
-    low, high = (None, None) if ends is None else (write(frame, end) for end in ends)
-    values = write(frame, filled.values)
-    return Result(values, frame.mask.reshape(shape), filled.report, low, high)
+        return Result(write(frame, filled.values), mask, filled.report)
+    filled, low, high, sets = fill_between(frame, name, interval, **how)
+    named = {}
+    for i, own in sets.items():
+        levels = frame.columns[i].levels
+        named[frame.names[i]] = [tuple(levels[k] for k in np.flatnonzero(row)) for row in own]
+    values, low, high = (write(frame, cells) for cells in (filled.values, low, high))
+    return Result(values, mask, filled.report, low, high, named)
 
 
 def _warn(texts: Sequence[str]) -> None:

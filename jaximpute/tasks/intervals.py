@@ -1,8 +1,7 @@
 """Intervals for any method: it completes observed cells that are hidden again, and its errors tell.
 
-What a method makes of cells that it learned from is better than what it makes of others. So it is
-run again on data in which some observed cells are hidden, as the data's own holes lie, and its
-errors there say how wide an interval has to be.
+The method is run again on data in which some observed cells are hidden, as the data's own holes lie,
+and its errors there say how wide an interval has to be.
 """
 
 import time as clock
@@ -17,6 +16,7 @@ from jaximpute.data.codec import Codec
 from jaximpute.data.frames import Frame
 from jaximpute.maths import conformal
 from jaximpute.tasks import filling
+from jaximpute.tasks.levelsets import Sets, held, level_sets
 from jaximpute.tasks.report import Report
 from jaximpute.tasks.trials import Trials, apart, trials
 from jaximpute.types import Kind
@@ -32,11 +32,13 @@ class Bands(NamedTuple):
         filled: what `filling.fill` returned; its report says more, under `interval`.
         low: `(rows, columns)` lower ends, coded like `Frame.values`.
         high: upper ends.
+        sets: by number of a column of levels, which of them each cell may have, `(rows, levels)`.
     """
 
     filled: filling.Filled
     low: np.ndarray
     high: np.ndarray
+    sets: Sets
 
 
 def fill_between(
@@ -65,7 +67,7 @@ def fill_between(
         draws = draws_of(name, frame.kind)
     filled = filling.fill(frame, name, **how)
     if not (np.isnan(frame.values) & ~np.isnan(filled.values)).any():
-        return Bands(filled, filled.values, filled.values)
+        return Bands(filled, filled.values, filled.values, {})
     again = {key: value for key, value in how.items() if key not in ("keeping", "max_gap")}
     many = filled
     if draws:
@@ -76,7 +78,8 @@ def fill_between(
         "seconds": round(clock.perf_counter() - started, 3),
         "interval": describe(frame, found, level, draws),
     }
-    return Bands(filled._replace(report={**filled.report, **told}), low, high)
+    sets = level_sets(frame, coding.learn(frame), filled.values, many.draws, found.named, level)
+    return Bands(filled._replace(report={**filled.report, **told}), low, high, sets)
 
 
 def draws_of(name: str, kind: Kind) -> int:
@@ -155,8 +158,8 @@ def coverage(frame: Frame, found: Trials, level: float) -> np.ndarray:
         below, above = _widened(
             codec, widths, found.column[judged], found.difficulty[judged], off, level
         )
-        held = (below <= found.truth[judged]) & (found.truth[judged] <= above)
-        inside[judged] = np.where(np.isfinite(above - below), held, np.nan)
+        within = (below <= found.truth[judged]) & (found.truth[judged] <= above)
+        inside[judged] = np.where(np.isfinite(above - below), within, np.nan)
     return inside
 
 
@@ -171,20 +174,17 @@ def describe(frame: Frame, found: Trials, level: float, draws: int) -> Report:
 
     Returns:
         `level`, what they are `from`, the `cells` hidden again and how many `times`, their
-        `coverage` of cells that did not make them, over all and `by_column`, and the columns
-        `without` any, with reasons.
+        `coverage` of cells that did not make them, over all and `by_column`; that of `sets` of
+        levels and how many they have; and the columns `without` any, with reasons.
     """
     inside = coverage(frame, found, level)
     names = frame.names
     have = np.unique(found.column).tolist()
-    reasons = {}
-    for i in np.flatnonzero(~frame.mask.all(axis=0)).tolist():
-        column = frame.columns[i]
-        if i in have or column.kind in ("time", "other"):
-            continue
-        reasons[names[i]] = (
-            f"it holds {column.kind}" if column.levels else "none of its cells could be hidden"
-        )
+    known = {*have, *found.named.column.tolist()}
+    gone = [i for i in coding.learn(frame).columns if i not in known]
+    reasons = {names[i]: "none was hidden" for i in gone if not frame.mask[:, i].all()}
+    right, size = held(frame, found.named, level)
+    of = {i: found.named.column == i for i in np.unique(found.named.column).tolist()}
     return {
         "level": level,
         "from": f"{draws} draws, and errors" if draws else "errors",
@@ -194,6 +194,13 @@ def describe(frame: Frame, found: Trials, level: float, draws: int) -> Report:
         "by_column": {
             names[i]: _mean(inside[found.column == i], found.weight[found.column == i])
             for i in have
+        },
+        "sets": {
+            names[i]: {
+                "coverage": round(float(right[own].mean()), 4),
+                "levels": round(float(size[own].mean()), 2),
+            }
+            for i, own in of.items()
         },
         "without": reasons,
     }

@@ -13,10 +13,12 @@ from jaximpute._errors import DataError, OptionError
 from jaximpute._terminal import stage
 from jaximpute.data import circles, difficulty, holes, series
 from jaximpute.data import codec as coding
+from jaximpute.data.codec import Codec
 from jaximpute.data.frames import Frame
 from jaximpute.engine.lessons import parts
 from jaximpute.maths import conformal
 from jaximpute.tasks import filling
+from jaximpute.tasks.levelsets import Named
 
 _SHARE, _CELLS, _MOST_TIMES = 0.1, 2000, 4
 
@@ -33,6 +35,7 @@ class Trials(NamedTuple):
         weight: `(m,)` under which they are as hard as the missing cells of their columns.
         part: `(m,)` numbers of parts whose errors are nearly independent.
         times: how often cells were hidden.
+        named: the hidden cells of booleans, categories and texts.
     """
 
     column: np.ndarray
@@ -42,6 +45,7 @@ class Trials(NamedTuple):
     weight: np.ndarray
     part: np.ndarray
     times: int
+    named: Named
 
 
 def trials(frame: Frame, name: str, level: float = 0.9, *, draws: int = 0, **how: Any) -> Trials:
@@ -58,7 +62,7 @@ def trials(frame: Frame, name: str, level: float = 0.9, *, draws: int = 0, **how
         **how: see `filling.fill`.
 
     Returns:
-        The cells of columns of numbers and directions that were hidden and answered.
+        The cells that were hidden and answered.
 
     Raises:
         DataError: there are too few.
@@ -68,7 +72,7 @@ def trials(frame: Frame, name: str, level: float = 0.9, *, draws: int = 0, **how
     period = np.array([np.inf if c.period is None else c.period for c in frame.columns])
     part = _parts(frame)
     key = jax.random.fold_in(jax.random.key(how.get("seed", 0)), 1)
-    kept, times, most = [], 0, 1
+    kept, named, times, most = [], [], 0, 1
     while times < most:
         hidden = _hide(jax.random.fold_in(key, times), frame, level)
         holed = frame._replace(values=np.where(hidden, np.nan, frame.values))
@@ -87,16 +91,20 @@ def trials(frame: Frame, name: str, level: float = 0.9, *, draws: int = 0, **how
         truth = apart(frame.values[at], answer, turn)
         hard = difficulty.difficulty(frame, holed.mask)[at]
         kept.append((at[1], hard, truth, np.stack(offs), part[at]))
+        named.append(_named(codec, frame, filled, hidden, part))
         times += 1
     column, hard, truth, off, where = (
         np.concatenate(each, axis=-1) for each in zip(*kept, strict=True)
     )
-    if len(truth) < conformal.least_scores(level):
-        raise DataError(_too_few(len(truth), level))
+    levels = Named(*(np.concatenate(each, axis=-1) for each in zip(*named, strict=True)))
+    whole = frame.mask[:, numbers].all()
+    asked = levels.truth if whole else truth
+    if len(asked) < conformal.least_scores(level):
+        raise DataError(_too_few(len(asked), level))
     empty = np.nonzero(~frame.mask)
-    asked = difficulty.difficulty(frame, frame.mask)[empty]
-    weight = conformal.as_likely(column, hard, empty[1], asked)
-    return Trials(column, hard, truth, off, weight, where, times)
+    new = difficulty.difficulty(frame, frame.mask)[empty]
+    weight = conformal.as_likely(column, hard, empty[1], new)
+    return Trials(column, hard, truth, off, weight, where, times, levels)
 
 
 def check_level(level: float) -> None:
@@ -125,6 +133,16 @@ def _too_few(cells: int, level: float) -> str:
         f"again, and only {cells} can be hidden; it takes {conformal.least_scores(level)} or more. "
         "Give more data, or ask for no interval"
     )
+
+
+def _named(
+    codec: Codec, frame: Frame, filled: filling.Filled, hidden: np.ndarray, part: np.ndarray
+) -> Named:
+    levelled = np.isin(np.arange(len(frame.columns)), [block.column for block in codec.levels])
+    at = np.nonzero(hidden & ~np.isnan(filled.values) & levelled)
+    draws = filled.draws[:, at[0], at[1]]
+    truth, answer = frame.values[at].astype(int), filled.values[at].astype(int)
+    return Named(at[1], truth, answer, draws.astype(int), part[at])
 
 
 def _parts(frame: Frame) -> np.ndarray:
