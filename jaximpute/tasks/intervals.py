@@ -1,7 +1,7 @@
 """Intervals for any method: it completes observed cells that are hidden again, and its errors tell.
 
-The method is run again on data in which some observed cells are hidden, as the data's own holes lie,
-and its errors there say how wide an interval has to be.
+The method is run again on data in which some observed cells are hidden, as the data's own holes
+lie, and its errors there say how wide an interval has to be.
 """
 
 import time as clock
