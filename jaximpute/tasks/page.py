@@ -115,8 +115,8 @@ def _missing(report: Report, holes: Missingness) -> list[str]:
     )
     return [
         "<h2>What was missing</h2>",
-        f"<p>A {_text(report['kind'])} of {report['rows']} rows and {report['columns']} columns, in "
-        f"which {total} cells were missing. {report['filled']} were filled, {left} left empty.</p>",
+        f"<p>A {_text(report['kind'])} of {report['rows']} rows and {report['columns']} columns, "
+        f"in which {total} cells were missing. {report['filled']} were filled, {left} left empty.</p>",
         _table(["column", "missing", "share"], lines),
         "<h2>Missing together</h2>",
         _table(["columns", "rows"], own),
@@ -153,8 +153,8 @@ def _intervals(report: Report) -> list[str]:
     lines += [[name, _share(one["coverage"]), f"{one['levels']:.1f}"] for name, one in sets]
     return [
         "<h2>How sure it is</h2>",
-        f"<p>Intervals of {told['level']:.0%}, from {told['cells']} observed cells that were hidden "
-        "again. Of such cells that did not make them they hold "
+        f"<p>Intervals of {told['level']:.0%}, from {told['cells']} observed cells that were "
+        "hidden again. Of such cells that did not make them they hold "
         f"{_share(told['coverage'])}. Where cells are missing because of their own value they may "
         "hold less, and no one can tell from the data.</p>",
         _table(["column", "held", "levels in a set"], lines),
