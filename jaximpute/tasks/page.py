@@ -116,7 +116,8 @@ def _missing(report: Report, holes: Missingness) -> list[str]:
     return [
         "<h2>What was missing</h2>",
         f"<p>A {_text(report['kind'])} of {report['rows']} rows and {report['columns']} columns, "
-        f"in which {total} cells were missing. {report['filled']} were filled, {left} left empty.</p>",
+        f"in which {total} cells were missing. {report['filled']} were filled, {left} left "
+        "empty.</p>",
         _table(["column", "missing", "share"], lines),
         "<h2>Missing together</h2>",
         _table(["columns", "rows"], own),
