@@ -17,6 +17,7 @@ from jaximpute.data.codec import Codec
 from jaximpute.data.frames import Frame
 from jaximpute.engine.lessons import parts
 from jaximpute.maths import conformal
+from jaximpute.maths.moved_gaps import moved_gaps
 from jaximpute.tasks import filling
 from jaximpute.tasks.levelsets import Named
 
@@ -77,6 +78,8 @@ def trials(frame: Frame, name: str, level: float = 0.9, *, draws: int = 0, **how
         hidden = _hide(jax.random.fold_in(key, times), frame, level)
         holed = frame._replace(values=np.where(hidden, np.nan, frame.values))
         if not times:
+            if not hidden.any():
+                raise DataError(_too_few(0, level))
             most = int(np.clip(np.ceil(_CELLS / max(int(hidden.sum()), 1)), 1, _MOST_TIMES))
         text = f"for the intervals: completing cells hidden again, {times + 1} of {most}"
         stage(text, show=bool(how.get("progress")))
@@ -121,10 +124,43 @@ def check_level(level: float) -> None:
 
 
 def _hide(key: Any, frame: Frame, level: float) -> np.ndarray:
+    """`(rows, columns)` observed cells to hide, in the shapes of the frame's own holes."""
+    if frame.kind == "series":
+        axis, _ = series.make_axis(frame.stamps, frame.shape[1])
+        placed = series.place(axis, np.where(frame.mask, 1.0, np.nan), frame.shape[0])
+        # gaps that channels share stay shared
+        _, query = moved_gaps(_SHARE)(key, jax.numpy.asarray(~np.isnan(placed)))
+        return _spared(frame, series.take(axis, np.asarray(query)))
+    if frame.kind == "table":
+        return _spared(frame, _lent(key, frame.mask))
     try:
         return holes.hide(key, frame, _SHARE, "own")
     except DataError as error:
         raise DataError(f"{_too_few(0, level)}: {error}") from error
+
+
+def _lent(key: Any, mask: np.ndarray) -> np.ndarray:
+    """Rows take the holes of rows that have some, whole, if these leave half of what they have.
+
+    However few rows lack a cell, many can borrow from them; of each column a share is hidden.
+    """
+    k_order, k_lend = jax.random.split(key)
+    order = np.asarray(jax.random.permutation(k_order, len(mask)))
+    lenders = np.flatnonzero(~mask.all(axis=1))
+    lender = lenders[np.asarray(jax.random.randint(k_lend, (len(mask),), 0, len(lenders)))]
+    hidden = mask & ~mask[lender]
+    hidden &= (2 * (mask & ~hidden).sum(axis=1) >= mask.sum(axis=1))[:, None]
+    most = np.maximum(_SHARE * mask.sum(axis=0), 1)
+    beyond = (np.cumsum(hidden[order], axis=0) > most) & hidden[order]
+    hidden[order[beyond.any(axis=1)]] = False
+    return hidden
+
+
+def _spared(frame: Frame, hidden: np.ndarray) -> np.ndarray:
+    """Cells of columns that keep two different values to learn from."""
+    left = np.where(frame.mask & ~hidden, frame.values, np.nan)
+    low, high = np.where(np.isnan(left), np.inf, left), np.where(np.isnan(left), -np.inf, left)
+    return hidden & (low.min(axis=0, initial=np.inf) < high.max(axis=0, initial=-np.inf))
 
 
 def _too_few(cells: int, level: float) -> str:

@@ -2,6 +2,7 @@
 
 import json
 
+import jax
 import numpy as np
 import pandas as pd
 import pytest
@@ -178,6 +179,22 @@ def test_what_learned_from_a_cell_does_not_judge_itself():
     assert found.times == 4
     assert len(found.truth) > 100
     assert np.isnan(intervals.coverage(frame, found, 0.999)).all()
+
+
+def test_a_few_holes_are_lent_to_many_rows_and_gaps_stay_shared():
+    x, _ = table(1000)
+    x[:5, [1, 2]] = np.nan
+    frame = read(x)
+    hidden = trials._hide(jax.random.key(0), frame, 0.9)
+    assert 80 < hidden[:, 1].sum() <= 100
+    np.testing.assert_array_equal(hidden[:, 1], hidden[:, 2])
+    assert not hidden[:, [0, 3]].any()
+    series = np.cumsum(RNG.normal(size=(1, 2000, 3)), axis=1)
+    for start in range(40, 1900, 150):
+        series[0, start : start + 12] = np.nan
+    hidden = trials._hide(jax.random.key(0), read(series), 0.9)
+    assert hidden.any(axis=1).sum() > 60
+    assert hidden.sum(axis=1)[hidden.any(axis=1)].mean() > 2.5
 
 
 def test_too_little_data_and_what_makes_no_sense_are_named(tmp_path):
