@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 
 from jaximpute._errors import DataError
+from jaximpute.data import missingness as pure
 from jaximpute.data.frames import Container, read
-from jaximpute.maths import missingness as pure
-from jaximpute.maths.missingness import Little
+from jaximpute.data.missingness import Little
 
 
 class Missingness(NamedTuple):
@@ -19,8 +19,8 @@ class Missingness(NamedTuple):
         patterns: a row for each set of columns that are missing together, the most frequent first:
             a boolean for each column (True = observed), `rows`, and how many are `missing`.
         together: by column lacked and another column, the share of rows that lack the other, too.
-        flux: by column its share `observed`, `influx` and `outflux`, see `maths.missingness.flux`.
-        little: Little's test over the columns of numbers, see `maths.missingness.little`; None
+        flux: by column its share `observed`, `influx` and `outflux`, see `data.missingness.flux`.
+        little: Little's test over the columns of numbers, see `data.missingness.little`; None
             where it cannot be made.
         why: the reason for that.
     """

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 import jaximpute as ji
-from jaximpute.maths.missingness import flux, little, patterns, together
+from jaximpute.data.missingness import flux, little, patterns, together
 
 RNG = np.random.default_rng(0)
 
