@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 LEAST, _MOST_BINS = 50, 8  # scores in a bin; bins of a group
+_STEEPEST = 2.0  # power of difficulty
 _MOST_KINDS = 10  # of difficulty, in whose shares known and new cells are compared
 
 
@@ -130,6 +131,54 @@ def as_likely(
         known, new = (np.bincount(x, minlength=bins) + 1 for x in (spot, there))
         weight[group == number] = ((new / new.sum()) / (known / known.sum()))[spot]
     return weight
+
+
+def growth(
+    error: Float[np.ndarray, "n"],
+    group: Int[np.ndarray, "n"],
+    difficulty: Float[np.ndarray, "n"],
+    groups: int,
+) -> Float[np.ndarray, "groups"]:
+    r"""The powers of the difficulty with which absolute errors grow, group by group.
+
+    .. math:: \log |e| \approx a + b \log d, \quad 0 \le b \le 2
+
+    by least squares over the means of up to five bins of difficulty. Of a random walk that is
+    interpolated it is one half, and of a smooth curve two. Errors over :math:`d^b` are alike within
+    a bin, and a cell that is harder than all known ones has a wider interval.
+
+    Args:
+        error: of the known cells, absolute.
+        group: of each.
+        difficulty: of each, not negative.
+        groups: how many there are.
+
+    Returns:
+        The powers; groups of fewer than fifty cells take that of all.
+
+    Example:
+        >>> hard = np.repeat([1.0, 2.0, 4.0, 8.0], 50)
+        >>> growth(3 * hard**0.5, np.zeros(200, int), hard, 1).round(3).tolist()
+        [0.5]
+    """
+    whole = _power(error, difficulty)
+    found = []
+    for number in range(groups):
+        own = group == number
+        found.append(_power(error[own], difficulty[own]) if own.sum() >= LEAST else whole)
+    return np.array(found)
+
+
+def _power(error: np.ndarray, difficulty: np.ndarray) -> float:
+    edges = np.unique(np.quantile(difficulty, [0.2, 0.4, 0.6, 0.8])) if len(error) else np.empty(0)
+    spot = np.searchsorted(edges, difficulty, side="right")
+    bins = [spot == i for i in range(len(edges) + 1)]
+    points = [(difficulty[one].mean(), error[one].mean()) for one in bins if one.sum() >= 10]
+    known = np.array([point for point in points if min(point) > 0]).reshape(-1, 2)
+    if len(np.unique(known[:, 0])) < 2:
+        return 0.0
+    x, y = np.log(known).T
+    return float(np.clip(np.polyfit(x, y, 1)[0], 0.0, _STEEPEST))
 
 
 def calibrate(

@@ -112,9 +112,9 @@ def ends(
     centre = many.values[at]
     draws = many.draws if len(many.draws) else many.values[None]
     off = np.stack([apart(one[at], centre, period) for one in draws])
-    widths = _calibrated(codec, found, level, np.ones(len(found.truth), bool))
+    made = _calibrated(codec, found, level, np.ones(len(found.truth), bool))
     hard = difficulty.difficulty(frame, frame.mask)[at]
-    below, above = _widened(codec, widths, at[1], hard, off, level)
+    below, above = _widened(codec, made, at[1], hard, off, level)
     # the completion is not always the median of the draws
     moved = apart(values[at], centre, period)
     below, above = np.minimum(below, moved), np.maximum(above, moved)
@@ -153,10 +153,10 @@ def coverage(frame: Frame, found: Trials, level: float) -> np.ndarray:
         judged = found.part % 2 == side
         if not judged.any():
             continue
-        widths = _calibrated(codec, found, level, ~judged)
+        made = _calibrated(codec, found, level, ~judged)
         off = found.draws[:, judged]
         below, above = _widened(
-            codec, widths, found.column[judged], found.difficulty[judged], off, level
+            codec, made, found.column[judged], found.difficulty[judged], off, level
         )
         within = (below <= found.truth[judged]) & (found.truth[judged] <= above)
         inside[judged] = np.where(np.isfinite(above - below), within, np.nan)
@@ -213,38 +213,53 @@ def _mean(inside: np.ndarray, weight: np.ndarray) -> float | None:
     )
 
 
+class _Calibration(NamedTuple):
+    """Widths in units, and with which power of the difficulty the units grow, by column."""
+
+    widths: conformal.Widths
+    power: np.ndarray
+
+
 def _raw(
-    codec: Codec, column: np.ndarray, off: np.ndarray, level: float
+    codec: Codec,
+    power: np.ndarray,
+    column: np.ndarray,
+    hard: np.ndarray,
+    off: np.ndarray,
+    level: float,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Ends and units before calibration: the quantiles of draws, or the answer itself."""
-    deviation = np.ones(1 + max(column.max(initial=0), *codec.columns, 0))
+    deviation = np.ones(len(power))
     for i, unit in coding.units(codec).items():
         deviation[i] = unit
     unit = deviation[column]
     if len(off) == 1:
-        return off[0], off[0], unit
+        return off[0], off[0], unit * np.maximum(hard, 1e-3) ** power[column]
     low, high = np.quantile(off, [(1 - level) / 2, (1 + level) / 2], axis=0)
     return low, high, np.maximum(high - low, _THIN * unit)
 
 
-def _calibrated(codec: Codec, found: Trials, level: float, by: np.ndarray) -> conformal.Widths:
-    column = found.column[by]
-    low, high, unit = _raw(codec, column, found.draws[:, by], level)
-    scores = conformal.scores(found.truth[by], low, high, unit)
+def _calibrated(codec: Codec, found: Trials, level: float, by: np.ndarray) -> _Calibration:
+    column, hard, truth = found.column[by], found.difficulty[by], found.truth[by]
     groups = 1 + int(max(found.column.max(initial=0), *codec.columns))
-    hard, weight = found.difficulty[by], found.weight[by]
-    return conformal.calibrate(scores, column, hard, groups, level, weight)
+    power = np.zeros(groups)
+    if len(found.draws) == 1:  # draws have widths of their own
+        power = conformal.growth(np.abs(truth), column, hard, groups)
+    low, high, unit = _raw(codec, power, column, hard, found.draws[:, by], level)
+    scores = conformal.scores(truth, low, high, unit)
+    widths = conformal.calibrate(scores, column, hard, groups, level, found.weight[by])
+    return _Calibration(widths, power)
 
 
 def _widened(
     codec: Codec,
-    widths: conformal.Widths,
+    made: _Calibration,
     column: np.ndarray,
     hard: np.ndarray,
     off: np.ndarray,
     level: float,
 ) -> tuple[np.ndarray, np.ndarray]:
-    low, high, unit = _raw(codec, column, off, level)
-    more = conformal.looked_up(widths, column, hard) * unit
+    low, high, unit = _raw(codec, made.power, column, hard, off, level)
+    more = conformal.looked_up(made.widths, column, hard) * unit
     middle = (low + high) / 2
     return np.minimum(low - more, middle), np.maximum(high + more, middle)

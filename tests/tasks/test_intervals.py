@@ -135,7 +135,8 @@ def test_sets_of_levels_hold_as_many_as_they_say():
         inside = [frame["kind"][i] in sets[i] for i in np.flatnonzero(gap)]
         assert 0.75 < np.mean(inside) < 0.9
         told = found.report["interval"]["sets"]["kind"]
-        assert abs(told["coverage"] - np.mean(inside)) < 0.08
+        # one answer alone makes one set of all cells: a level is in all of them or in none
+        assert abs(told["coverage"] - np.mean(inside)) < (0.08 if method == "gaussian" else 0.15)
         size = np.mean([len(sets[i]) for i in np.flatnonzero(gap)])
         assert abs(told["levels"] - size) < 0.4
         assert size < (2.5 if method == "gaussian" else 3.1)
