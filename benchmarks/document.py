@@ -13,6 +13,7 @@ from benchmarks.pages import (
     bridge,
     fields,
     gpu,
+    intervals,
     miri,
     presets,
     scale,
@@ -36,6 +37,7 @@ MARKS = ("<!-- results -->", "<!-- /results -->")
 WRITERS: dict[str, tuple[Callable, Callable]] = {
     "tables": (tables.read, tables.page),
     "bridge": (bridge.read, bridge.page),
+    "intervals": (intervals.read, intervals.page),
     "fields": (fields.read, fields.page),
     "systems": (systems.read, systems.page),
     "miri_ablation": (miri.read, miri.page),

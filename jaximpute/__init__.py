@@ -44,6 +44,7 @@ if TYPE_CHECKING:  # the same names, for editors and type checkers
     from jaximpute.methods.papers.context_query import partitions as partitions
     from jaximpute.methods.papers.context_query.exposure import exposure_audit as exposure_audit
     from jaximpute.streaming.impute_file import impute_file as impute_file
+    from jaximpute.tasks.diagnose import missingness as missingness
     from jaximpute.tasks.evaluate import evaluate as evaluate
     from jaximpute.tasks.forecast import forecast as forecast
     from jaximpute.tasks.impute import impute as impute
@@ -53,6 +54,7 @@ if TYPE_CHECKING:  # the same names, for editors and type checkers
     from jaximpute.tasks.plan import plan as plan
     from jaximpute.tasks.pooling import joint as joint
     from jaximpute.tasks.pooling import pool as pool
+    from jaximpute.tasks.sensitivity import sensitivity as sensitivity
     from jaximpute.types import Info as Info
     from jaximpute.types import Method as Method
     from jaximpute.types import Net as Net
@@ -72,6 +74,8 @@ _NAMES = {
     "plan": "jaximpute.tasks.plan",
     "pool": "jaximpute.tasks.pooling",
     "joint": "jaximpute.tasks.pooling",
+    "missingness": "jaximpute.tasks.diagnose",
+    "sensitivity": "jaximpute.tasks.sensitivity",
     # data and types
     "Observed": "jaximpute.types",
     "Net": "jaximpute.types",

@@ -12,6 +12,7 @@ from jaximpute.cli.forecast import forecast
 from jaximpute.cli.impute import impute
 from jaximpute.cli.inspect import inspect
 from jaximpute.cli.methods import methods
+from jaximpute.cli.report import report
 from jaximpute.cli.reproduce import reproduce
 from jaximpute.cli.simulate import simulate
 from jaximpute.cli.train import train
@@ -49,6 +50,7 @@ for command in (
     simulate,
     inspect,
     methods,
+    report,
     reproduce,
 ):
     app.command()(command)

@@ -63,8 +63,9 @@ def impute(
     interval: Annotated[
         float | None,
         typer.Option(
-            help="Coverage such as 0.8: the median of the draws (100 by default), and columns "
-            "NAME_low and NAME_high."
+            help="Coverage such as 0.8, of intervals in columns NAME_low and NAME_high. Cells that "
+            "are hidden again make them, and the report says how many of them they hold. Draws, 50 "
+            "by default, shape those of methods that draw. Block by block: of the draws alone."
         ),
     ] = None,
     max_gap: Annotated[
@@ -199,28 +200,31 @@ def _impute(file: str, run: dict[str, Any]) -> None:
     elif not is_stack:
         mention_dates(sheet.table, run["time"])
     spread = gridded and draws > 0 and not folder and run["interval"] is None
-    if draws and not folder and not spread:
+    if (draws or run["interval"] is not None) and not folder and not spread:
         many.check_names(sheet, interval=run["interval"] is not None)
 
-    frame, filled = fill(sheet, run, kept, spread=spread)
+    frame, filled, ends = fill(sheet, run, kept, spread=spread)
 
     def sheet_of(values: Any) -> files.Sheet:
         return files.complete(sheet, frames.write(frame, values))
 
     completed, band = frames.write(frame, filled.values), None
     result = files.complete(sheet, completed)
-    if draws:
-        ends = multiple.interval(frame, filled, run["interval"] or 0.9)
-        band = tuple(frames.write(frame, values) for values in ends)
-        if run["interval"] is not None:
-            holed = [
-                about.variable or about.name
-                for about, known in zip(frame.columns, frame.mask.T, strict=True)
-                if about.kind in ("number", "integer") and not known.all()
-            ]
-            holed = list(dict.fromkeys(holed))  # a variable has a column for each station
-            result = many.with_interval(result, sheet_of(ends[0]), sheet_of(ends[1]), holed)
-        elif spread and (lies := frame.strand or frame.grid) is not None:
+    if ends is not None:
+        low, high = band = tuple(frames.write(frame, values) for values in ends)
+        holed = [
+            about.variable or about.name
+            for about, known in zip(frame.columns, frame.mask.T, strict=True)
+            if about.kind in ("number", "integer") and not known.all()
+        ]
+        holed = list(dict.fromkeys(holed))  # a variable has a column for each station
+        low, high = files.complete(sheet, low), files.complete(sheet, high)
+        result = many.with_interval(result, low, high, holed)
+    elif draws:
+        band = tuple(
+            frames.write(frame, values) for values in multiple.interval(frame, filled, 0.9)
+        )
+        if spread and (lies := frame.strand or frame.grid) is not None:
             beside = multiple.deviation(frame, filled)
             wider = gridwriting.with_spread(sheet.table, lies, completed, beside, draws)
             result = sheet._replace(table=wider)

@@ -9,6 +9,7 @@ from jaximpute._terminal import stage, visible
 from jaximpute.cli import paths
 from jaximpute.cli import reading as files_read
 from jaximpute.cli._fields import print_field
+from jaximpute.cli._patterns import print_patterns
 from jaximpute.cli.common import (
     Debug,
     Dims,
@@ -37,6 +38,13 @@ def inspect(
     file: File,
     time: Time = None,
     plot: Annotated[str | None, typer.Option(metavar="PNG", help="Draw the holes.")] = None,
+    patterns: Annotated[
+        bool,
+        typer.Option(
+            "--patterns",
+            help="Say also which columns are missing together, and whether by chance alone.",
+        ),
+    ] = False,
     dims: Dims = None,
     reading: Any = None,
     force: Force = False,
@@ -68,6 +76,8 @@ def inspect(
             mention_dates(sheet.table, time)
         stage("", show=not quiet)
         _print(frame)
+        if patterns:
+            print_patterns(sheet.table, time, dims)
         for note in frame.notes:
             say(f"warning: {note}")
         if plot is not None:

@@ -12,7 +12,9 @@ def check_stack(run: dict[str, Any], folder: bool) -> None:
     Raises:
         OptionError: draws beside one another, or another suffix than an array's.
     """
-    if run["interval"] is not None or (run["draws"] is not None and not folder):
+    if run["interval"] is not None:
+        raise OptionError("intervals of an array have no columns to stand in: --draws 5 -o draws/")
+    if run["draws"] is not None and not folder:
         raise OptionError("draws of an array are written to a folder: --draws 5 -o draws/")
     if not folder and not run["output"].lower().endswith((".npy", ".npz")):
         raise OptionError(
@@ -63,6 +65,12 @@ def summarise(report: dict[str, Any], run: dict[str, Any]) -> None:
         f"filled {report['filled']} of {missing} missing cells with '{report['method']}' in "
         f"{report['seconds']:.1f} s: {where}{picture}"
     )
+    if told := report.get("interval"):
+        held = told["coverage"]
+        say(
+            f"intervals of {told['level']:.0%} from {told['cells']} observed cells hidden again"
+            + ("" if held is None else f", of which they hold {held:.0%} made without them")
+        )
     if report.get("chosen", {}).get("weights"):
         from jaximpute.tasks.report import in_one_line
 

@@ -50,7 +50,7 @@ def impute_folder(file: str, run: dict[str, Any], draws: int, kept: Any = None) 
     )
     filesets.check(output, names, force=force)
     holed = pictures.with_holes(read, file, run["mask"])
-    frame, filled = fill(sheets.Sheet(holed, None), run, kept)
+    frame, filled, _ = fill(sheets.Sheet(holed, None), run, kept)
     with filesets.replacing(output, force=force, like=file) as folder:
         parts = [folder, *(folder / f"draw_{i + 1}" for i in range(draws))]
         for part, values in zip(parts, (filled.values, *filled.draws), strict=True):

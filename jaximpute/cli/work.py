@@ -11,10 +11,11 @@ from jaximpute.engine.compiled import keep_compiled
 
 
 class Done(NamedTuple):
-    """A frame and its completion."""
+    """A frame and its completion, and with `--interval` the ends of each cell's interval."""
 
     frame: Any
     filled: Any
+    ends: tuple[Any, Any] | None = None
 
 
 def read_sheet(file: str, run: dict[str, Any]) -> Any:
@@ -56,28 +57,29 @@ def fill(sheet: Any, run: dict[str, Any], kept: Any = None, spread: bool = False
         The frame, and its completion.
     """
     from jaximpute.data import fields, gridwriting
-    from jaximpute.tasks import choose, filling
+    from jaximpute.tasks import choose, filling, intervals
 
     keep_compiled()
     frame = read_frame(sheet, run)
     if spread and (lies := frame.strand or frame.grid) is not None:
         whole = sheet.table if sheet.origin is None else sheet.origin.dataset
         gridwriting.check_spread(whole, lies)
-    draws = count_draws(run)
-    filled = filling.fill(
-        frame,
-        choose.resolve(run["method"], frame.kind, draws=draws > 0),
-        seed=run["seed"],
-        preset=run["preset"],
-        max_gap=run["max_gap"],
-        never_impute=False if fields.is_gridded(sheet.table) and run["fill_unseen"] else None,
-        progress=not run["quiet"],
-        options=run["options"],
-        draws=draws,
-        keeping=kept,
-        hint=not run["circular"],
-    )
-    return Done(frame, filled)
+    draws, level = count_draws(run), run["interval"]
+    name = choose.resolve(run["method"], frame.kind, draws=draws > 0)
+    how: dict[str, Any] = {
+        "seed": run["seed"],
+        "preset": run["preset"],
+        "max_gap": run["max_gap"],
+        "never_impute": False if fields.is_gridded(sheet.table) and run["fill_unseen"] else None,
+        "progress": not run["quiet"],
+        "options": run["options"],
+        "keeping": kept,
+        "hint": not run["circular"],
+    }
+    if level is None:
+        return Done(frame, filling.fill(frame, name, draws=draws, **how))
+    bands = intervals.fill_between(frame, name, level, draws=draws or None, **how)
+    return Done(frame, bands.filled, (bands.low, bands.high))
 
 
 def read_frame(sheet: Any, run: dict[str, Any]) -> Any:
@@ -91,14 +93,14 @@ def read_frame(sheet: Any, run: dict[str, Any]) -> Any:
 
 
 def count_draws(run: dict[str, Any]) -> int:
-    """How many draws are asked for: 0 if none, a hundred for an interval."""
-    from jaximpute.tasks import multiple
+    """How many draws are asked for: 0 if none."""
+    from jaximpute.tasks import trials
 
     if run["interval"] is not None:
-        multiple.check_level(run["interval"])
+        trials.check_level(run["interval"])
     draws = run["draws"]
     if draws is None:
-        return 0 if run["interval"] is None else multiple.FOR_INTERVAL
+        return 0
     if draws < 1:
         raise OptionError(f"--draws is {draws}; expected at least 1")
     return draws

@@ -67,6 +67,37 @@ def beyond(x: np.ndarray, low: np.ndarray, high: np.ndarray, whole: np.ndarray) 
     return (x < low - slack) | (x > high + slack)
 
 
+def inwards(
+    low: np.ndarray,
+    value: np.ndarray,
+    high: np.ndarray,
+    span: tuple[float, float],
+    pair: np.ndarray,
+    whole: bool | np.bool_,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Ends of intervals moved inwards, to what a column may hold; never past the value within.
+
+    Args:
+        low: `(m,)` lower ends.
+        value: `(m,)` in between.
+        high: `(m,)` upper ends.
+        span: the column's bounds.
+        pair: its two values, if it has no others; NaN otherwise.
+        whole: whether its numbers are whole.
+
+    Example:
+        >>> ends = np.array([-0.7]), np.array([1.0]), np.array([3.4])
+        >>> inwards(*ends, (0.0, np.inf), np.full(2, np.nan), True)
+        (array([0.]), array([3.]))
+    """
+    if not np.isnan(pair[0]):
+        low = np.where(low <= pair[0], pair[0], value)
+        high = np.where(high >= pair[1], pair[1], value)
+    elif whole:
+        low, high = np.ceil(np.round(low, 9)) + 0.0, np.floor(np.round(high, 9))
+    return np.minimum(np.clip(low, *span), value), np.maximum(np.clip(high, *span), value)
+
+
 def _ends(low: np.ndarray, high: np.ndarray, whole: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The bounds, of whole numbers the nearest whole ones within."""
     return np.where(whole, np.ceil(low), low), np.where(whole, np.floor(high), high)

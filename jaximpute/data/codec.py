@@ -294,6 +294,19 @@ def _unit(codec: Codec) -> np.ndarray:
     return np.where(np.maximum(np.abs(codec.centre), codec.scale) > _HUGE, 0.5, 1.0)
 
 
+def units(codec: Codec) -> dict[int, float]:
+    """By number of a column the standard deviation of its observed cells, in its own units.
+
+    Args:
+        codec: what `learn` returned for a method in single precision.
+
+    Returns:
+        Of columns of numbers and of directions.
+    """
+    found = dict(zip(codec.numeric.tolist(), codec.scale.tolist(), strict=True))
+    return found | {c.column: c.scale * c.period / (2 * np.pi) for c in codec.circles}
+
+
 def too_many(levels: int, cells: int) -> str:
     """Why a column of so many levels is not learned; empty if it is."""
     if levels > MOST_LEVELS or (levels > FEW_LEVELS and 2 * levels > cells):

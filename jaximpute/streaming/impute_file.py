@@ -35,6 +35,7 @@ from jaximpute.streaming.types import Source
 from jaximpute.tasks import multiple
 from jaximpute.tasks.choose import inductive
 from jaximpute.tasks.report import Curve, Report
+from jaximpute.tasks.trials import check_level
 
 
 def impute_file(
@@ -137,7 +138,7 @@ def impute_file(
         if given is not None and given < least:
             raise OptionError(f"{what} is {given}; expected at least {least}")
     if ends := interval is not None:
-        multiple.check_level(interval)
+        check_level(interval)
     draws = completions or (multiple.FOR_INTERVAL if ends else 0)
     if output is not None and not draws:
         sheets.check_output(output, force=force)

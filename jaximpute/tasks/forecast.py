@@ -13,8 +13,9 @@ from jaximpute.data import calendars, possible, series
 from jaximpute.data.frames import read
 from jaximpute.tasks import filling
 from jaximpute.tasks.choose import resolve
-from jaximpute.tasks.multiple import check_level, interval
+from jaximpute.tasks.multiple import interval
 from jaximpute.tasks.report import Report
+from jaximpute.tasks.trials import check_level
 
 # steps of the past that a window shows beside those asked for, at least
 CONTEXT = 48

@@ -7,12 +7,14 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from jaximpute._errors import ImputationWarning
+from jaximpute._errors import ImputationWarning, OptionError
 from jaximpute.data import possible
 from jaximpute.data.frames import Container, read, write
 from jaximpute.tasks.choose import resolve
 from jaximpute.tasks.filling import fill
+from jaximpute.tasks.intervals import fill_between
 from jaximpute.tasks.report import Report
+from jaximpute.tasks.trials import check_level
 from jaximpute.types import Answer
 
 
@@ -22,12 +24,20 @@ class Result(NamedTuple):
     Attributes:
         data: the completed copy.
         mask: True = was observed; of the array's shape, or `(rows, columns)` for frames.
-        report: what was done, as plain values for JSON; see `fill`.
+        report: what was done, as plain values for JSON; see `fill`, and `interval` in it.
+        low: with `interval`, a container like `data` with the lower ends of the intervals, equal
+            to it where observed and in columns without an order.
+        high: the upper ends.
+        sets: by name of a column of booleans, categories or texts that lacks cells, for each row
+            a tuple of the levels it may have: one where observed, none where left empty.
     """
 
     data: Container
     mask: np.ndarray
     report: Report
+    low: Container | None = None
+    high: Container | None = None
+    sets: dict[str, list[tuple[Any, ...]]] | None = None
 
 
 def impute(
@@ -140,9 +150,21 @@ def impute_with_report(
     circular: Any = None,
     progress: bool = False,
     answer: Answer = "estimate",
+    interval: float | None = None,
     **options: Any,
 ) -> Result:
-    """`impute`, with the mask of what was observed and a report of what was done.
+    r"""`impute`, with the mask of what was observed, a report, and intervals if asked for.
+
+    Intervals are made of errors. Some observed cells are hidden, as the data's own holes lie, the
+    method is run again without them, and a completion :math:`\hat x` of a cell becomes
+
+    .. math:: [\hat x - q s, \hat x + q s]
+
+    with :math:`q` such that the wanted share of the hidden cells lies within, by column, and where
+    there are cells enough by how far away observed ones are. The intervals of methods that draw
+    are the quantiles of their draws, widened or narrowed by such a :math:`q`. They hold what they
+    say if what is missing is like what is observed; where cells are missing because of their own
+    value, nothing that is observed can tell, and they may hold less.
 
     Args:
         data: see `impute`, as for all arguments.
@@ -157,19 +179,27 @@ def impute_with_report(
         circular: columns of directions.
         progress: show a progress bar.
         answer: `estimate` or `draw`.
+        interval: coverage in (0, 1), such as 0.9, of intervals for the cells of columns of numbers
+            and directions, and of sets of levels for the others. The method is run two to six
+            times.
         **options: of the method.
 
     Returns:
-        The completed container, the mask and the report.
+        The completed container, the mask and the report, whose `interval` has the coverage of
+        hidden cells that did not make the intervals; and their ends.
 
     Raises:
-        DataError, TimeError, OptionError: see `impute`.
+        DataError: see `impute`; or too few cells can be hidden for intervals.
+        TimeError, OptionError: see `impute`; or `interval` is out of range, or asked of a draw.
 
     Example:
         >>> import numpy as np
         >>> result = impute_with_report(np.array([[1.0, 4.0], [3.0, np.nan]]), method="mean")
         >>> result.report["missing"], result.report["filled"]
         ({'1': 1}, 1)
+
+    Source: Lei et al., "Distribution-free predictive inference for regression", JASA 113 (2018);
+    Romano, Patterson and Candes, "Conformalized quantile regression", NeurIPS 2019.
     """
     result = _impute(
         data,
@@ -185,18 +215,35 @@ def impute_with_report(
         progress=progress,
         answer=answer,
         options=options,
+        interval=interval,
     )
     _warn(result.report["warnings"])
     return result
 
 
-def _impute(data, method, time, dims, bounds, circular, **how: Any) -> Result:
+def _impute(data, method, time, dims, bounds, circular, interval=None, **how: Any) -> Result:
+    if interval is not None:
+        check_level(interval)
+        if how["answer"] == "draw":
+            raise OptionError(
+                "interval goes with answer='estimate'; the spread of draws is in impute_many"
+            )
     frame = read(data, time, dims)
     frame = frame._replace(columns=possible.tell(frame.columns, bounds, circular))
     name = resolve(method, frame.kind, draws=how["answer"] == "draw")
-    filled = fill(frame, name, hint=circular is None, **how)
+    how["hint"] = circular is None
     shape = np.shape(data) if isinstance(data, np.ndarray | jax.Array) else frame.values.shape
-    return Result(write(frame, filled.values), frame.mask.reshape(shape), filled.report)
+    mask = frame.mask.reshape(shape)
+    if interval is None:
+        filled = fill(frame, name, **how)
+        return Result(write(frame, filled.values), mask, filled.report)
+    filled, low, high, sets = fill_between(frame, name, interval, **how)
+    named = {}
+    for i, own in sets.items():
+        levels = frame.columns[i].levels
+        named[frame.names[i]] = [tuple(levels[k] for k in np.flatnonzero(row)) for row in own]
+    values, low, high = (write(frame, cells) for cells in (filled.values, low, high))
+    return Result(values, mask, filled.report, low, high, named)
 
 
 def _warn(texts: Sequence[str]) -> None:

@@ -15,8 +15,17 @@ from jaximpute.tasks import filling
 from jaximpute.tasks.choose import resolve
 from jaximpute.tasks.pooling import Pooled, pool
 from jaximpute.tasks.report import Report
+from jaximpute.tasks.trials import check_level
 
 FOR_INTERVAL = 100  # draws, unless their number is given
+
+
+class Source(NamedTuple):
+    """The data that were completed, as they were read."""
+
+    frame: Frame
+    time: Any
+    dims: Sequence[str] | None
 
 
 class Multiple(NamedTuple):
@@ -31,6 +40,7 @@ class Multiple(NamedTuple):
         spread: of xarray's objects, a `Dataset` of the median and, beside each variable NAME,
             NAME_std, the standard deviation of the draws: 0 where observed, in the same units. None
             for other containers and for a single draw.
+        source: what was completed, for `sensitivity`.
     """
 
     draws: list[Container]
@@ -39,6 +49,7 @@ class Multiple(NamedTuple):
     high: Container
     report: Report
     spread: Container | None = None
+    source: Source | None = None
 
     def analyse(self, fit: Callable[[Any], Any], **how: Any) -> Pooled:
         """Run an analysis on every completion, and pool what comes out.
@@ -170,7 +181,8 @@ def impute_many(
     spread = None
     if lies is not None:
         spread = gridwriting.with_spread(data, lies, median, deviation(frame, filled), draws)
-    return Multiple(completions, median, lower, upper, filled.report, spread)
+    source = Source(frame, time, dims)
+    return Multiple(completions, median, lower, upper, filled.report, spread, source)
 
 
 def deviation(frame: Frame, filled: filling.Filled) -> np.ndarray:
@@ -236,16 +248,6 @@ def ends_of(
             which[..., i] = np.take_along_axis(cells, order[rank][None], axis=0)[0]
     unordered = np.array([bool(column.levels) for column in columns])
     return np.where(unordered, median, low), np.where(unordered, median, high)
-
-
-def check_level(level: float) -> None:
-    """Refuse a coverage that is none.
-
-    Raises:
-        OptionError: out of range.
-    """
-    if not 0 < level < 1:
-        raise OptionError(f"level is {level}; expected a share strictly between 0 and 1")
 
 
 def _result(fitted: Any) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
