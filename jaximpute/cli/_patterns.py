@@ -10,13 +10,14 @@ from jaximpute.cli.common import split_dims
 _MOST_PATTERNS, _MOST_NAMES = 10, 6
 
 
-def print_patterns(table: Any, time: str | None, dims: str | None) -> None:
+def print_patterns(table: Any, time: str | None, dims: str | None, group: Any) -> None:
     """Print the most frequent patterns, the flux of the columns, and Little's test.
 
     Args:
         table: the container.
         time: its time axis.
         dims: of fields.
+        group: columns that tell series apart.
     """
     from rich.console import Console
     from rich.table import Table
@@ -24,7 +25,7 @@ def print_patterns(table: Any, time: str | None, dims: str | None) -> None:
 
     from jaximpute.tasks.diagnose import missingness
 
-    found = missingness(table, time=time, dims=split_dims(dims))
+    found = missingness(table, time=time, group=group, dims=split_dims(dims))
     console = Console(width=None if Console().is_terminal else 120)
     names, rows = list(found.flux.index), found.patterns["rows"]
     shown = Table(title="missing together", title_justify="left")

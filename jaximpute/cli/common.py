@@ -40,6 +40,14 @@ Circular = Annotated[
         "repeated.",
     ),
 ]
+Group = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="COLUMN",
+        help="Column that tells the series below one another apart, such as a station. May be "
+        "repeated.",
+    ),
+]
 Dims = Annotated[
     str | None,
     typer.Option(
@@ -182,7 +190,7 @@ def mention_dates(table: Any, time: str | None) -> None:
             say(
                 f"note: column '{names[0]}' holds dates, and '{apart[0]}' tells rows of the same "
                 f"date apart: {apart[1]} series below one another. The file is taken for a table, "
-                "whose rows have no order; as a series, each has to be a file of its own"
+                f"whose rows have no order. For series: --time '{axis}' --group '{apart[0]}'"
             )
             return
         say(

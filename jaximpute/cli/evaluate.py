@@ -17,6 +17,7 @@ from jaximpute.cli.common import (
     Dims,
     File,
     Force,
+    Group,
     Quiet,
     Time,
     begin,
@@ -36,6 +37,7 @@ def evaluate(
         typer.Option("--method", "-m", help="A method, may be repeated; all of them by default."),
     ] = None,
     time: Time = None,
+    group: Group = None,
     dims: Dims = None,
     holdout: Annotated[float, typer.Option(help="Share of the observed cells to hide.")] = 0.1,
     pattern: Annotated[
@@ -97,6 +99,7 @@ def evaluate(
             sheet.table,
             method or "all",
             time=time,
+            group=group or None,
             dims=split_dims(dims),
             holdout=holdout,
             pattern=pattern,

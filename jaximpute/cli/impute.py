@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from jaximpute._errors import OptionError
 from jaximpute._terminal import stage
 from jaximpute.cli import manifest, outputs, paths, settings, streaming
 from jaximpute.cli import reading as files_read
@@ -19,6 +20,7 @@ from jaximpute.cli.common import (
     Every,
     File,
     Force,
+    Group,
     Quiet,
     Report,
     Resume,
@@ -47,6 +49,7 @@ def impute(
         ),
     ] = None,
     time: Time = None,
+    group: Group = None,
     preset: Annotated[
         str | None, typer.Option(help="fast, balanced, best, or paper (as published).")
     ] = None,
@@ -135,6 +138,7 @@ def impute(
             "interval": interval,
             "max_gap": None if max_gap is None else settings.parse_value(max_gap),
             "dims": dims,
+            "group": group,
             "fill_unseen": fill_unseen,
             "mask": mask,
             "plot": plot,
@@ -185,6 +189,8 @@ def _impute(file: str, run: dict[str, Any]) -> None:
     else:
         files.check_table(run["output"], force=force)
     if run["plot"] is not None:
+        if run["group"]:
+            raise OptionError("--plot draws one series, not several (--group); leave it out")
         plots.check(run["plot"], force=force)
     if run["report"] is not None:
         files.check_output(run["report"], force=force)

@@ -15,6 +15,7 @@ from jaximpute.cli.common import (
     Dims,
     File,
     Force,
+    Group,
     Quiet,
     Time,
     begin,
@@ -37,6 +38,7 @@ class Holes(NamedTuple):
 def inspect(
     file: File,
     time: Time = None,
+    group: Group = None,
     plot: Annotated[str | None, typer.Option(metavar="PNG", help="Draw the holes.")] = None,
     patterns: Annotated[
         bool,
@@ -68,7 +70,9 @@ def inspect(
         gridded = fields.is_gridded(sheet.table)
         if plot is not None and (gridded or getattr(sheet.table, "ndim", 2) > 3):
             raise OptionError("--plot draws the holes of tables and series, not of fields")
-        frame = frames.read(sheet.table, time, split_dims(dims))
+        frame = frames.read(sheet.table, time, split_dims(dims), group or None)
+        if plot is not None and frame.stamps is not None and frame.stamps.group is not None:
+            raise OptionError("--plot draws the holes of one series, not of several (--group)")
         if frame.grid is not None:
             print_field(frame, file, quiet)
             return
@@ -77,7 +81,7 @@ def inspect(
         stage("", show=not quiet)
         _print(frame)
         if patterns:
-            print_patterns(sheet.table, time, dims)
+            print_patterns(sheet.table, time, dims, group or None)
         for note in frame.notes:
             say(f"warning: {note}")
         if plot is not None:
@@ -97,7 +101,12 @@ def count_holes(frame: Any) -> list[Holes]:
     from jaximpute.data import series
 
     missing = ~frame.mask
-    if frame.stamps is not None:
+    if frame.stamps is not None and frame.stamps.group is not None:
+        # each series from its first row to its last, and no gap from one into the next
+        order = np.lexsort([frame.stamps.ticks, frame.stamps.group])
+        begins = np.flatnonzero(np.diff(frame.stamps.group[order])) + 1
+        missing = np.insert(missing[order], begins, False, axis=0)
+    elif frame.stamps is not None:
         axis, _ = series.make_axis(frame.stamps, frame.shape[1])
         missing = np.isnan(series.place(axis, np.where(frame.mask, 0.0, np.nan), frame.shape[0])[0])
     found = []
@@ -118,8 +127,13 @@ def _print(frame: Any) -> None:
     rows, steps, when = frame.values.shape[0], frame.values.shape[0], ""
     if frame.stamps is not None:
         axis, notes = series.make_axis(frame.stamps, frame.shape[1])
-        steps = axis.length
-        when = "at irregular times" if axis.positions is not None else f"on a grid of {steps} steps"
+        steps = axis.length if axis.at is None else rows
+        when = f"of {frame.shape[0]} series " if axis.at is not None else ""
+        when += (
+            "at irregular times"
+            if axis.positions is not None
+            else f"on a grid of {axis.length} steps"
+        )
         for note in notes:
             say(f"note: {note}")
     table = Table(title=f"{frame.kind}, {rows} rows {when}".rstrip(), title_justify="left")
@@ -149,6 +163,8 @@ def _ends(column: Any, cells: Any) -> tuple[str, str]:
 def _describe(column: Any) -> str:
     if column.kind == "time" and not column.reason:
         return "the time axis"
+    if column.kind == "group":
+        return "the series"
     if column.levels:
         return f"{column.kind}, {len(column.levels)} values"
     return column.kind

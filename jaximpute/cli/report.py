@@ -23,7 +23,7 @@ from jaximpute.cli.common import (
     reported,
     say,
 )
-from jaximpute.cli.compiled import keep_compiled
+from jaximpute.engine.compiled import keep_compiled
 
 _SIMPLE = {"table": ("mean", "ice"), "series": ("locf", "linear")}
 

@@ -11,7 +11,7 @@ from jaximpute.cli.common import say, split_dims
 from jaximpute.engine.compiled import keep_compiled
 
 # what needs all rows at once
-_WHOLE = ("max_gap", "mask", "plot", "checkpoint")
+_WHOLE = ("group", "max_gap", "mask", "plot", "checkpoint")
 
 
 def wanted(file: str, run: dict[str, Any]) -> bool:
@@ -26,7 +26,7 @@ def wanted(file: str, run: dict[str, Any]) -> bool:
     Raises:
         OptionError: it is asked for together with what needs all rows at once.
     """
-    clash = [f"--{name.replace('_', '-')}" for name in _WHOLE if run[name] not in (None, False)]
+    clash = [f"--{name.replace('_', '-')}" for name in _WHOLE if run[name] not in (None, False, [])]
     clash += reading.used(run)
     if run["block_rows"] is not None:
         if clash:

@@ -86,7 +86,7 @@ def read_frame(sheet: Any, run: dict[str, Any]) -> Any:
     """The `Frame` of a sheet, with what its columns may hold as the settings say."""
     from jaximpute.data import frames, possible
 
-    frame = frames.read(sheet.table, run["time"], split_dims(run["dims"]))
+    frame = frames.read(sheet.table, run["time"], split_dims(run["dims"]), run["group"] or None)
     bounds = settings.parse_bounds(run["bounds"])
     circular = settings.parse_circular(run["circular"])
     return frame._replace(columns=possible.tell(frame.columns, bounds, circular))

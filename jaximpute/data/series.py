@@ -222,6 +222,10 @@ def gap_lengths(axis: Axis, mask: np.ndarray, count: int = 1) -> np.ndarray:
         count: number of series.
     """
     missing = np.isnan(place(axis, np.where(mask, 0.0, np.nan), count))
+    if axis.at is not None:  # a series ends with its own last row
+        rows = ~np.isnan(place(axis, np.zeros((len(axis.at), 1)), count))
+        begun, ended = (np.logical_or.accumulate(rows[:, ::way], axis=1) for way in (1, -1))
+        missing &= begun & ended[:, ::-1]
     step = np.arange(axis.length)[None, :, None]
     first = np.maximum.accumulate(np.where(missing, -1, step), axis=1) + 1
     after = np.where(missing, axis.length, step)[:, ::-1]

@@ -159,5 +159,5 @@ def _find_stamps(
             raise
         raise TimeError(
             f"{error}. Column '{apart[0]}' tells rows of the same stamp apart: they are "
-            f"{apart[1]} series below one another"
+            f"{apart[1]} series below one another, group='{apart[0]}' (--group {apart[0]})"
         ) from None

@@ -33,7 +33,11 @@ class Missingness(NamedTuple):
 
 
 def missingness(
-    data: Container, *, time: Any = None, dims: Sequence[str] | None = None
+    data: Container,
+    *,
+    time: Any = None,
+    group: Any = None,
+    dims: Sequence[str] | None = None,
 ) -> Missingness:
     """Describe which cells are missing together.
 
@@ -41,6 +45,7 @@ def missingness(
         data: any container that `impute` takes; of images and fields each cell of the grid is a
             row, and each variable a column.
         time: the time axis, as in `impute`; it is no column.
+        group: what tells series apart; no column either.
         dims: of xarray's objects.
 
     Returns:
@@ -54,8 +59,12 @@ def missingness(
         >>> found.patterns["rows"].tolist(), found.flux["influx"].round(2).tolist()
         ([2, 1], [0.0, 0.5])
     """
-    frame = read(data, time, dims)
-    own = [i for i, column in enumerate(frame.columns) if column.kind != "time" or column.reason]
+    frame = read(data, time, dims, group)
+    own = [
+        i
+        for i, column in enumerate(frame.columns)
+        if column.kind not in ("time", "group") or column.reason
+    ]
     names = [frame.names[i] for i in own]
     mask = frame.mask[:, own]
     found = pure.patterns(mask)

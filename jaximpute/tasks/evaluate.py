@@ -44,6 +44,7 @@ def evaluate(
     methods: Methods = "all",
     *,
     time: Any = None,
+    group: Any = None,
     dims: Sequence[str] | None = None,
     holdout: float = 0.1,
     pattern: str = "mcar",
@@ -85,6 +86,7 @@ def evaluate(
         methods: `all`, a name or names of `registry.names()`, or by label a name, a method of your
             own (see `registry.named`), or either with its options, `(name, options)`.
         time: the time axis, as in `impute`.
+        group: what tells series apart, as in `impute`.
         dims: of xarray's objects, as in `impute`.
         holdout: share of the observed cells to hide, in (0, 1).
         pattern: `mcar` hides single cells, `mar` by the values of other columns, `mnar` the larger
@@ -129,7 +131,7 @@ def evaluate(
         raise OptionError(f"draws is {draws}; expected 0, or 2 and more")
     if budget is not None and not budget > 0:
         raise OptionError(f"budget is {budget}; expected seconds above 0, or None")
-    frame = read(data, time, dims)
+    frame = read(data, time, dims, group)
     frame = frame._replace(columns=possible.tell(frame.columns, bounds, circular))
     runs = _runs(methods, frame.kind, options or {})
     found: dict[str, list[pd.Series]] = {label: [] for label in runs}

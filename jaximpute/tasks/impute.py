@@ -45,6 +45,7 @@ def impute(
     method: Any = "auto",
     *,
     time: Any = None,
+    group: Any = None,
     seed: int = 0,
     preset: str = "balanced",
     max_gap: Any = None,
@@ -74,6 +75,10 @@ def impute(
             method of your own, see `registry.named`.
         time: the column that holds the time stamps, or an array of them. In any order; absent rows
             of a regular grid count as missing; irregular stamps go to methods that take them.
+        group: of frames in long form, the column or columns that tell the series below one another
+            apart, such as `"station"`; their stamps and lengths may differ, and what a method
+            learns, it learns from all of them. The levels beside the dates of an index are groups
+            without being named.
         seed: of everything random; the same seed gives the same answer.
         preset: `fast`, `balanced`, `best` or `paper`.
         max_gap: leave gaps of a series that are longer empty, those at its ends included: a number
@@ -121,6 +126,7 @@ def impute(
         data,
         method,
         time,
+        group,
         dims,
         bounds,
         circular,
@@ -141,6 +147,7 @@ def impute_with_report(
     method: Any = "auto",
     *,
     time: Any = None,
+    group: Any = None,
     seed: int = 0,
     preset: str = "balanced",
     max_gap: Any = None,
@@ -170,6 +177,7 @@ def impute_with_report(
         data: see `impute`, as for all arguments.
         method: a name, or `auto`.
         time: the time axis.
+        group: what tells series apart.
         seed: of everything random.
         preset: of the method.
         max_gap: longest gap to fill.
@@ -205,6 +213,7 @@ def impute_with_report(
         data,
         method,
         time,
+        group,
         dims,
         bounds,
         circular,
@@ -221,14 +230,14 @@ def impute_with_report(
     return result
 
 
-def _impute(data, method, time, dims, bounds, circular, interval=None, **how: Any) -> Result:
+def _impute(data, method, time, group, dims, bounds, circular, interval=None, **how) -> Result:
     if interval is not None:
         check_level(interval)
         if how["answer"] == "draw":
             raise OptionError(
                 "interval goes with answer='estimate'; the spread of draws is in impute_many"
             )
-    frame = read(data, time, dims)
+    frame = read(data, time, dims, group)
     frame = frame._replace(columns=possible.tell(frame.columns, bounds, circular))
     name = resolve(method, frame.kind, draws=how["answer"] == "draw")
     how["hint"] = circular is None

@@ -26,6 +26,7 @@ class Source(NamedTuple):
     frame: Frame
     time: Any
     dims: Sequence[str] | None
+    group: Any = None
 
 
 class Multiple(NamedTuple):
@@ -102,6 +103,7 @@ def impute_many(
     *,
     level: float = 0.9,
     time: Any = None,
+    group: Any = None,
     seed: int = 0,
     preset: str = "balanced",
     max_gap: Any = None,
@@ -125,6 +127,7 @@ def impute_many(
         draws: number of completions, at least 1; intervals take a hundred or so.
         level: nominal coverage of the intervals, in (0, 1).
         time: the time axis.
+        group: what tells series apart.
         seed: of everything random.
         preset: of the method.
         max_gap: longest gap to fill.
@@ -156,7 +159,7 @@ def impute_many(
     if draws < 1:
         raise OptionError(f"draws is {draws}; expected at least 1")
     check_level(level)
-    frame = read(data, time, dims)
+    frame = read(data, time, dims, group)
     frame = frame._replace(columns=possible.tell(frame.columns, bounds, circular))
     lies = (frame.strand or frame.grid) if fields.is_gridded(data) and draws > 1 else None
     if lies is not None:
@@ -181,7 +184,7 @@ def impute_many(
     spread = None
     if lies is not None:
         spread = gridwriting.with_spread(data, lies, median, deviation(frame, filled), draws)
-    source = Source(frame, time, dims)
+    source = Source(frame, time, dims, group)
     return Multiple(completions, median, lower, upper, filled.report, spread, source)
 
 

@@ -74,6 +74,7 @@ def plan(
     method: str = "auto",
     *,
     time: Any = None,
+    group: Any = None,
     preset: str = "balanced",
     dims: Sequence[str] | None = None,
     bounds: Any = None,
@@ -93,6 +94,7 @@ def plan(
         data: see `impute`, as for all arguments.
         method: a name, or `auto`.
         time: the time axis.
+        group: what tells series apart.
         preset: of the method.
         dims: of xarray's objects.
         bounds: of what cells may get.
@@ -112,7 +114,7 @@ def plan(
         >>> cost.rows, cost.event, cost.missing, cost.steps
         (3, (2,), 1, 0)
     """
-    frame = frames.read(data, time, dims)
+    frame = frames.read(data, time, dims, group)
     frame = frame._replace(columns=possible.tell(frame.columns, bounds, circular))
     return measure(frame, method, preset=preset, options=options)
 

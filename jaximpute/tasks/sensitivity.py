@@ -142,13 +142,13 @@ def sensitivity(
     deltas = np.unique(np.append(np.asarray(delta, float).ravel(), 0.0))
     if len(deltas) < 2 or not np.isfinite(deltas).all():
         raise OptionError(f"delta is {delta!r}; expected finite shifts, such as [-1, -0.5, 0.5, 1]")
-    frame, time, dims = many.source
+    frame, time, dims, group = many.source
     codec = coding.learn(frame)
     chosen = [_column(frame, codec, str(name)) for name in columns]
     if not chosen:
         raise OptionError(f"columns is empty{suggest('', frame.names)}")
     cells = ~frame.mask & _rows(frame, rows)[:, None]
-    values = [read(draw, time, dims).values for draw in many.draws]
+    values = [read(draw, time, dims, group).values for draw in many.draws]
     pooled, moved = [], []
     for step in deltas.tolist():
         shifted, moves = [], []

@@ -328,11 +328,16 @@ def test_series_below_one_another_are_named(tmp_path):
     )
     _, said = impute(tmp_path, data, "--method", "mean")
     assert "'station' tells rows of the same date apart: 2 series" in said
-    assert "--time" not in said
+    assert "--time 'date' --group 'station'" in said
     done = call("impute", tmp_path / "in.csv", "--time", "date", "--method", "linear")
     assert done.exit_code == 3
     assert "Column 'station' tells rows of the same stamp apart: they are 2 series" in done.stderr
+    done = call(
+        "impute", tmp_path / "in.csv", "--time", "date", "--group", "station", "--method", "linear"
+    )
+    assert done.exit_code == 0, done.stderr
+    assert "A,2024-01-04,14\n" in done.stdout
+    assert "B,2024-01-04,204\n" in done.stdout
     index = pd.MultiIndex.from_product([["A", "B"], pd.date_range("2020", periods=3)])
     table = pd.DataFrame({"v": [1, np.nan, 3, 10, np.nan, 30.0]}, index=index)
-    with pytest.warns(ji.ImputationWarning, match="dates beside other levels"):
-        ji.impute(table, "mean")
+    assert ji.impute(table, "linear")["v"].tolist() == [1, 2, 3, 10, 20, 30]
