@@ -1,5 +1,6 @@
 """Several methods, weighted by how well they fill cells that are hidden from them once more."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -37,6 +38,7 @@ LEARNED: dict[str, tuple[str, ...]] = {
     "field": ("context_query",),
 }
 _MANY = 32  # series that begin alike, as days do, from which moments of each step are learned
+_FRAMES = 24  # of a field, from which modes are learned
 PRESETS: dict[str, dict[str, Any]] = {
     "fast": {"members": "few"},
     "balanced": {},
@@ -255,7 +257,7 @@ def stack_recipe(
         categories: the category that each column is of.
         answer: what will be asked; for draws, the members that draw are compared.
         members: names of inductive methods; or `few`, `usual`, or `learned`, which adds networks.
-            Stacks of many series get `window_gaussian`, too.
+            Stacks of many series get `window_gaussian`, too; fields of few frames no `eof`.
         member_options: of the members, by name.
         holdout: see the factory.
         rows: see the factory.
@@ -267,8 +269,11 @@ def stack_recipe(
         OptionError: a member that is no method for such data, or does not complete new rows.
     """
     chosen = _named(members, kind)
-    if kind == "series" and members in ("usual", "learned") and len(data.values) >= _MANY:
-        chosen = (*chosen, "window_gaussian")
+    if members in ("usual", "learned"):
+        if kind == "series" and len(data.values) >= _MANY:
+            chosen = (*chosen, "window_gaussian")
+        if kind == "field" and math.prod(data.values.shape[:2]) < _FRAMES:
+            chosen = tuple(name for name in chosen if name != "eof")
     given = {"kind": kind, "times": times, "categories": categories, "answer": answer}
     for name in chosen:
         if not registry.entry(name, kind).inductive:

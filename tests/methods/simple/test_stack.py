@@ -143,3 +143,16 @@ def test_what_is_hidden_again_looks_like_the_holes():
     assert hidden.sum() / begins.sum() > 8  # long gaps, and not single steps
     whole = np.asarray(hidden_again(jax.random.key(0), jnp.full((400, 3), True), 0.2))
     assert 0.15 < whole.mean() < 0.25
+
+
+def test_fields_of_few_frames_look_for_no_modes():
+    def members(frames):
+        shape = (1, frames, 4, 4, 1)
+        data = ji.Observed(jnp.zeros(shape), jnp.ones(shape, bool), jnp.ones(1))
+        state = jax.eval_shape(
+            registry.build("stack", data, kind="field").method.init, jax.random.key(0), data
+        )
+        return len(state.members)
+
+    assert members(8) == 3
+    assert members(24) == 4
