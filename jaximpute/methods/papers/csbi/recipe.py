@@ -107,6 +107,8 @@ def csbi(
     made = setting(
         data,
         kind,
+        base=None,
+        net=None,
         window=window,
         width=width,
         layers=layers,
