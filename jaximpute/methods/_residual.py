@@ -11,6 +11,7 @@ moves: the network's start is the base, exactly, with its covariances.
 """
 
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -143,7 +144,7 @@ def residual(
     def init(key: PRNGKey, data: Observed) -> ResidualState:
         k_base, k_net = jax.random.split(key)
         series = _base.as_series(data)
-        length = _length(series, window)
+        length = length_of(series, window)
         base = _base.fit(k_base, series, length)
         none = jnp.zeros((1, length, series.values.shape[2]), series.values.dtype)
         frame = Frame(none, none + 1, none > 0, none[..., 0])
@@ -155,16 +156,16 @@ def residual(
     def step(key: PRNGKey, state: ResidualState, data: Observed):
         k_judge, k_pool, k_train = jax.random.split(key, 3)
         series, base = _base.as_series(data), state.base
-        length = _length(series, window)
-        kept, hidden = _held(series)
-        pool = _pool(k_pool, base, kept, length, split, times)
+        length = length_of(series, window)
+        kept, hidden = held(series)
+        taught = pool(k_pool, base, kept, length, split, times)
 
         def own(params, k):
             k_rows, k_noise, k_loss = jax.random.split(k, 3)
-            i = jax.random.randint(k_rows, (batch,), 0, len(pool.truth))
+            i = jax.random.randint(k_rows, (batch,), 0, len(taught.truth))
             j = jax.random.randint(k_noise, (batch,), 0, _NOISES)
-            rows = masking.share(jax.tree.map(lambda a: a[i], pool._replace(noise=pool.query)))
-            rows = rows._replace(noise=masking.share(pool.noise[i, j])[:, None])
+            rows = masking.share(jax.tree.map(lambda a: a[i], taught._replace(noise=taught.query)))
+            rows = rows._replace(noise=masking.share(taught.noise[i, j])[:, None])
             return loss(net, params, k_loss, rows)
 
         learner, losses = optimise.train(own, optimiser, k_train, state.learner, sgd_steps, decay)
@@ -173,7 +174,7 @@ def residual(
         last = rounds * sgd_steps >= total if total is not None else False
 
         def choose(state: ResidualState) -> ResidualState:
-            rows, part, count = _judged(k_judge, base, series, kept, hidden, length, split, times)
+            rows, part, count = judged(k_judge, base, series, kept, hidden, length, split, times)
             return _choose(net, state, rows, part, count, draw_steps)
 
         state = jax.lax.cond(last | (rounds % _EVERY == 0), choose, lambda state: state, state)
@@ -181,33 +182,49 @@ def residual(
         return state, Info(losses.mean(), told)
 
     def sample(key: PRNGKey, state: ResidualState, data: Observed) -> jax.Array:
-        series, base = _base.as_series(data), state.base
-        params = optimise.averaged(state.learner)
-        length = base.model.mean.shape[0] // series.values.shape[2]
+        def draw(frame: Frame, e):
+            return drawn(net, state, frame, e, draw_steps)
 
-        def rows(key, z, mask, at):
-            frame, noise = _base.framed(key, base, z, mask, at)
-            e = noise[:, 0]
-            r = jax.lax.cond(
-                state.share > 0,
-                lambda: follow(net, params, frame, e, state.share, draw_steps),
-                lambda: e,
-            )
-            return jnp.where(mask, z, frame.mean + frame.scale * r)
-
-        def block(number, z, mask, at):
-            own = jax.random.fold_in(key, number)
-            return _in_chunks(lambda k, *part: rows(k, *part), own, z, mask, at)
-
-        at = _positions(series, times)
-        z = _base.in_blocks(block, _base.scores(base, series), series.mask, at, length)
-        found = _base.values(base, z).reshape(data.values.shape)
-        return masking.clamp(found.astype(data.values.dtype), data)
+        return completed(draw, key, state.base, data, times)
 
     return Method(init, step, sample=sample)
 
 
-def _length(series: Observed, window: int | None) -> int:
+def drawn(net: Net, state: ResidualState, frame: Frame, noise, steps: int) -> jax.Array:
+    """A draw in the base's units, as far as the network is believed."""
+    params = optimise.averaged(state.learner)
+    return jax.lax.cond(
+        state.share > 0,
+        lambda: follow(net, params, frame, noise, state.share, steps),
+        lambda: noise,
+    )
+
+
+def completed(
+    draw: Callable[[Frame, jax.Array], jax.Array],
+    key: PRNGKey,
+    base: Base,
+    data: Observed,
+    times: Any,
+) -> Float[Array, "n *event"]:
+    """All rows completed by `draw(frame, noise) -> r`, long series block after block."""
+    series = _base.as_series(data)
+    length = base.model.mean.shape[0] // series.values.shape[2]
+
+    def rows(key, z, mask, at):
+        frame, noise = _base.framed(key, base, z, mask, at)
+        return jnp.where(mask, z, frame.mean + frame.scale * draw(frame, noise[:, 0]))
+
+    def block(number, z, mask, at):
+        return _in_chunks(rows, jax.random.fold_in(key, number), z, mask, at)
+
+    z, at = _base.scores(base, series), _positions(series, times)
+    z = _base.in_blocks(block, z, series.mask, at, length)
+    found = _base.values(base, z).reshape(data.values.shape)
+    return masking.clamp(found.astype(data.values.dtype), data)
+
+
+def length_of(series: Observed, window: int | None) -> int:
     return min(window or series.values.shape[1], series.values.shape[1])
 
 
@@ -217,7 +234,7 @@ def _positions(series: Observed, times: Any) -> Float[Array, "n time"]:
     return jnp.broadcast_to(steps.astype(jnp.float32), (n, time))
 
 
-def _held(series: Observed) -> tuple[Observed, Bool[Array, "n time d"]]:
+def held(series: Observed) -> tuple[Observed, Bool[Array, "n time d"]]:
     """What the network learns from, and what it does not see: some of many rows, or cells."""
     n = len(series.weight)
     if n >= _MANY:
@@ -234,22 +251,32 @@ def _rows_held(n: int) -> np.ndarray:
     return ((np.arange(number) + 0.5) * n / number).astype(int)
 
 
-def _pool(key, base: Base, kept: Observed, length: int, split: Split, times) -> Lesson:
+def pool(
+    key,
+    base: Base,
+    kept: Observed,
+    length: int,
+    split: Split,
+    times,
+    *,
+    size: int = _POOL,
+    noises: int = _NOISES,
+) -> Lesson:
     """Rows of a round: entries that are not known are the base's, drawn given all that is."""
     k_rows, k_split, k_fill, k_frame = jax.random.split(key, 4)
     rows = windows(kept.values.shape, length)
     weight = row_weight(rows, kept.weight, kept.mask)
     width = base.model.mean.shape[0]
-    i = masking.pick(k_rows, weight, int(np.clip(_WORK // width**2, 64, _POOL)))
+    i = masking.pick(k_rows, weight, min(size, max(_WORK // width**2, 64)))
     at = rows.take(_positions(kept, times)[..., None], i)[..., 0]
     z, mask = rows.take(_base.scores(base, kept), i), rows.take(kept.mask, i)
     context, query = split(k_split, mask)
     z = _base.completed(k_fill, base, z, mask)
-    frame, noise = _base.framed(k_frame, base, z, context, at - at[:, :1], _NOISES)
+    frame, noise = _base.framed(k_frame, base, z, context, at - at[:, :1], noises)
     return Lesson(frame, jnp.where(context, 0, (z - frame.mean) / frame.scale), noise, query)
 
 
-def _judged(key, base: Base, series: Observed, kept: Observed, hidden, length, split, times):
+def judged(key, base: Base, series: Observed, kept: Observed, hidden, length, split, times):
     """Rows that the network has not seen, their parts, and how many of these there are."""
     k_split, k_frame = jax.random.split(key)
     n, time, _ = series.values.shape
@@ -284,7 +311,7 @@ def _choose(
     net: Net, state: ResidualState, rows: Lesson, part, count: int, steps: int
 ) -> ResidualState:
     """The share of what the network says whose draws score best, if surely better than none."""
-    params, scale = optimise.averaged(state.learner), rows.frame.scale
+    params = optimise.averaged(state.learner)
 
     def score(share):
         def draw(e):
@@ -292,14 +319,20 @@ def _choose(
                 share > 0, lambda: follow(net, params, rows.frame, e, share, steps), lambda: e
             )
 
-        off = (jax.lax.map(draw, rows.noise.swapaxes(0, 1)) - rows.truth[None]) * scale[None]
-        rank = jnp.arange(1 - _DRAWS, _DRAWS, 2, dtype=off.dtype)
-        spread = jnp.tensordot(rank, jnp.sort(off, axis=0), axes=1) / (_DRAWS * (_DRAWS - 1))
-        return jnp.abs(off).mean(0) - spread
+        return scored(draw, rows)
 
-    errors = jax.lax.map(score, jnp.asarray(SHARES, scale.dtype))
+    errors = jax.lax.map(score, jnp.asarray(SHARES, rows.truth.dtype))
     found = prefer(errors, SHARES, rows.query, part, count)
     return state._replace(share=found.share, start_error=found.before, error=found.after)
+
+
+def scored(draw: Callable[[jax.Array], jax.Array], rows: Lesson) -> Float[Array, "n time d"]:
+    """The CRPS of draws at each entry, in scores."""
+    drawn = jax.lax.map(draw, rows.noise.swapaxes(0, 1))
+    off = (drawn - rows.truth[None]) * rows.frame.scale[None]
+    rank = jnp.arange(1 - _DRAWS, _DRAWS, 2, dtype=off.dtype)
+    spread = jnp.tensordot(rank, jnp.sort(off, axis=0), axes=1) / (_DRAWS * (_DRAWS - 1))
+    return jnp.abs(off).mean(0) - spread
 
 
 def _in_chunks(draw, key, *rows):
