@@ -71,8 +71,8 @@ def csbi(
     On a Gaussian all this is done on what a joint one of rows leaves open, in its units and with
     its noise (see `on_gaussian`); the warm-up is that of `methods.csdi` there. What the warm-up
     learned is used as far as it lowers the CRPS at entries that no network has seen, and the bridge
-    only where it lowers that of the warm-up; infos report `start_error`, `error`, `share` and the
-    `cost` of transport, :math:`E \int \frac12 |z^f|^2 dt` of an entry.
+    only where it lowers that of the warm-up; infos report `start_error`, `error`, `share`, the
+    `bridge_error` and the `cost` of transport, :math:`E \int \frac12 |z^f|^2 dt` of an entry.
 
     Args:
         backward: the backward policy, conditional on `(values, mask, times)`, such as

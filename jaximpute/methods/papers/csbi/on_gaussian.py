@@ -48,6 +48,7 @@ class BridgedState(NamedTuple):
         share: 1 if draws are the bridge's, 0 if they are the warm-up's.
         start_error: CRPS of the warm-up's draws at entries hidden once more.
         error: CRPS of the draws chosen.
+        bridge_error: CRPS of the bridge's draws, chosen or not; 0 before the first round.
     """
 
     warm: ResidualState
@@ -56,6 +57,7 @@ class BridgedState(NamedTuple):
     share: Float[Array, ""]
     start_error: Float[Array, ""]
     error: Float[Array, ""]
+    bridge_error: Float[Array, ""]
 
 
 def bridged(
@@ -107,7 +109,7 @@ def bridged(
         length, d = state.base.model.mean.shape[0], state.base.mean.shape[0]
         none = jnp.zeros((1, length // d, d), state.base.mean.dtype)
         fore = optimise.learner(net.init(k_fore, none, none[:, 0, 0], ()), fore_optimiser, decay)
-        return begin(BridgedState(state, state.learner, fore, *jnp.zeros((3,), none.dtype)))
+        return begin(BridgedState(state, state.learner, fore, *jnp.zeros((4,), none.dtype)))
 
     def begin(state: BridgedState) -> BridgedState:
         learned, error = averaged(state.warm.learner), state.warm.error
@@ -187,6 +189,7 @@ def bridged(
         state = choose(state, *judged)
         metrics = {"forward_loss": fore_loss, "cost": cost, "share": state.share}
         metrics |= {"start_error": state.start_error, "error": state.error}
+        metrics["bridge_error"] = state.bridge_error
         return state, Info(loss, metrics)
 
     def train(key, learner: Learner, own, other, paths, rows: Lesson, optimiser):
@@ -232,7 +235,9 @@ def bridged(
 
         errors = [residuals.scored(f, rows) for f in (plain, lambda e: flow(state, rows.frame, e))]
         found = prefer(jnp.stack(errors), SHARES, rows.query, part, count)
-        return state._replace(share=found.share, start_error=found.before, error=found.after)
+        own = masking.masked_mean(errors[1], rows.query)
+        state = state._replace(share=found.share, bridge_error=own)
+        return state._replace(start_error=found.before, error=found.after)
 
     def sample(key: PRNGKey, state: BridgedState, data: Observed) -> jax.Array:
         def draw(frame: Frame, e):
