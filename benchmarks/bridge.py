@@ -3,15 +3,16 @@
     python -m benchmarks.bridge --quick
     python -m benchmarks.bridge --tables waves samplers --phases shared independent
     python -m benchmarks.bridge --tables pm25 physionet:10 physionet:50 --methods csdi csbi0 \
-        --options '{"width": 64, "layers": 4, "heads": 8}'
+        --options '{"net": "transformer", "width": 64, "layers": 4, "heads": 8}'
 
 `waves`: windows of eight waves with a random phase; 20 steps of each are to be imputed. RMSE and
 MAE of the median of the draws, CSDI's CRPS, coverage, a histogram of where truths fall among their
 draws, and CPU seconds. Released for CSBI: RMSE 0.0656, MAE 0.0452, CRPS 0.0741. `samplers`: the
 same scores of one trained network, drawn from in few steps and in many. `exchange`: forecasts.
 `terminal`: the waves by a process whose noise ends at 0.3, without a forward policy and with one.
-`pm25` and `physionet`: see `benchmarks/problems/monitors.py`; the last line above has networks of
-the size of the papers', all windows and 99 draws, and wants a GPU.
+`tones`: two waves of one random frequency, which a Gaussian of windows cannot know; a stretch of
+each is hidden. `pm25` and `physionet`: see `benchmarks/problems/monitors.py`; the last line above
+has networks of the size of the papers', all windows and 99 draws, and wants a GPU.
 """
 
 import argparse
@@ -22,6 +23,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -31,6 +33,7 @@ from benchmarks.problems import waves as waves_problems
 from benchmarks.problems.windows import Answer, Problem, score
 from jaximpute import registry
 from jaximpute.masking import from_nan
+from jaximpute.maths import splits
 from jaximpute.maths.odes import EVALUATIONS
 from jaximpute.methods.papers.csbi.bridge_draws import LAST_NOISE
 
@@ -38,10 +41,17 @@ DRAWN = ("csdi", "csbi", "csbi0")
 BRIDGES = ("csbi", "csbi0")  # whose rows say at which noise draws end
 GIVEN = ("oracle", "median", "linear", "gaussian", "window_gaussian")
 FORECAST = ("random_walk", "gaussian", "csbi0")
-TABLES = ("waves", "samplers", "exchange", "terminal", *monitors.SETS)
+TABLES = ("waves", "samplers", "exchange", "terminal", "tones", *monitors.SETS)
 WAVES = {"window": waves_problems.LENGTH, "split": "block"}
 # a process that ends before the data are lost in its noise, as in the paper's figure 6
-TERMINAL = {"sigma_max": 0.3, "sde_steps": 20, "sampler": "sde", "draw_steps": 20, "steps": 10}
+TERMINAL = {
+    "base": None,
+    "sigma_max": 0.3,
+    "sde_steps": 20,
+    "sampler": "sde",
+    "draw_steps": 20,
+    "steps": 10,
+}
 SAMPLERS = {
     "exponential": (3, 5, 8, 12, 20),
     "heun": (3, 5, 8, 12),
@@ -49,11 +59,13 @@ SAMPLERS = {
 }
 # what a few minutes of CPU allow
 QUICK: dict[str, dict[str, Any]] = {
-    "csdi": {"steps": 10, "draw_steps": 12},
-    "csbi": {"steps": 1, "warmup": 1000, "sampler": "exponential", "draw_steps": 12},
-    "csbi0": {"steps": 0, "warmup": 1000, "sampler": "exponential", "draw_steps": 12},
+    "csdi": {"steps": 10},
+    "csbi": {"steps": 1, "warmup": 1000},
+    "csbi0": {"steps": 0, "warmup": 1000},
 }
-AHEAD = {"csbi0": {"steps": 0, "warmup": 500, "sampler": "exponential", "draw_steps": 12}}
+AHEAD = {
+    "csbi0": {"base": None, "steps": 0, "warmup": 500, "sampler": "exponential", "draw_steps": 12}
+}
 
 
 def problem(phases: str, options: argparse.Namespace) -> Problem:
@@ -88,7 +100,8 @@ def waves(
         yield row | scores | {"seconds": 0.0, "options": {}}
     for method in methods:
         if method != "oracle":
-            own = settings(method, options)
+            plain = {"base": None} if drawing and method == "csbi0" else {}
+            own = plain | settings(method, options)
             answer, row = completed(about, made, method, WAVES, own, options)
             yield row
             if method == "csbi0" and drawing:
@@ -129,7 +142,7 @@ def samplers(
     """The scores of one trained network by how it is drawn from."""
     for sampler, counts in SAMPLERS.items():
         for steps in counts:
-            own = given | {"sampler": sampler, "draw_steps": steps}
+            own = given | {"base": None, "sampler": sampler, "draw_steps": steps}
             plan = registry.build("csbi0", made.learned, kind="series", options=own)
             started = time.process_time()
             other = answer._replace(plan=plan)
@@ -151,11 +164,31 @@ def measured(name: str, options: argparse.Namespace) -> Iterator[dict[str, Any]]
     made = monitors.SETS[name](options.test)
     about = {"table": name, "rows": len(made.learned.weight), "windows": len(made.truth)}
     about["targets"] = int(made.where.sum())
-    shape = {"window": made.truth.shape[1], "split": "random"}
     for method in options.methods:
         if method != "oracle":
             own = settings(method, options)
+            split = "historical" if own.get("base", "window_gaussian") else "random"
+            shape = {"window": made.truth.shape[1], "split": split}
             yield completed(about, made, method, shape, own, options)[1]
+
+
+def tones(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """A row for each method where the Gaussian is wrong."""
+    train, test = (
+        waves_problems.tones(options.rows, 1),
+        waves_problems.tones(options.test or 500, 2),
+    )
+    level, spread = train.mean(axis=(0, 1)), train.std(axis=(0, 1))
+    every = jnp.full(test.shape, True)
+    where = np.asarray(splits.block()(jax.random.key(5), every)[1])
+    holed = np.where(where, np.nan, (test - level) / spread)
+    learned, asked = (jnp.asarray(z, jnp.float32) for z in ((train - level) / spread, holed))
+    made = Problem(from_nan(learned), from_nan(asked), test, where, level, spread)
+    about = {"table": "tones", "rows": options.rows, "windows": len(test)}
+    for method in options.methods:
+        if method not in ("oracle", "gaussian"):
+            own = settings(method, options)
+            yield completed(about, made, method, {"window": 24, "split": "block"}, own, options)[1]
 
 
 def terminal(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
@@ -175,6 +208,8 @@ def rows(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
             yield from waves(phases, options, options.methods, "samplers" in options.tables)
     if "terminal" in options.tables:
         yield from terminal(options)
+    if "tones" in options.tables:
+        yield from tones(options)
     for name in monitors.SETS:
         if name in options.tables:
             yield from measured(name, options)

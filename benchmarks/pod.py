@@ -38,11 +38,11 @@ METHODS: dict[str, tuple[str, tuple[int, ...], dict[str, Any]]] = {
     ),
     "miri": ("table", (65536, 100), {"width": 1024, "batch": 1024 * CHIPS, "sgd_steps": 1}),
     "gain": ("table", (65536, 100), {"width": 1024, "batch": 1024 * CHIPS, "updates": 1}),
-    "csdi": ("series", (1024, 36, 36), {**_NETWORK, "window": 36}),
+    "csdi": ("series", (1024, 36, 36), {**_NETWORK, "base": None, "window": 36}),
     "csbi0": (
         "series",
         (1024, 36, 36),
-        {**_NETWORK, "window": 36, "cache": 16 * CHIPS, "refreshes": 1},
+        {**_NETWORK, "base": None, "window": 36, "cache": 16 * CHIPS, "refreshes": 1},
     ),
     "context_query": (
         "field",

@@ -68,7 +68,7 @@ def csbi(section: Section, clock: Clock) -> Iterator[Row]:
     table, made = series(section.toy)
     length = made.truth.shape[1]
     own = (TINY if section.toy else PAPER) | {"window": length, "split": "random", "steps": 0}
-    own |= {"warmup_batch": 4 if section.toy else 64, "warmup_lr": 1e-3}
+    own |= {"base": None, "warmup_batch": 4 if section.toy else 64, "warmup_lr": 1e-3}
 
     def fitted(warmup: int, pace: Pace) -> tuple[registry.Plan, Any]:
         plan = registry.build(

@@ -49,7 +49,9 @@ CASES = (
     Case("gaussian", "series", False, {}),
     Case("optimal_interpolation", "field", False, {"neighbours": 8, "reach": 4}),
     Case("miri", "image", True, _SMALL | {"ode_steps": 2}),
-    Case("csdi", "series", True, _SMALL | {"heads": 2, "window": 12, "draw_steps": 3}),
+    Case(
+        "csdi", "series", True, _SMALL | {"base": None, "heads": 2, "window": 12, "draw_steps": 3}
+    ),
     Case("context_query", "field", True, _CONTEXTS | {"net": "mlp"}),
     Case("spirit", "table", True, {"width": 16, "score_steps": 4, "moves": 2, "batch": 16}),
 )

@@ -33,8 +33,8 @@ MONITORS = {
     "pm25": (
         "Fine dust in Beijing",
         "36 stations by the hour in windows of 36 hours; the targets are ST-MVL's gaps in March, "
-        "June, September and December. RMSE and MAE in micrograms per cubic metre. Networks learn "
-        "from single entries hidden at random.",
+        "June, September and December. RMSE and MAE in micrograms per cubic metre. Networks with "
+        "`base=None` learn from single entries hidden at random, others from other windows' gaps.",
     ),
     "physionet:10": (
         "Intensive care, a tenth hidden",
@@ -82,7 +82,12 @@ def page(rows: Sequence[Row]) -> str:
         for quick in (False, True):
             parts += _waves([row for row in own if row["quick"] is quick], words)
     monitored = {name: partial(_monitored, name) for name in MONITORS}
-    for name, section in {"terminal": _terminal, **monitored, "exchange": _exchange}.items():
+    for name, section in {
+        "tones": _tones,
+        "terminal": _terminal,
+        **monitored,
+        "exchange": _exchange,
+    }.items():
         own = [row for row in found if row["table"] == name]
         for number in sorted({row["windows"] for row in own}):
             parts += section([row for row in own if row["windows"] == number])
@@ -156,6 +161,18 @@ def _samplers(network: str, rows: Sequence[Row]) -> list[str]:
         "by Heun's method, and the stochastic equation. All end with the mean of the clean rows.\n",
         spirit.table(["evaluations", *(title.get(name, name) for name in names)], lines),
         *_earlier(rows),
+    ]
+
+
+def _tones(rows: Sequence[Row]) -> list[str]:
+    one = rows[0]
+    return [
+        "## Waves of a random frequency\n\nTwo waves, a quarter apart, of one frequency between 1 "
+        "and 3 and one phase, in windows of 24 steps; a stretch of up to 20 of each is hidden. A "
+        "Gaussian of windows cannot know a frequency, so this shows what is learned on it. "
+        f"{one['rows']} windows to learn from, {one['windows']} to complete.\n",
+        _table(rows, ("rmse", "mae", "crps")),
+        *_settings(rows),
     ]
 
 

@@ -39,6 +39,19 @@ def make(n: int, seed: int = 0, *, phases: str = "shared") -> tuple[np.ndarray, 
     return signals(t) + NOISE * rng.normal(size=t.shape), omega
 
 
+def tones(n: int, seed: int = 0) -> np.ndarray:
+    """`n` windows `(n, 24, 2)` of two waves, a quarter apart, of one random frequency and phase.
+
+    Their joint law is far from Gaussian: the mean of what is hidden is no linear function of the
+    rest, and a covariance knows no frequency.
+    """
+    rng = np.random.default_rng(seed)
+    frequency, phase = rng.uniform(1, 3, (n, 1)), rng.uniform(size=(n, 1))
+    angle = 2 * np.pi * (frequency * np.linspace(0, 1, 24)[None] + phase)
+    both = np.stack([np.sin(angle), np.cos(angle)], axis=-1)
+    return both + 0.05 * rng.normal(size=both.shape)
+
+
 def targets() -> np.ndarray:
     """`(50, 8)`, True where a value is to be imputed: 20 steps in each feature."""
     where = np.zeros((LENGTH, 8), bool)

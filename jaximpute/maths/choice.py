@@ -67,11 +67,45 @@ def believe(
     Source: Stone, "Cross-validatory choice and assessment of statistical predictions" (1974).
     """
 
-    def errors(share):
-        off = jnp.where(where, jnp.abs(missed - share * said) ** power, 0)
-        return jax.ops.segment_sum(off.ravel(), part.ravel(), parts)
+    shares = jnp.asarray(SHARES, missed.dtype)
+    off = jax.lax.map(lambda share: jnp.abs(missed - share * said) ** power, shares)
+    return prefer(off, SHARES, where, part, parts, sure=sure)
 
-    each = jnp.stack([errors(share) for share in SHARES])
+
+def prefer(
+    errors: Float[Array, "k *shape"],
+    shares: tuple[float, ...],
+    where: Bool[Array, "*shape"],
+    part: Int[Array, "*shape"],
+    parts: int,
+    *,
+    sure: float = _SURE,
+) -> Choice:
+    r"""`believe`, of answers whose errors are given; pure.
+
+    Args:
+        errors: of the answer with each of the shares, such as scores of draws.
+        shares: rising, the first is 0.
+        where: the entries that count.
+        part: of each entry.
+        parts: number of them.
+        sure: standard errors.
+
+    Returns:
+        The choice.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> errors = jnp.stack([jnp.full(40, 0.5), jnp.full(40, 0.4)])
+        >>> every = jnp.ones(40, bool)
+        >>> float(prefer(errors, (0.0, 1.0), every, jnp.arange(40) // 10, 4).share)
+        1.0
+    """
+
+    def summed(off):
+        return jax.ops.segment_sum(jnp.where(where, off, 0).ravel(), part.ravel(), parts)
+
+    each = jnp.stack([summed(off) for off in errors])
     count = jax.ops.segment_sum(where.ravel().astype(each.dtype), part.ravel(), parts)
     total = jnp.maximum(count.sum(), 1)
     even = jnp.arange(parts) % 2 == 0
@@ -82,5 +116,5 @@ def believe(
     doubt = jnp.sqrt(((each[0] - measured - gain * count) ** 2).sum()) / total
     chosen = gain > sure * doubt
     before = each[0].sum() / total
-    share = jnp.where(chosen, jnp.asarray(SHARES, each.dtype)[jnp.argmin(each.sum(1))], 0)
+    share = jnp.where(chosen, jnp.asarray(shares, each.dtype)[jnp.argmin(each.sum(1))], 0)
     return Choice(share, before, jnp.where(chosen, before - gain, before), doubt)

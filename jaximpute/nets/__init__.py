@@ -13,6 +13,7 @@ from jaximpute.nets.interpolated import SURFACES, interpolated
 from jaximpute.nets.mlp import adaln_mlp
 from jaximpute.nets.policy_unet import policy_unet
 from jaximpute.nets.real_nvp import real_nvp
+from jaximpute.nets.residual_mlp import residual_mlp
 from jaximpute.nets.shifted import shifted
 from jaximpute.nets.spacetime_unet import spacetime_unet
 from jaximpute.nets.velocity import velocity_mlp
@@ -36,6 +37,7 @@ __all__ = [
     "real_nvp",
     "remat",
     "residual_cnn",
+    "residual_mlp",
     "shifted",
     "spacetime_unet",
     "unet",

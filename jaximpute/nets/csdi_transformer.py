@@ -99,7 +99,7 @@ class Block(nnx.Module):
 class CSDITransformer(nnx.Module):
     """Two input channels, stacked blocks, skips summed, a small head that starts at zero."""
 
-    def __init__(self, event, width, layers, heads, dropout, rngs: nnx.Rngs):
+    def __init__(self, event, width, layers, heads, dropout, based, rngs: nnx.Rngs):
         series = len(event) == 2
 
         @nnx.split_rngs(splits=layers)
@@ -108,7 +108,7 @@ class CSDITransformer(nnx.Module):
             return Block(width, heads, dropout, series, rngs)
 
         self.layers = layers
-        self.inside = Linear(2, width, rngs=rngs)
+        self.inside = Linear(4 if based else 2, width, rngs=rngs)
         self.feature = nnx.Embed(event[-1], FEATURE, rngs=rngs)
         self.embed = Linear(STEP, STEP, rngs=rngs)
         self.embed_again = Linear(STEP, STEP, rngs=rngs)
@@ -116,12 +116,13 @@ class CSDITransformer(nnx.Module):
         self.head = Linear(width, width, rngs=rngs)
         self.out = Linear(width, 1, kernel_init=nnx.initializers.zeros, rngs=rngs)
 
-    def __call__(self, x, t, values, mask, times, rngs=None):
-        shape = x.shape
+    def __call__(self, x, t, values, mask, times, scale=None, rngs=None):
+        shape, outside = x.shape, [x] if scale is None else [x, values, scale]
         if x.ndim == 2:  # a table: series of one step
-            x, values, mask = x[:, None], values[:, None], mask[:, None]
+            values, mask, *outside = (a[:, None] for a in (values, mask, *outside))
         shown = mask.astype(x.dtype)
-        h = jnp.stack([jnp.where(mask, values, 0), jnp.where(mask, 0, x)], axis=-1)
+        outside = [jnp.where(mask, 0, a) for a in outside]
+        h = jnp.stack([jnp.where(mask, values, 0), *outside], axis=-1)
         h = jax.nn.silu(self.inside(h))
         # a hundred steps to the unit of t, as in the paper's grids
         step = jax.nn.silu(self.embed(waves(100 * t, STEP).astype(x.dtype)))
@@ -151,6 +152,7 @@ def csdi_transformer(
     layers: int = 4,
     heads: int = 8,
     dropout: float = 0.0,
+    based: bool = False,
 ) -> Net:
     r"""CSDI's network, for rows of series `(time, channels)` or of tables `(d,)`.
 
@@ -169,6 +171,9 @@ def csdi_transformer(
         layers: number of blocks.
         heads: of each attention.
         dropout: in the transformer layers, in [0, 1); the paper's code has 0.1.
+        based: the condition has a fourth part, and `values` and it are looked at outside the
+            context too: mean and log scale of what a base says, in whose units `x` is; see
+            `residual_mlp`.
 
     Returns:
         The network. It answers 0 at its start.
@@ -189,4 +194,4 @@ def csdi_transformer(
     network twice); the diffusion time enters as waves of a real number, not as an integer index,
     so that continuous processes can use it.
     """
-    return from_nnx(lambda rngs: CSDITransformer(event, width, layers, heads, dropout, rngs))
+    return from_nnx(lambda rngs: CSDITransformer(event, width, layers, heads, dropout, based, rngs))

@@ -37,7 +37,7 @@ from tests.contract.cases import SMALL, awkward
 ONE_UPDATE = {
     "spirit": ("table", {"score_steps": 1, "moves": 1}),
     "miri": ("table", {"sgd_steps": 1}),
-    "csdi": ("series", {"sgd_steps": 1, "layers": 1, "heads": 1}),
+    "csdi": ("series", {"base": None, "sgd_steps": 1, "layers": 1, "heads": 1}),
     "context_query": ("field", {"net": "mlp"}),
     "mice": ("table", {}),
     "diffusion": ("table", {"score_steps": 1}),
@@ -49,9 +49,9 @@ ONE_UPDATE = {
     "sinkhorn": ("table", {"moves": 1}),
     "tdm": ("table", {"moves": 1}),
     "psw_i": ("series", {"moves": 1}),
-    "csbi0": ("series", {"sgd_steps": 1, "heads": 1}),
+    "csbi0": ("series", {"base": None, "sgd_steps": 1, "heads": 1}),
     # the first network stays as it is, so that the second learns from the same paths
-    "csbi:held": ("series", {"sgd_steps": 1, "heads": 1, "lr": 0.0}),
+    "csbi:held": ("series", {"base": None, "sgd_steps": 1, "heads": 1, "lr": 0.0}),
 }
 INIT, FIRST, STEP = 3, 4, 5  # seeds: of the first state, the step before, the one compared
 

@@ -140,12 +140,13 @@ def likelihood(
     params: Params,
     other: Float[Array, "n *event"],
     g: Float[Array, "n"],
-    key: PRNGKey,
+    key: PRNGKey | None,
     x: Float[Array, "n *event"],
     weight: Float[Array, "n *event"],
     *,
     probes: int = 1,
     probe: str = "rademacher",
+    noise: Float[Array, "n *event"] | None = None,
 ) -> Float[Array, ""]:
     r"""The divergence-based likelihood of one policy given the other, eq. (12a) and (12b).
 
@@ -168,15 +169,17 @@ def likelihood(
         weight: of each entry, 0 or more; see `entry_weights`.
         probes: number of probes, at least 1; the mean over them is taken.
         probe: `rademacher`, whose diagonal terms are exact, or `gaussian`.
+        noise: one probe, given: of the covariance of the process's noise where that is not white.
 
     Returns:
         The sum.
 
     Source: CSBI, eq. (12); Chen et al., "Likelihood training of Schrodinger bridge" (2022).
     """
-    draw = {"rademacher": jax.random.rademacher, "gaussian": jax.random.normal}[probe]
-    signs = draw(key, (probes * x.size,), x.dtype).reshape(probes, *x.shape)
-    drawn = jnp.where(weight[None] > 0, signs, 0)
+    if noise is None:
+        drawn = _probes(key, x, weight, probes, probe)
+    else:
+        drawn, probes = noise[None], 1
     fixed, other = jax.lax.stop_gradient((params, other))
 
     def along(e):
@@ -198,6 +201,12 @@ def likelihood(
     # zero, with this gradient
     first = jax.tree.map(lambda p, q, d: jnp.sum((p - q) * d), params, fixed, grads)
     return value + jax.tree.reduce(jnp.add, first)
+
+
+def _probes(key, x, weight, probes: int, probe: str) -> jax.Array:
+    draw = {"rademacher": jax.random.rademacher, "gaussian": jax.random.normal}[probe]
+    signs = draw(key, (probes * x.size,), x.dtype).reshape(probes, *x.shape)
+    return jnp.where(weight[None] > 0, signs, 0)
 
 
 def entry_weights(

@@ -16,14 +16,15 @@ PRESETS: dict[str, dict[str, Any]] = {
         "steps": 10,
         "warmup": 12000,
         "warmup_lr": 1e-3,
-        "width": 64,
+        "width": 384,
         "layers": 4,
-        "heads": 8,
-        "draw_steps": 20,
+        "draw_steps": 16,
     },
     # appendix C.5: 40 stages of 480 iterations, paths drawn anew every 80. Rates fall along a
     # cosine and not exponentially; the window is PhysioNet's, and that of PM2.5 has 36 hours
     "paper": {
+        "base": None,
+        "split": "random",
         "steps": 40,
         "warmup": 6000,
         "warmup_batch": 64,
@@ -57,10 +58,12 @@ def csbi(
     *,
     kind: str,
     times: Any = None,
+    base: str | None = "window_gaussian",
+    net: str | None = None,
     steps: int = 2,
-    window: int = 24,
-    width: int = 32,
-    layers: int = 2,
+    window: int | None = None,
+    width: int | None = None,
+    layers: int | None = None,
     heads: int = 4,
     dropout: float = 0.0,
     forward_width: int = 8,
@@ -68,8 +71,9 @@ def csbi(
     forward_blocks: int = 1,
     sigma_min: float = 0.01,
     sigma_max: float = 10.0,
-    split: str = "random",
+    split: str = "historical",
     horizon: int = 1,
+    centred: bool = False,
     refreshes: int = 2,
     sgd_steps: int = 40,
     **options: Any,
@@ -80,10 +84,14 @@ def csbi(
         data: what it will run on; only its shape matters.
         kind: `series`.
         times: positions of the steps of a series.
+        base: `window_gaussian`, what is learned on; None for the paper's form. Centred rows, and
+            windows of more than 1536 values, have none.
+        net: the backward network, `mlp` or `transformer`; None = `mlp` on a base.
         steps: rounds of Algorithm 2.
-        window: steps in a window.
-        width: channels inside the backward network.
-        layers: number of its blocks.
+        window: steps in a window; None = whole series on a base, if they have at most 512 values,
+            and 24 steps otherwise.
+        width: channels inside the backward network; None = 256 of an MLP, 32 of a transformer.
+        layers: number of its blocks; None = 3 and 2.
         heads: of each attention.
         dropout: in its training.
         forward_width: channels inside the forward network; 0 for none, as in `csbi0`.
@@ -94,6 +102,7 @@ def csbi(
         split: what is asked for in training: `random`, `historical` (what another row lacks),
             `mix` (one of the two), `block` or `forecast`.
         horizon: steps asked for by `forecast`.
+        centred: see `methods.csbi`.
         refreshes: times that the paths are drawn anew in a round.
         sgd_steps: steps of each policy on each of these.
         options: of `methods.csbi`, whose defaults they have.
@@ -102,11 +111,13 @@ def csbi(
         The method and its number of steps.
 
     Raises:
-        OptionError: no such split.
+        OptionError: no such split, base or network.
     """
     made = setting(
         data,
         kind,
+        base=base if not centred else None,
+        net=net,
         window=window,
         width=width,
         layers=layers,
@@ -124,6 +135,7 @@ def csbi(
         **made.views,
         split=made.split,
         times=times,
+        centred=centred,
         total=max(steps * refreshes * sgd_steps, 1),
         refreshes=refreshes,
         sgd_steps=sgd_steps,
