@@ -20,6 +20,7 @@ from jaximpute.types import Info, Method, Net, Observed, Params, PRNGKey, Scalar
 
 _JUDGED = 1024  # rows, at most
 _DRAWS = 8  # of each
+_FOLDS = 3
 _LESSONS = 16  # of each row in a round, at most
 
 
@@ -46,9 +47,9 @@ class BasedState(NamedTuple):
 
     Attributes:
         x: rows as completed last, a draw given what is not held out.
-        shown: observed and not held out.
+        parts: observed and not held out, `(1 + folds, n, *event)`; and that without each fold.
         base: what the base learned from all that is observed.
-        teacher: what it learned from `shown`.
+        teachers: what it learned from each of `parts`, stacked.
         field: the velocity field of the last round.
         best: the best one on the held-out cells.
         rounds: done so far.
@@ -60,9 +61,9 @@ class BasedState(NamedTuple):
     """
 
     x: Float[Array, "n *event"]
-    shown: Bool[Array, "n *event"]
+    parts: Bool[Array, "parts n *event"]
     base: State
-    teacher: State
+    teachers: State
     field: Params
     best: Params
     rounds: Int[Array, ""]
@@ -88,23 +89,24 @@ def on_base(
     clip: bool,
     draws: int,
     holdout: float,
-    hide: str = "pairs",
+    folds: int | None = None,
     sure: float = 2.0,
-    show: bool = True,
 ) -> Method:
     """MIRI whose flows begin at the draws of a base; see `miri`."""
     if base.sample is None or base.estimate is None:
         raise OptionError("the base does not draw; expected an inductive method with `sample`")
     draw, say = base.sample, base.estimate
+    hold = again(holdout)
     optimiser = optax.scale_by_adam()
     host = learns_on_host(base.init)
+    folds = (_FOLDS if host else 0) if folds is None else folds
 
-    def flow(params, x, rows: Observed, mean, known: Columns) -> jax.Array:
-        moved = rectified.impute_by_flow(
+    def flow(params, x, mask, mean, known: Columns) -> jax.Array:
+        return rectified.impute_by_flow(
             net,
             params,
             x,
-            rows.mask,
+            mask,
             known,
             layout="base",
             solver=solver,
@@ -112,14 +114,13 @@ def on_base(
             clip=clip,
             other=mean,
         )
-        return masking.clamp(moved, rows)
 
     def new_field(key: PRNGKey, x: jax.Array) -> Params:
         return net.init(key, x[:1], jnp.zeros(1, x.dtype), (x[:1], x[:1]))
 
-    def learn_bases(key, data: Observed, shown) -> tuple[State, State]:
-        """From all that is observed, and from what is shown."""
-        masks = jnp.stack([data.mask, shown])
+    def learn_bases(key, data: Observed, parts) -> tuple[State, State]:
+        """From all that is observed, and from each of the parts of it: those stacked."""
+        masks = jnp.concatenate([data.mask[None], parts])
 
         def one(i):
             values = jnp.where(masks[i], data.values, 0)
@@ -127,17 +128,23 @@ def on_base(
             return base.init(k, Observed(values, masks[i], data.weight))
 
         if host:
-            return one(0), one(1)
-        both = jax.lax.map(one, jnp.arange(2))  # compiled once
-        return jax.tree.map(lambda leaf: leaf[0], both), jax.tree.map(lambda leaf: leaf[1], both)
+            every = [one(i) for i in range(len(masks))]
+            return every[0], jax.tree.map(lambda *leaves: jnp.stack(leaves), *every[1:])
+        every = jax.lax.map(one, jnp.arange(len(masks)))  # compiled once
+        return jax.tree.map(lambda leaf: leaf[0], every), jax.tree.map(lambda a: a[1:], every)
 
-    def hold_out(key, data: Observed):
-        shown, _ = again(holdout)(key, data.mask)
-        return shown
+    def hide(key, data: Observed) -> jax.Array:
+        """What the bases see that teach: all but what is held out, then also without each fold."""
+        k_hold, k_fold = jax.random.split(key)
+        shown, _ = hold(k_hold, data.mask)
+        fold = jax.random.randint(k_fold, shown.shape, 0, max(folds, 1))
+        numbers = jnp.arange(folds).reshape(-1, *(1,) * shown.ndim)
+        return jnp.concatenate([shown[None], shown[None] & (fold[None] != numbers)])
 
-    def begin(key, data: Observed, shown, bases) -> BasedState:
+    def begin(key, data: Observed, parts, bases) -> BasedState:
         k_x, k_net, k_rows, k_draw, k_say = jax.random.split(key, 5)
-        whole, teacher = bases
+        (whole, teachers), shown = bases, parts[0]
+        teacher = _number(teachers, 0)
         rows = Observed(jnp.where(shown, data.values, 0), shown, data.weight)
         x = draw(k_x, teacher, rows)
         field = jax.tree.map(jnp.zeros_like, new_field(k_net, x))
@@ -201,35 +208,37 @@ def on_base(
 
     def init(key, data: Observed) -> BasedState:
         k_hide, k_base, k_begin = jax.random.split(key, 3)
-        shown = hold_out(k_hide, data)
-        return begin(k_begin, data, shown, learn_bases(k_base, data, shown))
+        parts = hide(k_hide, data)
+        return begin(k_begin, data, parts, learn_bases(k_base, data, parts))
 
-    held, start = jax.jit(hold_out), jax.jit(begin)
+    hide_now, begin_now = jax.jit(hide), jax.jit(begin)
 
     def init_on_host(key, data: Observed) -> BasedState:
         k_hide, k_base, k_begin = jax.random.split(key, 3)
-        shown = held(k_hide, data)
-        return start(k_begin, data, shown, learn_bases(k_base, data, shown))
+        parts = hide_now(k_hide, data)
+        return begin_now(k_begin, data, parts, learn_bases(k_base, data, parts))
 
     def teach(key, state: BasedState, data: Observed, number: int):
-        """Begin, end, what is shown, what is asked, and what the base says: `(k, n, *event)`."""
-        n = len(data.values)
+        """Begin, what is shown, what is asked, and what the base says: `(1 + k, n, *event)`.
+
+        The first are the rows themselves, of which nothing is asked; the others have the holes of
+        other rows, and with folds what is hidden from the base that draws.
+        """
+        n, known = len(data.values), state.parts[0]
 
         def one(j):
             k_mask, k_draw, k_say = jax.random.split(jax.random.fold_in(key, j), 3)
-            if hide == "pairs":
-                shown = data.mask[masking.pick(k_mask, data.weight, n)]
-            else:
-                k_row, k_thin, k_cell = jax.random.split(k_mask, 3)
-                lent = ~data.mask[masking.pick(k_row, data.weight, n)]
-                u = jax.random.uniform(k_cell, (n, *(1,) * (data.mask.ndim - 1)))
-                shown = state.shown & ~(lent & (jax.random.uniform(k_thin, lent.shape) < u))
+            seen = jnp.where(j > 0, (j - 1) % folds + 1, 0) if folds else 0
+            shown = data.mask[masking.pick(k_mask, data.weight, n)]
+            if folds:
+                shown = shown & (state.parts[seen] | ~known)
+            shown = jnp.where(j > 0, shown, known)
+            asked = known & ~state.parts[seen] if folds else known & ~shown
             rows = Observed(jnp.where(shown, state.x, 0), shown, data.weight)
-            asked = state.shown & ~shown
-            mean = say(k_say, state.teacher, rows) if show else rows.values
-            return draw(k_draw, state.teacher, rows), shown, asked, mean
+            teacher = _number(state.teachers, seen)
+            return draw(k_draw, teacher, rows), shown, asked, say(k_say, teacher, rows)
 
-        return jax.lax.map(one, jnp.arange(number))
+        return jax.lax.map(one, jnp.arange(1 + number))
 
     def learn(key, params, state: BasedState, taught, data: Observed):
         n = state.sgd_steps
@@ -239,7 +248,7 @@ def on_base(
         def loss(params, k):
             k_rows, k_lesson, k_time = jax.random.split(k, 3)
             i = masking.pick(k_rows, data.weight, batch)
-            j = jax.random.randint(k_lesson, (batch,), 0, len(began))
+            j = jax.random.randint(k_lesson, (batch,), 1, len(began))
             x0, x1, mask, counts, other = masking.share(
                 (began[j, i], state.x[i], shown[j, i], asked[j, i], mean[j, i])
             )
@@ -261,7 +270,7 @@ def on_base(
         return max(2, min(_LESSONS, -(-sgd_steps * batch // rows)))
 
     def step(key, state: BasedState, data: Observed) -> tuple[BasedState, Info]:
-        k_net, k_teach, k_learn, k_draw, k_say, k_look = jax.random.split(key, 6)
+        k_net, k_teach, k_learn, k_look = jax.random.split(key, 4)
         params = new_field(k_net, state.x)
         if warm:
             params = jax.tree.map(
@@ -269,21 +278,24 @@ def on_base(
             )
         taught = teach(k_teach, state, data, lessons_for(len(data.values)))
         params, loss = learn(k_learn, params, state, taught, data)
-        judged = state.judged
-
-        def one(x):
-            return flow(params, x, judged.data, judged.mean, state.known)
-
-        moved = jax.lax.map(one, judged.draws)
+        judged, n = state.judged, len(state.x)
+        many = lambda a: jnp.broadcast_to(a[None], judged.draws.shape)  # noqa: E731
+        joined = [
+            jnp.concatenate([one, more.reshape(-1, *one.shape[1:])])
+            for one, more in zip(
+                [a[0] for a in taught],
+                [judged.draws, many(judged.data.mask), many(judged.asked), many(judged.mean)],
+                strict=True,
+            )
+        ]
+        ended = flow(params, joined[0], joined[1], joined[3], state.known)
+        moved = ended[n:].reshape(judged.draws.shape)
         by_draws, by_mean, least = judge(state, moved)
         better = least < state.least
         keep = lambda new, old: jax.tree.map(  # noqa: E731
             lambda a, b: jnp.where(better, a, b), new, old
         )
-        rows = Observed(jnp.where(state.shown, data.values, 0), state.shown, data.weight)
-        x0 = draw(k_draw, state.teacher, rows)
-        mean = say(k_say, state.teacher, rows) if show else rows.values
-        x = flow(params, x0, rows, mean, state.known)
+        x = jnp.where(state.parts[0], data.values, ended[:n])
         metrics = dependence.look(k_look, state.x, x, data)
         after = state._replace(
             x=x,
@@ -307,19 +319,13 @@ def on_base(
 
     def moved_draw(key, state: BasedState, data: Observed, mean):
         x0 = draw(key, state.base, data)
-        return x0, flow(state.best, x0, data, mean, state.known)
-
-    def said(key, state: BasedState, data: Observed):
-        return say(key, state.base, data)
-
-    def shown_mean(key, state, data):
-        return said(key, state, data) if show else data.values
+        return x0, flow(state.best, x0, data.mask, mean, state.known)
 
     def sample(key: PRNGKey, state: BasedState, data: Observed) -> jax.Array:
         k_draw, k_say = jax.random.split(key)
 
         def by_flow(_):
-            mean = shown_mean(k_say, state, data)
+            mean = say(k_say, state.base, data)
             x0, x1 = moved_draw(k_draw, state, data, mean)
             return x0 + state.draws.share * (x1 - x0)
 
@@ -330,13 +336,11 @@ def on_base(
 
     def estimate(key: PRNGKey, state: BasedState, data: Observed) -> jax.Array:
         k_draw, k_say = jax.random.split(key)
-        mean = said(k_say, state, data)
+        mean = say(k_say, state.base, data)
 
         def by_flow(_):
-            shown = mean if show else data.values
-
             def add(total, i):
-                x0, x1 = moved_draw(jax.random.fold_in(k_draw, i), state, data, shown)
+                x0, x1 = moved_draw(jax.random.fold_in(k_draw, i), state, data, mean)
                 return total + (x1 - x0), None
 
             total, _ = jax.lax.scan(add, jnp.zeros_like(mean), jnp.arange(draws))
@@ -350,3 +354,7 @@ def on_base(
         estimate=estimate,
         sample=sample,
     )
+
+
+def _number(states: State, i) -> State:
+    return jax.tree.map(lambda leaf: leaf[i], states)
