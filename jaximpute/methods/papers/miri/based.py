@@ -165,9 +165,9 @@ def on_base(
         none = Choice(zero, zero, zero, zero)
         return BasedState(
             x,
-            shown,
+            parts,
             whole,
-            teacher,
+            teachers,
             field,
             field,
             done,
