@@ -48,6 +48,7 @@ class BasedState(NamedTuple):
     Attributes:
         x: rows as completed last, a draw given what is not held out.
         parts: observed and not held out, `(1 + folds, n, *event)`; and that without each fold.
+        lent: masks of other rows, which each row learns with.
         base: what the base learned from all that is observed.
         teachers: what it learned from each of `parts`, stacked.
         field: the velocity field of the last round.
@@ -62,6 +63,7 @@ class BasedState(NamedTuple):
 
     x: Float[Array, "n *event"]
     parts: Bool[Array, "parts n *event"]
+    lent: Bool[Array, "k n *event"]
     base: State
     teachers: State
     field: Params
@@ -142,7 +144,7 @@ def on_base(
         return jnp.concatenate([shown[None], shown[None] & (fold[None] != numbers)])
 
     def begin(key, data: Observed, parts, bases) -> BasedState:
-        k_x, k_net, k_rows, k_draw, k_say = jax.random.split(key, 5)
+        k_x, k_net, k_rows, k_draw, k_say, k_lend = jax.random.split(key, 6)
         (whole, teachers), shown = bases, parts[0]
         teacher = _number(teachers, 0)
         rows = Observed(jnp.where(shown, data.values, 0), shown, data.weight)
@@ -153,6 +155,12 @@ def on_base(
         order = jnp.argsort(jnp.where(some, 0, 1) + jax.random.uniform(k_rows, (len(x),)))
         i = order[: min(len(x), _JUDGED)]
         few, truth, asked = jax.tree.map(lambda leaf: leaf[i], (rows, data.values, asked))
+
+        def lend(number):
+            k = jax.random.fold_in(k_lend, number)
+            return data.mask[masking.pick(k, data.weight, len(x))]
+
+        lent = jax.lax.map(lend, jnp.arange(lessons_for(len(x))))
 
         def one(number):
             return draw(jax.random.fold_in(k_draw, number), teacher, few)
@@ -166,6 +174,7 @@ def on_base(
         return BasedState(
             x,
             parts,
+            lent,
             whole,
             teachers,
             field,
@@ -203,7 +212,7 @@ def on_base(
         by_draws = among(each, some.astype(each.dtype), sure=sure)
         missed, said = truth - scaled(judged.mean), (moved - began).mean(axis=0)
         part = jnp.broadcast_to(jnp.arange(r).reshape(-1, *(1,) * (truth.ndim - 1)), truth.shape)
-        by_mean = believe(missed, said, asked, part, r, power=2, sure=sure)
+        by_mean = believe(missed, said, asked, part, r, power=2, sure=1.0)
         return by_draws, by_mean, each.sum(axis=1).min() / jnp.maximum(some.sum(), 1)
 
     def init(key, data: Observed) -> BasedState:
@@ -218,27 +227,26 @@ def on_base(
         parts = hide_now(k_hide, data)
         return begin_now(k_begin, data, parts, learn_bases(k_base, data, parts))
 
-    def teach(key, state: BasedState, data: Observed, number: int):
+    def teach(key, state: BasedState, data: Observed):
         """Begin, what is shown, what is asked, and what the base says: `(1 + k, n, *event)`.
 
         The first are the rows themselves, of which nothing is asked; the others have the holes of
         other rows, and with folds what is hidden from the base that draws.
         """
-        n, known = len(data.values), state.parts[0]
+        known, lessons = state.parts[0], len(state.lent)
 
         def one(j):
-            k_mask, k_draw, k_say = jax.random.split(jax.random.fold_in(key, j), 3)
+            k_draw, k_say = jax.random.split(jax.random.fold_in(key, j))
             seen = jnp.where(j > 0, (j - 1) % folds + 1, 0) if folds else 0
-            shown = data.mask[masking.pick(k_mask, data.weight, n)]
-            if folds:
+            shown = jnp.where(j > 0, state.lent[jnp.maximum(j - 1, 0)], known)
+            if folds:  # the holes of the row itself are shown as completed
                 shown = shown & (state.parts[seen] | ~known)
-            shown = jnp.where(j > 0, shown, known)
-            asked = known & ~state.parts[seen] if folds else known & ~shown
+            asked = known & ~(state.parts[seen] if folds else shown)
             rows = Observed(jnp.where(shown, state.x, 0), shown, data.weight)
             teacher = _number(state.teachers, seen)
             return draw(k_draw, teacher, rows), shown, asked, say(k_say, teacher, rows)
 
-        return jax.lax.map(one, jnp.arange(1 + number))
+        return jax.lax.map(one, jnp.arange(1 + lessons))
 
     def learn(key, params, state: BasedState, taught, data: Observed):
         n = state.sgd_steps
@@ -276,26 +284,20 @@ def on_base(
             params = jax.tree.map(
                 lambda new, old: jnp.where(state.rounds > 0, old, new), params, state.field
             )
-        taught = teach(k_teach, state, data, lessons_for(len(data.values)))
+        taught = teach(k_teach, state, data)
         params, loss = learn(k_learn, params, state, taught, data)
-        judged, n = state.judged, len(state.x)
-        many = lambda a: jnp.broadcast_to(a[None], judged.draws.shape)  # noqa: E731
-        joined = [
-            jnp.concatenate([one, more.reshape(-1, *one.shape[1:])])
-            for one, more in zip(
-                [a[0] for a in taught],
-                [judged.draws, many(judged.data.mask), many(judged.asked), many(judged.mean)],
-                strict=True,
-            )
-        ]
-        ended = flow(params, joined[0], joined[1], joined[3], state.known)
-        moved = ended[n:].reshape(judged.draws.shape)
+        judged, (x0, _, _, mean) = state.judged, jax.tree.map(lambda leaf: leaf[0], taught)
+
+        def one(z):
+            return flow(params, z, judged.data.mask, judged.mean, state.known)
+
+        moved = jax.lax.map(one, judged.draws)
         by_draws, by_mean, least = judge(state, moved)
         better = least < state.least
         keep = lambda new, old: jax.tree.map(  # noqa: E731
             lambda a, b: jnp.where(better, a, b), new, old
         )
-        x = jnp.where(state.parts[0], data.values, ended[:n])
+        x = flow(params, x0, state.parts[0], mean, state.known)
         metrics = dependence.look(k_look, state.x, x, data)
         after = state._replace(
             x=x,
@@ -314,8 +316,19 @@ def on_base(
             "energy": after.draws.after,
             "draw_share": after.draws.share,
             "now": least,
+            **_probe(after, judged, moved, flow0(params, judged)),
         }
         return after, Info(loss, report)
+
+    def flow0(params, judged):
+        t = jnp.zeros(len(judged.mean), judged.mean.dtype)
+
+        def v(z):
+            rows = judged.data
+            own = jnp.where(rows.mask, rows.values, z)
+            return rectified.velocity(net, params, z, own, judged.mean, rows.mask, t, "base")
+
+        return v(judged.mean), jax.lax.map(lambda z: z + v(z), judged.draws).mean(0) - judged.mean
 
     def moved_draw(key, state: BasedState, data: Observed, mean):
         x0 = draw(key, state.base, data)
@@ -358,3 +371,14 @@ def on_base(
 
 def _number(states: State, i) -> State:
     return jax.tree.map(lambda leaf: leaf[i], states)
+
+
+def _probe(after, judged, moved, tau0):
+    std = after.known.std[None]
+    missed = (judged.truth - judged.mean) / std
+    out = {}
+    for name, c in (("ode", (moved - judged.draws).mean(0)), ("at0", tau0[0]), ("all0", tau0[1])):
+        for w in (0.5, 1.0):
+            e = jnp.where(judged.asked, missed - w * c / std, 0)
+            out[f"{name}{w}"] = jnp.sqrt((e**2).sum() / judged.asked.sum())
+    return out
