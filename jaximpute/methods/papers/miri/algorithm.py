@@ -9,13 +9,11 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import optax
 from jaxtyping import Array, Float, Int
 
 from jaximpute import masking
 from jaximpute._errors import OptionError
 from jaximpute.maths.averages import mean_of
-from jaximpute.maths.optimise import gradient
 from jaximpute.methods.papers.miri import dependence
 from jaximpute.methods.papers.miri import flows as rectified
 from jaximpute.methods.papers.miri.based import on_base
@@ -115,11 +113,15 @@ def miri(
     for the base that answers in the end, which learns from all. On them
 
     * the field of the best round is kept, by the energy score of its draws;
-    * so much of the way from :math:`Z_0` to :math:`Z_1` is believed as makes that score least, and
-      for the estimate so much of the mean way, :math:`\hat x = \hat x_q + w\, \overline{Z_1 -
-      Z_0}`, as makes the squared error least; nothing, where the gain is not more than two standard
-      errors of the rows (`maths.choice`). The field of the best of a few rounds is chosen by the
-      same cells, so both errors are a little low.
+    * so much of the way from :math:`Z_0` to :math:`Z_1` is believed as makes that score least;
+      nothing, where the gain is not more than two standard errors of the rows (`maths.choice`);
+    * where draws are believed, so much of their mean way as makes the squared error of the
+      estimate :math:`\hat x = \hat x_q + w\, \overline{Z_1 - Z_0}` least; nothing, where that
+      gains no more than one standard error. The round is chosen by the same cells, so what is
+      reported is a little low.
+
+    A base that learns on the host, such as `trees`, may remember its rows. It is fitted three times
+    more, each time without a third of the cells, which then are those to learn from.
 
     With `base`, the options `restart`, `targets`, `pairing`, `layout`, `start` and `keep` have no
     effect: flows begin anew and end at what is observed.
@@ -204,7 +206,6 @@ def miri(
             holdout=holdout,
         )
     slots = rounds if keep and not restart else 1
-    optimiser = optax.scale_by_adam()
 
     def guess(key: PRNGKey, known: Columns, data: Observed) -> jax.Array:
         return rectified.begin(key, known, data, start)
@@ -256,8 +257,7 @@ def miri(
     def learn(
         key: PRNGKey, params: Params, state: MiriState, data: Observed
     ) -> tuple[Params, jax.Array]:
-        x, n = state.x, state.sgd_steps
-        last = jnp.maximum(n // 4, 1)
+        x = state.x
         k_partner, k_steps = jax.random.split(key)
         # rows without holes have nothing to be scored on as X_0
         holes = (data.weight > 0) & (~data.mask).reshape(len(x), -1).any(axis=1)
@@ -274,17 +274,7 @@ def miri(
             counts = ~rows.mask & (known | (targets == "all"))
             return rectified.flow_loss(net, params, k_time, x0, x1, rows.mask, counts, layout)
 
-        def one(i, carry):
-            params, opt, total = carry
-            value, grads = gradient(loss)(params, jax.random.fold_in(k_steps, i))
-            updates, opt = optimiser.update(grads, opt, params)
-            rate = lr * ((1 + jnp.cos(jnp.pi * i / n)) / 2 if schedule == "cosine" else 1.0)
-            params = jax.tree.map(lambda p, u: p - (rate * u).astype(p.dtype), params, updates)
-            return params, opt, total + jnp.where(i >= n - last, value, 0)
-
-        begin = params, optimiser.init(params), jnp.zeros((), x.dtype)
-        params, _, total = jax.lax.fori_loop(0, n, one, begin)
-        return params, total / last
+        return rectified.learned(loss, k_steps, params, state.sgd_steps, lr, schedule)
 
     def slot(r):
         return jnp.clip(r, 0, slots - 1)

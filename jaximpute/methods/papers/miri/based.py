@@ -4,14 +4,12 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import optax
 from jaxtyping import Array, Bool, Float, Int
 
 from jaximpute import masking
 from jaximpute._errors import OptionError
 from jaximpute.engine.onhost import OnHost, learns_on_host
 from jaximpute.maths.choice import SHARES, Choice, among, believe
-from jaximpute.maths.optimise import gradient
 from jaximpute.methods.papers.miri import dependence
 from jaximpute.methods.papers.miri import flows as rectified
 from jaximpute.methods.papers.miri.flows import Columns
@@ -20,7 +18,8 @@ from jaximpute.types import Info, Method, Net, Observed, Params, PRNGKey, Scalar
 
 _JUDGED = 1024  # rows, at most
 _DRAWS = 8  # of each
-_FOLDS = 3
+_FOLDS = 3  # of cells, for a base that learns on the host: it may remember its rows
+_LESS_SURE = 1.0  # standard errors, of an estimate whose field is believed for draws
 _LESSONS = 16  # of each row in a round, at most
 
 
@@ -91,17 +90,14 @@ def on_base(
     clip: bool,
     draws: int,
     holdout: float,
-    folds: int | None = None,
-    sure: float = 2.0,
 ) -> Method:
     """MIRI whose flows begin at the draws of a base; see `miri`."""
     if base.sample is None or base.estimate is None:
         raise OptionError("the base does not draw; expected an inductive method with `sample`")
     draw, say = base.sample, base.estimate
     hold = again(holdout)
-    optimiser = optax.scale_by_adam()
     host = learns_on_host(base.init)
-    folds = (_FOLDS if host else 0) if folds is None else folds
+    folds = _FOLDS if host else 0
 
     def flow(params, x, mask, mean, known: Columns) -> jax.Array:
         return rectified.impute_by_flow(
@@ -209,10 +205,16 @@ def on_base(
 
         some = asked.reshape(r, -1).any(axis=1)
         each = jnp.where(some[None], jax.lax.map(score, jnp.asarray(SHARES, truth.dtype)), 0)
-        by_draws = among(each, some.astype(each.dtype), sure=sure)
+        by_draws = among(each, some.astype(each.dtype))
         missed, said = truth - scaled(judged.mean), (moved - began).mean(axis=0)
         part = jnp.broadcast_to(jnp.arange(r).reshape(-1, *(1,) * (truth.ndim - 1)), truth.shape)
-        by_mean = believe(missed, said, asked, part, r, power=2, sure=1.0)
+        by_mean = believe(missed, said, asked, part, r, power=2, sure=_LESS_SURE)
+        # both are of one field, of which the draws tell more
+        trusted = by_draws.share > 0
+        by_mean = by_mean._replace(
+            share=jnp.where(trusted, by_mean.share, 0),
+            after=jnp.where(trusted, by_mean.after, by_mean.before),
+        )
         return by_draws, by_mean, each.sum(axis=1).min() / jnp.maximum(some.sum(), 1)
 
     def init(key, data: Observed) -> BasedState:
@@ -249,8 +251,6 @@ def on_base(
         return jax.lax.map(one, jnp.arange(1 + lessons))
 
     def learn(key, params, state: BasedState, taught, data: Observed):
-        n = state.sgd_steps
-        last = jnp.maximum(n // 4, 1)
         began, shown, asked, mean = taught
 
         def loss(params, k):
@@ -262,17 +262,7 @@ def on_base(
             )
             return rectified.flow_loss(net, params, k_time, x0, x1, mask, counts, "base", other)
 
-        def one(i, carry):
-            params, opt, total = carry
-            value, grads = gradient(loss)(params, jax.random.fold_in(key, i))
-            updates, opt = optimiser.update(grads, opt, params)
-            rate = lr * ((1 + jnp.cos(jnp.pi * i / n)) / 2 if schedule == "cosine" else 1.0)
-            params = jax.tree.map(lambda p, u: p - (rate * u).astype(p.dtype), params, updates)
-            return params, opt, total + jnp.where(i >= n - last, value, 0)
-
-        first = params, optimiser.init(params), jnp.zeros((), state.x.dtype)
-        params, _, total = jax.lax.fori_loop(0, n, one, first)
-        return params, total / last
+        return rectified.learned(loss, key, params, state.sgd_steps, lr, schedule)
 
     def lessons_for(rows: int) -> int:
         return max(2, min(_LESSONS, -(-sgd_steps * batch // rows)))

@@ -1,10 +1,12 @@
 """Rectified flows between completions: MIRI's loss, its imputation ODE, and where both begin."""
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import optax
 from jaxtyping import Array, Bool, Float, Int
 
 from jaximpute._errors import OptionError
@@ -12,7 +14,8 @@ from jaximpute.masking import channel_moments, masked_mean
 from jaximpute.maths import random
 from jaximpute.maths.local_average import local_average
 from jaximpute.maths.odes import EVALUATIONS, integrate
-from jaximpute.types import Net, Observed, Params, PRNGKey
+from jaximpute.maths.optimise import gradient
+from jaximpute.types import Net, Observed, Params, PRNGKey, Scalar
 
 LAYOUTS = ("filled", "padded")
 STARTS = ("normal", "uniform", "columns", "nearby")
@@ -159,6 +162,43 @@ def impute_by_flow(
     # a network of images holds many channels for each of their pixels
     chunk = _CHUNK if x.ndim == 2 else max(1, _PIXELS // math.prod(x.shape[1:]))
     return by_chunks(solve, (x, mask, x if other is None else other), chunk)
+
+
+def learned(
+    loss: Callable[[Params, PRNGKey], Float[Array, ""]],
+    key: PRNGKey,
+    params: Params,
+    n: Int[Array, ""],
+    lr: Scalar,
+    schedule: str,
+) -> tuple[Params, Float[Array, ""]]:
+    """Adam on a stochastic loss, lines 4-9 of Algorithm 1.
+
+    Args:
+        loss: `(params, key) -> scalar`.
+        key: step `i` uses `fold_in(key, i)`.
+        params: where to start.
+        n: number of steps, which is no part of the compiled program.
+        lr: learning rate.
+        schedule: of the rate, `cosine` (to zero) or `constant`.
+
+    Returns:
+        The parameters, and the mean loss over the last quarter.
+    """
+    last = jnp.maximum(n // 4, 1)
+    optimiser = optax.scale_by_adam()
+
+    def one(i, carry):
+        params, opt, total = carry
+        value, grads = gradient(loss)(params, jax.random.fold_in(key, i))
+        updates, opt = optimiser.update(grads, opt, params)
+        rate = lr * ((1 + jnp.cos(jnp.pi * i / n)) / 2 if schedule == "cosine" else 1.0)
+        params = jax.tree.map(lambda p, u: p - (rate * u).astype(p.dtype), params, updates)
+        return params, opt, total + jnp.where(i >= n - last, value, 0)
+
+    zero = jnp.zeros((), jax.eval_shape(loss, params, jax.random.key(0)).dtype)
+    params, _, total = jax.lax.fori_loop(0, n, one, (params, optimiser.init(params), zero))
+    return params, total / last
 
 
 def by_chunks(solve, rows, chunk: int = _CHUNK):
