@@ -146,9 +146,8 @@ def test_a_base_that_learns_on_the_host_teaches_on_cells_it_has_not_seen():
 
 @pytest.mark.fast
 def test_the_budget_follows_the_rows():
-    assert steps_for(178, 128) == 100
-    assert steps_for(768, 128) == 420
-    assert steps_for(1_000_000, 128) == 1000
+    assert [steps_for(n, 128, 70, 1000) for n in (178, 768, 10**6)] == [100, 420, 1000]
+    assert steps_for(178, 128, 70, 5) == 5  # so many were asked for
     data = masking.observe(np.zeros((768, 2)))
     plan = registry.build("miri", data, kind="table")
     state = jax.eval_shape(plan.method.init, jax.random.key(0), data)

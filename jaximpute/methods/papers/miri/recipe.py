@@ -14,7 +14,7 @@ from jaximpute.types import Net, Observed
 PRESETS: dict[str, dict[str, Any]] = {
     "fast": {"steps": 4, "sgd_steps": 500, "width": 128},
     "balanced": {},
-    "best": {"steps": 10, "sgd_steps": 3000, "batch": 256},
+    "best": {"steps": 10, "sgd_steps": 3000, "passes": 140, "batch": 256},
     # as printed, but for the range of a column, which is kept: without it the chain runs off. The
     # networks, the batch and the epochs are not printed, and are the authors' code's. So is a rate
     # of 1e-2, at which learning diverges on standardised columns: the default is a tenth of it
@@ -35,8 +35,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 # of flows that begin at a base: their way is short, and its mean needs few draws
 BASED: dict[str, Any] = {"ode_steps": 5, "draws": 10}
 _NETS = ("mlp", "cnn", "unet", "paper")
-_PASSES = 70  # over the rows of a table in a round, at most, and not fewer than so many steps
-_FEWEST = 100
+_FEWEST = 100  # steps of a round that few rows get
 
 
 def miri(
@@ -53,6 +52,7 @@ def miri(
     epochs: int | None = None,
     batch: int | None = None,
     sgd_steps: int | None = None,
+    passes: int = 70,
     start: str | None = None,
     patience: int | None = None,
     **options: Any,
@@ -77,8 +77,9 @@ def miri(
         layers: hidden layers, residual blocks, or resolutions; None = 3, 4 or 3.
         epochs: learning steps of a round in passes over the rows, instead of `sgd_steps`.
         batch: rows in a batch; None = 128, for images 32.
-        sgd_steps: learning steps in a round; None = 1000, but not more than 70 passes over the rows
-            of a table nor fewer than 100 steps; for images 500.
+        sgd_steps: learning steps in a round, at most; None = 1000, for images 500.
+        passes: over the rows of a table in a round, at most, but at least 100 steps are taken if
+            `sgd_steps` has them: few rows are soon learned by heart.
         start: see the factory; None = `normal`, for images `nearby`, or with `net="paper"`
             `uniform`.
         patience: stop after so many rounds without a new lowest `dependence` of completed rows and
@@ -96,8 +97,12 @@ def miri(
         base = "none" if image else "gaussian"
     batch = batch or (32 if image else 128)
     begin = ("uniform" if net == "paper" else "nearby") if image else "normal"
+    rows = data.values.shape[0]
     if epochs is not None:
-        sgd_steps = epochs * math.ceil(data.values.shape[0] / batch)
+        sgd_steps = epochs * math.ceil(rows / batch)
+    else:
+        sgd_steps = sgd_steps or (500 if image else 1000)
+        sgd_steps = sgd_steps if image else steps_for(rows, batch, passes, sgd_steps)
     cond = 3 if options.get("layout") == "padded" else 2
     based = base != "none"
     if based:
@@ -109,7 +114,7 @@ def miri(
         _net(data.values.shape[1:], kind, net, cond, width, layers, based),
         rounds=max(1, steps),
         batch=batch,
-        sgd_steps=sgd_steps or (500 if image else steps_for(data.values.shape[0], batch)),
+        sgd_steps=sgd_steps,
         start=start or begin,
         **options,
     )
@@ -117,21 +122,23 @@ def miri(
     return registry.Plan(method, steps, hooks=watching)
 
 
-def steps_for(rows: int, batch: int) -> int:
-    """Learning steps of a round for a table: few rows are soon learned by heart.
+def steps_for(rows: int, batch: int, passes: int, most: int) -> int:
+    """Learning steps of a round for a table.
 
     Args:
         rows: of the table.
         batch: rows in a batch.
+        passes: over the rows, at most, but for 100 steps.
+        most: steps in any case.
 
     Returns:
-        70 passes over the rows, but 100 steps at least and 1000 at most.
+        The number of steps.
 
     Example:
-        >>> [steps_for(rows, 128) for rows in (178, 768, 45_000)]
+        >>> [steps_for(rows, 128, 70, 1000) for rows in (178, 768, 45_000)]
         [100, 420, 1000]
     """
-    return min(max(math.ceil(_PASSES * rows / batch), _FEWEST), 1000)
+    return min(max(math.ceil(passes * rows / batch), _FEWEST), most)
 
 
 def _net(
