@@ -163,7 +163,7 @@ def on_base(
 
         drawn = jax.lax.map(one, jnp.arange(_DRAWS))
         judged = Judged(few, truth, asked, drawn, say(k_say, teacher, few))
-        known = rectified.columns(rows)
+        known = rectified.columns(data)
         zero = jnp.zeros((), x.dtype)
         done, budget = jnp.zeros((), jnp.int32), jnp.asarray(sgd_steps, jnp.int32)
         none = Choice(zero, zero, zero, zero)
@@ -305,20 +305,8 @@ def on_base(
             "start_energy": after.draws.before,
             "energy": after.draws.after,
             "draw_share": after.draws.share,
-            "now": least,
-            **_probe(after, judged, moved, flow0(params, judged)),
         }
         return after, Info(loss, report)
-
-    def flow0(params, judged):
-        t = jnp.zeros(len(judged.mean), judged.mean.dtype)
-
-        def v(z):
-            rows = judged.data
-            own = jnp.where(rows.mask, rows.values, z)
-            return rectified.velocity(net, params, z, own, judged.mean, rows.mask, t, "base")
-
-        return v(judged.mean), jax.lax.map(lambda z: z + v(z), judged.draws).mean(0) - judged.mean
 
     def moved_draw(key, state: BasedState, data: Observed, mean):
         x0 = draw(key, state.base, data)
@@ -361,14 +349,3 @@ def on_base(
 
 def _number(states: State, i) -> State:
     return jax.tree.map(lambda leaf: leaf[i], states)
-
-
-def _probe(after, judged, moved, tau0):
-    std = after.known.std[None]
-    missed = (judged.truth - judged.mean) / std
-    out = {}
-    for name, c in (("ode", (moved - judged.draws).mean(0)), ("at0", tau0[0]), ("all0", tau0[1])):
-        for w in (0.5, 1.0):
-            e = jnp.where(judged.asked, missed - w * c / std, 0)
-            out[f"{name}{w}"] = jnp.sqrt((e**2).sum() / judged.asked.sum())
-    return out
