@@ -10,6 +10,7 @@ from jaximpute import OptionError, masking, metrics, registry
 from jaximpute.engine import loop
 from jaximpute.engine.draws import draw_many
 from jaximpute.engine.onhost import OnHost
+from jaximpute.maths.choice import Choice
 from jaximpute.maths.gaussians import conditional_deviation, conditional_mean
 from jaximpute.methods import miri
 from jaximpute.methods.papers.miri.recipe import steps_for
@@ -152,6 +153,11 @@ def test_the_budget_follows_the_rows():
     plan = registry.build("miri", data, kind="table")
     state = jax.eval_shape(plan.method.init, jax.random.key(0), data)
     assert hasattr(state, "base")
+    mean, draws = Choice(0.25, 0.81, 0.64, 0.01), Choice(0.0, 1.0, 1.0, 0.1)
+    told = plan.tells(state._replace(mean=mean, draws=draws))
+    assert told["weights"] == {"gaussian": 0.75, "flow": 0.25}
+    assert told["errors"] == {"gaussian": 0.9, "miri": 0.8}
+    assert told["draws"] == "gaussian"
     paper = registry.build("miri", data, kind="table", preset="paper")
     assert not hasattr(jax.eval_shape(paper.method.init, jax.random.key(0), data), "base")
 

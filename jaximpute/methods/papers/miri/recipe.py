@@ -1,6 +1,7 @@
 """MIRI for given data: its network, its budget and its presets."""
 
 import math
+from functools import partial
 from typing import Any
 
 from jaximpute import registry
@@ -119,7 +120,21 @@ def miri(
         **options,
     )
     watching = () if patience is None else (hooks.patience("dependence", patience),)
-    return registry.Plan(method, steps, hooks=watching)
+    tells = partial(_tells, base) if based else None
+    return registry.Plan(method, steps, hooks=watching, tells=tells)
+
+
+def _tells(base: str, state: Any) -> dict[str, Any]:
+    """What answers: the base, or how much of the flow from it, and the errors by which."""
+    share, drawn = float(state.mean.share), float(state.draws.share)
+    return {
+        "weights": {base: round(1 - share, 3), "flow": round(share, 3)},
+        "errors": {
+            base: round(float(state.mean.before) ** 0.5, 4),
+            "miri": round(float(state.mean.after) ** 0.5, 4),
+        },
+        "draws": "flow" if drawn > 0 else base,
+    }
 
 
 def steps_for(rows: int, batch: int, passes: int, most: int) -> int:
