@@ -36,7 +36,11 @@ METHODS: dict[str, tuple[str, tuple[int, ...], dict[str, Any]]] = {
         (65536, 100),
         {"start": "mean", "width": 1024, "batch": 1024 * CHIPS, "score_steps": 1, "moves": 1},
     ),
-    "miri": ("table", (65536, 100), {"width": 1024, "batch": 1024 * CHIPS, "sgd_steps": 1}),
+    "miri": (
+        "table",
+        (65536, 100),
+        {"base": "none", "width": 1024, "batch": 1024 * CHIPS, "sgd_steps": 1},
+    ),
     "gain": ("table", (65536, 100), {"width": 1024, "batch": 1024 * CHIPS, "updates": 1}),
     "csdi": ("series", (1024, 36, 36), {**_NETWORK, "base": None, "window": 36}),
     "csbi0": (

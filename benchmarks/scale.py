@@ -32,7 +32,7 @@ METHODS = {
     "mean": {},
     "knn": {},
     "spirit": {"start": "mean", "steps": 2, "score_steps": 50, "width": 64, "batch": 256},
-    "miri": {"steps": 2, "sgd_steps": 50, "width": 64, "batch": 256},
+    "miri": {"base": "none", "steps": 2, "sgd_steps": 50, "width": 64, "batch": 256},
 }
 
 

@@ -107,8 +107,35 @@ def prefer(
 
     each = jnp.stack([summed(off) for off in errors])
     count = jax.ops.segment_sum(where.ravel().astype(each.dtype), part.ravel(), parts)
+    return among(each, count, shares, sure=sure)
+
+
+def among(
+    each: Float[Array, "shares parts"],
+    count: Float[Array, "parts"],
+    shares: tuple[float, ...] = SHARES,
+    *,
+    sure: float = _SURE,
+) -> Choice:
+    """One of several shares by what each costs in each part, as `believe` chooses it; pure.
+
+    Args:
+        each: errors or scores of each share, summed over each part; the first is of no correction.
+        count: what was counted in each part, by which sums become means.
+        shares: rising, the first is 0.
+        sure: standard errors.
+
+    Returns:
+        The choice; a share of 0 where nothing counts.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> each = jnp.linspace(2.0, 1.0, 5)[:, None] * jnp.ones((1, 40))
+        >>> float(among(each, jnp.ones(40)).share)
+        1.0
+    """
     total = jnp.maximum(count.sum(), 1)
-    even = jnp.arange(parts) % 2 == 0
+    even = jnp.arange(each.shape[1]) % 2 == 0
     # the first of several that are alike is the least share
     on_even, on_odd = (jnp.argmin((each * half[None]).sum(1)) for half in (even, ~even))
     measured = jnp.where(even, each[on_odd], each[on_even])

@@ -15,7 +15,15 @@ from jaximpute.types import Net
 class VelocityMLP(nnx.Module):
     """The state, the conditions and the time side by side, through SiLU layers."""
 
-    def __init__(self, event: tuple[int, ...], cond: int, width: int, layers: int, rngs: nnx.Rngs):
+    def __init__(
+        self,
+        event: tuple[int, ...],
+        cond: int,
+        width: int,
+        layers: int,
+        zero: bool,
+        rngs: nnx.Rngs,
+    ):
         size = math.prod(event)
         self.event = event
         # a third of the variance of LeCun's rule, uniform: what the authors' library does
@@ -24,7 +32,8 @@ class VelocityMLP(nnx.Module):
         self.hidden = nnx.List(
             [Linear(a, b, kernel_init=spread, rngs=rngs) for a, b in pairwise(widths)]
         )
-        self.outside = Linear(width, size, kernel_init=spread, rngs=rngs)
+        last = nnx.initializers.zeros if zero else spread
+        self.outside = Linear(width, size, kernel_init=last, rngs=rngs)
 
     def __call__(self, x, t, *cond):
         n = x.shape[0]
@@ -37,7 +46,12 @@ class VelocityMLP(nnx.Module):
 
 
 def velocity_mlp(
-    event: tuple[int, ...], *, cond: int = 2, width: int = 256, layers: int = 3
+    event: tuple[int, ...],
+    *,
+    cond: int = 2,
+    width: int = 256,
+    layers: int = 3,
+    zero: bool = False,
 ) -> Net:
     """The MLP with which MIRI learns velocities of tables.
 
@@ -47,6 +61,7 @@ def velocity_mlp(
             layout, three for its padded one.
         width: hidden width (the authors' code has 1001).
         layers: hidden layers.
+        zero: begin with a velocity of 0, so that a flow that has learned nothing moves nothing.
 
     Returns:
         A `Net`; `t` is a time in [0, 1], entered as it is.
@@ -61,4 +76,4 @@ def velocity_mlp(
     Source: the public code of MIRI (Yu et al., 2025): three hidden layers with SiLU. The paper
     does not describe its networks.
     """
-    return from_nnx(lambda rngs: VelocityMLP(event, cond, width, layers, rngs))
+    return from_nnx(lambda rngs: VelocityMLP(event, cond, width, layers, zero, rngs))

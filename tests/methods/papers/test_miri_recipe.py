@@ -34,14 +34,14 @@ def test_the_preset_paper_undoes_what_the_docstring_says_it_undoes():
     """Algorithms 1 and 2 and section 4; network, batch and epochs are the public code's."""
     printed = {
         "restart": False, "targets": "all", "warm": False, "solver": "euler_end",
-        "ode_steps": 100, "schedule": "constant", "net": "paper",
+        "ode_steps": 100, "schedule": "constant", "net": "paper", "base": "none",
     }  # fmt: skip
     preset = registry.presets("miri")["paper"]
     assert {name: preset[name] for name in printed} == printed
     assert set(preset) - set(printed) == {"steps", "epochs", "batch"}
     listed = miri.__doc__.partition("Departures")[2].partition("Args:")[0]
     undone = [entry.partition("\n        *")[0] for entry in listed.split("* (p)")[1:]]
-    for name in ("restart", "targets", "warm", "schedule", "Heun", "network", "Images"):
+    for name in ("restart", "targets", "warm", "schedule", "Heun", "network", "Images", "base"):
         assert any(name in entry for entry in undone), name
     assert not any("clip" in entry for entry in undone)  # the one option the preset keeps
     assert "`clip`" in listed

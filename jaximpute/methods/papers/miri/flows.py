@@ -1,10 +1,12 @@
 """Rectified flows between completions: MIRI's loss, its imputation ODE, and where both begin."""
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import optax
 from jaxtyping import Array, Bool, Float, Int
 
 from jaximpute._errors import OptionError
@@ -12,7 +14,8 @@ from jaximpute.masking import channel_moments, masked_mean
 from jaximpute.maths import random
 from jaximpute.maths.local_average import local_average
 from jaximpute.maths.odes import EVALUATIONS, integrate
-from jaximpute.types import Net, Observed, Params, PRNGKey
+from jaximpute.maths.optimise import gradient
+from jaximpute.types import Net, Observed, Params, PRNGKey, Scalar
 
 LAYOUTS = ("filled", "padded")
 STARTS = ("normal", "uniform", "columns", "nearby")
@@ -85,9 +88,12 @@ def velocity(
         mask: :math:`M_0`.
         t: times.
         layout: `filled` shows `(z, own)` and `(z, other)`, each completed by the second, and the
-            mask; `padded` shows three arrays that are zero elsewhere, and the mask.
+            mask; `padded` shows three arrays that are zero elsewhere, and the mask. `base` shows
+            `(z, own)`, and in place of another row all of `other`: what a base says of `own`.
     """
     m = mask.astype(z.dtype)
+    if layout == "base":
+        return net.apply(params, jnp.where(mask, own, z), t, (other, m))
     if layout == "filled":
         return net.apply(params, jnp.where(mask, own, z), t, (jnp.where(mask, other, z), m))
     shown = (jnp.where(mask, own, 0), jnp.where(mask, other, 0), m)
@@ -103,18 +109,21 @@ def flow_loss(
     mask: Bool[Array, "n *event"],
     counts: Bool[Array, "n *event"],
     layout: str = "filled",
+    other: Float[Array, "n *event"] | None = None,
 ) -> Float[Array, ""]:
     r"""Eq. (6) over the entries in `counts`.
 
     .. math:: \mathrm{mean}\, (X_1 - X_0 - v(X_\tau, X_{0,M_0}, X_{1,M_0}, M_0, \tau))^2
 
-    Each :math:`\tau_j` is uniform on [0, 1]; one lies in each of `n` equal intervals.
+    Each :math:`\tau_j` is uniform on [0, 1]; one lies in each of `n` equal intervals. `other` is
+    shown in place of :math:`X_1`.
     """
     n = x0.shape[0]
     u = jax.random.uniform(key, (n,), x0.dtype)
     t = (jnp.arange(n, dtype=x0.dtype) + u) / n
     along = t.reshape(-1, *(1,) * (x0.ndim - 1))
-    v = velocity(net, params, (1 - along) * x0 + along * x1, x0, x1, mask, t, layout)
+    other = x1 if other is None else other
+    v = velocity(net, params, (1 - along) * x0 + along * x1, x0, other, mask, t, layout)
     return masked_mean((x1 - x0 - v) ** 2, counts)
 
 
@@ -129,6 +138,7 @@ def impute_by_flow(
     solver: str,
     steps: int,
     clip: bool,
+    other: Float[Array, "n *event"] | None = None,
 ) -> Float[Array, "n *event"]:
     """Solve the imputation ODE (7) for all rows, in chunks so that activations stay small.
 
@@ -139,11 +149,11 @@ def impute_by_flow(
     low, high = (known.levels[i].reshape(*(1,) * (x.ndim - 1), -1) for i in (0, -1))
 
     def solve(rows):
-        x, mask = rows
+        x, mask, other = rows
 
         def field(z, t):
             times = jnp.full(x.shape[:1], t + ahead, x.dtype)
-            v = velocity(net, params, z, x, x, mask, times, layout)
+            v = velocity(net, params, z, x, other, mask, times, layout)
             return jnp.where(mask, 0, v)
 
         keep = (lambda t, z: jnp.where(mask, z, jnp.clip(z, low, high))) if clip else None
@@ -151,7 +161,44 @@ def impute_by_flow(
 
     # a network of images holds many channels for each of their pixels
     chunk = _CHUNK if x.ndim == 2 else max(1, _PIXELS // math.prod(x.shape[1:]))
-    return by_chunks(solve, (x, mask), chunk)
+    return by_chunks(solve, (x, mask, x if other is None else other), chunk)
+
+
+def learned(
+    loss: Callable[[Params, PRNGKey], Float[Array, ""]],
+    key: PRNGKey,
+    params: Params,
+    n: Int[Array, ""],
+    lr: Scalar,
+    schedule: str,
+) -> tuple[Params, Float[Array, ""]]:
+    """Adam on a stochastic loss, lines 4-9 of Algorithm 1.
+
+    Args:
+        loss: `(params, key) -> scalar`.
+        key: step `i` uses `fold_in(key, i)`.
+        params: where to start.
+        n: number of steps, which is no part of the compiled program.
+        lr: learning rate.
+        schedule: of the rate, `cosine` (to zero) or `constant`.
+
+    Returns:
+        The parameters, and the mean loss over the last quarter.
+    """
+    last = jnp.maximum(n // 4, 1)
+    optimiser = optax.scale_by_adam()
+
+    def one(i, carry):
+        params, opt, total = carry
+        value, grads = gradient(loss)(params, jax.random.fold_in(key, i))
+        updates, opt = optimiser.update(grads, opt, params)
+        rate = lr * ((1 + jnp.cos(jnp.pi * i / n)) / 2 if schedule == "cosine" else 1.0)
+        params = jax.tree.map(lambda p, u: p - (rate * u).astype(p.dtype), params, updates)
+        return params, opt, total + jnp.where(i >= n - last, value, 0)
+
+    zero = jnp.zeros((), jax.eval_shape(loss, params, jax.random.key(0)).dtype)
+    params, _, total = jax.lax.fori_loop(0, n, one, (params, optimiser.init(params), zero))
+    return params, total / last
 
 
 def by_chunks(solve, rows, chunk: int = _CHUNK):

@@ -1,0 +1,351 @@
+"""MIRI on a base: flows that begin at its draws, believed by what they gain on held-out cells."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int
+
+from jaximpute import masking
+from jaximpute._errors import OptionError
+from jaximpute.engine.onhost import OnHost, learns_on_host
+from jaximpute.maths.choice import SHARES, Choice, among, believe
+from jaximpute.methods.papers.miri import dependence
+from jaximpute.methods.papers.miri import flows as rectified
+from jaximpute.methods.papers.miri.flows import Columns
+from jaximpute.missing.again import again
+from jaximpute.types import Info, Method, Net, Observed, Params, PRNGKey, Scalar, State
+
+_JUDGED = 1024  # rows, at most
+_DRAWS = 8  # of each
+_FOLDS = 3  # of cells, for a base that learns on the host: it may remember its rows
+_LESS_SURE = 1.0  # standard errors, of an estimate whose field is believed for draws
+_LESSONS = 16  # of each row in a round, at most
+
+
+class Judged(NamedTuple):
+    """Rows with cells hidden once more, from which nothing is learned.
+
+    Attributes:
+        data: what is shown of them.
+        truth: the rows with the hidden cells.
+        asked: True = hidden once more.
+        draws: of the base, `(k, rows, *event)`.
+        mean: the base's estimate.
+    """
+
+    data: Observed
+    truth: Float[Array, "r *event"]
+    asked: Bool[Array, "r *event"]
+    draws: Float[Array, "k r *event"]
+    mean: Float[Array, "r *event"]
+
+
+class BasedState(NamedTuple):
+    """A base, the field that moves its draws, and how much of the way they are moved.
+
+    Attributes:
+        x: rows as completed last, a draw given what is not held out.
+        parts: observed and not held out, `(1 + folds, n, *event)`; and that without each fold.
+        lent: masks of other rows, which each row learns with.
+        base: what the base learned from all that is observed.
+        teachers: what it learned from each of `parts`, stacked.
+        field: the velocity field of the last round.
+        best: the best one on the held-out cells.
+        rounds: done so far.
+        sgd_steps: of a round.
+        known: moments and ranges of the columns.
+        judged: rows with held-out cells.
+        draws: what was chosen for draws, by their energy score.
+        mean: what was chosen for the estimate, by its squared error.
+    """
+
+    x: Float[Array, "n *event"]
+    parts: Bool[Array, "parts n *event"]
+    lent: Bool[Array, "k n *event"]
+    base: State
+    teachers: State
+    field: Params
+    best: Params
+    rounds: Int[Array, ""]
+    sgd_steps: Int[Array, ""]
+    known: Columns
+    judged: Judged
+    least: Float[Array, ""]
+    draws: Choice
+    mean: Choice
+
+
+def on_base(
+    net: Net,
+    base: Method,
+    *,
+    sgd_steps: int,
+    batch: int,
+    lr: Scalar,
+    schedule: str,
+    warm: bool,
+    solver: str,
+    ode_steps: int,
+    clip: bool,
+    draws: int,
+    holdout: float,
+) -> Method:
+    """MIRI whose flows begin at the draws of a base; see `miri`."""
+    if base.sample is None or base.estimate is None:
+        raise OptionError("the base does not draw; expected an inductive method with `sample`")
+    draw, say = base.sample, base.estimate
+    hold = again(holdout)
+    host = learns_on_host(base.init)
+    folds = _FOLDS if host else 0
+
+    def flow(params, x, mask, mean, known: Columns) -> jax.Array:
+        return rectified.impute_by_flow(
+            net,
+            params,
+            x,
+            mask,
+            known,
+            layout="base",
+            solver=solver,
+            steps=ode_steps,
+            clip=clip,
+            other=mean,
+        )
+
+    def new_field(key: PRNGKey, x: jax.Array) -> Params:
+        return net.init(key, x[:1], jnp.zeros(1, x.dtype), (x[:1], x[:1]))
+
+    def learn_bases(key, data: Observed, parts) -> tuple[State, State]:
+        """From all that is observed, and from each of the parts of it: those stacked."""
+        masks = jnp.concatenate([data.mask[None], parts])
+
+        def one(i):
+            values = jnp.where(masks[i], data.values, 0)
+            k = jax.random.fold_in(key, i)
+            return base.init(k, Observed(values, masks[i], data.weight))
+
+        if host:
+            every = [one(i) for i in range(len(masks))]
+            return every[0], jax.tree.map(lambda *leaves: jnp.stack(leaves), *every[1:])
+        every = jax.lax.map(one, jnp.arange(len(masks)))  # compiled once
+        return jax.tree.map(lambda leaf: leaf[0], every), jax.tree.map(lambda a: a[1:], every)
+
+    def hide(key, data: Observed) -> jax.Array:
+        """What the bases see that teach: all but what is held out, then also without each fold."""
+        k_hold, k_fold = jax.random.split(key)
+        shown, _ = hold(k_hold, data.mask)
+        fold = jax.random.randint(k_fold, shown.shape, 0, max(folds, 1))
+        numbers = jnp.arange(folds).reshape(-1, *(1,) * shown.ndim)
+        return jnp.concatenate([shown[None], shown[None] & (fold[None] != numbers)])
+
+    def begin(key, data: Observed, parts, bases) -> BasedState:
+        k_x, k_net, k_rows, k_draw, k_say, k_lend = jax.random.split(key, 6)
+        (whole, teachers), shown = bases, parts[0]
+        teacher = _number(teachers, 0)
+        rows = Observed(jnp.where(shown, data.values, 0), shown, data.weight)
+        x = draw(k_x, teacher, rows)
+        field = jax.tree.map(jnp.zeros_like, new_field(k_net, x))
+        asked = data.mask & ~shown & (data.weight > 0).reshape(-1, *(1,) * (x.ndim - 1))
+        some = asked.reshape(len(x), -1).any(axis=1)
+        order = jnp.argsort(jnp.where(some, 0, 1) + jax.random.uniform(k_rows, (len(x),)))
+        i = order[: min(len(x), _JUDGED)]
+        few, truth, asked = jax.tree.map(lambda leaf: leaf[i], (rows, data.values, asked))
+
+        def lend(number):
+            k = jax.random.fold_in(k_lend, number)
+            return data.mask[masking.pick(k, data.weight, len(x))]
+
+        lent = jax.lax.map(lend, jnp.arange(lessons_for(len(x))))
+
+        def one(number):
+            return draw(jax.random.fold_in(k_draw, number), teacher, few)
+
+        drawn = jax.lax.map(one, jnp.arange(_DRAWS))
+        judged = Judged(few, truth, asked, drawn, say(k_say, teacher, few))
+        known = rectified.columns(data)
+        zero = jnp.zeros((), x.dtype)
+        done, budget = jnp.zeros((), jnp.int32), jnp.asarray(sgd_steps, jnp.int32)
+        none = Choice(zero, zero, zero, zero)
+        return BasedState(
+            x,
+            parts,
+            lent,
+            whole,
+            teachers,
+            field,
+            field,
+            done,
+            budget,
+            known,
+            judged,
+            zero + jnp.inf,
+            none,
+            none,
+        )
+
+    def judge(state: BasedState, moved) -> tuple[Choice, Choice, jax.Array]:
+        """How much of the way from the base's draws is believed, and the least score of all."""
+        judged, std = state.judged, state.known.std
+        scaled = lambda a: a / std.reshape(*(1,) * (a.ndim - 1), -1)  # noqa: E731
+        began, moved, truth = scaled(judged.draws), scaled(moved), scaled(judged.truth)
+        r = truth.shape[0]
+        asked = judged.asked
+
+        def off(a):
+            return jnp.sqrt(jnp.where(asked[None], a**2, 0).reshape(len(a), r, -1).sum(axis=2))
+
+        def score(share):
+            z = began + share * (moved - began)
+            apart = jax.lax.map(
+                lambda i: off(z - jnp.roll(z, i, axis=0)).sum(axis=0), jnp.arange(1, _DRAWS)
+            )
+            near = off(z - truth[None]).mean(axis=0)
+            return near - apart.sum(axis=0) / (2 * _DRAWS * (_DRAWS - 1))
+
+        some = asked.reshape(r, -1).any(axis=1)
+        each = jnp.where(some[None], jax.lax.map(score, jnp.asarray(SHARES, truth.dtype)), 0)
+        by_draws = among(each, some.astype(each.dtype))
+        missed, said = truth - scaled(judged.mean), (moved - began).mean(axis=0)
+        part = jnp.broadcast_to(jnp.arange(r).reshape(-1, *(1,) * (truth.ndim - 1)), truth.shape)
+        by_mean = believe(missed, said, asked, part, r, power=2, sure=_LESS_SURE)
+        # both are of one field, of which the draws tell more
+        trusted = by_draws.share > 0
+        by_mean = by_mean._replace(
+            share=jnp.where(trusted, by_mean.share, 0),
+            after=jnp.where(trusted, by_mean.after, by_mean.before),
+        )
+        return by_draws, by_mean, each.sum(axis=1).min() / jnp.maximum(some.sum(), 1)
+
+    def init(key, data: Observed) -> BasedState:
+        k_hide, k_base, k_begin = jax.random.split(key, 3)
+        parts = hide(k_hide, data)
+        return begin(k_begin, data, parts, learn_bases(k_base, data, parts))
+
+    hide_now, begin_now = jax.jit(hide), jax.jit(begin)
+
+    def init_on_host(key, data: Observed) -> BasedState:
+        k_hide, k_base, k_begin = jax.random.split(key, 3)
+        parts = hide_now(k_hide, data)
+        return begin_now(k_begin, data, parts, learn_bases(k_base, data, parts))
+
+    def teach(key, state: BasedState, data: Observed):
+        """Begin, what is shown, what is asked, and what the base says: `(1 + k, n, *event)`.
+
+        The first are the rows themselves, of which nothing is asked; the others have the holes of
+        other rows, and with folds what is hidden from the base that draws.
+        """
+        known, lessons = state.parts[0], len(state.lent)
+
+        def one(j):
+            k_draw, k_say = jax.random.split(jax.random.fold_in(key, j))
+            seen = jnp.where(j > 0, (j - 1) % folds + 1, 0) if folds else 0
+            shown = jnp.where(j > 0, state.lent[jnp.maximum(j - 1, 0)], known)
+            if folds:  # the holes of the row itself are shown as completed
+                shown = shown & (state.parts[seen] | ~known)
+            asked = known & ~(state.parts[seen] if folds else shown)
+            rows = Observed(jnp.where(shown, state.x, 0), shown, data.weight)
+            teacher = _number(state.teachers, seen)
+            return draw(k_draw, teacher, rows), shown, asked, say(k_say, teacher, rows)
+
+        return jax.lax.map(one, jnp.arange(1 + lessons))
+
+    def learn(key, params, state: BasedState, taught, data: Observed):
+        began, shown, asked, mean = taught
+
+        def loss(params, k):
+            k_rows, k_lesson, k_time = jax.random.split(k, 3)
+            i = masking.pick(k_rows, data.weight, batch)
+            j = jax.random.randint(k_lesson, (batch,), 1, len(began))
+            x0, x1, mask, counts, other = masking.share(
+                (began[j, i], state.x[i], shown[j, i], asked[j, i], mean[j, i])
+            )
+            return rectified.flow_loss(net, params, k_time, x0, x1, mask, counts, "base", other)
+
+        return rectified.learned(loss, key, params, state.sgd_steps, lr, schedule)
+
+    def lessons_for(rows: int) -> int:
+        return max(2, min(_LESSONS, -(-sgd_steps * batch // rows)))
+
+    def step(key, state: BasedState, data: Observed) -> tuple[BasedState, Info]:
+        k_net, k_teach, k_learn, k_look = jax.random.split(key, 4)
+        params = new_field(k_net, state.x)
+        if warm:
+            params = jax.tree.map(
+                lambda new, old: jnp.where(state.rounds > 0, old, new), params, state.field
+            )
+        taught = teach(k_teach, state, data)
+        params, loss = learn(k_learn, params, state, taught, data)
+        judged, (x0, _, _, mean) = state.judged, jax.tree.map(lambda leaf: leaf[0], taught)
+
+        def one(z):
+            return flow(params, z, judged.data.mask, judged.mean, state.known)
+
+        moved = jax.lax.map(one, judged.draws)
+        by_draws, by_mean, least = judge(state, moved)
+        better = least < state.least
+        keep = lambda new, old: jax.tree.map(  # noqa: E731
+            lambda a, b: jnp.where(better, a, b), new, old
+        )
+        x = flow(params, x0, state.parts[0], mean, state.known)
+        metrics = dependence.look(k_look, state.x, x, data)
+        after = state._replace(
+            x=x,
+            field=params,
+            best=keep(params, state.best),
+            rounds=state.rounds + 1,
+            least=jnp.minimum(least, state.least),
+            draws=keep(by_draws, state.draws),
+            mean=keep(by_mean, state.mean),
+        )
+        report = metrics | {
+            "start_error": jnp.sqrt(after.mean.before),
+            "error": jnp.sqrt(after.mean.after),
+            "share": after.mean.share,
+            "start_energy": after.draws.before,
+            "energy": after.draws.after,
+            "draw_share": after.draws.share,
+        }
+        return after, Info(loss, report)
+
+    def moved_draw(key, state: BasedState, data: Observed, mean):
+        x0 = draw(key, state.base, data)
+        return x0, flow(state.best, x0, data.mask, mean, state.known)
+
+    def sample(key: PRNGKey, state: BasedState, data: Observed) -> jax.Array:
+        k_draw, k_say = jax.random.split(key)
+
+        def by_flow(_):
+            mean = say(k_say, state.base, data)
+            x0, x1 = moved_draw(k_draw, state, data, mean)
+            return x0 + state.draws.share * (x1 - x0)
+
+        def by_base(_):
+            return draw(k_draw, state.base, data)
+
+        return masking.clamp(jax.lax.cond(state.draws.share > 0, by_flow, by_base, 0), data)
+
+    def estimate(key: PRNGKey, state: BasedState, data: Observed) -> jax.Array:
+        k_draw, k_say = jax.random.split(key)
+        mean = say(k_say, state.base, data)
+
+        def by_flow(_):
+            def add(total, i):
+                x0, x1 = moved_draw(jax.random.fold_in(k_draw, i), state, data, mean)
+                return total + (x1 - x0), None
+
+            total, _ = jax.lax.scan(add, jnp.zeros_like(mean), jnp.arange(draws))
+            return mean + state.mean.share * total / draws
+
+        return masking.clamp(jax.lax.cond(state.mean.share > 0, by_flow, lambda _: mean, 0), data)
+
+    return Method(
+        OnHost(init_on_host, lambda data: init(jax.random.key(0), data)) if host else init,
+        step,
+        estimate=estimate,
+        sample=sample,
+    )
+
+
+def _number(states: State, i) -> State:
+    return jax.tree.map(lambda leaf: leaf[i], states)
