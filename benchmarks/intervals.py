@@ -43,7 +43,7 @@ CASES = {
     "energy/mcar": Case("energy", "mcar", 0.3, "ice"),
     "wine/block": Case("wine:1000", "block", 0.2, "trees"),
     "mixed/mcar": Case("mixed:1000", "mcar", 0.2, "gaussian"),
-    "penguins/mcar": Case("penguins", "mcar", 0.2, "stack"),
+    "penguins/mcar": Case("penguins", "mcar", 0.2, "mice"),
     "etth1/mcar": Case("etth1:1500", "mcar", 0.3, "linear"),
     "etth1/block": Case("etth1:1500", "block", 0.2, "gaussian"),
     "exchange/block": Case("exchange:1500", "block", 0.2, "linear"),
