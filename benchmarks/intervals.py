@@ -45,7 +45,7 @@ CASES = {
     "mixed/mcar": Case("mixed:1000", "mcar", 0.2, "gaussian"),
     "penguins/mcar": Case("penguins", "mcar", 0.2, "mice"),
     "etth1/mcar": Case("etth1:1500", "mcar", 0.3, "linear"),
-    "etth1/block": Case("etth1:1500", "block", 0.2, "gaussian"),
+    "etth1/block": Case("etth1:1500", "block", 0.2, "linear"),
     "exchange/block": Case("exchange:1500", "block", 0.2, "linear"),
     "film/pixels": Case("film", "pixels", 0.5, "kriging"),
     "film/blocks": Case("film", "blocks", 0.33, "kriging"),
