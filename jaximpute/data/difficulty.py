@@ -1,10 +1,12 @@
 """How hard a missing cell is: how far away what is observed lies, or how little of it there is."""
 
 import numpy as np
-from scipy.ndimage import distance_transform_edt
+from scipy.ndimage import distance_transform_edt, uniform_filter
 
 from jaximpute.data import series
 from jaximpute.data.frames import Frame
+
+_NEAR = 5  # cells along each axis
 
 
 def difficulty(frame: Frame, mask: np.ndarray) -> np.ndarray:
@@ -14,7 +16,8 @@ def difficulty(frame: Frame, mask: np.ndarray) -> np.ndarray:
       before and after, :math:`a b / (a + b)`, to which the variance of a random walk between the
       two is proportional; at the ends, where there is one, its distance.
     - Of images and fields, the distance to the nearest observed cell of the variable, in cells of
-      its grid and steps of its time.
+      its grid and steps of its time, and what is missing within two cells, as a share: of cells as
+      far away, those with fewer neighbours are harder.
     - Of a table, how many cells of the row are missing.
 
     Args:
@@ -68,4 +71,5 @@ def _away(observed: np.ndarray) -> np.ndarray:
     """Of one sample of one variable."""
     if not observed.any():
         return np.full(observed.shape, float(max(observed.shape)))
-    return distance_transform_edt(~observed)
+    missing = uniform_filter((~observed).astype(float), _NEAR, mode="nearest")
+    return distance_transform_edt(~observed) + np.clip(missing, 0, 1)

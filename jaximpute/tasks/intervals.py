@@ -12,17 +12,15 @@ import numpy as np
 from jaximpute import registry
 from jaximpute.data import bounds, circles, difficulty
 from jaximpute.data import codec as coding
-from jaximpute.data.codec import Codec
 from jaximpute.data.frames import Frame
-from jaximpute.maths import conformal
 from jaximpute.tasks import filling
 from jaximpute.tasks.levelsets import Sets, held, level_sets
 from jaximpute.tasks.report import Report
 from jaximpute.tasks.trials import Trials, apart, trials
+from jaximpute.tasks.widening import calibrated, widened
 from jaximpute.types import Kind
 
 DRAWS = 50  # of methods that draw, whose quantiles are widened or narrowed
-_THIN = 0.05  # of a column's deviation: the least unit in which draws are widened
 
 
 class Bands(NamedTuple):
@@ -112,9 +110,9 @@ def ends(
     centre = many.values[at]
     draws = many.draws if len(many.draws) else many.values[None]
     off = np.stack([apart(one[at], centre, period) for one in draws])
-    made = _calibrated(codec, found, level, np.ones(len(found.truth), bool))
+    made = calibrated(codec, found, level, np.ones(len(found.truth), bool))
     hard = difficulty.difficulty(frame, frame.mask)[at]
-    below, above = _widened(codec, made, at[1], hard, off, level)
+    below, above = widened(codec, made, at[1], hard, off, level)
     # the completion is not always the median of the draws
     moved = apart(values[at], centre, period)
     below, above = np.minimum(below, moved), np.maximum(above, moved)
@@ -153,9 +151,9 @@ def coverage(frame: Frame, found: Trials, level: float) -> np.ndarray:
         judged = found.part % 2 == side
         if not judged.any():
             continue
-        made = _calibrated(codec, found, level, ~judged)
+        made = calibrated(codec, found, level, ~judged)
         off = found.draws[:, judged]
-        below, above = _widened(
+        below, above = widened(
             codec, made, found.column[judged], found.difficulty[judged], off, level
         )
         within = (below <= found.truth[judged]) & (found.truth[judged] <= above)
@@ -211,55 +209,3 @@ def _mean(inside: np.ndarray, weight: np.ndarray) -> float | None:
     return (
         round(float(np.average(inside[known], weights=weight[known])), 4) if known.any() else None
     )
-
-
-class _Calibration(NamedTuple):
-    """Widths in units, and with which power of the difficulty the units grow, by column."""
-
-    widths: conformal.Widths
-    power: np.ndarray
-
-
-def _raw(
-    codec: Codec,
-    power: np.ndarray,
-    column: np.ndarray,
-    hard: np.ndarray,
-    off: np.ndarray,
-    level: float,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Ends and units before calibration: the quantiles of draws, or the answer itself."""
-    deviation = np.ones(len(power))
-    for i, unit in coding.units(codec).items():
-        deviation[i] = unit
-    unit = deviation[column]
-    if len(off) == 1:
-        return off[0], off[0], unit * np.maximum(hard, 1e-3) ** power[column]
-    low, high = np.quantile(off, [(1 - level) / 2, (1 + level) / 2], axis=0)
-    return low, high, np.maximum(high - low, _THIN * unit)
-
-
-def _calibrated(codec: Codec, found: Trials, level: float, by: np.ndarray) -> _Calibration:
-    column, hard, truth = found.column[by], found.difficulty[by], found.truth[by]
-    groups = 1 + int(max(found.column.max(initial=0), *codec.columns))
-    power = np.zeros(groups)
-    if len(found.draws) == 1:  # draws have widths of their own
-        power = conformal.growth(np.abs(truth), column, hard, groups)
-    low, high, unit = _raw(codec, power, column, hard, found.draws[:, by], level)
-    scores = conformal.scores(truth, low, high, unit)
-    widths = conformal.calibrate(scores, column, hard, groups, level, found.weight[by])
-    return _Calibration(widths, power)
-
-
-def _widened(
-    codec: Codec,
-    made: _Calibration,
-    column: np.ndarray,
-    hard: np.ndarray,
-    off: np.ndarray,
-    level: float,
-) -> tuple[np.ndarray, np.ndarray]:
-    low, high, unit = _raw(codec, made.power, column, hard, off, level)
-    more = conformal.looked_up(made.widths, column, hard) * unit
-    middle = (low + high) / 2
-    return np.minimum(low - more, middle), np.maximum(high + more, middle)

@@ -30,14 +30,15 @@ def test_of_a_series_it_is_the_variance_of_a_bridge():
             np.testing.assert_allclose(found[step, channel], expected)
 
 
-def test_of_a_field_it_is_the_distance_to_what_is_observed():
+def test_of_a_field_it_is_how_far_and_how_few_observed_cells_are():
     mask = RNG.uniform(size=(2, 3, 6, 5, 2)) < 0.2
     frame = read(np.where(mask, 1.0, np.nan))
     found = difficulty(frame, frame.mask).reshape(mask.shape)
     for n, t, y, x, c in np.argwhere(~mask):
         seen = np.argwhere(mask[n, ..., c])
         nearest = np.sqrt(((seen - [t, y, x]) ** 2).sum(axis=1)).min()
-        np.testing.assert_allclose(found[n, t, y, x, c], nearest)
+        around = np.pad(~mask[n, ..., c], 2, mode="edge")[t : t + 5, y : y + 5, x : x + 5]
+        np.testing.assert_allclose(found[n, t, y, x, c], nearest + around.mean())
 
 
 def test_of_a_table_it_is_the_count_of_what_the_row_lacks():
