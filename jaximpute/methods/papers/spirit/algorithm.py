@@ -23,11 +23,11 @@ def spirit(
     start: Method,
     *,
     noise_on: str = "missing",
-    sigma: Scalar = 1.0,
-    eta: Scalar = 1.0,
+    sigma: Scalar = 3.0,
+    eta: Scalar | None = None,
     lr: Scalar = 1e-3,
     score_steps: int = 500,
-    moves: int = 3,
+    moves: int = 2,
     batch: int = 256,
     total: int | None = None,
     window: int = 9,
@@ -71,9 +71,10 @@ def spirit(
         s_\theta(y; \sigma, o) = -\frac{y}{1 + \sigma^2}
             + \frac{F_\theta(y / \sqrt{1 + \sigma^2}; \sigma, o)}{\sigma \sqrt{1 + \sigma^2}}
 
-    at noise levels from :math:`\sigma` to four times that. A network that answers 0 stands for
+    at noise levels from half of :math:`\sigma` to twice that. A network that answers 0 stands for
     errors of the start that are normal and unforeseeable: nothing moves. A step :math:`\eta =
-    \sigma^2` goes to the denoised row. Where errors of the start are not foreseen better on
+    \sigma^2` goes to the denoised row. The errors have heavy tails, so that levels above the
+    usual error are where the score says most. Where errors of the start are not foreseen better on
     cells hidden once more, half of which choose the best pass and half the part of the correction
     to believe, the start is the answer, and the infos say so (`share` is 0).
 
@@ -114,7 +115,7 @@ def spirit(
         sigma: noise level of the score that is climbed, positive; in units of the start's error,
             or with noise on all entries in standard deviations of the data (with `centre`, of the
             centred rows).
-        eta: step size of the proximal recursion, positive.
+        eta: step size of the proximal recursion, positive; None = the square of `sigma`.
         lr: learning rate of the score network.
         score_steps: score-learning steps in one pass, at least 1.
         moves: particle moves in one pass, at least 1.
@@ -166,6 +167,7 @@ def spirit(
     is that of Karras et al., "Elucidating the design space of diffusion-based generative models"
     (2022), section 5.
     """
+    eta = sigma**2 if eta is None else eta
     positive = {"sigma": sigma, "eta": eta, "lr": lr, "temperature": temperature}
     positive |= {"score_steps": score_steps, "moves": moves, "batch": batch}
     positive |= {"window": window, "hidings": hidings}

@@ -32,7 +32,7 @@ from jaximpute.missing.again import again
 from jaximpute.types import Info, Method, Net, Observed, Params, PRNGKey, Scalar, State
 from jaximpute.views import row_weight
 
-_LEVELS = 4.0  # noise levels that are learned, from the one that is climbed to so many times it
+_LEVELS = 2.0  # times the one that is climbed, and that part of it: noise levels that are learned
 _FALL = 0.998  # of the average of the weights
 _LEAST = 1e-3  # of a standard deviation: the base's error counts as no smaller
 
@@ -180,7 +180,7 @@ def conditional(net: Net, start: Method, rule: Recursion, settings: Settings) ->
             k_rows, k_level, k_noise = jax.random.split(k, 3)
             i = masking.pick(k_rows, weight, settings.batch)
             clean, asked, *given = masking.share(tuple(around.view.take(r, i) for r in rows))
-            level = sigma * jnp.exp(jax.random.uniform(k_level) * jnp.log(_LEVELS))
+            level = sigma * _LEVELS ** jax.random.uniform(k_level, (), clean.dtype, -1.0, 1.0)
             noise = random.normal(k_noise, clean.shape, clean.dtype)
             found = score(params, around, level)(clean + level * noise, *given)
             off = jnp.sqrt(1 + level**2) * (level * found + noise)

@@ -124,13 +124,10 @@ def spirit(
 
     def tells(state: ConditionalState) -> dict[str, Any]:
         choice = state.choice
+        share, before, after = (float(a) for a in (choice.share, choice.before, choice.after))
         return {
-            "start": start,
-            "believed": float(choice.share),
-            "errors": {
-                start: round(float(choice.before), 4),
-                "spirit": round(float(choice.after), 4),
-            },
+            "weights": {start: round(1 - share, 3), "spirit": round(share, 3)},
+            "errors": {start: round(before, 4), "spirit": round(after, 4)},
         }
 
     return registry.Plan(method, steps, hooks=hooks, tells=tells)
