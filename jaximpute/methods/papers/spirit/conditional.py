@@ -143,10 +143,10 @@ def conditional(net: Net, start: Method, rule: Recursion, settings: Settings) ->
         first = around.about(*(around.view.take(each, jnp.arange(1)) for each in around.given))
         one = jnp.zeros((1, *around.view.take(judged.filled, jnp.arange(1)).shape[1:]))
         params = net.init(k_net, one, jnp.ones((1,)), (first,))
-        where, _, _ = _cells(judged, settings.holdout)
-        error = masking.masked_mean(jnp.abs(judged.missed), where)
-        none = jnp.zeros((), error.dtype)
-        before = masking.masked_mean(jnp.abs(judged.missed), _cells(judged, settings.holdout)[1])
+        chooses, believes, _ = _cells(judged, settings.holdout)
+        waiting = masking.masked_mean(jnp.abs(judged.missed), chooses)
+        before = masking.masked_mean(jnp.abs(judged.missed), believes)
+        none = jnp.zeros((), before.dtype)
         return ConditionalState(
             start=state,
             mean=mean,
@@ -157,7 +157,7 @@ def conditional(net: Net, start: Method, rule: Recursion, settings: Settings) ->
             judged=judged,
             learner=learner(params, optimiser, _FALL),
             params=params,
-            waiting=error,
+            waiting=waiting,
             choice=Choice(none, before, before, none),
         )
 
@@ -172,16 +172,16 @@ def conditional(net: Net, start: Method, rule: Recursion, settings: Settings) ->
     def learn(key: PRNGKey, state: ConditionalState, weight: Float[Array, "n"]):
         taught = state.taught
         around = surroundings(taught.filled, taught.shown, state.units, settings.window)
-        target = taught.missed / _along(state.usual, taught.missed) / around.unit
+        target = taught.missed / _along(state.usual, taught.missed)
         weight = row_weight(steps(target.shape), jnp.repeat(weight, hidings), taught.asked)
-        rows = target, taught.asked, *around.given
+        rows = target, taught.asked, taught.shown, *around.given
 
         def loss(params: Params, k: PRNGKey):
             k_rows, k_level, k_noise = jax.random.split(k, 3)
             i = masking.pick(k_rows, weight, settings.batch)
-            clean, asked, *given = masking.share(tuple(around.view.take(r, i) for r in rows))
+            clean, asked, shown, *given = masking.share(tuple(around.view.take(r, i) for r in rows))
             level = sigma * _LEVELS ** jax.random.uniform(k_level, (), clean.dtype, -1.0, 1.0)
-            noise = random.normal(k_noise, clean.shape, clean.dtype)
+            noise = jnp.where(shown, 0, random.normal(k_noise, clean.shape, clean.dtype))
             found = score(params, around, level)(clean + level * noise, *given)
             off = jnp.sqrt(1 + level**2) * (level * found + noise)
             return masking.masked_mean(jnp.abs(off), asked)
@@ -199,7 +199,7 @@ def conditional(net: Net, start: Method, rule: Recursion, settings: Settings) ->
             rule, key, particles, score(params, around, sigma), Observed(still, shown, weight),
             around.view, Coordinates(None), settings.moves, around.given,
         )  # fmt: skip
-        said = moved.x * _along(state.usual, moved.x) * around.unit
+        said = moved.x * _along(state.usual, moved.x)
         return said, energy, effective_size(moved.log_w)
 
     def step(key: PRNGKey, state: ConditionalState, data: Observed):
@@ -249,10 +249,11 @@ def conditional(net: Net, start: Method, rule: Recursion, settings: Settings) ->
 
 def _cells(judged: Taught, holdout: float):
     """Cells that choose the weights, cells that say how much to believe, and the parts of both."""
-    part, count = parts(judged.asked.shape)
+    numbers, count = parts(judged.asked.shape)
+    part = jnp.asarray(numbers)
     if holdout == 0:
         return judged.asked, judged.asked, (part, count)
-    first = jnp.asarray(part // 2 % 2 == 0)
+    first = part // 2 % 2 == 0
     return judged.asked & first, judged.asked & ~first, (part, count)
 
 

@@ -38,13 +38,11 @@ class Surroundings(NamedTuple):
         view: the rows, which are steps of series.
         given: arrays whose rows `about` takes.
         about: `(*rows of given) -> (rows, width)`.
-        unit: of the error that is to be expected at each entry, beside the usual one.
     """
 
     view: View
     given: tuple[jax.Array, ...]
     about: Callable[..., jax.Array]
-    unit: Float[Array, "n *event"]
 
 
 def steps(shape: tuple[int, ...]) -> View:
@@ -101,7 +99,7 @@ def surroundings(
         def whole(filled, mask):
             return jnp.concatenate([filled, mask.astype(filled.dtype)], axis=1)
 
-        return Surroundings(view, (filled, mask), whole, jnp.ones_like(filled))
+        return Surroundings(view, (filled, mask), whole)
     n, time, d = filled.shape
     reach, change = _reach(d, window), units.change[None, None]
     around = jnp.arange(-reach, reach + 1)
@@ -130,7 +128,7 @@ def surroundings(
             [part.astype(filled.dtype).reshape(len(row), -1) for part in parts], axis=1
         )
 
-    return Surroundings(view, (number,), about, jnp.ones_like(filled))
+    return Surroundings(view, (number,), about)
 
 
 def _reach(d: int, window: int) -> int:
