@@ -75,7 +75,7 @@ def width(shape: tuple[int, ...], window: int) -> int:
     d = shape[-1]
     if len(shape) == 2:
         return 2 * d
-    return d * (2 * (2 * _reach(d, window) + 1) + 5) + 2 * len(_HARMONICS)
+    return d * (2 * (2 * _reach(d, window) + 1) + 6) + 2 * len(_HARMONICS)
 
 
 def surroundings(
