@@ -16,10 +16,11 @@ from jaximpute.types import Info, Observed, State
 
 _WAIT = 3  # passes without a new best one
 _CELLS = 1_000_000  # of the data, hidings counted, that the base completes again
+_EACH, _STEPS = 150, (100, 600)  # cells of the data for a score-learning step, and how many
 PRESETS: dict[str, dict[str, Any]] = {
-    "fast": {"steps": 3, "score_steps": 300},
+    "fast": {"steps": 4, "hidings": 4},
     "balanced": {},
-    "best": {"steps": 12, "score_steps": 1000},
+    "best": {"steps": 20},
     # as printed: noise on whole rows, patches of 24, three layers of 256, eta, lr, the sum in (12),
     # weights, Adam, and all passes with nothing held out. Not printed, and chosen here: the start,
     # sigma, the batch and the numbers of steps, moves and passes. The factory's docstring says what
@@ -53,7 +54,7 @@ def spirit(
     kind: str,
     times: Any = None,
     categories: tuple[int, ...] | None = None,
-    steps: int = 6,
+    steps: int = 8,
     start: str = "gaussian",
     noise_on: str = "missing",
     window: int = 9,
@@ -62,7 +63,7 @@ def spirit(
     width: int | None = None,
     layers: int = 2,
     batch: int | None = None,
-    score_steps: int = 500,
+    score_steps: int | None = None,
     hidings: int | None = None,
     **options: Any,
 ) -> registry.Plan:
@@ -86,7 +87,7 @@ def spirit(
         width: hidden width of the score network; None = by the size of a row, up to 256.
         layers: its number of residual blocks.
         batch: rows in a score-learning batch; None = all there are, up to 256.
-        score_steps: see the factory.
+        score_steps: see the factory; None = 100 to 600, fewer the smaller the data.
         hidings: see the factory; None = 3 to 12, fewer the larger the data.
         options: of the factory.
 
@@ -99,6 +100,7 @@ def spirit(
     first = registry.build(start, data, kind=kind, times=times, categories=categories)
     if first.steps > 1:  # with one step, some report what they learned before
         raise OptionError(f"start is '{start}', which takes steps; expected one like 'gaussian'")
+    score_steps = score_steps or int(np.clip(data.values.size // _EACH, *_STEPS))
     common = {"noise_on": noise_on, "score_steps": score_steps, **options}
     if noise_on == "all":
         event, view = rows(data, kind, window, stride)
