@@ -74,7 +74,8 @@ def spirit(
     at noise levels from half of :math:`\sigma` to twice that. A network that answers 0 stands for
     errors of the start that are normal and unforeseeable: nothing moves. A step :math:`\eta =
     \sigma^2` goes to the denoised row. The errors have heavy tails, so that levels above the
-    usual error are where the score says most. Where errors of the start are not foreseen better on
+    usual error are where the score says most. A pass that was no better on the cells that choose
+    is undone, and the next one is slower. Where errors of the start are not foreseen better on
     cells hidden once more, half of which choose the best pass and half the part of the correction
     to believe, the start is the answer, and the infos say so (`share` is 0).
 

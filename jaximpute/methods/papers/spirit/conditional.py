@@ -34,6 +34,8 @@ from jaximpute.views import row_weight
 
 _LEVELS = 2.0  # times the one that is climbed, and that part of it: noise levels that are learned
 _FALL = 0.998  # of the average of the weights
+_DECAY = 0.1  # of the weights
+_SLOWER = 0.3  # times the rate, after a pass that was no better
 _LEAST = 1e-3  # of a standard deviation: the base's error counts as no smaller
 
 
@@ -64,9 +66,9 @@ class ConditionalState(NamedTuple):
         usual: the base's usual error in each column, in standard deviations, `(d,)`.
         taught: the rows learned from, each as often as cells were hidden again.
         judged: the rows hidden once more, whose cells taught nothing.
-        learner: the network.
-        params: the best weights so far.
-        waiting: their error on the cells that choose the weights.
+        learner: the network after the best pass so far.
+        rate: of learning, beside that of the settings; lower after each pass that was no better.
+        waiting: error of the best pass on the cells that choose it.
         choice: how much of the correction is believed, by the other cells.
     """
 
@@ -78,7 +80,7 @@ class ConditionalState(NamedTuple):
     taught: Taught
     judged: Taught
     learner: Learner
-    params: Params
+    rate: Float[Array, ""]
     waiting: Float[Array, ""]
     choice: Choice
 
@@ -102,7 +104,9 @@ def conditional(net: Net, start: Method, rule: Recursion, settings: Settings) ->
     """The method; see `spirit`."""
     complete, sigma, hidings = start.estimate, settings.sigma, settings.hidings
     assert complete is not None  # see `spirit`
-    optimiser = adamw(settings.lr, total=settings.total)
+
+    def optimiser(rate: Scalar):
+        return adamw(settings.lr * rate, total=settings.total, weight_decay=_DECAY)
 
     def score(params: Params, around: Surroundings, level: Scalar):
         root = jnp.sqrt(1 + level**2)
@@ -155,8 +159,8 @@ def conditional(net: Net, start: Method, rule: Recursion, settings: Settings) ->
             usual=jnp.maximum(usual, _LEAST),
             taught=taught,
             judged=judged,
-            learner=learner(params, optimiser, _FALL),
-            params=params,
+            learner=learner(params, optimiser(1.0), _FALL),
+            rate=jnp.ones(()),
             waiting=waiting,
             choice=Choice(none, before, before, none),
         )
@@ -186,7 +190,7 @@ def conditional(net: Net, start: Method, rule: Recursion, settings: Settings) ->
             off = jnp.sqrt(1 + level**2) * (level * found + noise)
             return masking.masked_mean(jnp.abs(off), asked)
 
-        return train(loss, optimiser, key, state.learner, settings.score_steps, _FALL)
+        return train(loss, optimiser(state.rate), key, state.learner, settings.score_steps, _FALL)
 
     def corrected(key, params, state: ConditionalState, filled, shown, weight):
         """The particles at the end of their climb, in standard deviations from the base."""
@@ -216,10 +220,8 @@ def conditional(net: Net, start: Method, rule: Recursion, settings: Settings) ->
         if settings.holdout == 0:
             choice = choice._replace(share=jnp.ones_like(choice.share))
         better = (waiting < state.waiting) | (settings.holdout == 0)
-        kept = (params, waiting, choice), (state.params, state.waiting, state.choice)
-        params, waiting_best, choice = jax.tree.map(
-            lambda new, old: jnp.where(better, new, old), *kept
-        )
+        kept = (found, waiting, choice), (state.learner, state.waiting, state.choice)
+        found, least, choice = jax.tree.map(lambda new, old: jnp.where(better, new, old), *kept)
         metrics = {
             "start_error": state.choice.before,
             "error": masking.masked_mean(jnp.abs(judged.missed - said), believes),
@@ -229,7 +231,8 @@ def conditional(net: Net, start: Method, rule: Recursion, settings: Settings) ->
             "energy_change": energy,
             "ess": ess,
         }
-        state = state._replace(learner=found, params=params, waiting=waiting_best, choice=choice)
+        rate = jnp.where(better, state.rate, _SLOWER * state.rate)
+        state = state._replace(learner=found, rate=rate, waiting=least, choice=choice)
         return state, Info(losses[-(settings.score_steps // 4 + 1) :].mean(), metrics)
 
     def estimate(key: PRNGKey, state: ConditionalState, data: Observed) -> jax.Array:
@@ -237,7 +240,8 @@ def conditional(net: Net, start: Method, rule: Recursion, settings: Settings) ->
         x = complete(k_start, state.start, data)
         scale = _along(state.scale, x)
         filled = (x - _along(state.mean, x)) / scale
-        said, _, _ = corrected(k_move, state.params, state, filled, data.mask, data.weight)
+        params = averaged(state.learner)
+        said, _, _ = corrected(k_move, params, state, filled, data.mask, data.weight)
         return masking.clamp(x + state.choice.share * scale * said, data)
 
     if learns_on_host(start.init):

@@ -84,8 +84,8 @@ def surroundings(
     """The conditions of all rows.
 
     Of a table the completed row and its mask. Of a step of series, in order: the steps around it
-    relative to it, in usual changes, and whether they are observed; its level; how much the
-    channels change around it; the season before and after, likewise; and the phase.
+    relative to it, in usual changes, and whether they are observed; how much the channels change
+    around it; and where there is a season its level, the season before and after, and the phase.
 
     Args:
         filled: by the base, in standard deviations.
@@ -123,7 +123,9 @@ def surroundings(
         phase = 2 * jnp.pi * step / jnp.maximum(period, 1)
         turns = [turn(k * phase) for k in _HARMONICS for turn in (jnp.sin, jnp.cos)]
         clock = jnp.where(period > 0, jnp.stack(turns, axis=1), 0)
-        parts = near, seen, here, changes[row, step], apart, known & (period > 0), clock
+        # without a season levels need not come back, and would only tell the place
+        level = jnp.where(period > 0, here, 0)
+        parts = near, seen, level, changes[row, step], apart, known & (period > 0), clock
         return jnp.concatenate(
             [part.astype(filled.dtype).reshape(len(row), -1) for part in parts], axis=1
         )
