@@ -32,7 +32,7 @@ def fitted(data, start, kind="table", **options):
 
 def test_from_column_means_it_learns_the_conditional_mean_of_gaussian_rows():
     """Its error is within a hundredth of the exact one."""
-    x = np.random.default_rng(0).multivariate_normal(MEAN, COV, 4000)
+    x = np.random.default_rng(0).multivariate_normal(MEAN, COV, 10000)
     data, hidden = holed(x, 0.3)
     plan, state, _ = fitted(data, "mean", width=64)
     exact = conditional_mean(data.values, data.mask, jnp.asarray(MEAN), jnp.asarray(COV))
