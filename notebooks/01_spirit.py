@@ -150,8 +150,9 @@ scores = ji.evaluate(
 # with holes become values and a mask, a method is a tuple of pure functions, `fit` runs it and
 # `complete` reads the result.
 #
-# The level of this series never recurs, so the score is learned on windows of 24 weeks with their
-# means taken off (`centre`). The start is linear interpolation.
+# This is the algorithm as it is printed, with the noise on all entries. The level of this series
+# never recurs, so the score is learned on windows of 24 weeks with their means taken off
+# (`centre`). The start is linear interpolation.
 
 # %%
 values = co2.to_numpy(np.float32)[None]  # one long series is one row: (1, weeks, 1)
@@ -160,6 +161,10 @@ data = ji.observe((values - level) / spread)
 method = ji.methods.spirit(
     ji.nets.adaln_mlp((24, 1), width=64 if QUICK else 256),
     ji.methods.linear(),
+    noise_on="all",
+    sigma=0.1,
+    moves=12,
+    holdout=0.05,
     view=partial(ji.views.windows, length=24),
     centre=True,
     score_steps=100 if QUICK else 400,

@@ -59,8 +59,9 @@ def test_presets_set_options_that_exist(name):
         assert set(options) <= set(registry.options(name))
 
 
-def test_spirit_stops_at_the_first_pass_past_its_best():
-    plan = registry.build("spirit", DATA, kind="table", options={"start": "mean"})
+def test_spirit_as_printed_stops_at_the_first_pass_past_its_best():
+    options = {"start": "mean", "noise_on": "all"}
+    plan = registry.build("spirit", DATA, kind="table", options=options)
     (stop,) = plan.hooks
     better = {"error": jnp.array([0.2]), "best_error": jnp.array([0.2])}
     worse = {"error": jnp.array([0.3]), "best_error": jnp.array([0.2])}

@@ -31,8 +31,9 @@ def ablation(rows: pd.DataFrame) -> str:
     rows = rows.assign(
         weights=settings["weights"], term=settings["dissipative"], norm=settings["weight_norm"]
     )
+    rows = rows.assign(noise=_noise(rows))
     parts += [text] if (text := _what_weights_do(rows)) else []
-    for (data, preset), own in rows.groupby(["data", "preset"]):
+    for (data, preset, noise), own in rows.groupby(["data", "preset", "noise"]):
         errors = own.groupby(["weights", "term", "ratio"])[["mae", "mse"]].mean()
         ratios = sorted(own["ratio"].unique())
         lines = []
@@ -41,8 +42,8 @@ def ablation(rows: pd.DataFrame) -> str:
             if any(cells):
                 lines.append(["on" if weights else "off", term, *cells])
         parts += [
-            f"### {data}, with {PRESETS.get(preset, preset)}, the norm in (12) a "
-            f"{' or '.join(sorted(own['norm'].unique()))}\n",
+            f"### {data}, with {PRESETS.get(preset, preset)}, noise on {noise} entries, the norm "
+            f"in (12) a {' or '.join(sorted(own['norm'].unique()))}\n",
             table(["weights", "term", *(f"p = {ratio:g}" for ratio in ratios)], lines),
         ]
     for data in sorted(set(rows["data"]) & set(quoted.TABLE_2)):
@@ -72,10 +73,11 @@ def sensitivity(rows: pd.DataFrame) -> str:
         "## How sensitive SPIRIT is\n\nThe paper's Figure 3: one setting is changed, the others "
         "stay at their defaults. MAE / MSE on hidden entries, and CPU-seconds. The default is "
         "marked with a star; the default width follows the size of a row, and has none. "
-        f"{scored_by(rows)}. Sigma, which the paper does not print, is not varied.\n"
+        f"{scored_by(rows)}.\n"
     ]
-    for (data, preset, ratio), own in rows.groupby(["data", "preset", "ratio"]):
-        parts.append(f"### {data}, p = {ratio:g}, preset {preset}\n")
+    rows = rows.assign(noise=_noise(rows))
+    for (data, preset, noise, ratio), own in rows.groupby(["data", "preset", "noise", "ratio"]):
+        parts.append(f"### {data}, p = {ratio:g}, preset {preset}, noise on {noise} entries\n")
         common = min(own["options"], key=len)
         changed = pd.Series([_added(options, common) for options in own["options"]], own.index)
         usual = own[changed == ""]
@@ -96,6 +98,11 @@ def sensitivity(rows: pd.DataFrame) -> str:
             ]
             parts.append(table([setting, "MAE / MSE", "CPU-s"], lines))
     return "\n".join(parts)
+
+
+def _noise(rows: pd.DataFrame) -> list[str]:
+    """The entries that the noise is on; rows from before there was a choice had it on all."""
+    return [settings.get("noise_on", "all") for settings in rows["settings"]]
 
 
 def scored_by(rows: pd.DataFrame) -> str:

@@ -36,12 +36,12 @@ class Block(nnx.Module):
 
 
 class AdaLNMLP(nnx.Module):
-    """Rows flattened, a linear layer in, residual blocks, a linear layer out."""
+    """Rows and conditions flattened, a linear layer in, residual blocks, a linear layer out."""
 
-    def __init__(self, event: tuple[int, ...], width: int, layers: int, rngs: nnx.Rngs):
+    def __init__(self, event: tuple[int, ...], width: int, layers: int, cond: int, rngs: nnx.Rngs):
         size = math.prod(event)
         self.event = event
-        self.inside = Linear(size, width, rngs=rngs)
+        self.inside = Linear(size + cond, width, rngs=rngs)
         self.embed = Linear(width, width, rngs=rngs)
         self.blocks = nnx.List([Block(width, rngs) for _ in range(layers)])
         self.norm = nnx.LayerNorm(width, rngs=rngs)
@@ -49,15 +49,16 @@ class AdaLNMLP(nnx.Module):
         self.outside = Linear(width, size, kernel_init=nnx.initializers.zeros, rngs=rngs)
         self.width = width
 
-    def __call__(self, x, t):
+    def __call__(self, x, t, *cond):
         c = jax.nn.silu(self.embed(time_features(t, self.width).astype(x.dtype)))
-        h = self.inside(x.reshape(x.shape[0], -1))
+        parts = [a.astype(x.dtype).reshape(x.shape[0], -1) for a in (x, *cond)]
+        h = self.inside(jnp.concatenate(parts, axis=1))
         for block in self.blocks:
             h = block(h, c)
         return self.outside(self.norm(h)).reshape(x.shape[0], *self.event)
 
 
-def adaln_mlp(event: tuple[int, ...], *, width: int = 256, layers: int = 3) -> Net:
+def adaln_mlp(event: tuple[int, ...], *, width: int = 256, layers: int = 3, cond: int = 0) -> Net:
     r"""An MLP score network with adaptive layer normalisation, as SPIRIT uses.
 
     Each of the `layers` residual blocks computes
@@ -68,9 +69,10 @@ def adaln_mlp(event: tuple[int, ...], *, width: int = 256, layers: int = 3) -> N
         event: shape of one row, for instance `(24, 7)`; rows are flattened inside.
         width: hidden width, even.
         layers: number of residual blocks.
+        cond: numbers that a row is conditioned on, of all conditions together.
 
     Returns:
-        A `Net` without conditioning inputs.
+        A `Net` whose conditions are flattened beside the row.
 
     Example:
         >>> import jax, jax.numpy as jnp
@@ -82,4 +84,4 @@ def adaln_mlp(event: tuple[int, ...], *, width: int = 256, layers: int = 3) -> N
     Source: SPIRIT (Chen et al., 2026), appendix C.2: three layers, width 256; the layer's form
     follows the adaptive-normalisation MLPs it cites.
     """
-    return from_nnx(lambda rngs: AdaLNMLP(event, width, layers, rngs))
+    return from_nnx(lambda rngs: AdaLNMLP(event, width, layers, cond, rngs))

@@ -79,6 +79,7 @@ SMALL = {
         "batch": 8,
         "steps": 2,
         "window": 6,
+        "hidings": 2,
         "start": "mean",
     },
 }

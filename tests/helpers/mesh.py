@@ -35,7 +35,7 @@ from tests.contract.cases import SMALL, awkward
 
 # one update of the network, so that what Adam remembers is the raw gradient
 ONE_UPDATE = {
-    "spirit": ("table", {"score_steps": 1, "moves": 1}),
+    "spirit": ("table", {"score_steps": 1, "moves": 1, "hidings": 1}),
     "miri": ("table", {"sgd_steps": 1, "base": "none"}),
     "csdi": ("series", {"base": None, "sgd_steps": 1, "layers": 1, "heads": 1}),
     "context_query": ("field", {"net": "mlp"}),

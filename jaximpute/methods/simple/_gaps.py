@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from jaximpute.maths.seasons import autocovariance, period
 from jaximpute.methods.simple import _kriging
 from jaximpute.methods.simple._kriging import Known, known
 
@@ -16,7 +17,6 @@ SIMPLEST = (3, 1, 0, 4, 2)  # lines, level, mean, season, slope
 _SURE = 2.0  # standard errors by which another rule must do better; the places are not independent
 _NOTHING = 1e-4  # an error that is none, in standard deviations
 RULES = _kriging.TRENDS + 2  # and straight lines, and the season before
-_TIMES = 4  # that a season fits into the lags, at least
 _SHIFTS = 12  # to either side, to hide gaps in other places
 _STRETCHES = 8  # of each shift, at most
 
@@ -50,28 +50,6 @@ def long(where: Known, reach: int) -> Bool[Array, "n time d"]:
     before, after = where.before, where.after
     deepest = jnp.where((before < 0) | (after == time), after - before - 1, (after - before) // 2)
     return ~where.mask & (deepest > reach // 2) & where.mask.any(axis=1, keepdims=True)
-
-
-def period(autocov: Float[Array, "lags d d"]) -> Int[Array, ""]:
-    """The lag at which the channels are most like themselves, and least so half a lag off.
-
-    A trend bends the autocovariance little within a lag and a half, so that it drops out. What came
-    back fewer times than a few in the lags there are is a wander, not a season.
-    """
-    own = jnp.diagonal(autocov, axis1=1, axis2=2)
-    own = (own / jnp.maximum(own[:1], jnp.finfo(own.dtype).tiny)).mean(1)
-    most = (own.shape[0] - 1) // _TIMES
-    lag = jnp.arange(most)
-
-    def half(lags):  # in halves of a lag
-        return 0.5 * (own[lags // 2] + own[(lags + 1) // 2])
-
-    score = own[:most] - 0.5 * (half(lag) + half(3 * lag))
-    inner = jnp.pad(score[1:-1], 1, constant_values=-1.0)
-    peak = (inner > 0) & (score >= jnp.roll(score, 1)) & (score >= jnp.roll(score, -1))
-    score = jnp.where(peak & (lag >= 4), score, 0)
-    # the first that is about as good: its multiples are so, too
-    return jnp.argmax((score >= 0.8 * score.max()) & (score > 0)).astype(jnp.int32)
 
 
 def fill(
@@ -214,38 +192,6 @@ def lines(where: Known, x: Float[Array, "n time d"]) -> Float[Array, "n time d"]
     span = jnp.maximum(after - before, 1).astype(x.dtype)
     share = (jnp.arange(time)[None, :, None] - before) / span
     return jnp.where(where.mask.any(axis=1, keepdims=True), low + share * (high - low), 0)
-
-
-def autocovariance(
-    y: Float[Array, "n time d"], weight: Float[Array, "n"], left: Float[Array, "some d d"]
-) -> Float[Array, "lags d d"]:
-    """Of complete series of mean 0, at many lags, with what their missing entries keep.
-
-    Dividing by the whole length, whatever the lag, is what keeps the matrix positive; a taper where
-    the lags end before the record does keeps it so.
-    """
-    _, time, d = y.shape
-    lags = _lags(time, d, len(left))
-    total = jnp.maximum(weight.sum() * time, jnp.finfo(y.dtype).tiny)
-    y = jnp.where(weight[:, None, None] > 0, y, 0)
-    spectrum = jnp.fft.rfft(y, 2 * max(time, lags), axis=1)
-
-    def one(i):
-        cross = (weight[:, None, None] * jnp.conj(spectrum[:, :, i])[..., None] * spectrum).sum(0)
-        return jnp.fft.irfft(cross, axis=0)[:lags]
-
-    found = jax.lax.map(one, jnp.arange(d)).transpose(1, 0, 2) / total
-    u = jnp.arange(lags) / lags
-    bohman = (1 - u) * jnp.cos(jnp.pi * u) + jnp.sin(jnp.pi * u) / jnp.pi
-    found = found * jnp.where(lags < time, bohman, 1)[:, None, None]
-    return found.at[: len(left)].add(left).astype(y.dtype)
-
-
-_MOST_LAGS = 8192
-
-
-def _lags(time: int, d: int, least: int) -> int:
-    return max(least, min(time, _MOST_LAGS, max(1024, _MOST_LAGS * 64 // d**2)))
 
 
 def _ridge(autocov, ridge):

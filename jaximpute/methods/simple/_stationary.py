@@ -9,6 +9,7 @@ from jaxtyping import Array, Bool, Float, Int
 from jaximpute.masking import masked_mean
 from jaximpute.maths import random
 from jaximpute.maths.gaussians import conditional_mean, conditional_moments, leave_one_out
+from jaximpute.maths.seasons import autocovariance
 from jaximpute.methods.simple import _gaps, _kriging
 from jaximpute.types import PRNGKey
 
@@ -92,9 +93,9 @@ def fit(
         return a - model.mean[None, None]
 
     gaps = _gaps.choose(centred(x), mask, weight, centred(filled), left, context)
-    autocov = _gaps.autocovariance(centred(filled), weight, left)
+    autocov = autocovariance(centred(filled), weight, left)
     better = _gaps.fill(centred(x), mask, centred(filled), autocov, gaps, context)
-    autocov = _gaps.autocovariance(better, weight, left)
+    autocov = autocovariance(better, weight, left)
     return model._replace(autocov=autocov, gaps=gaps)
 
 

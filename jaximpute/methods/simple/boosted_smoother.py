@@ -17,7 +17,8 @@ from jaximpute.maths import forests, grown
 from jaximpute.maths.choice import Choice, believe
 from jaximpute.maths.forests import Forest
 from jaximpute.maths.moved_gaps import moved_gaps
-from jaximpute.methods.simple import _cells, _gaps
+from jaximpute.maths.seasons import season
+from jaximpute.methods.simple import _cells
 from jaximpute.types import Info, Method, Observed, State
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -27,7 +28,6 @@ PRESETS: dict[str, dict[str, Any]] = {
     "paper": {},
 }
 _LEAST = 60  # cells, for trees to be grown
-_LAGS = 2  # least number of lags that a season is looked for in
 
 
 class BoostedState(NamedTuple):
@@ -128,10 +128,7 @@ def boosted_smoother(
         taught = jax.tree.map(lambda leaf: leaf[:hidings], taught)
         mean, scale = channel_moments(data)
         filled = _scaled(complete(k_fill, state, data), mean, scale)
-        d = filled.shape[-1]
-        none = jnp.zeros((_LAGS, d, d), filled.dtype)
-        centred = filled - filled.mean((0, 1), keepdims=True)
-        period = _gaps.period(_gaps.autocovariance(centred, data.weight, none))
+        period = season(filled, data.weight)
         near = _cells.nearest(filled, data.weight)
         return state, mean, scale, near, period, taught, judged
 

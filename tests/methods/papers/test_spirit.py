@@ -1,4 +1,4 @@
-"""SPIRIT against closed forms: a Gaussian score leads to conditional means and known energies."""
+"""SPIRIT as printed, against closed forms: a Gaussian score leads to conditional means."""
 
 from functools import partial
 
@@ -191,7 +191,8 @@ def test_centred_coordinates_ignore_levels_and_scales():
 
 def learned(data, steps=4, **options):
     net = ji.nets.adaln_mlp((3,), width=32)
-    options = {"sigma": 0.3, "eta": 0.03, "score_steps": 300, "batch": 64} | options
+    options = {"sigma": 0.3, "eta": 0.03, "score_steps": 300, "batch": 64, "moves": 12} | options
+    options = {"noise_on": "all", "holdout": 0.05} | options
     method = ji.methods.spirit(net, ji.methods.mean(), **options)
     infos = []
     state = ji.fit(
@@ -253,10 +254,10 @@ def test_the_preset_paper_is_as_printed():
     printed = {
         "width": 256, "eta": 0.002, "stride": 24, "score_on": "all", "apply_grad": "adam",
         "weights": True, "weight_norm": "sum", "holdout": 0.0, "centre": False,
+        "noise_on": "all", "layers": 3, "window": 24,
     }  # fmt: skip
     defaults = {
-        "lr": 1e-3, "layers": 3, "window": 24, "temperature": 1.0, "ess_floor": 0.0,
-        "dissipative": "none",
+        "lr": 1e-3, "temperature": 1.0, "ess_floor": 0.0, "dissipative": "none",
     }  # fmt: skip
     preset = ji.registry.presets("spirit")["paper"]
     assert {name: preset[name] for name in printed} == printed
@@ -272,7 +273,8 @@ def test_the_preset_paper_is_as_printed():
 @pytest.mark.parametrize(
     ("option", "value"),
     [("sigma", 0.0), ("eta", -1.0), ("moves", 0), ("holdout", 1.0), ("ess_floor", -0.1),
-     ("apply_grad", "sgd"), ("dissipative", "vf"), ("weight_norm", "max"), ("score_on", "none")],
+     ("apply_grad", "sgd"), ("dissipative", "vf"), ("weight_norm", "max"), ("score_on", "none"),
+     ("noise_on", "some"), ("share", 0.0), ("hidings", 0), ("window", 0)],
 )  # fmt: skip
 def test_options_out_of_range_are_named(option, value):
     net = ji.nets.adaln_mlp((3,), width=16)
@@ -286,7 +288,10 @@ def test_options_may_be_traced():
     net = ji.nets.adaln_mlp((3,), width=8, layers=1)
 
     def moved(eta):
-        make = partial(ji.methods.spirit, net, ji.methods.mean(), score_steps=2, moves=1, batch=4)
+        make = partial(
+            ji.methods.spirit, net, ji.methods.mean(), noise_on="all", sigma=0.1, score_steps=2,
+            moves=1, batch=4,
+        )  # fmt: skip
         method = make(eta=eta)
         state = method.init(jax.random.key(0), data)
         state, _ = method.step(jax.random.key(1), state, data)

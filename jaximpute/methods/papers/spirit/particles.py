@@ -14,7 +14,8 @@ from jaximpute.maths import random
 from jaximpute.types import Observed, PRNGKey, Scalar, View
 from jaximpute.views import every
 
-Score = Callable[[jax.Array], jax.Array]
+# of rows, and of what each is conditioned on
+Score = Callable[..., jax.Array]
 
 
 class Particles(NamedTuple):
@@ -83,6 +84,7 @@ def climb(
     view: View,
     level: Coordinates,
     moves: int,
+    given: tuple[jax.Array, ...] = (),
 ) -> tuple[Particles, Float[Array, ""]]:
     r"""Move the missing entries and the weights `moves` times under one score.
 
@@ -90,11 +92,12 @@ def climb(
         rule: settings.
         key: for the noise of the dissipative term.
         particles: where they are.
-        score: of a batch of rows, in the coordinates of `level`.
+        score: of a batch of rows, in the coordinates of `level`, and of the rows of `given`.
         data: its observed entries stay.
         view: the rows.
         level: coordinates of the rows.
         moves: number of moves, at least 1.
+        given: arrays `(n, *event)` whose rows the score is conditioned on.
 
     Returns:
         The particles, and the change of the energy (10) without its transport term,
@@ -109,12 +112,12 @@ def climb(
     missing = ~every(view, data.mask)
     real = jnp.isfinite(particles.log_w)
 
-    def seen(rows):
-        return score(level.into(rows))
+    def seen(rows, *given):
+        return score(level.into(rows), *given)
 
     def move(carry, k):
         (x, log_w, opt), x_last, s_last, log_p = carry
-        whole = score_rows(seen, x, view)
+        whole = score_rows(seen, x, view, given=given)
         s = jnp.where(missing, whole, 0)
         squared = squared_norm(s, missing, rule.weight_norm)
         travelled = level.into(every(view, x - x_last))
@@ -137,7 +140,7 @@ def climb(
     still = jnp.zeros(missing.shape, particles.x.dtype)
     log_p = jnp.zeros(view.size, still.dtype)
     if rule.weights:
-        log_p = log_density(score, particles, view, level)
+        log_p = log_density(score, particles, view, level, given)
     keys = jax.random.split(key, moves)
     begin = particles, particles.x, still, log_p
     (moved, _, _, _), energy = jax.lax.scan(move, begin, keys)
@@ -145,7 +148,11 @@ def climb(
 
 
 def log_density(
-    score: Score, particles: Particles, view: View, level: Coordinates
+    score: Score,
+    particles: Particles,
+    view: View,
+    level: Coordinates,
+    given: tuple[jax.Array, ...] = (),
 ) -> Float[Array, "rows"]:
     r"""The log-density of every row beside that of their weighted mean :math:`\bar x`.
 
@@ -161,32 +168,43 @@ def log_density(
     def add(total, node):
         t, share = node
 
-        def along(rows):
+        def along(rows, *given):
             away = level.into(rows) - mean
-            return share * score(mean + t * away) * away
+            return share * score(mean + t * away, *given) * away
 
-        return total + score_rows(along, particles.x, view).reshape(view.size, -1).sum(1), None
+        found = score_rows(along, particles.x, view, given=given)
+        return total + found.reshape(view.size, -1).sum(1), None
 
     nodes, shares = np.polynomial.legendre.leggauss(8)
     line = jnp.asarray((nodes + 1) / 2, w.dtype), jnp.asarray(shares / 2, w.dtype)
     return jax.lax.scan(add, jnp.zeros(view.size, w.dtype), line)[0]
 
 
-def score_rows(score: Score, x: jax.Array, view: View, chunk: int = 4096) -> jax.Array:
+def score_rows(
+    score: Score,
+    x: jax.Array,
+    view: View,
+    chunk: int = 4096,
+    given: tuple[jax.Array, ...] = (),
+) -> jax.Array:
     """The score of every row of a view, in chunks, so that activations stay small."""
-    count = view.size
+    count, arrays = view.size, (x, *given)
     if count <= chunk:
-        return score(every(view, x))
+        return score(*(every(view, a) for a in arrays))
     if view.whole:
         # rows far apart in each chunk: on a mesh, a part of it lies on every device
         apart = -(-count // chunk)
-        padding = ((0, -count % apart), *((0, 0),) * (x.ndim - 1))
-        parts = jnp.pad(x, padding).reshape(-1, apart, *x.shape[1:])
-        scores = jax.lax.map(score, jnp.moveaxis(parts, 1, 0))
+
+        def part(a):
+            padding = ((0, -count % apart), *((0, 0),) * (a.ndim - 1))
+            parts = jnp.pad(a, padding).reshape(-1, apart, *a.shape[1:])
+            return jnp.moveaxis(parts, 1, 0)
+
+        scores = jax.lax.map(lambda rows: score(*rows), tuple(part(a) for a in arrays))
         return jnp.moveaxis(scores, 0, 1).reshape(-1, *scores.shape[2:])[:count]
     padded = -(-count // chunk) * chunk
     numbers = jnp.minimum(jnp.arange(padded), count - 1).reshape(-1, chunk)
-    scores = jax.lax.map(lambda i: score(view.take(x, i)), numbers)
+    scores = jax.lax.map(lambda i: score(*(view.take(a, i) for a in arrays)), numbers)
     return scores.reshape(padded, *scores.shape[2:])[:count]
 
 
