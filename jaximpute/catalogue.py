@@ -346,6 +346,7 @@ METHODS: dict[str, Entry] = {
         True,
         "jaximpute.methods.relatives.csdi:csdi",
         "jaximpute.methods.relatives.csdi:csdi_recipe",
+        settled=("on_gaussian",),
     ),
     "tabcsdi": Entry(
         "TabCSDI (Zheng and Charoenphakdee, 2022): CSDI on the rows of a table",
@@ -354,7 +355,7 @@ METHODS: dict[str, Entry] = {
         True,
         "jaximpute.methods.relatives.csdi:csdi",
         "jaximpute.methods.relatives.csdi:csdi_recipe",
-        settled=("centred",),
+        settled=("centred", "on_gaussian"),
     ),
     "csbi": Entry(
         "CSBI (Chen et al., 2023): draws of a conditional Schrodinger bridge",
@@ -363,6 +364,7 @@ METHODS: dict[str, Entry] = {
         True,
         "jaximpute.methods.papers.csbi.algorithm:csbi",
         "jaximpute.methods.papers.csbi.recipe:csbi",
+        settled=("on_gaussian",),
     ),
     "csbi0": Entry(
         "CSBI without its forward policy: draws of a score-based model",
@@ -371,5 +373,6 @@ METHODS: dict[str, Entry] = {
         True,
         "jaximpute.methods.papers.csbi.algorithm:csbi",
         "jaximpute.methods.papers.csbi.recipe_csbi0:csbi0",
+        settled=("on_gaussian",),
     ),
 }
