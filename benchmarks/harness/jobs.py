@@ -87,9 +87,18 @@ def about(job: Job, label: str, values: np.ndarray, options: dict[str, Any]) -> 
     }
 
 
+FORMS = ("noise_on", "base")  # options by which a method is another one
+
+
 def name(method: str, preset: str = "balanced") -> str:
     """How a method is called on the command line and in tables: `spirit`, `spirit:paper`."""
     return method if preset == "balanced" else f"{method}:{preset}"
+
+
+def called(row: Row) -> str:
+    """How the method of a row is called in tables: with its form, where it is not the usual one."""
+    forms = [f" {key}={row['options'][key]}" for key in FORMS if key in row["options"]]
+    return name(row["method"], row["preset"]) + "".join(forms)
 
 
 def identity(row: Row) -> tuple[Any, ...]:

@@ -17,7 +17,9 @@ SHORT = (
     "saits",
     "boosted_smoother",
     "spirit:paper",
+    "spirit noise_on=all",
     "spirit",
+    "stack",
 )
 TITLES = {"etth1": "ETTh1", "ettm1": "ETTm1", "exchange": "Exchange rate"}
 

@@ -14,10 +14,10 @@ SAME = 1e-3  # errors that differ by less, relatively, count as equal
 
 def frame(rows: Sequence[jobs.Row]) -> pd.DataFrame:
     """Rows as a frame, with the name of method and preset in `label`; see `harness.jobs.latest`."""
-    found = pd.DataFrame(jobs.latest(rows))
+    rows = jobs.latest(rows)
+    found = pd.DataFrame(rows)
     if len(found):
-        pairs = zip(found["method"], found["preset"], strict=True)
-        found["label"] = [jobs.name(method, preset) for method, preset in pairs]
+        found["label"] = [jobs.called(row) for row in rows]
     return found
 
 

@@ -15,7 +15,7 @@ from jaximpute.types import Net, Observed
 PRESETS: dict[str, dict[str, Any]] = {
     "fast": {"steps": 4, "sgd_steps": 500, "width": 128},
     "balanced": {},
-    "best": {"steps": 10, "sgd_steps": 3000, "passes": 140, "batch": 256},
+    "best": {"steps": 10, "sgd_steps": 3000, "passes": 140, "batch": 256, "base": "best"},
     # as printed, but for the range of a column, which is kept: without it the chain runs off. The
     # networks, the batch and the epochs are not printed, and are the authors' code's. So is a rate
     # of 1e-2, at which learning diverges on standardised columns: the default is a tenth of it
@@ -35,6 +35,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 # of flows that begin at a base: their way is short, and its mean needs few draws
 BASED: dict[str, Any] = {"ode_steps": 5, "draws": 10}
+_BASES = {"auto": "gaussian", "best": "trees"}  # of tables
 _NETS = ("mlp", "cnn", "unet", "paper")
 _FEWEST = 100  # steps of a round that few rows get
 
@@ -66,8 +67,8 @@ def miri(
         times: unused.
         categories: the category that each column is of, for the base.
         base: the name of a method that learns in `init` and draws, at whose draws flows begin;
-            `none` for the guesses of `start`; `auto` is `gaussian` for tables and `none` for
-            images.
+            `none` for the guesses of `start`. For tables `auto` is `gaussian`, and `best` is
+            `trees`, which costs several fits of them; for images both are `none`.
         steps: rounds.
         net: `mlp`, `cnn`, `unet`, or `auto`, by kind of data. `paper` is the authors': for tables
             an MLP of width 1001, for images four residual blocks of 64 channels that are shown the
@@ -94,8 +95,8 @@ def miri(
         OptionError: no such network, or an image network for a table.
     """
     image = kind == "image"
-    if base == "auto":
-        base = "none" if image else "gaussian"
+    if base in _BASES:
+        base = "none" if image else _BASES[base]
     batch = batch or (32 if image else 128)
     begin = ("uniform" if net == "paper" else "nearby") if image else "normal"
     rows = data.values.shape[0]
