@@ -86,7 +86,9 @@ SMALL = {
 SMALL["boosted_smoother"] = {"hidings": 2, "iterations": 3, "leaves": 3}
 SMALL["window_gaussian"] = {"window": 6, "passes": 1}
 SMALL["tabcsdi"] = SMALL["csdi"]
+# on a base CSDI stands for all; see test_csbi_on_gaussian
 SMALL["csbi"] = {
+    "base": None,
     "width": 8,
     "layers": 1,
     "heads": 2,
