@@ -337,8 +337,9 @@ def test_auto_is_a_method_of_the_kind():
 
 
 def test_the_two_calls_take_the_same_arguments():
-    both = [inspect.signature(f).parameters for f in (ji.impute, impute_with_report)]
-    assert list(both[0].items()) == list(both[1].items())
+    plain, told = (dict(inspect.signature(f).parameters) for f in (ji.impute, impute_with_report))
+    del told["interval"]  # its ends have no place in a completed container
+    assert list(plain.items()) == list(told.items())
 
 
 @settings(max_examples=25, deadline=None)
