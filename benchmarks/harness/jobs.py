@@ -97,7 +97,8 @@ def name(method: str, preset: str = "balanced") -> str:
 
 def called(row: Row) -> str:
     """How the method of a row is called in tables: with its form, where it is not the usual one."""
-    forms = [f" {key}={row['options'][key]}" for key in FORMS if key in row["options"]]
+    given = row.get("options", {})
+    forms = [f" {key}={given[key]}" for key in FORMS if key in given]
     return name(row["method"], row["preset"]) + "".join(forms)
 
 
