@@ -126,7 +126,7 @@ def learn(frame: Frame, exact: Exact = "") -> Codec:
     pairs: list[tuple[float, float]] = []
     for i, column in enumerate(frame.columns):
         observed = frame.values[mask[:, i], i]
-        if column.kind in ("time", "group", "other"):
+        if not column.holds_values:
             if column.reason:
                 unlearned[i] = column.reason
         elif not observed.size:

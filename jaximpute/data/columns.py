@@ -55,6 +55,11 @@ class Column(NamedTuple):
     variable: str = ""
 
     @property
+    def holds_values(self) -> bool:
+        """Whether it is of a kind that is learned, if something in it is observed."""
+        return self.kind not in ("time", "group", "other")
+
+    @property
     def called(self) -> str:
         """Its name in a message."""
         return f"{self.word} '{self.name}'"

@@ -35,7 +35,7 @@ def difficulty(frame: Frame, mask: np.ndarray) -> np.ndarray:
         [0.0, 0.75, 1.0, 0.75, 0.0]
     """
     if frame.kind == "table":
-        learned = [i for i, c in enumerate(frame.columns) if c.kind not in ("time", "other")]
+        learned = [i for i, column in enumerate(frame.columns) if column.holds_values]
         count = (~mask[:, learned]).sum(axis=1, keepdims=True)
         return np.broadcast_to(count, mask.shape).astype(float)
     if frame.kind == "series":

@@ -96,8 +96,11 @@ def hide(
 
 def _varies(frame: Frame, column: int) -> bool:
     observed = frame.values[frame.mask[:, column], column]
-    learned = frame.columns[column].kind not in ("time", "group", "other")
-    return learned and len(observed) > 1 and bool((observed != observed[0]).any())
+    return (
+        frame.columns[column].holds_values
+        and len(observed) > 1
+        and bool((observed != observed[0]).any())
+    )
 
 
 def _shaped(axis: series.Axis | None, x: np.ndarray, count: int, pattern: str) -> np.ndarray:

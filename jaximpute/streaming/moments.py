@@ -141,7 +141,7 @@ def codec_of(
     for i, column in enumerate(columns):
         sines = slice(place, place + 2)
         place += 2 if column.period is not None else 0
-        if column.kind in ("time", "group", "other"):
+        if not column.holds_values:
             if column.reason:
                 unlearned[i] = column.reason
         elif not moments.cells[i]:

@@ -87,7 +87,7 @@ def cells_of(cells: Any, column: Column) -> np.ndarray:
     """A column of a block as float64, NaN where missing; codes for levels, 0 for what is not
     learned."""
     arrow, compute = pyarrow("pyarrow"), pyarrow("pyarrow.compute")
-    if column.kind in ("time", "group", "other"):
+    if not column.holds_values:
         return np.where(cells.is_null().to_numpy(), np.nan, 0.0)
     if column.levels:
         levels = arrow.array(column.levels, _plain(cells.type))

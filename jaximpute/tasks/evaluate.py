@@ -236,11 +236,9 @@ def _runs(methods: Methods, kind: Kind, options: Mapping[str, Mapping[str, Any]]
 
 def _from_simple_on(kind: Kind) -> list[str]:
     """All methods as they are listed, but the simple ones first."""
-    return sorted(registry.names(kind), key=lambda name: ".simple." not in str(_made_in(name)))
-
-
-def _made_in(name: str) -> Any:
-    return registry.entry(name).factory
+    return sorted(
+        registry.names(kind), key=lambda name: ".simple." not in str(registry.entry(name).factory)
+    )
 
 
 def _measure(

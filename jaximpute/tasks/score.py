@@ -31,8 +31,8 @@ def score(frame: Frame, hidden: np.ndarray, values: np.ndarray) -> pd.Series:
         raise JaximputeError(f"left {empty} of {int(hidden.sum())} hidden cells empty")
     codec = coding.learn(frame)
     spread = scales.moments(frame.values[:, codec.numeric])[1] if len(codec.numeric) else ()
-    scale = dict(zip(codec.numeric.tolist(), map(float, spread), strict=True))
-    scale |= {c.column: c.scale * c.period / (2 * np.pi) for c in codec.circles}
+    scale = coding.units(codec)
+    scale |= zip(codec.numeric.tolist(), map(float, spread), strict=True)
     found: dict[tuple[str, str], float] = {}
     off, off_std, wrong, distances = [], [], [], []
     for i in np.flatnonzero(hidden.any(axis=0)).tolist():

@@ -17,6 +17,7 @@ from jaximpute.methods.papers.spirit.particles import (
     Coordinates,
     Particles,
     Recursion,
+    by_column,
     climb,
     effective_size,
     normalise,
@@ -124,8 +125,8 @@ def conditional(net: Net, start: Method, rule: Recursion, settings: Settings) ->
         mean, scale = masking.channel_moments(data)
         # together: what completes is compiled once
         found = lessons(k_lessons, start, state, data, split, hidings + 1)
-        filled = (found.filled - _along(mean, found.filled)) / _along(scale, found.filled)
-        truth = (data.values - _along(mean, data.values)) / _along(scale, data.values)
+        filled = (found.filled - by_column(mean, found.filled)) / by_column(scale, found.filled)
+        truth = (data.values - by_column(mean, data.values)) / by_column(scale, data.values)
         real = data.weight.reshape(-1, *(1,) * (data.mask.ndim - 1)) > 0
         asked = found.asked & real[None]
         missed = jnp.where(asked, truth[None] - filled, 0)
@@ -176,7 +177,7 @@ def conditional(net: Net, start: Method, rule: Recursion, settings: Settings) ->
     def learn(key: PRNGKey, state: ConditionalState, weight: Float[Array, "n"]):
         taught = state.taught
         around = surroundings(taught.filled, taught.shown, state.units, settings.window)
-        target = taught.missed / _along(state.usual, taught.missed)
+        target = taught.missed / by_column(state.usual, taught.missed)
         weight = row_weight(steps(target.shape), jnp.repeat(weight, hidings), taught.asked)
         rows = target, taught.asked, taught.shown, *around.given
 
@@ -203,7 +204,7 @@ def conditional(net: Net, start: Method, rule: Recursion, settings: Settings) ->
             rule, key, particles, score(params, around, sigma), Observed(still, shown, weight),
             around.view, Coordinates(None), settings.moves, around.given,
         )  # fmt: skip
-        said = moved.x * _along(state.usual, moved.x)
+        said = moved.x * by_column(state.usual, moved.x)
         return said, energy, effective_size(moved.log_w)
 
     def step(key: PRNGKey, state: ConditionalState, data: Observed):
@@ -238,8 +239,8 @@ def conditional(net: Net, start: Method, rule: Recursion, settings: Settings) ->
     def estimate(key: PRNGKey, state: ConditionalState, data: Observed) -> jax.Array:
         k_start, k_move = jax.random.split(key)
         x = complete(k_start, state.start, data)
-        scale = _along(state.scale, x)
-        filled = (x - _along(state.mean, x)) / scale
+        scale = by_column(state.scale, x)
+        filled = (x - by_column(state.mean, x)) / scale
         params = averaged(state.learner)
         said, _, _ = corrected(k_move, params, state, filled, data.mask, data.weight)
         return masking.clamp(x + state.choice.share * scale * said, data)
@@ -259,7 +260,3 @@ def _cells(judged: Taught, holdout: float):
         return judged.asked, judged.asked, (part, count)
     first = part // 2 % 2 == 0
     return judged.asked & first, judged.asked & ~first, (part, count)
-
-
-def _along(v: Float[Array, "d"], like: jax.Array) -> jax.Array:
-    return v.reshape(*(1,) * (like.ndim - 1), -1)

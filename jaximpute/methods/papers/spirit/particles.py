@@ -51,7 +51,7 @@ class Coordinates(NamedTuple):
         """Rows, centred and scaled; a linear map, and so that of a shift of rows as well."""
         if self.scale is None:
             return rows
-        return (rows - rows.mean(axis=1, keepdims=True)) / _along(self.scale, rows)
+        return (rows - rows.mean(axis=1, keepdims=True)) / by_column(self.scale, rows)
 
     def stretch(self, shift: jax.Array) -> jax.Array:
         """A shift in the network's units, in those of the rows.
@@ -59,7 +59,7 @@ class Coordinates(NamedTuple):
         The chain rule divides a gradient by the scale and this multiplies it: a move is a gradient
         step in the network's coordinates, so that `eta` means the same in every channel.
         """
-        return shift if self.scale is None else shift * _along(self.scale, shift)
+        return shift if self.scale is None else shift * by_column(self.scale, shift)
 
 
 def coordinates(
@@ -256,5 +256,6 @@ def effective_size(log_w: Float[Array, "rows"]) -> Float[Array, ""]:
     return 1 / ((jnp.exp(log_w) ** 2).sum() * jnp.isfinite(log_w).sum())
 
 
-def _along(scale: Float[Array, "d"], like: jax.Array) -> jax.Array:
+def by_column(scale: Float[Array, "d"], like: jax.Array) -> jax.Array:
+    """A number for each column, shaped to multiply rows."""
     return scale.reshape(*(1,) * (like.ndim - 1), -1)
