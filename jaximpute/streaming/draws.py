@@ -117,12 +117,12 @@ def _check_folder(output: str, wanted: Sequence[str], force: bool) -> None:
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{output} is no folder")
     placing.check_new(output, force=True)
-    held = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
-    others = [name for name in held if name not in wanted]
+    present = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    others = [name for name in present if name not in wanted]
     if others:
         raise OutputError(
             f"{output} holds '{others[0]}', which this run does not write; draws of a file in "
             "blocks go to a folder of their own: move it away, or name another folder"
         )
-    if held and not force:
+    if present and not force:
         raise OutputError(f"{output} holds draws; pass --force (force=True) to replace them")

@@ -119,10 +119,10 @@ def _netcdf(source: Source, folder: Path) -> Sink:
             for part in parts.all_parts(folder, source.length):
                 start, stop = parts.span(part)
                 shape = (stop - start, *source.event)
-                with np.load(part, allow_pickle=False) as held:
-                    bits = np.unpackbits(held["fill"], count=int(np.prod(shape)))
+                with np.load(part, allow_pickle=False) as saved:
+                    bits = np.unpackbits(saved["fill"], count=int(np.prod(shape)))
                     fill, values = bits.astype(bool).reshape(shape), np.zeros(shape)
-                    values[fill] = held["values"]
+                    values[fill] = saved["values"]
                 for i, name in enumerate(lazy.names):
                     if fill[..., i].any():
                         place, variable = lazy.window(name, start, stop), file[str(name)]

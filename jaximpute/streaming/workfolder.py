@@ -20,7 +20,7 @@ from jaximpute._errors import DataError, OptionError, OutputError
 from jaximpute.engine import fingerprint
 from jaximpute.files import placing, safe_arrays, workrooms
 
-_PROGRESS, _LEARNED, _FORMAT = "progress.json", "learned.npz", 1
+_PROGRESS, _LEARNED, _FORMAT = "progress.json", "learned.npz", 2
 _OURS = re.compile(r"progress\.json(\.part)?|learned\.npz|whole.*|rows_\d+_\d+\.part|draw_\d+")
 
 
@@ -54,29 +54,30 @@ def working(output: str) -> Iterator[Path]:
                 workrooms.remove(folder)
 
 
-def find(output: str, about: Mapping[str, Any], *, force: bool = False) -> dict[str, Any] | None:
+def find(output: str, identity: Mapping[str, Any], *, force: bool = False) -> dict[str, Any] | None:
     """How far an earlier run of the same kind came.
 
     Args:
         output: where the result is to appear.
-        about: what must be equal for one run to go on where another stopped, as values for JSON.
+        identity: what must be equal for one run to go on where another stopped, as values for JSON.
         force: throw away a run that differs.
 
     Returns:
-        What `keep` kept last; None if there is nothing to go on with, and the folder is empty.
+        The `progress` that `keep` kept last; None if there is nothing to go on with, and the folder
+        is empty.
 
     Raises:
         OptionError: an unfinished run lies there that differs; the message says in what.
     """
     folder = folder_of(output)
     try:
-        held = json.loads((folder / _PROGRESS).read_text(encoding="utf-8"))
+        kept = json.loads((folder / _PROGRESS).read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
-        held = None  # stopped before the first block
-    if isinstance(held, dict) and held.get("format") == _FORMAT and "about" in held:
-        differing = fingerprint.differing(held["about"], json.loads(json.dumps(dict(about))))
+        kept = None  # stopped before the first block
+    if isinstance(kept, dict) and kept.get("format") == _FORMAT and "run" in kept:
+        differing = fingerprint.differing(kept["run"], json.loads(json.dumps(dict(identity))))
         if not differing:
-            return held
+            return kept["progress"]
         if not force:
             raise OptionError(
                 f"{folder} holds an unfinished run for {output} that differs from this one: "
@@ -93,12 +94,12 @@ def clear(folder: Path) -> None:
         workrooms.remove(each)
 
 
-def keep(folder: Path, about: Mapping[str, Any], progress: Mapping[str, Any]) -> None:
+def keep(folder: Path, identity: Mapping[str, Any], progress: Mapping[str, Any]) -> None:
     """Write down how far a run came, whole or not at all."""
-    held = {"format": _FORMAT, "about": dict(about), **progress}
+    kept = {"format": _FORMAT, "run": dict(identity), "progress": dict(progress)}
     beside = folder / f"{_PROGRESS}.part"
     with beside.open("wb") as file:
-        file.write(json.dumps(held).encode())
+        file.write(json.dumps(kept).encode())
         placing.settle(file)
     os.replace(beside, folder / _PROGRESS)
 

@@ -121,7 +121,7 @@ def _describe(saved: Saved) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     settings, fitted = dict(saved.settings), saved.fitted
     if isinstance(settings["missing_values"], float) and np.isnan(settings["missing_values"]):
         settings["missing_values"] = None
-    settings |= {"method_": fitted.name, "seed_": fitted.seed, "_rows_fitted": fitted.rows}
+    settings |= {"method_": fitted.name, "seed_": fitted.seed, "_rows_fitted": fitted.shape[0]}
     settings["n_features_in_"] = saved.columns
     state = leaves(fitted)
     about = {
@@ -161,10 +161,10 @@ def _restore(about: dict[str, Any], arrays: dict[str, np.ndarray], path: str) ->
     state = [arrays[f"state/{i}"] for i in range(about["leaves"])]
     for i, leaf in enumerate(state):
         check_finite(f"state/{i}", leaf)
-    learned = Fitted(
-        read["method_"], read["preset"], read["options"], read["seed_"], codec, read["_rows_fitted"]
-    )
-    fitted = rebuild(learned, state, path)
+    shape = (read["_rows_fitted"], codec.width)
+    name, preset, options, seed = (read[key] for key in ("method_", "preset", "options", "seed_"))
+    learned = Fitted(name, "table", preset, options, seed, codec, shape)
+    fitted = rebuild(learned, state, f"the imputer in {path}", "fit and save again")
     return Saved(settings, columns, about.get("feature_names"), kept, flagged, fitted)
 
 
@@ -195,7 +195,7 @@ def _refuse_another(target: Path, path: str | Path) -> None:
 
 def _is_ours(about: Path) -> bool:
     try:
-        held = json.loads(safe_arrays.read_text(about))
+        read = json.loads(safe_arrays.read_text(about))
     except (OSError, ValueError, RecursionError):
         return False
-    return isinstance(held, dict) and {"format", "version", "settings"} <= held.keys()
+    return isinstance(read, dict) and {"format", "version", "settings"} <= read.keys()

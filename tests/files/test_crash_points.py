@@ -106,9 +106,10 @@ def fitted(version: int) -> ji.Imputer:
 
 
 def report(folder: Path, version: int, force: bool) -> None:
-    run = {**settings.DEFAULTS, "report": str(folder / "out.json"), "force": force}
+    out = str(folder / "out.json")
+    run = settings.ImputeSettings(report=out, force=force)
     about = {"method": "mean", "preset": "balanced", "options": {}, "version": version}
-    sheets.check_output(run["report"], force=force)
+    sheets.check_output(out, force=force)
     manifest.write("impute", "in.csv", run, about)
 
 
