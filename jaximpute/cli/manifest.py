@@ -32,7 +32,7 @@ def write(command: str, file: str, run: WithReport, report: dict[str, Any]) -> N
     Raises:
         OutputError: it cannot be written.
     """
-    from jaximpute.files import placing
+    from jaximpute.files import atomic
 
     about = {
         "format": FORMAT,
@@ -43,7 +43,7 @@ def write(command: str, file: str, run: WithReport, report: dict[str, Any]) -> N
         **report,
     }
     assert run.report is not None
-    with placing.replacing(run.report, force=run.force) as out:
+    with atomic.replacing(run.report, force=run.force) as out:
         out.write(f"{json.dumps(about, indent=2, default=str)}\n".encode())
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from jaximpute._errors import OptionError, OutputError
+from jaximpute.files import atomic, sheets
 from jaximpute.files import draws as many
-from jaximpute.files import placing, sheets
 from jaximpute.files.sheets import Sheet
 from jaximpute.streaming import outputs, parquet_output
 from jaximpute.streaming.types import PARQUET, Sink, Source
@@ -113,10 +113,10 @@ def _files(source: Source, folder: Path, draws: int, fresh: bool) -> Sink:
 
 def _check_folder(output: str, wanted: Sequence[str], force: bool) -> None:
     """The folder appears as a whole, so that nothing else may lie where it is to be."""
-    folder = placing.resolved(output)
+    folder = atomic.resolved(output)
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{output} is no folder")
-    placing.check_new(output, force=True)
+    atomic.check_new(output, force=True)
     present = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
     others = [name for name in present if name not in wanted]
     if others:

@@ -18,7 +18,7 @@ import numpy as np
 
 from jaximpute._errors import DataError, OptionError, OutputError
 from jaximpute.engine import fingerprint
-from jaximpute.files import placing, safe_arrays, workrooms
+from jaximpute.files import atomic, safe_arrays, workrooms
 
 _PROGRESS, _LEARNED, _FORMAT = "progress.json", "learned.npz", 2
 _OURS = re.compile(r"progress\.json(\.part)?|learned\.npz|whole.*|rows_\d+_\d+\.part|draw_\d+")
@@ -26,7 +26,7 @@ _OURS = re.compile(r"progress\.json(\.part)?|learned\.npz|whole.*|rows_\d+_\d+\.
 
 def folder_of(output: str) -> Path:
     """Where an unfinished run for an output lies."""
-    return workrooms.named(placing.resolved(output), "unfinished")
+    return workrooms.named(atomic.resolved(output), "unfinished")
 
 
 @contextmanager
@@ -37,10 +37,10 @@ def working(output: str) -> Iterator[Path]:
         OutputError: another run holds it, it cannot be made, or it holds what no run has written.
     """
     folder = folder_of(output)
-    with placing.saying(output):
+    with atomic.output_errors(output):
         if not os.path.lexists(folder):
             folder.mkdir(mode=0o700, exist_ok=True)
-    with placing.holding(folder, output):
+    with atomic.locked(folder, output):
         strange = sorted(each.name for each in folder.iterdir() if not _OURS.fullmatch(each.name))
         if strange:
             raise OutputError(
@@ -100,7 +100,7 @@ def keep(folder: Path, identity: Mapping[str, Any], progress: Mapping[str, Any])
     beside = folder / f"{_PROGRESS}.part"
     with beside.open("wb") as file:
         file.write(json.dumps(kept).encode())
-        placing.settle(file)
+        atomic.to_disk(file)
     os.replace(beside, folder / _PROGRESS)
 
 
@@ -108,7 +108,7 @@ def keep_arrays(folder: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write what was learned."""
     with (folder / _LEARNED).open("wb") as file:
         np.savez(file, allow_pickle=False, **arrays)
-        placing.settle(file)
+        atomic.to_disk(file)
 
 
 def read_arrays(folder: Path) -> dict[str, np.ndarray]:
@@ -132,15 +132,15 @@ def finish(whole: Path, output: str, like: str, *, force: bool) -> None:
     Args:
         whole: the result, in the folder.
         output: its place.
-        like: what it is made of; see `placing.replacing`.
+        like: what it is made of; see `atomic.replacing`.
         force: replace an output that exists.
     """
-    target, folder = placing.resolved(output), folder_of(output)
+    target, folder = atomic.resolved(output), folder_of(output)
     # by a name that any later run may sweep
     leaving = workrooms.named(target, f"{secrets.token_hex(8)}.part")
     os.rename(folder, leaving)
     try:
-        placing.put(leaving / whole.relative_to(folder), target, force=force, like=like)
+        atomic.put(leaving / whole.relative_to(folder), target, force=force, like=like)
     except OSError:  # it is not in its place
         os.rename(leaving, folder)
         raise

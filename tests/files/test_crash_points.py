@@ -268,15 +268,15 @@ def _read(file: Path) -> bytes:
 
 KILLED = """
 import os, signal, sys
-from jaximpute.files import placing
+from jaximpute.files import atomic
 
-put = placing.put
+put = atomic.put
 
 def die(*arguments, **keywords):
     put(*arguments, **keywords)
     os.kill(os.getpid(), signal.SIGKILL)
 
-placing.put = die
+atomic.put = die
 from jaximpute.__main__ import main
 main()
 """

@@ -13,6 +13,7 @@ import numpy as np
 import jaximpute as ji
 from jaximpute import registry
 from jaximpute.engine import runs
+from jaximpute.engine.hooks import CheckpointPolicy
 
 STEPS = 40
 

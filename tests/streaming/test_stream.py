@@ -30,7 +30,6 @@ from jaximpute.streaming import (
     learning,
     moments,
     outputs,
-    parts,
     resume,
     workfolder,
 )
@@ -243,16 +242,16 @@ def test_a_full_disk_keeps_what_is_done(path, monkeypatch):
         patch.setattr(resume.shutil, "disk_usage", lambda parent: SimpleNamespace(free=0))
         with pytest.raises(ji.OutputError, match=r"has 0\.0 GB left"):
             run(path, "b.npy")
-    settle, calls = parts.settle, []
+    to_disk, calls = outputs.to_disk, []
 
     def full(file):
         calls.append(file)
         if len(calls) == 3:
             raise OSError(28, "No space left on device")
-        settle(file)
+        to_disk(file)
 
     with monkeypatch.context() as patch:
-        patch.setattr(parts, "settle", full)
+        patch.setattr(outputs, "to_disk", full)
         with pytest.raises(ji.OutputError, match="No space left on device; what is done so far"):
             run(path, "b.npy")
     done = impute_file.impute_file(str(path), str(path.with_name("b.npy")), "mean", block_rows=16)
