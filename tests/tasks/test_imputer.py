@@ -119,9 +119,7 @@ def drawing():
 
 @pytest.fixture
 def drawing_registered(monkeypatch):
-    entry = registry.Entry(
-        "for a test", ("table",), True, True, "jaximpute.methods.simple.columns:mean"
-    )
+    entry = registry.Entry("for a test", ("table",), ".simple.columns:mean", draws=True)
     monkeypatch.setitem(registry.METHODS, "drawing", entry)
     monkeypatch.setattr(registry, "build", lambda *given, **options: registry.Plan(drawing()))
 
@@ -166,7 +164,7 @@ def test_more_rows_than_a_batch():
 
 @pytest.mark.fast
 def test_transductive_methods_are_refused_by_name(monkeypatch):
-    entry = registry.Entry("for a test", ("table",), False, False, "")
+    entry = registry.Entry("for a test", ("table",), "", inductive=False)
     monkeypatch.setitem(registry.METHODS, "rowbound", entry)
     with pytest.raises(OptionError, match=r"'rowbound' only completes.*mean"):
         Imputer("rowbound").fit(holes())
