@@ -11,7 +11,7 @@ from jaximpute.cli.common import say, split_dims
 from jaximpute.engine.compiled import keep_compiled
 
 # what needs all rows at once
-_WHOLE = ("group", "max_gap", "mask", "plot", "checkpoint")
+_WHOLE = ("group", "max_gap", "mask", "plot", "checkpoint", "max_memory")
 
 
 def wanted(file: str, run: dict[str, Any]) -> bool:

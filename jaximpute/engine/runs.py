@@ -167,6 +167,11 @@ def _advice(data: Observed, method: str | None) -> str:
     shape = " x ".join(map(str, event))
     if method is None:
         return f"out of memory on {rows} rows of {shape}; take a smaller batch or fewer rows"
+    return f"out of memory with '{method}' on {rows} rows of {shape}. {cheaper(method)}"
+
+
+def cheaper(method: str) -> str:
+    """What to change for a method to need less memory."""
     offered = registry.options(method)
     lower = [
         name if offered[name].default is None else f"{name} (by default {offered[name].default})"
@@ -175,6 +180,6 @@ def _advice(data: Observed, method: str | None) -> str:
     ]
     first = f"Lower {', '.join(lower)}; or take" if lower else "Take"
     return (
-        f"out of memory with '{method}' on {rows} rows of {shape}. {first} --preset fast, fewer "
-        "rows or columns, or a simpler method; jaximpute methods lists them"
+        f"{first} --preset fast, fewer rows or columns, or a simpler method; jaximpute methods "
+        "lists them"
     )

@@ -1,0 +1,34 @@
+"""A command with a limit of time ends as one that is interrupted."""
+
+import time
+
+import pytest
+
+from jaximpute.tasks import filling
+from tests.helpers.commands import call
+
+
+def test_a_command_ends_in_time(path, tmp_path, monkeypatch):
+    monkeypatch.setattr(filling, "fill", lambda *given, **how: time.sleep(30))
+    begun, out = time.monotonic(), tmp_path / "out.csv"
+    done = call("--timeout", "0.5", "impute", path, "-o", out, "-m", "mean")
+    assert (done.exit_code, time.monotonic() - begun < 10) == (130, True)
+    assert "interrupted; no half-written file is left" in done.stderr
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["in.csv"]
+
+
+def test_one_that_is_quicker_is_left_alone(path, monkeypatch):
+    monkeypatch.setattr(filling, "fill", lambda *given, **how: 1 / 0)
+    assert call("--timeout", "0.3", "impute", path, "-m", "mean").exit_code == 1
+    time.sleep(0.4)  # nothing comes later
+
+
+def test_what_is_saved_stays(path, tmp_path):
+    pytest.importorskip("orbax.checkpoint")
+    kept, out = tmp_path / "kept", tmp_path / "out.csv"
+    given = ("impute", path, "-o", out, "-m", "mice", "--set", "steps=1000000", "--checkpoint")
+    done = call("--timeout", "2.5", *given, kept)
+    assert done.exit_code == 130
+    assert f"steps are saved in {kept}; go on from there with resume (--resume)" in done.stderr
+    assert any(each.name.isdecimal() for each in kept.iterdir())
+    assert not out.exists()
