@@ -311,7 +311,8 @@ def _look(command: Command, place: Path, old: bool, before: Held, after: Held) -
 
 def results(held: Held) -> Held:
     """Of what lies in a folder, what was to be written."""
-    return {name: each for name, each in held.items() if name.startswith("out")}
+    hidden = {name for name in held if any(part.startswith(".") for part in Path(name).parts)}
+    return {name: held[name] for name in held.keys() - hidden if name.startswith("out")}
 
 
 def contents(folder: Path) -> Held:

@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from jaximpute.cli import interrupt
 from jaximpute.tasks import filling
 from tests.helpers.commands import call
 
@@ -23,11 +24,19 @@ def test_one_that_is_quicker_is_left_alone(path, monkeypatch):
     time.sleep(0.4)  # nothing comes later
 
 
-def test_what_is_saved_stays(path, tmp_path):
+def test_what_is_saved_stays(path, tmp_path, monkeypatch):
     pytest.importorskip("orbax.checkpoint")
     kept, out = tmp_path / "kept", tmp_path / "out.csv"
+    watch = interrupt._watch
+
+    def later(seconds, over):  # however long it takes until there is a checkpoint
+        while not any(each.name.isdecimal() for each in kept.glob("*")):
+            time.sleep(0.02)
+        watch(seconds, over)
+
+    monkeypatch.setattr(interrupt, "_watch", later)
     given = ("impute", path, "-o", out, "-m", "mice", "--set", "steps=1000000", "--checkpoint")
-    done = call("--timeout", "2.5", *given, kept)
+    done = call("--timeout", "0.1", *given, kept)
     assert done.exit_code == 130
     assert f"steps are saved in {kept}; go on from there with resume (--resume)" in done.stderr
     assert any(each.name.isdecimal() for each in kept.iterdir())
