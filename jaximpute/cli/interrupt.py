@@ -38,7 +38,7 @@ def limit(seconds: float | None) -> Iterator[None]:
         yield
         return
     over = threading.Event()
-    watch = threading.Thread(target=_watch, args=(seconds, over), daemon=True)
+    watch = threading.Thread(None, _watch, "timeout", (seconds, over), daemon=True)
     watch.start()
     try:
         yield

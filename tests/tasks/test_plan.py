@@ -103,6 +103,7 @@ def test_a_limit_of_memory_is_kept_before_the_run(tmp_path):
     path, out = tmp_path / "in.csv", tmp_path / "out.csv"
     np.savetxt(path, rows(), delimiter=",", header="a,b,c", comments="")
     given = ("impute", path, "-o", out, "-m", "ice", "--set", "steps=2", "--max-memory")
+    assert "expected a number and kB, MB, GB or TB" in call(*given, "12").stderr
     refused = call(*given, "0.1kB")
     assert refused.exit_code == 5
     assert "its run may take 0.0001 MB (--max-memory)" in refused.stderr
@@ -113,7 +114,6 @@ def test_a_limit_of_memory_is_kept_before_the_run(tmp_path):
     assert not out.exists()
     assert call(*given, "20GB").exit_code == 0
     assert out.exists()
-    assert "expected a number and kB, MB, GB or TB" in call(*given, "12").stderr
     clash = call(*given, "2GB", "--block-rows", "10")
     assert (clash.exit_code, "--max-memory needs all rows at once" in clash.stderr) == (2, True)
 
