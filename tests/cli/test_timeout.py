@@ -6,8 +6,10 @@ import time
 import pytest
 
 from jaximpute.cli import interrupt
+from jaximpute.engine import hooks
 from jaximpute.tasks import filling
 from tests.helpers.commands import call
+from tests.helpers.killed import run
 
 
 def test_a_command_ends_in_time(path, tmp_path, monkeypatch):
@@ -28,10 +30,9 @@ def test_one_that_is_quicker_is_left_alone(path, monkeypatch):
             assert not watch.is_alive()
 
 
-def test_what_is_saved_stays(path, tmp_path, monkeypatch):
+def test_what_is_saved_stays(tmp_path, monkeypatch):
     pytest.importorskip("orbax.checkpoint")
-    kept, out = tmp_path / "kept", tmp_path / "out.csv"
-    watch = interrupt._watch
+    kept, watch = tmp_path / "kept", interrupt._watch
 
     def later(seconds, over):  # however long it takes until there is a checkpoint
         while not any(each.name.isdecimal() for each in kept.glob("*")):
@@ -39,9 +40,7 @@ def test_what_is_saved_stays(path, tmp_path, monkeypatch):
         watch(seconds, over)
 
     monkeypatch.setattr(interrupt, "_watch", later)
-    given = ("impute", path, "-o", out, "-m", "mice", "--set", "steps=3000", "--checkpoint")
-    done = call("--timeout", "0.1", *given, kept)
-    assert done.exit_code == 130
-    assert f"steps are saved in {kept}; go on from there with resume (--resume)" in done.stderr
-    assert any(each.name.isdecimal() for each in kept.iterdir())
-    assert not out.exists()
+    keeping = hooks.Keeping(str(kept), tell=lambda text: None)
+    words = rf"steps are saved in {kept}; go on from there with resume \(--resume\)"
+    with pytest.raises(KeyboardInterrupt, match=words), interrupt.limit(0.01):
+        run(keeping, watching=[lambda *_: time.sleep(0.01) is not None], steps=100_000)
