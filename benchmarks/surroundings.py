@@ -210,8 +210,7 @@ def changing(place: Path, draw: random.Random) -> list[Fault]:
         folder = place / f"source{version}"
         folder.mkdir()
         sources(folder, version)
-        for made in ("out",):
-            call(words(name, place, f"{folder}/in", made))
+        call(words(name, place, f"{folder}/in"))
         versions.append(results(contents(place)))
         for each in place.glob("out*"):
             each.unlink()

@@ -106,13 +106,15 @@ class Checkpoints:
             max_to_keep=self._keeping.most, cleanup_tmp_directories=True
         )
         _ownership.claim(self._folder, self._keeping.folder)  # what is there may be deleted
-        try:
-            self._manager = self._orbax.CheckpointManager(self._folder, options=options)
-        except OSError as error:
-            raise OutputError(
-                f"cannot keep checkpoints in {self._keeping.folder}: {error.strerror or error}"
-            ) from error
         with contextlib.ExitStack() as undo:
+            if jax.process_index() == 0:  # for all processes of the run
+                undo.enter_context(_ownership.holding(self._folder, self._keeping.folder))
+            try:
+                self._manager = self._orbax.CheckpointManager(self._folder, options=options)
+            except OSError as error:
+                raise OutputError(
+                    f"cannot keep checkpoints in {self._keeping.folder}: {error.strerror or error}"
+                ) from error
             undo.callback(self._manager.close)
             self._refuse_or_empty()
             undo.enter_context(_orbax.quiet())
