@@ -1,4 +1,4 @@
-"""Rows into words and tables: writes docs/results/, and parts of the README and of docs/scale.md.
+"""Rows into words and tables: writes docs/results/, and parts of the README and of other pages.
 
 python -m benchmarks.document
 """
@@ -16,6 +16,7 @@ from benchmarks.pages import (
     intervals,
     miri,
     presets,
+    reliability,
     scale,
     series,
     summary,
@@ -32,6 +33,7 @@ from benchmarks.pages import (
 PAGES = jobs.ROOT / "docs" / "results"
 README = jobs.ROOT / "README.md"
 SCALE = jobs.ROOT / "docs" / "scale.md"
+RELIABILITY = jobs.ROOT / "docs" / "reliability.md"
 MARKS = ("<!-- results -->", "<!-- /results -->")
 # how the rows of a file are read, and written as a page of the same name
 WRITERS: dict[str, tuple[Callable, Callable]] = {
@@ -54,6 +56,7 @@ def main(given: Sequence[str] | None = None) -> int:
     parser.add_argument("--pages", type=Path, default=PAGES, help="folder of pages")
     parser.add_argument("--readme", type=Path, default=README)
     parser.add_argument("--scale", type=Path, default=SCALE, help="the page with the pod")
+    parser.add_argument("--reliability", type=Path, default=RELIABILITY, help="the page on it")
     options = parser.parse_args(given)
     options.pages.mkdir(parents=True, exist_ok=True)
 
@@ -65,6 +68,10 @@ def main(given: Sequence[str] | None = None) -> int:
     write("gpu", gpu.page(gpu.read(options.results / "gpu.jsonl")))
     pod = pod_page.section(pod_page.read(options.results / "pod.jsonl"))
     options.scale.write_text(between(options.scale.read_text(), pod, pod_page.MARKS))
+    tried = reliability.read(options.results)
+    if any(tried.values()):
+        text, place = reliability.section(tried), options.reliability
+        place.write_text(between(place.read_text(), text, reliability.MARKS))
     for name, (read, page) in WRITERS.items():
         if found := read(options.results / f"{name}.jsonl"):
             write(name, page(found))

@@ -17,6 +17,7 @@ import random
 import shutil
 import signal
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -332,6 +333,13 @@ def _bytes(draw: random.Random, data: bytes) -> bytes:
     return data[:place] + new[how] + data[place + length :]
 
 
+def _most() -> float:
+    """Megabytes that the largest of the processes has had; each lives on for all inputs."""
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e6
+
+
 def main() -> None:
     """Fuzz, print what is wrong, and keep a row for each kind."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -344,9 +352,11 @@ def main() -> None:
     for kind in kinds:
         tried, codes, wrong = asked.inputs // len(kinds), Counter(), Counter()
         inputs = [(kind, number, asked.seed) for number in range(tried)]
+        slowest, begun = 0.0, time.monotonic()
         for (_, number, _), outcome, why in fuzz_watch.each(attempt, inputs, SECONDS + 30):
             code, words = outcome or Outcome(-1, why)
             codes[code] += 1
+            slowest, begun = max(slowest, time.monotonic() - begun), time.monotonic()
             if words:
                 wrong[words.replace("\n", " ")[:150]] += 1
                 print(f"{kind} {number}: {words[:200]}", flush=True)
@@ -356,6 +366,8 @@ def main() -> None:
             "seed": asked.seed,
             "codes": {str(code): n for code, n in sorted(codes.items())},
             "failed": sum(wrong.values()),
+            "slowest_seconds": round(slowest, 1),  # the first, which compiles, counted
+            "most_mb": round(_most(), 1),
         }
         print(json.dumps(row), flush=True)
         if asked.keep:

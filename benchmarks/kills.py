@@ -157,6 +157,7 @@ def kills(of: str, number: int, seed: int) -> dict[str, Any]:
     return {
         "what": "kills",
         "of": of,
+        "seed": seed,
         "kills": killed,
         "inside_a_save": inside,
         "runs": len(ends),

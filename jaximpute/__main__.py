@@ -9,8 +9,9 @@ def main() -> None:
     # the compiler's own log asks users of slow machines to file a bug; its errors are still raised
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
-        from jaximpute.cli import app
+        from jaximpute.cli import app, interrupt
 
+        interrupt.listen()
         app(prog_name="jaximpute")
     except KeyboardInterrupt:  # before a command has begun, or while the last of it is put away
         sys.stderr.write("interrupted\n")

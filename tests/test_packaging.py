@@ -33,7 +33,7 @@ AT_THE_ROOT = 10  # modules, at most
 PLAIN = {"chex", "jax", "jaxtyping", "numpy", "optax", "diffrax", "ott"}  # what mathematics needs
 ALSO = {
     "nets": {"flax"},
-    "engine": {"orbax", "rich", "threadpoolctl"},
+    "engine": {"filelock", "orbax", "rich", "threadpoolctl"},
     "_terminal": {"rich"},
 }
 CONTAINERS = {"data", "files", "tasks", "plots", "streaming", "cli", "__init__", "__main__"}

@@ -24,7 +24,7 @@ KEYS = {
     "plans": ("method", "shape", "options", "preset"),
     "overhead": ("of", "steps"),
     "startup": ("of",),
-    "kills": ("of",),
+    "kills": ("of", "seed"),
     "streams": ("method", "rows", "block_rows", "sample_rows", "cap_mb", "draws"),
     "devices": ("method", "devices"),
     "ceilings": ("device", "net", "shape", "batch", "precision"),
@@ -195,12 +195,13 @@ def _kills(rows: list[Row]) -> str:
     }
     lines = [
         [
-            words[row["of"]],
-            str(row["kills"]),
-            str(row["inside_a_save"]),
-            "yes" if row["identical"] else "**no**",
+            text,
+            str(sum(row["kills"] for row in rows if row["of"] == of)),
+            str(sum(row["inside_a_save"] for row in rows if row["of"] == of)),
+            "yes" if all(row["identical"] for row in rows if row["of"] == of) else "**no**",
         ]
-        for row in rows
+        for of, text in words.items()
+        if any(row["of"] == of for row in rows)
     ]
     return (
         "## Kills\n\nSIGKILL at random moments after each sign of progress, and the same command "

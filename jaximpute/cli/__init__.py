@@ -6,6 +6,7 @@ import typer
 from typer.core import TyperGroup
 
 from jaximpute._version import __version__
+from jaximpute.cli import interrupt
 from jaximpute.cli.evaluate import evaluate
 from jaximpute.cli.fit import apply, fit
 from jaximpute.cli.forecast import forecast
@@ -19,10 +20,15 @@ from jaximpute.cli.train import train
 
 
 class Commands(TyperGroup):
-    """Commands whose list says all of their first sentence; typer would cut it to one line."""
+    """Commands with a limit of time, whose list says all of their first sentence."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command, for as long as it may."""
+        with interrupt.limit(ctx.params.get("timeout")):
+            return super().invoke(ctx)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """Write the list."""
+        """Write the list; typer would cut each sentence to one line."""
         whole = 1000
         rows = [(name, each.get_short_help_str(whole)) for name, each in self.commands.items()]
         with formatter.section("Commands"):
@@ -65,6 +71,14 @@ def _print_version(wanted: bool) -> bool:
 
 @app.callback()
 def _jaximpute(
+    timeout: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            min=0,
+            help="Stop the command after so long, as Ctrl-C does: what is saved stays, exit 130.",
+        ),
+    ] = None,
     version: Annotated[
         bool,
         typer.Option(

@@ -15,6 +15,7 @@ from jaximpute._errors import (
     is_out_of_memory,
 )
 from jaximpute._terminal import CLEAR, stage, visible
+from jaximpute.cli import interrupt
 from jaximpute.engine import compiled
 
 FAILED, USAGE, BAD_INPUT, GATE, OUT_OF_MEMORY, INTERRUPTED = 1, 2, 3, 4, 5, 130
@@ -126,6 +127,9 @@ def reported(debug: bool) -> Iterator[None]:
     except Exception as error:
         if debug:
             raise
+        if interrupt.came(error):
+            say("interrupted; no half-written file is left")
+            raise typer.Exit(INTERRUPTED) from None
         code, text = _verdict(error)
         say(f"error: {text}")
         raise typer.Exit(code) from None

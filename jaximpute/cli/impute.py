@@ -115,6 +115,13 @@ def impute(
         int | None,
         typer.Option(help="Block by block: rows that are learned from at a time; 8192 by default."),
     ] = None,
+    max_memory: Annotated[
+        str | None,
+        typer.Option(
+            metavar="2GB",
+            help="Refuse, before it is begun, a run that would take more, as --dry-run says it.",
+        ),
+    ] = None,
     reading: Any = None,
     bounds: Bounds = None,
     circular: Circular = None,
@@ -149,6 +156,7 @@ def impute(
             "checkpoint_every": checkpoint_every,
             "block_rows": block_rows,
             "sample_rows": sample_rows,
+            "max_memory": max_memory,
             **files_read.given(reading),
             "bounds": bounds,
             "circular": circular,

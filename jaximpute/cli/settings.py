@@ -1,6 +1,7 @@
 """What a run was asked to do: defaults, a TOML file over them, flags over that."""
 
 import inspect
+import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -48,6 +49,7 @@ class ImputeSettings(RunSettings):
     plot: str | None = None
     block_rows: int | None = None
     sample_rows: int | None = None
+    max_memory: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -246,6 +248,24 @@ def parse_circular(texts: Sequence[str]) -> dict[str, float] | None:
             name, number = text, 360.0
         periods[name.strip() or text] = number if name.strip() else 360.0
     return periods or None
+
+
+def parse_memory(text: str | None) -> float | None:
+    """Megabytes in `--max-memory 2GB`; None for no limit.
+
+    Raises:
+        OptionError: it is written otherwise.
+
+    Example:
+        >>> parse_memory("2GB"), parse_memory("500 MB"), parse_memory(None)
+        (2000.0, 500.0, None)
+    """
+    if text is None:
+        return None
+    found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?) ?([kMGT])B", text.strip())
+    if found is None or not float(found[1]):
+        raise OptionError(f"--max-memory is {text!r}; expected a number and kB, MB, GB or TB: 2GB")
+    return float(found[1]) * {"k": 1e-3, "M": 1.0, "G": 1e3, "T": 1e6}[found[2]]
 
 
 def parse_value(text: str) -> Any:

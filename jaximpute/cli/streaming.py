@@ -12,7 +12,7 @@ from jaximpute.cli.settings import ImputeSettings
 from jaximpute.engine.compiled import keep_compiled
 
 # what needs all rows at once
-_WHOLE = ("group", "max_gap", "mask", "plot", "checkpoint")
+_WHOLE = ("group", "max_gap", "mask", "plot", "checkpoint", "max_memory")
 
 
 def is_streamed(file: str, run: ImputeSettings) -> bool:

@@ -1,25 +1,41 @@
-"""Compiled programs, kept in the user's cache folder so that the next start is quick."""
+"""Compiled programs, kept in the user's cache folder so that the next start is quick.
+
+In memory they are kept as long as there are not too many of them.
+"""
 
 import os
 import re
 import sys
 from pathlib import Path
 
+from jaximpute.engine import forks
+
 _PRIVATE = 0o700
 _OTHERS_WRITE = 0o022
 _READING = re.compile(r"Error reading persistent compilation cache entry for '([\w.<>-]+)'")
+_MOST = 600  # programs in memory; each takes about a megabyte
+_COMPILED = "/jax/core/compile/backend_compile_duration"
+_made: list[int] = []  # how many were compiled since the last were forgotten; empty = not counted
 TROUBLE = "persistent compilation cache"  # in every warning of the kind
 
 
 def keep_compiled() -> None:
-    """Keep compiled programs, where the user has not set up a cache already.
+    """Keep compiled programs on the disk, where the user has not set up a cache already.
 
-    Tasks of the command line and of Python call it before they compile. What is kept is run, so it
+    Tasks of the command line and of Python call it before they compile. JAX keeps in memory what it
+    has compiled, for ever: past some hundred programs, as after many calls with data of many
+    shapes, all are forgotten and made again as they are needed. What is kept is run, so it
     is kept in a folder that only the user may write to, and nowhere else; one that cannot be
-    written to is left alone. `JAXIMPUTE_NO_CACHE=1` turns this off.
+    written to is left alone. `JAXIMPUTE_NO_CACHE=1` turns
+    the folder off.
+
+    Raises:
+        JaximputeError: this process was forked from one that had used JAX.
     """
     import jax
 
+    forks.refuse()
+    _forget_many()
     chosen = jax.config.values["jax_compilation_cache_dir"]
     if chosen or os.environ.get("JAXIMPUTE_NO_CACHE") == "1":
         return
@@ -29,6 +45,22 @@ def keep_compiled() -> None:
     jax.config.update("jax_compilation_cache_dir", str(folder))
     # most of a cold start goes to many small programs, which jax would not keep
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+
+
+def _forget_many() -> None:
+    import jax
+
+    if not _made:
+        _made.append(0)
+        jax.monitoring.register_event_duration_secs_listener(_count)
+    if _made[0] > _MOST:
+        _made[0] = 0
+        jax.clear_caches()
+
+
+def _count(event: str, duration_secs: float, **about: str | int) -> None:
+    del duration_secs, about
+    _made[0] += event == _COMPILED
 
 
 def mend(message: str) -> str:

@@ -14,17 +14,18 @@ import shutil
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
+
+from jaximpute.engine import locks
+from jaximpute.engine.locks import BusyError
 
 try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
+_LOCK = ".lock"
 _LONGEST = 180  # bytes of a name that is made longer
-
-
-class BusyError(Exception):
-    """Another process holds the folder."""
 
 
 def named(target: Path, end: str) -> Path:
@@ -74,17 +75,18 @@ def sweep(target: Path, rescue: Callable[[Path], None] = lambda room: None) -> N
         target: the output.
         rescue: is shown each folder before it goes.
     """
-    pattern = re.compile(rf"\.{re.escape(_short(target.name))}\.[0-9a-f]{{16}}\.part")
+    pattern = re.compile(rf"(\.{re.escape(_short(target.name))}\.[0-9a-f]{{16}}\.part)(\.lock)?")
     try:
-        names = [name for name in os.listdir(target.parent) if pattern.fullmatch(name)]
+        names = sorted(name for name in os.listdir(target.parent) if pattern.fullmatch(name))
     except OSError:
         return
     for room in map(target.parent.joinpath, names):
         with contextlib.suppress(OSError, BusyError):
-            lock = hold(room)
-            if lock is None:  # nobody knows whether its process is alive
-                rescue(room)
+            if room.suffix == _LOCK:  # of a room that is gone, or is swept with it
+                if not room.with_suffix("").exists():
+                    locks.unlock(locks.lock(room))
                 continue
+            lock = hold(room)
             try:
                 rescue(room)
                 remove(room)
@@ -92,11 +94,13 @@ def sweep(target: Path, rescue: Callable[[Path], None] = lambda room: None) -> N
                 release(lock)
 
 
-def hold(folder: Path) -> int | None:
+def hold(folder: Path) -> Any:
     """Lock a folder for as long as this process lives, or until `release`.
 
+    Where folders cannot be locked, as on Windows, a file beside it is.
+
     Returns:
-        What `release` takes; None where folders cannot be locked.
+        What `release` takes.
 
     Raises:
         BusyError: another holds it.
@@ -105,7 +109,7 @@ def hold(folder: Path) -> int | None:
     if not stat.S_ISDIR(os.lstat(folder).st_mode):
         raise NotADirectoryError(f"{folder} is no folder")
     if fcntl is None:
-        return None
+        return _hold_beside(folder)
     lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         try:
@@ -114,7 +118,7 @@ def hold(folder: Path) -> int | None:
             raise BusyError from None
         except OSError:  # some file systems lock no folders
             os.close(lock)
-            return None
+            return _hold_beside(folder)
         held, there = os.fstat(lock), os.lstat(folder)
         if (held.st_dev, held.st_ino) != (there.st_dev, there.st_ino):
             raise FileNotFoundError(f"{folder} was another's, which has removed it")
@@ -125,10 +129,20 @@ def hold(folder: Path) -> int | None:
     return lock
 
 
-def release(lock: int | None) -> None:
+def _hold_beside(folder: Path) -> Any:
+    lock = locks.lock(folder.with_name(f"{folder.name}{_LOCK}"))
+    if not folder.exists():
+        release(lock)
+        raise FileNotFoundError(f"{folder} was another's, which has removed it")
+    return lock
+
+
+def release(lock: Any) -> None:
     """Let go of a folder."""
-    if lock is not None:
+    if isinstance(lock, int):
         os.close(lock)
+    else:
+        locks.unlock(lock)
 
 
 def remove(path: Path) -> None:

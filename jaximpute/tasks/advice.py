@@ -67,7 +67,18 @@ def on_divergence(
 
 def _on_want_of_memory(method: str, shape: Sequence[int]) -> str:
     rows, *event = shape
-    size, offered = " x ".join(map(str, event)), registry.options(method)
+    size = " x ".join(map(str, event))
+    return f"out of memory with '{method}' on {rows} rows of {size}. {cheaper(method)}"
+
+
+def cheaper(method: str) -> str:
+    """What to change for a method to need less memory.
+
+    Example:
+        >>> cheaper("mean")[:35]
+        'Take --preset fast, fewer rows or c'
+    """
+    offered = registry.options(method)
     lower = [
         name if offered[name].default is None else f"{name} (by default {offered[name].default})"
         for name in registry.entry(method).costly
@@ -75,8 +86,8 @@ def _on_want_of_memory(method: str, shape: Sequence[int]) -> str:
     ]
     first = f"Lower {', '.join(lower)}; or take" if lower else "Take"
     return (
-        f"out of memory with '{method}' on {rows} rows of {size}. {first} --preset fast, fewer "
-        "rows or columns, or a simpler method; jaximpute methods lists them"
+        f"{first} --preset fast, fewer rows or columns, or a simpler method; jaximpute methods "
+        "lists them"
     )
 
 

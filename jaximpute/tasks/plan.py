@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaximpute import registry
+from jaximpute._errors import OutOfMemoryError
 from jaximpute.data import codec as coding
 from jaximpute.data import frames, possible
 from jaximpute.data.frames import Container, Frame
@@ -23,7 +24,7 @@ from jaximpute.engine.runs import keys
 from jaximpute.engine.threads import one_thread
 from jaximpute.engine.warmup import WarmUp
 from jaximpute.tasks import report
-from jaximpute.tasks.advice import explained
+from jaximpute.tasks.advice import cheaper, explained
 from jaximpute.tasks.choose import resolve
 from jaximpute.types import Observed
 
@@ -127,6 +128,7 @@ def measure(
     preset: str = "balanced",
     options: Mapping[str, Any] | None = None,
     draws: int = 0,
+    most: float | None = None,
 ) -> Cost:
     """`plan` of a frame that is read.
 
@@ -136,9 +138,13 @@ def measure(
         preset: of the method.
         options: of the method.
         draws: random completions asked for.
+        most: megabytes that the run may take; None for no limit.
 
     Returns:
         The cost.
+
+    Raises:
+        OutOfMemoryError: it would take more; a program that would is not run.
     """
     begun, grown = _now(), memory_of.watch()
     name = resolve(method, frame.kind, draws=draws > 0)
@@ -165,7 +171,7 @@ def measure(
         one_thread(),
         precision(bool(exact)),
     ):
-        trial = _measure(built, data, draws)
+        trial = _measure(built, data, draws, _Limit(name, most))
     # what a run does besides, for the time it takes
     values = coding.decode(laid.codec, take_back(laid, trial.completed), frame.values)
     report.describe(frame, laid.codec, laid.axis, values)
@@ -176,6 +182,7 @@ def measure(
     program, more = max(part.peak for part in parts), 2 * (many - 1) * data.values.nbytes / 1e6
     peak = grown() + more
     step = trial.step
+    _Limit(name, most).check(program if np.isnan(peak) else max(program, peak))
     return Cost(
         method=name,
         rows=int((np.asarray(data.weight) > 0).sum()),
@@ -192,6 +199,23 @@ def measure(
         program_mb=program,
         flops=None if step is None else step.flops,
     )
+
+
+class _Limit(NamedTuple):
+    """Megabytes that a method may take; None for no limit."""
+
+    method: str
+    most: float | None
+
+    def check(self, needed: float) -> None:
+        if self.most is not None and needed > self.most:
+            raise OutOfMemoryError(
+                f"'{self.method}' needs about {needed:.4g} MB here, and may take {self.most:.4g} MB"
+                f" (--max-memory). {cheaper(self.method)}"
+            )
+
+
+_FREE = _Limit("", None)
 
 
 class _Part(NamedTuple):
@@ -222,7 +246,7 @@ class _Trial(NamedTuple):
     aside: np.ndarray
 
 
-def _measure(built: registry.Plan, data: Observed, draws: int) -> _Trial:
+def _measure(built: registry.Plan, data: Observed, draws: int, limit: _Limit = _FREE) -> _Trial:
     """What `training.completions` does, by the same programs."""
     method, steps = built.method, built.steps
     key = keys(0).fit
@@ -231,7 +255,7 @@ def _measure(built: registry.Plan, data: Observed, draws: int) -> _Trial:
 
     def run(program: Any, static: dict[str, Any], often: Any = (1.0, 1), **arguments: Any) -> Any:
         nonlocal aside
-        part, again = _timed(program, static, arguments)
+        part, again = _timed(program, static, arguments, limit)
         aside = aside + again
         parts.append(part._replace(result=None, times=often[0], programs=often[1]))
         return part.result
@@ -277,7 +301,7 @@ def _now() -> np.ndarray:
 
 
 def _timed(
-    program: Any, static: dict[str, Any], arguments: dict[str, Any]
+    program: Any, static: dict[str, Any], arguments: dict[str, Any], limit: _Limit
 ) -> tuple[_Part, np.ndarray]:
     """Compile a jitted function and run it; and the seconds of runs that a run does not need.
 
@@ -285,13 +309,6 @@ def _timed(
     """
     begun = _now()
     compiled = program.lower(**static, **arguments).compile()
-    ready = _now()
-    result = jax.block_until_ready(compiled(**arguments))
-    ended = _now()
-    running, again = ended - ready, np.zeros(2)
-    if running[0] < _QUICK:
-        jax.block_until_ready(compiled(**arguments))
-        running = again = _now() - ended
     memory, cost = compiled.memory_analysis(), compiled.cost_analysis()
     used = (
         memory.argument_size_in_bytes
@@ -301,5 +318,13 @@ def _timed(
         if memory is not None
         else jnp.nan
     )
+    limit.check(used / 1e6)
+    ready = _now()
+    result = jax.block_until_ready(compiled(**arguments))
+    ended = _now()
+    running, again = ended - ready, np.zeros(2)
+    if running[0] < _QUICK:
+        jax.block_until_ready(compiled(**arguments))
+        running = again = _now() - ended
     flops = (cost or {}).get("flops")
     return _Part(result, ready - begun, running, used / 1e6, flops), again

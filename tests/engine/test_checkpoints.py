@@ -14,7 +14,7 @@ import pytest
 import jaximpute as ji
 from jaximpute.engine import hooks
 from jaximpute.engine.hooks import _orbax, checkpoint
-from jaximpute.engine.hooks._ownership import MARK
+from jaximpute.engine.hooks._ownership import LOCK, MARK
 from tests.helpers.killed import STEPS, rows, run, walk
 
 pytest.importorskip("orbax.checkpoint")
@@ -248,3 +248,21 @@ def test_kills_at_any_moment_lose_nothing(tmp_path, whole):
     assert done.returncode == 0, done.stderr
     np.testing.assert_array_equal(np.load(out), whole["x"])
     assert not list(folder.glob("*tmp*"))
+
+
+def test_two_runs_do_not_share_a_folder(tmp_path):
+    seen = []
+
+    def meanwhile(t, state, info):
+        for options in ({}, {"resume": True}, {"force": True}):
+            with pytest.raises(
+                ji.OutputError, match=r"another run keeps its checkpoints in .* now"
+            ):
+                run(hooks.Keeping(str(tmp_path / "kept"), **options), method=METHOD)
+            seen.append(t)
+        return True
+
+    run(hooks.Keeping(str(tmp_path / "kept")), method=METHOD, watching=[meanwhile])
+    assert len(seen) == 3
+    run(hooks.Keeping(str(tmp_path / "kept"), resume=True), method=METHOD)
+    assert not (tmp_path / "kept" / LOCK).exists()

@@ -100,8 +100,12 @@ def test_what_appears_meanwhile_is_not_replaced(tmp_path, monkeypatch):
         path.unlink()
 
 
-@posix
-def test_a_dead_process_is_swept_up_after_and_a_living_one_is_not(tmp_path):
+@pytest.mark.parametrize("locked", ["folders", "files"])
+def test_a_dead_process_is_swept_up_after_and_a_living_one_is_not(tmp_path, monkeypatch, locked):
+    if locked == "files":  # as on Windows
+        monkeypatch.setattr(workrooms, "fcntl", None)
+        for number in range(2):  # of a process that died before and after it removed its folder
+            (tmp_path / f".out.txt.{str(number) * 16}.part.lock").touch()
     path = tmp_path / "out.txt"
     dead = workrooms.named(path, f"{'0' * 16}.part")
     dead.mkdir()
@@ -120,6 +124,29 @@ def test_a_dead_process_is_swept_up_after_and_a_living_one_is_not(tmp_path):
     dead.symlink_to(others[0], target_is_directory=True)
     atomic.restore(path)
     assert others[0].is_dir()
+
+
+@pytest.mark.parametrize("locked", ["folders", "files"])
+def test_a_folder_is_held_once(tmp_path, monkeypatch, locked):
+    if locked == "files":
+        monkeypatch.setattr(workrooms, "fcntl", None)
+    folder = tmp_path / ".out.unfinished"
+    folder.mkdir()
+    for _ in range(2):
+        with placing.holding(folder, "out"):
+            with (
+                pytest.raises(OutputError, match="another run is writing out now"),
+                placing.holding(folder, "out"),
+            ):
+                pass
+            assert folder.is_dir()
+    assert list(tmp_path.iterdir()) == [folder]
+    folder.rmdir()
+    with (
+        pytest.raises(OutputError, match="another run is writing"),
+        placing.holding(folder, "out"),
+    ):
+        pass
 
 
 def test_names_of_any_length_can_be_written(tmp_path):

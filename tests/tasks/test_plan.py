@@ -6,6 +6,7 @@ import pytest
 
 import jaximpute as ji
 from jaximpute import registry
+from jaximpute.data import frames
 from jaximpute.engine import loop
 from jaximpute.engine.warmup import WarmUp
 from jaximpute.masking import clamp
@@ -96,3 +97,30 @@ def test_want_of_memory_names_what_to_lower(tmp_path, monkeypatch, error):
     done = call("impute", path, "--method", "spirit")
     assert done.exit_code == 5
     assert "Lower batch" in done.stderr
+
+
+def test_a_limit_of_memory_is_kept_before_the_run(tmp_path):
+    path, out = tmp_path / "in.csv", tmp_path / "out.csv"
+    np.savetxt(path, rows(), delimiter=",", header="a,b,c", comments="")
+    given = ("impute", path, "-o", out, "-m", "ice", "--set", "steps=2", "--max-memory")
+    assert "expected a number and kB, MB, GB or TB" in call(*given, "12").stderr
+    refused = call(*given, "0.1kB")
+    assert refused.exit_code == 5
+    assert "its run may take 0.0001 MB (--max-memory)" in refused.stderr
+    refused = call(*given, "5kB")
+    assert refused.exit_code == 5
+    assert "'ice' needs about" in refused.stderr
+    assert "may take 0.005 MB (--max-memory). Lower" in refused.stderr
+    assert not out.exists()
+    assert call(*given, "20GB").exit_code == 0
+    assert out.exists()
+    clash = call(*given, "2GB", "--block-rows", "10")
+    assert (clash.exit_code, "--max-memory needs all rows at once" in clash.stderr) == (2, True)
+
+
+def test_a_program_that_would_take_more_is_not_run(monkeypatch):
+    ran = []
+    monkeypatch.setattr(plan.jax, "block_until_ready", ran.append)
+    with pytest.raises(ji.OutOfMemoryError, match=r"needs about .* MB here, and may take 1e-06 MB"):
+        plan.measure(frames.read(rows()), "mean", most=1e-6)
+    assert not ran

@@ -4,8 +4,9 @@ import contextlib
 import gc
 import io
 import logging
+import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
@@ -14,7 +15,8 @@ from jax.sharding import SingleDeviceSharding
 
 from jaximpute._errors import need_extra
 
-_LATE = 0.2  # seconds in which threads of a failed read may still speak
+_LATE = 0.2  # seconds in which threads of what failed may still speak
+_CLOSED = "Event loop is closed"
 
 
 def library() -> Any:
@@ -45,11 +47,32 @@ def attempt(read: Callable[[], Any]) -> Any:
         with contextlib.redirect_stderr(io.StringIO()):
             with contextlib.suppress(Exception):
                 return read()
-            time.sleep(_LATE)
-            gc.collect()
+            late()
             return None
     finally:
         log.setLevel(level)
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keep to ourselves what threads of a failed save say after it, which the run has told of."""
+    before = sys.unraisablehook
+
+    def tell(about: Any) -> None:
+        if not isinstance(about.exc_value, RuntimeError) or str(about.exc_value) != _CLOSED:
+            before(about)
+
+    sys.unraisablehook = tell
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
+
+
+def late() -> None:
+    """Let threads of what failed speak, while it is quiet."""
+    time.sleep(_LATE)
+    gc.collect()
 
 
 def named(leaves: Sequence[Any], each: Callable[[Any], Any] = lambda leaf: leaf) -> dict[str, Any]:

@@ -1,11 +1,15 @@
 """A folder of checkpoints is marked as such, and nothing that others put there is deleted."""
 
+import contextlib
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from jaximpute._errors import OutputError
+from jaximpute.engine import locks
 
 MARK = ".jaximpute-checkpoints"
+LOCK = ".jaximpute-lock"
 _STEP = re.compile(r"\d+(\.orbax-checkpoint-tmp.*)?")
 # what a step holds, some of it while it is written or deleted
 _PARTS = re.compile(
@@ -45,10 +49,34 @@ def claim(folder: Path, named: str) -> None:
         ) from error
 
 
+@contextlib.contextmanager
+def holding(folder: Path, named: str) -> Iterator[None]:
+    """Keep other runs from a folder, for as long as the block takes.
+
+    Raises:
+        OutputError: another run keeps its checkpoints there now.
+    """
+    try:
+        lock = locks.lock(folder / LOCK)
+    except locks.BusyError:
+        raise OutputError(
+            f"another run keeps its checkpoints in {named} now; wait until it has ended, or name "
+            "another folder (--checkpoint)"
+        ) from None
+    except OSError as error:
+        raise OutputError(
+            f"cannot keep checkpoints in {named}: {error.strerror or error}"
+        ) from error
+    try:
+        yield
+    finally:
+        locks.unlock(lock)
+
+
 def _strange(held: list[Path]) -> Path | None:
     """The first thing that is neither the mark, nor a checkpoint or what is left of one."""
     for each in held:
-        if each.name == MARK:
+        if each.name in (MARK, LOCK):
             continue
         if not _STEP.fullmatch(each.name) or each.is_symlink() or not each.is_dir():
             return each

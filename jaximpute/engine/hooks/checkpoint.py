@@ -97,6 +97,7 @@ class Checkpoints:
         self._begun, self._spent = _clocks(), np.zeros(2)
         self._cost: np.ndarray | None = None  # of a save, by both clocks; None before the first
         self._signal: int | None = None
+        self._lost = False  # whether a save failed
         self._stop = False  # as all processes agreed after the last chunk
         self._undo = contextlib.ExitStack()
 
@@ -105,15 +106,19 @@ class Checkpoints:
             max_to_keep=self._policy.most, cleanup_tmp_directories=True
         )
         _ownership.claim(self._folder, self._policy.folder)  # what is there may be deleted
-        try:
-            self._manager = self._orbax.CheckpointManager(self._folder, options=options)
-        except OSError as error:
-            raise OutputError(
-                f"cannot keep checkpoints in {self._policy.folder}: {error.strerror or error}"
-            ) from error
         with contextlib.ExitStack() as undo:
+            if jax.process_index() == 0:  # for all processes of the run
+                undo.enter_context(_ownership.holding(self._folder, self._policy.folder))
+            try:
+                self._manager = self._orbax.CheckpointManager(self._folder, options=options)
+            except OSError as error:
+                raise OutputError(
+                    f"cannot keep checkpoints in {self._policy.folder}: {error.strerror or error}"
+                ) from error
             undo.callback(self._manager.close)
             self._refuse_or_empty()
+            undo.enter_context(_orbax.quiet())
+            undo.callback(self._let_speak)
             undo.enter_context(self._catching())
             self._undo = undo.pop_all()
         return self
@@ -258,11 +263,16 @@ class Checkpoints:
         self._saved, self._waited = self._t, 0
 
     def _failed(self, error: Exception) -> None:
+        self._lost = True
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         self._tell(
             f"cannot save to {self._policy.folder} ({first}); the run goes on, and checkpoints "
             "made before stay"
         )
+
+    def _let_speak(self) -> None:
+        if self._lost:
+            _orbax.late()
 
     def _read_about(self, t: int) -> dict[str, Any] | None:
         args = self._orbax.args
