@@ -48,6 +48,19 @@ def test_every_file_of_rows_has_a_table_and_every_table_a_command_that_exists():
         assert importlib.util.find_spec(module[1]), f"{name}: {command}"
 
 
+def test_every_command_in_the_docs_and_every_test_on_the_page_of_papers_exists():
+    pages = [jobs.ROOT / "README.md", *(jobs.ROOT / "docs").glob("*/*.md")]
+    text = "".join(page.read_text() for page in pages)
+    for module in set(re.findall(r"python -m (benchmarks\.\w+)", text)):
+        assert importlib.util.find_spec(module), module
+    page = jobs.ROOT / "docs" / "results" / "papers.md"
+    files = dict(re.findall(r"^\[(\w+)\]: (\S+)$", page.read_text(), re.MULTILINE))
+    named = re.findall(r"`(test_\w+)` \(\[[^]]+\]\[(\w+)\]\)", page.read_text())
+    assert len(named) == page.read_text().count("`test_") > 20
+    for test, file in named:
+        assert f"def {test}(" in (page.parent / files[file]).read_text(), test
+
+
 def test_a_page_that_differs_from_its_rows_is_named_and_written(tmp_path, capsys):
     write([row("linear")], tmp_path / "rows.jsonl")
     page = tmp_path / "page.md"
