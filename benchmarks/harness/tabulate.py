@@ -25,7 +25,7 @@ import re
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import median
+from statistics import fmean, median
 from typing import Any, NamedTuple
 
 from benchmarks.harness import jobs
@@ -36,6 +36,7 @@ from benchmarks.harness.spreads import (
     at,
     average,
     beside,
+    by_hole,
     chosen,
     hole,
     leader,
@@ -73,8 +74,8 @@ class Field(NamedTuple):
         factor: multiplies the number.
         how: mean (the default), min, max, median, count or distinct (how many), over holes.
         path: the field; `a/0/b` goes into what it holds.
-        by, other: `over` another field; `times` or `minus` another line; by `wins`, in how many
-            problems this line is not behind the other, with a factor allowed.
+        by, other: `over` another field; `times` or `minus` another line, on the holes of both; by
+            `wins`, in how many problems this line is not behind the other, with a factor allowed.
         spec: the format; `auto` for three decimals or powers of ten; with ` ±`, the standard
             deviation over seeds too.
     """
@@ -278,12 +279,13 @@ def number(field: Field, values: list[float], place: Place, groups: Groups) -> f
         return how([above / below for above, below in pairs if above is not None and below])
     if field.by == "over":
         base = average(rows, field.other)[0]
-    else:
-        named = {str(p[-1]): own for p, own in beside(place, groups).items()}
-        base = average(named.get(field.other, []), field.path)[0]
-    if field.by == "minus":
-        return None if base is None else mean - base
-    return mean / base if base else None
+        return mean / base if base else None
+    named = {str(p[-1]): own for p, own in beside(place, groups).items()}
+    ours, theirs = by_hole(rows, field.path), by_hole(named.get(field.other, []), field.path)
+    if not (both := ours.keys() & theirs.keys()):
+        return None
+    mean, base = fmean(ours[one] for one in both), fmean(theirs[one] for one in both)
+    return mean - base if field.by == "minus" else mean / base
 
 
 def formatted(x: float, spec: str) -> str:
