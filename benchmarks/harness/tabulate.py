@@ -312,8 +312,10 @@ def made_by(rows: Sequence[Row], command: str) -> str:
     """The command, and what rows say of where and how often they were measured."""
     versions: dict[str, None] = {}
     for row in rows:
-        own = {"jaximpute": row.get("version"), **row.get("versions", {})}
-        own["PyTorch"] = row.get("torch")
+        own = row.get("versions", {})
+        if "." in row.get("version", ""):  # a peer's row has the hash of its script
+            own = {"jaximpute": row["version"], **own}
+        own = {**own, "PyTorch": row.get("torch")}
         versions |= dict.fromkeys(f"{name} {one}" for name, one in own.items() if one)
     devices = dict.fromkeys(row["device"] for row in rows if "device" in row)
     seeds = {row["seed"] for row in rows if "seed" in row}

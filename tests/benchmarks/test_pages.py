@@ -21,7 +21,7 @@ ASKED = {
 
 def row(method, seed=0, mae=1.0, **more):
     about = {"data": "d", "ratio": 0.3, "seed": seed, "method": method, "preset": "balanced"}
-    return {**about, "options": {}, "version": "1", "mae": mae, "cpu_seconds": 3.0, **more}
+    return {**about, "options": {}, "version": "1.0", "mae": mae, "cpu_seconds": 3.0, **more}
 
 
 def lines(text):
@@ -76,7 +76,7 @@ def test_a_page_that_differs_from_its_rows_is_named_and_written(tmp_path, capsys
     assert text.startswith("before\n")
     assert text.endswith("after\n")
     assert "old" not in text
-    assert "| linear | 1.000 |\n\n`python -m benchmarks.rows`: jaximpute 1, one seed.\n" in text
+    assert "| linear | 1.000 |\n\n`python -m benchmarks.rows`: jaximpute 1.0, one seed.\n" in text
     write([row("linear", mae=2.0)], tmp_path / "rows.jsonl")
     assert document.main([*given, "--check"]) == 1
 
