@@ -116,3 +116,10 @@ def test_the_same_request_is_the_same_method():
     assert built(k=3) is built(k=3)
     assert built(k=3) is not built(k=4)
     assert built(k=3) is not built((7, 2), k=3)
+
+
+@pytest.mark.parametrize("name", registry.names())
+def test_what_an_entry_says_of_options_is_of_options_that_exist(name):
+    line, known = registry.entry(name), registry.options(name)
+    said = {*line.rates, *line.costly, *line.forecast, line.reach, line.begins} - {""}
+    assert said <= known.keys()
