@@ -9,7 +9,6 @@ from jaximpute import DataError, Imputer, registry
 from tests.contract.cases import SMALL
 
 
-
 def wide():
     """5 rows of 9 columns, one of which is there twice; the category `rare` is seen once."""
     rng = np.random.default_rng(0)
