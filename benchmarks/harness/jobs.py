@@ -137,17 +137,6 @@ def read(path: Path) -> list[Row]:
     return list({identity(row): row for row in lines(path)}.values())
 
 
-def latest(rows: Iterable[Row]) -> list[Row]:
-    """Of rows that differ only in what was the default when they were measured, the last."""
-    keys = ("data_sha", "ratio", "seed", "method", "preset", "split")
-
-    def called(row: Row) -> tuple[Any, ...]:
-        options = json.dumps(row["options"], sort_keys=True, default=str)
-        return (*(row[key] for key in keys), row.get("pattern", "mcar"), options)
-
-    return list({called(row): row for row in rows}.values())
-
-
 def append(path: Path, row: Row) -> None:
     """Add a row, as one line: a killed run keeps what it has, and files merge line by line."""
     path.parent.mkdir(parents=True, exist_ok=True)
