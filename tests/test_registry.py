@@ -89,7 +89,7 @@ def test_recipe_and_factory_have_the_same_defaults(name):
     """Whether a method is asked for by name or built by hand, it is the same algorithm."""
     found = registry.entry(name)
     recipe, factory = (
-        inspect.signature(registry._load(path)).parameters for path in (found.recipe, found.factory)
+        inspect.signature(registry.load(path)).parameters for path in (found.recipe, found.factory)
     )
     named = {
         key: (value.default, factory[key].default)
