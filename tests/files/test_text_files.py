@@ -194,7 +194,7 @@ def test_lines_are_named_by_count_or_by_number():
     assert skipped("3", 99) == {0, 1, 2}
     assert skipped("2-2", 99) == {1}
     assert skipped("1-2,4-4", 99) == {0, 1, 3}
-    assert skipped(None) == set()
+    assert skipped(None, 99) == set()
 
 
 def test_options_of_text_are_refused_elsewhere(tmp_path):
