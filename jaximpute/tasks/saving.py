@@ -91,6 +91,9 @@ def load(path: str | Path) -> Saved:
     folder = placing.resolved(path)
     if not folder.exists():
         placing.restore(folder)  # a process that died while it replaced one may have moved it away
+    for file in (folder / _ABOUT, folder / _ARRAYS):
+        if not placing.resolved(file).is_relative_to(folder):
+            raise DataError(f"the imputer in {path} is damaged: {file.name} is a link out of it")
     try:
         about = json.loads(safe_arrays.read_text(folder / _ABOUT))
         _refuse_format(about, path)
