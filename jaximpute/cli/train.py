@@ -96,9 +96,9 @@ def _train(run: dict[str, Any], size: int | None, kept: Any) -> None:
 
     on, first = parallel.mesh(size), jax.process_index() == 0
     quiet = run["quiet"] or not first
-    saving.check(run["save"], force=run["force"])
-    if run["report"] is not None:
+    if run["report"] is not None:  # written last: what a run that died left of it goes first
         sheets.check_output(run["report"], force=run["force"])
+    saving.check(run["save"], force=run["force"])
     stage(f"reading {run['data']}", show=not quiet)
     sheet = files_read.read(run["data"], run, quiet)
     how = Running(on, run["accumulate"], run["bfloat16"], run["remat"])
