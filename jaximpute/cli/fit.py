@@ -88,9 +88,9 @@ def fit(
         from jaximpute.files import sheets
         from jaximpute.tasks import saving
 
-        saving.check(save, force=force)
-        if report is not None:
+        if report is not None:  # written last: what a run that died left of it goes first
             sheets.check_output(report, force=force)
+        saving.check(save, force=force)
         sheet = files_read.read(file, run, quiet)
         keep_compiled()
         learned = models.learn(sheet, file, run, kept)
@@ -144,9 +144,9 @@ def apply(
             whole=["MODEL", *(["--output"] if grids.is_zarr(output) else [])],
             in_place=[("--output", "FILE")],
         )
-        sheets.check_table(output, force=force)
-        if report is not None:
+        if report is not None:  # as in fit
             sheets.check_output(report, force=force)
+        sheets.check_table(output, force=force)
         sheet = files_read.read(file, run, quiet)
         keep_compiled()
         stage(f"completing by {model}", show=not quiet)

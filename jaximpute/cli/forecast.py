@@ -65,9 +65,9 @@ def forecast(
         settings.check_seed(seed)
         options = settings.parse_options(assignments or [])
         settings.refuse_taken(options, forecasting.forecast)
-        sheets.check_table(output, force=force)
-        if plot is not None:
+        if plot is not None:  # written last: what a run that died left of it goes first
             plots.check(plot, force=force)
+        sheets.check_table(output, force=force)
         table = files_read.read(file, files_read.settled(reading), quiet).table
         table = table if isinstance(table, pd.DataFrame) else table.to_pandas()
         columns = [str(name) for name in table.columns]

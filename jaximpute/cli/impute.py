@@ -193,16 +193,17 @@ def _impute(file: str, run: ImputeSettings) -> None:
         return
     folder = draws > 0 and run.interval is None and many.is_folder(run.output)
     suffix = files.suffix_of(file)
-    if folder:
-        many.check_folder(run.output, suffix, draws, force=force)
-    else:
-        files.check_table(run.output, force=force)
+    # what is written last is looked at first: a refusal then leaves nothing of a run that died
+    if run.report is not None:
+        files.check_output(run.report, force=force)
     if run.plot is not None:
         if run.group:
             raise OptionError("--plot draws one series, not several (--group); leave it out")
         plots.check(run.plot, force=force)
-    if run.report is not None:
-        files.check_output(run.report, force=force)
+    if folder:
+        many.check_folder(run.output, suffix, draws, force=force)
+    else:
+        files.check_table(run.output, force=force)
     sheet = read_sheet(file, run)
     is_stack = suffix in arrays.SUFFIXES
     gridded = fields.is_gridded(sheet.table)

@@ -62,7 +62,8 @@ def simulate(
         paths.check_distinct(
             {"FILE": file}, {"--output": output, "--mask": mask}, in_place=[("--output", "FILE")]
         )
-        for path in (output, mask):
+        # what is written last is looked at first: a refusal then leaves nothing of a run that died
+        for path in (mask, output):
             if path is not None:
                 sheets.check_table(path, force=force)
         sheet = files_read.read(file, files_read.settled(reading), quiet)

@@ -101,9 +101,9 @@ def _train(run: TrainSettings, data: str, save: str, size: int | None, kept: Any
 
     on, first = parallel.mesh(size), jax.process_index() == 0
     quiet = run.quiet or not first
-    saving.check(save, force=run.force)
-    if run.report is not None:
+    if run.report is not None:  # written last: what a run that died left of it goes first
         sheets.check_output(run.report, force=run.force)
+    saving.check(save, force=run.force)
     stage(f"reading {data}", show=not quiet)
     sheet = files_read.read(data, run, quiet)
     how = Execution(on, run.accumulate, run.bfloat16, run.remat)

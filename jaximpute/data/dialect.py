@@ -123,18 +123,22 @@ def check(reading: Reading) -> Reading:
             )
     if reading.comment == "":
         raise OptionError("--comment is empty; expected what such lines begin with, such as '#'")
-    skipped(reading.skip_rows)
+    skipped(reading.skip_rows, 0)
     return reading._replace(delimiter=delimiter)
 
 
-def skipped(rows: str | None) -> set[int]:
+def skipped(rows: str | None, lines: int) -> set[int]:
     """The numbers, from 0, of the lines named by `--skip-rows`.
+
+    Args:
+        rows: what it says.
+        lines: how many there are; those after them are none.
 
     Raises:
         OptionError: it names none.
 
     Example:
-        >>> sorted(skipped("2")), sorted(skipped("2-2,4-5"))
+        >>> sorted(skipped("2", 9)), sorted(skipped("2-2,4-5", 9))
         ([0, 1], [1, 3, 4])
     """
     if rows is None:
@@ -142,11 +146,11 @@ def skipped(rows: str | None) -> set[int]:
     text = str(rows).strip()
     try:
         if text.isdigit():
-            return set(range(int(text)))
+            return set(range(min(int(text), lines)))
         chosen: set[int] = set()
         for part in text.split(","):
             first, _, last = part.partition("-")
-            chosen |= set(range(int(first) - 1, int(last or first)))
+            chosen |= set(range(int(first) - 1, min(int(last or first), lines)))
         if -1 in chosen:
             raise ValueError
     except ValueError:

@@ -52,7 +52,7 @@ def passed_over(lines: Sequence[str], reading: Reading) -> frozenset[int]:
         >>> sorted(passed_over(["#a,b", "1,2"], Reading()))
         []
     """
-    over = {i for i in dialects.skipped(reading.skip_rows) if i < len(lines)}
+    over = dialects.skipped(reading.skip_rows, len(lines))
     if reading.comment is not None:
         over |= {i for i, line in enumerate(lines) if line.startswith(reading.comment)}
         return frozenset(over)

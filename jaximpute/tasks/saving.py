@@ -1,6 +1,7 @@
 """A fitted `Imputer` on disk: a folder of JSON and NumPy arrays, which needs no pickle to read."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -91,6 +92,9 @@ def load(path: str | Path) -> Saved:
     folder = atomic.resolved(path)
     if not folder.exists():
         atomic.restore(folder)  # a process that died while it replaced one may have moved it away
+    for file in (folder / _ABOUT, folder / _ARRAYS):
+        if not Path(os.path.realpath(file)).is_relative_to(folder):
+            raise DataError(f"the imputer in {path} is damaged: {file.name} is a link out of it")
     try:
         about = json.loads(safe_arrays.read_text(folder / _ABOUT))
         _refuse_format(about, path)

@@ -14,6 +14,7 @@ import jaximpute as ji
 from jaximpute.data import frames
 from jaximpute.data.dialect import Dialect, Reading, check, skipped
 from jaximpute.files import compressed, csv, sheets
+from tests.helpers.commands import call
 
 pytestmark = pytest.mark.fast
 
@@ -190,10 +191,10 @@ def test_values_that_an_option_does_not_take(reading, message):
 
 
 def test_lines_are_named_by_count_or_by_number():
-    assert skipped("3") == {0, 1, 2}
-    assert skipped("2-2") == {1}
-    assert skipped("1-2,4-4") == {0, 1, 3}
-    assert skipped(None) == set()
+    assert skipped("3", 99) == {0, 1, 2}
+    assert skipped("2-2", 99) == {1}
+    assert skipped("1-2,4-4", 99) == {0, 1, 3}
+    assert skipped(None, 99) == set()
 
 
 def test_options_of_text_are_refused_elsewhere(tmp_path):
@@ -252,3 +253,12 @@ def test_compressed_files_by_their_suffix(tmp_path):
         sheets.read_file(str(tmp_path / "two.csv.zip"))
     with pytest.raises(ji.DataError, match=r"suffix '.npy.gz'"):
         sheets.read_file("x.npy.gz")
+
+
+def test_numbers_of_lines_beyond_the_file_cost_nothing(tmp_path):
+    path = tmp_path / "in.csv"
+    path.write_text("title\na,b\n1,2\n2,\n3,4\n")
+    for rows in ("1-1,99999999999999-999999999999999999", "1-1,6-999999999999"):
+        done = call("impute", path, "-m", "mean", "--skip-rows", rows)
+        assert (done.exit_code, done.stdout.splitlines()[3]) == (0, "2,3")
+    assert call("impute", path, "-m", "mean", "--skip-rows", "999999999999").exit_code == 3

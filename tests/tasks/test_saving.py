@@ -222,3 +222,20 @@ def test_arrays_in_any_order_come_back_bit_for_bit(tmp_path):
         np.testing.assert_array_equal(found[name], array)
         assert (found[name].dtype, found[name].shape) == (array.dtype, array.shape)
         assert found[name].flags.writeable
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
+@pytest.mark.parametrize("name", ["imputer.json", "arrays.npz"])
+def test_no_link_leads_out_of_a_model(saved, tmp_path, name):
+    outside, link = tmp_path / name, tmp_path / "link"
+    link.symlink_to(saved, target_is_directory=True)
+    ji.Imputer.load(link)  # to the whole of it
+    (saved / name).rename(outside)
+    (saved / name).symlink_to(outside)
+    for path in (saved, link):
+        with pytest.raises(ji.DataError, match=f"damaged: {name} is a link out of it"):
+            ji.Imputer.load(path)
+    (saved / name).unlink()
+    (saved / name).symlink_to(saved / name)  # in a circle
+    with pytest.raises(ji.DataError, match="damaged"):
+        ji.Imputer.load(saved)
