@@ -204,7 +204,7 @@ def test_arrays_are_checked_before_they_are_read(saved):
             (saved / name).unlink()
             (saved / name).symlink_to("/dev/zero")
             refused("is a link out of it")
-    (saved / "imputer.json").unlink()
+            (saved / name).unlink()
     (saved / "imputer.json").write_text("[" * 100_000)
     refused("is damaged")
 
