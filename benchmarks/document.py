@@ -1,106 +1,87 @@
-"""Rows into words and tables: writes docs/results/, and parts of the README and of other pages.
+"""Fills the tables of the pages from the rows in benchmarks/results/.
 
-python -m benchmarks.document
+python -m benchmarks.document            # writes them
+python -m benchmarks.document --check    # says which page and table differ from their rows
+
+A page is Markdown, written by hand. Where a table belongs, it says which:
+
+    <!-- table etth1
+    from = "series"
+    ...
+    -->
+    <!-- /table -->
+
+See `benchmarks.harness.tabulate` for what may be asked.
 """
 
 import argparse
+import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.harness import jobs
-from benchmarks.pages import (
-    bridge,
-    fields,
-    gpu,
-    intervals,
-    miri,
-    presets,
-    reliability,
-    scale,
-    series,
-    summary,
-    systems,
-    tables,
-)
-from benchmarks.pages import (
-    images as images_page,
-)
-from benchmarks.pages import (
-    pod as pod_page,
-)
+from benchmarks.harness import jobs, tabulate
 
-PAGES = jobs.ROOT / "docs" / "results"
-README = jobs.ROOT / "README.md"
-SCALE = jobs.ROOT / "docs" / "scale.md"
-RELIABILITY = jobs.ROOT / "docs" / "reliability.md"
-MARKS = ("<!-- results -->", "<!-- /results -->")
-# how the rows of a file are read, and written as a page of the same name
-WRITERS: dict[str, tuple[Callable, Callable]] = {
-    "tables": (tables.read, tables.page),
-    "bridge": (bridge.read, bridge.page),
-    "intervals": (intervals.read, intervals.page),
-    "fields": (fields.read, fields.page),
-    "systems": (systems.read, systems.page),
-    "miri_ablation": (miri.read, miri.page),
-    "presets": (presets.read, presets.page),
-    "scale": (scale.read, scale.page),
-}
+MARK = re.compile(r"(<!-- table (\S+)\n(.*?)-->\n)(.*?)(<!-- /table -->)", re.DOTALL)
+OPENING = "<!-- table "
 
 
 def main(given: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--check", action="store_true", help="write nothing; 1 if a table is old")
     parser.add_argument("--results", type=Path, default=jobs.RESULTS, help="folder of rows")
-    parser.add_argument("--pages", type=Path, default=PAGES, help="folder of pages")
-    parser.add_argument("--readme", type=Path, default=README)
-    parser.add_argument("--scale", type=Path, default=SCALE, help="the page with the pod")
-    parser.add_argument("--reliability", type=Path, default=RELIABILITY, help="the page on it")
+    parser.add_argument("--pages", type=Path, nargs="+", default=None, help="files to fill")
     options = parser.parse_args(given)
-    options.pages.mkdir(parents=True, exist_ok=True)
-
-    def write(name: str, text: str) -> None:
-        (options.pages / f"{name}.md").write_text(text)
-        print(f"wrote {name}.md")
-
-    # this page is there before its rows are
-    write("gpu", gpu.page(gpu.read(options.results / "gpu.jsonl")))
-    pod = pod_page.section(pod_page.read(options.results / "pod.jsonl"))
-    options.scale.write_text(between(options.scale.read_text(), pod, pod_page.MARKS))
-    tried = reliability.read(options.results)
-    if any(tried.values()):
-        text, place = reliability.section(tried), options.reliability
-        place.write_text(between(place.read_text(), text, reliability.MARKS))
-    for name, (read, page) in WRITERS.items():
-        if found := read(options.results / f"{name}.jsonl"):
-            write(name, page(found))
-    if images := jobs.read(options.results / "images.jsonl"):
-        picture = options.pages.parent / "img" / "images.png"
-        # without the images the picture that is there stays
-        shown = images_page.draw(images, picture) or picture.exists()
-        write("images", images_page.page(images, "../img/images.png" if shown else None))
-    rows = summary.frame(jobs.read(options.results / "series.jsonl"))
-    if rows.empty:
-        print(f"no rows in {options.results / 'series.jsonl'}; run benchmarks.series first")
-        return 1
-    write("series", series.page(rows, options.results))
-    options.readme.write_text(between(options.readme.read_text(), series.short(rows)))
-    print(f"wrote the table in {options.readme.name}")
-    return 0
+    old = False
+    for page in options.pages or pages():
+        text = page.read_text()
+        try:
+            filled, changed = fill(text, options.results)
+        except ValueError as error:
+            raise ValueError(f"{shown(page)}: {error}") from error
+        said = "differs from its rows" if options.check else "written from its rows"
+        for name in changed:
+            print(f"{shown(page)}: table {name} {said}")
+        old |= bool(changed)
+        if changed and not options.check:
+            page.write_text(filled)
+    return int(options.check and old)
 
 
-def between(text: str, inside: str, marks: tuple[str, str] = MARKS) -> str:
-    """The text with what stands between the two marks replaced.
+def pages() -> list[Path]:
+    """The README and the pages of the docs, where they have a table."""
+    files = [jobs.ROOT / "README.md", *sorted((jobs.ROOT / "docs").rglob("*.md"))]
+    return [file for file in files if "_build" not in file.parts and OPENING in file.read_text()]
+
+
+def fill(text: str, results: Path) -> tuple[str, list[str]]:
+    """The text with its tables made anew, and the names of those that were not so before.
 
     Raises:
-        ValueError: the marks are not there.
+        ValueError: a table is not closed, or asks for what is not known.
     """
-    before, opening, rest = text.partition(marks[0])
-    _, closing, after = rest.partition(marks[1])
-    if not opening or not closing:
-        raise ValueError(f"the text has no {marks[0]} ... {marks[1]} to write between")
-    return f"{before}{opening}\n{inside}{closing}{after}"
+    changed = []
+
+    def make(match: re.Match[str]) -> str:
+        opening, name, ask, inside, closing = match.groups()
+        try:
+            made = f"\n{tabulate.table(ask, results)}\n"
+        except ValueError as error:
+            raise ValueError(f"table {name}: {error}") from error
+        if made != inside:
+            changed.append(name)
+        return opening + made + closing
+
+    filled = MARK.sub(make, text)
+    if len(MARK.findall(text)) != text.count(OPENING):
+        raise ValueError("a table is not closed by <!-- /table -->")
+    return filled, changed
+
+
+def shown(page: Path) -> str:
+    return str(page.relative_to(jobs.ROOT)) if page.is_relative_to(jobs.ROOT) else str(page)
 
 
 if __name__ == "__main__":

@@ -304,7 +304,7 @@ def _in_toml(draw: random.Random, file: Path) -> None:
     if not lines:
         return
     if draw.random() < 0.3:
-        lines.insert(0, f"{draw.choice(sorted(settings.DEFAULTS))} = 1")
+        lines.insert(0, f"{draw.choice(sorted(settings.names(settings.ImputeSettings)))} = 1")
     i = 0 if draw.random() < 0.3 else draw.randrange(len(lines))
     odd = draw.choice([each for each in ODD if each is not None])
     value = json.dumps(odd) if not isinstance(odd, dict) else "{x = 1}"

@@ -55,7 +55,7 @@ def learn(place: Path) -> None:
     data = observe(table(40))
     plan = registry.build("mice", data, kind="table", options={"keep": 5})
     plan = plan._replace(steps=STEPS, chunk=1)
-    keeping = hooks.Keeping(str(place / "kept"), resume=True, share=1.0, most=2)
+    keeping = hooks.CheckpointPolicy(str(place / "kept"), resume=True, share=1.0, most=2)
     state = runs.train(plan, jax.random.key(0), data, [_slowly], keeping)
     drawn = plan.method.sample(jax.random.key(1), state, data)
     leaves = [np.asarray(leaf) for leaf in [*jax.tree.leaves(state), drawn]]

@@ -90,7 +90,7 @@ def overhead(repeats: int, steps: int) -> list[dict]:
         curve = report.Curve([], {})
         watching = [] if what == "alone" else [curve.record, hooks.progress(plan.steps)]
         with tempfile.TemporaryDirectory() as folder:
-            keeping = hooks.Keeping(folder) if what == "checkpoints" else None
+            keeping = hooks.CheckpointPolicy(folder) if what == "checkpoints" else None
             begun = time.process_time()  # of all threads, those that write included
             jax.block_until_ready(training.train(plan, key, data, watching, keeping))
             return time.process_time() - begun

@@ -64,7 +64,7 @@ def main(given: Sequence[str] | None = None) -> int:
 
 
 def _job(data: str, masks: str, seed: int, named: str, options: dict[str, Any]) -> harness_jobs.Job:
-    method, own = system_worker.RIVALS.get(named, (named, {}))
+    method, own = harness_jobs.RIVALS.get(named, (named, {}))
     method, _, preset = method.partition(":")
     own = {**own, **options} if method in LEARNING else own
     return harness_jobs.Job(data, 0.0, seed, method, preset or "balanced", own, pattern=masks)
@@ -78,7 +78,7 @@ def possible(method: str, data: str) -> bool:
     """
     if method == system_worker.BEST:
         return data.partition(":")[0] in ("shallow", "advection")
-    if method not in system_worker.OUTSIDE and method not in system_worker.RIVALS:
+    if method not in system_worker.OUTSIDE and method not in harness_jobs.RIVALS:
         registry.entry(
             method.partition(":")[0], "field"
         )  # an unknown name should not fail after an hour

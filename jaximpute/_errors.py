@@ -36,16 +36,24 @@ class DivergenceError(JaximputeError, FloatingPointError):
         state: the last state that was finite; None if there was none.
         step: number of steps that it has behind it, for `fit(..., state=state, start=step)`; less
             than 0 in a warm-up, which ends at 0.
+        what: what happened and where, to be said of the method by its name; empty if the message
+            names it already.
     """
 
-    def __init__(self, message: str, state: Any = None, step: int = 0):
+    def __init__(self, message: str, state: Any = None, step: int = 0, what: str = ""):
         super().__init__(message)
         self.state = state
         self.step = step
+        self.what = what
 
 
 class OutOfMemoryError(JaximputeError, MemoryError):
     """The run needs more memory than there is; the message names the settings to lower."""
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether an error of Python's or of XLA's says that memory ran out."""
+    return isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error)
 
 
 class MissingExtraError(JaximputeError, ImportError):

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from importlib.util import resolve_name
 from types import UnionType
 from typing import Any, NamedTuple, get_args
 
@@ -118,10 +119,10 @@ def _entry_of(given: Any) -> Entry:
     return Entry(
         "a method of one's own",
         ("table", "series", "image", "field"),
-        abilities[2] is not None,
-        any(abilities[1:]),
         _Made(plan),
         _Made(plan),
+        draws=abilities[2] is not None,
+        inductive=any(abilities[1:]),
     )
 
 
@@ -165,7 +166,7 @@ def options(name: str) -> dict[str, inspect.Parameter]:
     found_in = [path for path in (found.recipe, found.factory) if path is not None]
     merged: dict[str, inspect.Parameter] = {}
     for path in found_in:
-        for key, parameter in inspect.signature(_load(path)).parameters.items():
+        for key, parameter in inspect.signature(load(path)).parameters.items():
             if parameter.kind is parameter.KEYWORD_ONLY and key not in _GIVEN + found.settled:
                 merged.setdefault(key, parameter)
     return merged
@@ -177,8 +178,8 @@ def presets(name: str) -> dict[str, dict[str, Any]]:
     if found.recipe is None:
         return {preset: {} for preset in PRESETS}
     empty: dict[str, dict[str, Any]] = {preset: {} for preset in PRESETS}
-    recipe = _load(found.recipe)
-    module = recipe.__module__ if callable(found.recipe) else found.recipe.split(":")[0]
+    recipe = load(found.recipe)
+    module = recipe.__module__ if callable(found.recipe) else _place(found.recipe)[0]
     own = getattr(sys.modules.get(module), "PRESETS", {})
     return empty | own if isinstance(own, dict) else empty
 
@@ -286,7 +287,7 @@ def _build(
 ) -> Plan:
     found = entry(name, kind)
     made: list[Any] = []
-    maker, taken = _load(found.recipe or found.factory), _parameters(found)
+    maker, taken = load(found.recipe or found.factory), _parameters(found)
     given = {"times": times, "categories": categories, "answer": answer}
     given = {key: value for key, value in given.items() if key in taken}
     if found.recipe is not None:
@@ -307,41 +308,9 @@ def _build(
     return plan._replace(method=method)
 
 
-def words(
-    name: str, preset: str = "balanced", options: Mapping[str, Any] | None = None
-) -> dict[str, str]:
-    """How `engine.loop.fit` speaks of a method: `label`, and `advice` for one that diverged.
-
-    The advice names the options that would hold it back, and their values.
-
-    Args:
-        name: see `build`, as for all arguments.
-        preset: of the method.
-        options: of the method.
-
-    Returns:
-        The two arguments of `engine.loop.fit`.
-
-    Example:
-        >>> words("mean")
-        {'label': "'mean'", 'advice': 'Take another preset or another method'}
-    """
-    values = {key: parameter.default for key, parameter in _options(name).items()}
-    values |= presets(name)[preset] | dict(options or {})
-    rates, clips = (
-        [f"{key} (now {values[key]})" for key in keys if isinstance(values.get(key), int | float)]
-        for keys in (_RATES, ("clip",))
-    )
-    lower = f"Lower {' or '.join(rates + clips)}, or take" if rates else "Take"
-    fewer = "fewer steps, " if "steps" in values else ""
-    return {"label": f"'{name}'", "advice": f"{lower} {fewer}another preset or another method"}
-
-
 _options = options  # `build` has an argument of the same name
 
 
-# options whose size makes training diverge
-_RATES = ("lr", "net_lr", "warmup_lr", "lr_forward", "eta")
 # what the library itself passes, and so no option of a user's
 _GIVEN = ("data", "kind", "preset", "times", "categories", "answer", "view", "draw_view", "total")
 
@@ -368,14 +337,20 @@ def _check_type(name: str, parameter: inspect.Parameter, value: Any) -> None:
 
 def _parameters(found: Entry) -> Mapping[str, inspect.Parameter]:
     """What makes a method takes: the recipe, or the factory if there is none."""
-    return inspect.signature(_load(found.recipe or found.factory)).parameters
+    return inspect.signature(load(found.recipe or found.factory)).parameters
 
 
-def _load(path: str | Callable[..., Any]) -> Any:
+def load(path: str | Callable[..., Any]) -> Any:
+    """What a line of the catalogue names: itself, or `module:function`, imported."""
     if not isinstance(path, str):
         return path
-    module, function = path.split(":")
+    module, function = _place(path)
     return getattr(importlib.import_module(module), function)
+
+
+def _place(path: str) -> tuple[str, str]:
+    module, function = path.split(":")
+    return resolve_name(module, "jaximpute.methods"), function
 
 
 def _hint(wrong: str, valid) -> str:

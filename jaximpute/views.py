@@ -119,10 +119,7 @@ def tiles(shape: tuple[int, ...], size: Sequence[int], overlap: Sequence[int] | 
     if len(size) != len(axes) or len(asked) != len(axes):
         raise ValueError(f"size is {tuple(size)} and overlap {asked}; expected {len(axes)} of each")
     lengths = [tile_length(*each) for each in zip(axes, size, asked, strict=True)]
-    starts = []
-    for whole, length, shared in zip(axes, lengths, asked, strict=True):
-        number = 1 if length == whole else -(-(whole - shared) // (length - shared))
-        starts.append(np.round(np.linspace(0, whole - length, number)).astype(int))
+    starts = [tile_starts(*each) for each in zip(axes, size, asked, strict=True)]
     counts = [len(one) for one in starts]
     per_field = int(np.prod(counts))
 
@@ -170,6 +167,18 @@ def tile_length(whole: int, size: int, overlap: int) -> int:
         return whole
     number = -(-(whole - overlap) // (size - overlap))
     return -(-(whole + (number - 1) * overlap) // number)
+
+
+def tile_starts(whole: int, size: int, overlap: int) -> np.ndarray:
+    """Where tiles begin along an axis of length `whole`: evenly spread, from its start to its end.
+
+    Example:
+        >>> tile_starts(41, 32, 8).tolist()
+        [0, 16]
+    """
+    length = tile_length(whole, size, overlap)
+    number = 1 if length == whole else -(-(whole - overlap) // (length - overlap))
+    return np.round(np.linspace(0, whole - length, number)).astype(int)
 
 
 def _blend(flat: jax.Array, starts: np.ndarray, whole: int) -> jax.Array:

@@ -89,7 +89,7 @@ def test_recipe_and_factory_have_the_same_defaults(name):
     """Whether a method is asked for by name or built by hand, it is the same algorithm."""
     found = registry.entry(name)
     recipe, factory = (
-        inspect.signature(registry._load(path)).parameters for path in (found.recipe, found.factory)
+        inspect.signature(registry.load(path)).parameters for path in (found.recipe, found.factory)
     )
     named = {
         key: (value.default, factory[key].default)
@@ -116,3 +116,10 @@ def test_the_same_request_is_the_same_method():
     assert built(k=3) is built(k=3)
     assert built(k=3) is not built(k=4)
     assert built(k=3) is not built((7, 2), k=3)
+
+
+@pytest.mark.parametrize("name", registry.names())
+def test_what_an_entry_says_of_options_is_of_options_that_exist(name):
+    line, known = registry.entry(name), registry.options(name)
+    said = {*line.rates, *line.costly, *line.forecast, line.reach, line.begins} - {""}
+    assert said <= known.keys()

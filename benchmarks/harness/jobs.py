@@ -88,6 +88,11 @@ def about(job: Job, label: str, values: np.ndarray, options: dict[str, Any]) -> 
 
 
 FORMS = ("noise_on", "base")  # options by which a method is another one
+# MissDiff on fields is context-query diffusion under a partition of its own, and nothing beneath it
+RIVALS: dict[str, tuple[str, dict[str, Any]]] = {
+    "missdiff": ("context_query", {"partition": "missdiff", "surface": "none"}),
+    "context_query_draws": ("context_query", {"answer": "draw"}),
+}
 
 
 def name(method: str, preset: str = "balanced") -> str:
@@ -100,6 +105,16 @@ def called(row: Row) -> str:
     given = row.get("options", {})
     forms = [f" {key}={given[key]}" for key in FORMS if key in given]
     return name(row["method"], row["preset"]) + "".join(forms)
+
+
+def variant(row: Row, known: Sequence[str] = ()) -> str:
+    """How the method of a row is called with all of its options, without those known anyway."""
+    method, options = name(row["method"], row["preset"]), dict(row.get("options") or {})
+    for rival, (true, own) in RIVALS.items():
+        if method == true and own.items() <= options.items():
+            method, options = rival, {k: v for k, v in options.items() if k not in own}
+    given = [f"{key}={one}" for key, one in options.items() if key not in known]
+    return f"{method}: {', '.join(given)}" if given else method
 
 
 def identity(row: Row) -> tuple[Any, ...]:
@@ -120,17 +135,6 @@ def lines(path: Path) -> list[Row]:
 def read(path: Path) -> list[Row]:
     """The rows of a file; of two measurements of the same thing, the later one."""
     return list({identity(row): row for row in lines(path)}.values())
-
-
-def latest(rows: Iterable[Row]) -> list[Row]:
-    """Of rows that differ only in what was the default when they were measured, the last."""
-    keys = ("data_sha", "ratio", "seed", "method", "preset", "split")
-
-    def called(row: Row) -> tuple[Any, ...]:
-        options = json.dumps(row["options"], sort_keys=True, default=str)
-        return (*(row[key] for key in keys), row.get("pattern", "mcar"), options)
-
-    return list({called(row): row for row in rows}.values())
 
 
 def append(path: Path, row: Row) -> None:

@@ -31,11 +31,6 @@ OUTSIDE = {
     "scikit_biharmonic": inpainting.scikit_biharmonic,
 }
 BEST = "best_possible"
-# MissDiff on fields is context-query diffusion under a partition of its own, and nothing beneath it
-RIVALS: dict[str, tuple[str, dict[str, Any]]] = {
-    "missdiff": ("context_query", {"partition": "missdiff", "surface": "none"}),
-    "context_query_draws": ("context_query", {"answer": "draw"}),
-}
 DRAWS = 10
 # what a covariance is learned from: more films say the same, at some cost
 FEW = 256

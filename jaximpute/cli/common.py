@@ -6,7 +6,13 @@ from typing import Annotated, Any
 
 import typer
 
-from jaximpute._errors import DataError, JaximputeError, OptionError, OutOfMemoryError
+from jaximpute._errors import (
+    DataError,
+    JaximputeError,
+    OptionError,
+    OutOfMemoryError,
+    is_out_of_memory,
+)
 from jaximpute._terminal import CLEAR, is_shown, stage, visible
 from jaximpute.cli import interrupt
 from jaximpute.engine import compiled
@@ -153,23 +159,6 @@ def _without_chatter() -> Iterator[None]:
             tasks.setLevel(level)
 
 
-def keeping(run: dict[str, Any]) -> Any:
-    """Where a command's checkpoints lie, from its settings; None if nowhere."""
-    from jaximpute.engine import hooks
-
-    if run["checkpoint"] is None:
-        if run["resume"]:
-            raise OptionError("--resume goes on from checkpoints; name their folder: --checkpoint")
-        return None
-    return hooks.Keeping(
-        run["checkpoint"],
-        resume=run["resume"],
-        every=run["checkpoint_every"],
-        force=run["force"],
-        tell=lambda text: say(f"warning: {text}"),
-    )
-
-
 def mention_dates(table: Any, time: str | None) -> None:
     """Say how to get a series where a column of dates is taken for a table's."""
     if time is not None:
@@ -233,7 +222,7 @@ def _verdict(error: Exception) -> tuple[int, str]:
         return OUT_OF_MEMORY, str(error)
     if isinstance(error, JaximputeError):
         return FAILED, str(error)
-    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
+    if is_out_of_memory(error):
         return OUT_OF_MEMORY, (
             "out of memory. Take fewer rows or columns, --preset fast, or a simpler method; "
             "jaximpute methods lists them"

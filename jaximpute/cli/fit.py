@@ -20,10 +20,10 @@ from jaximpute.cli.common import (
     Report,
     Resume,
     begin,
-    keeping,
     reported,
     say,
 )
+from jaximpute.cli.settings import ApplySettings, FitSettings
 from jaximpute.engine.compiled import keep_compiled
 
 
@@ -59,31 +59,31 @@ def fit(
 ) -> None:
     """Learn to complete tables of numbers; jaximpute apply completes others by what is saved."""
     with reported(debug):
-        run = {
+        flags = {
             "save": save,
             "method": method,
             "preset": preset,
             "options": settings.parse_options(assignments or []),
             "seed": seed,
-            "leave": leave or [],
+            "leave": leave,
             "report": report,
             "checkpoint": checkpoint,
             "resume": resume,
-            "checkpoint_every": 1 if checkpoint_every is None else checkpoint_every,
-            **files_read.settled(reading),
-            "bounds": bounds or [],
-            "circular": circular or [],
+            "checkpoint_every": checkpoint_every,
+            **files_read.given(reading),
+            "bounds": bounds,
+            "circular": circular,
             "force": force,
             "quiet": quiet,
         }
+        run = settings.resolve(FitSettings, flags)
         begin("reading", file, quiet)
         paths.check_distinct(
             {"FILE": file},
             {"--save": save, "--report": report, "--checkpoint": checkpoint},
             whole=["--save", "--checkpoint"],
         )
-        settings.check_seed(seed)
-        kept = keeping(run)
+        kept = settings.checkpoints(run)
         from jaximpute.cli import models
         from jaximpute.files import sheets
         from jaximpute.tasks import saving
@@ -125,14 +125,15 @@ def apply(
     Each row is completed on its own: a row gets the same answer in any file and in any order.
     """
     with reported(debug):
-        run = {
+        flags = {
             "model": model,
             "output": output,
             "report": report,
-            **files_read.settled(reading),
+            **files_read.given(reading),
             "force": force,
             "quiet": quiet,
         }
+        run = settings.resolve(ApplySettings, flags)
         from jaximpute.cli import models
         from jaximpute.files import grids, sheets
 

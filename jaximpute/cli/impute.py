@@ -1,5 +1,6 @@
 """`jaximpute impute`: a file with holes in, a completed file out."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,11 +27,11 @@ from jaximpute.cli.common import (
     Resume,
     Time,
     begin,
-    keeping,
     mention_dates,
     reported,
     say,
 )
+from jaximpute.cli.settings import ImputeSettings
 from jaximpute.cli.work import count_draws, fill, read_frame, read_sheet
 from jaximpute.engine.compiled import keep_compiled
 
@@ -162,18 +163,18 @@ def impute(
             "force": force,
             "quiet": quiet,
         }
-        run = settings.resolve(flags, config)
-        begin("reading", file, run["quiet"])
+        run = settings.resolve(ImputeSettings, flags, config)
+        begin("reading", file, run.quiet)
         paths.check_impute(file, run, config, count_draws(run))
         if dry_run:
             _plan(file, run)
-        elif streaming.wanted(file, run):
-            _tell(file, {**run, "report": None}, streaming.impute_blocks(file, run))
+        elif streaming.is_streamed(file, run):
+            _tell(file, replace(run, report=None), streaming.impute_blocks(file, run))
         else:
             _impute(file, run)
 
 
-def _impute(file: str, run: dict[str, Any]) -> None:
+def _impute(file: str, run: ImputeSettings) -> None:
     from jaximpute import plots
     from jaximpute.data import fields, frames, gridwriting
     from jaximpute.files import arrays, gridcopies, grids
@@ -182,27 +183,27 @@ def _impute(file: str, run: dict[str, Any]) -> None:
     from jaximpute.plots import montage
     from jaximpute.tasks import multiple
 
-    force, draws, kept = run["force"], count_draws(run), keeping(run)
+    force, draws, kept = run.force, count_draws(run), settings.checkpoints(run)
     if Path(file).is_dir() and not grids.is_grid_file(file):
         from jaximpute.cli import pictures
 
-        if run["report"] is not None:
-            files.check_output(run["report"], force=force)
+        if run.report is not None:
+            files.check_output(run.report, force=force)
         _tell(file, run, pictures.impute_folder(file, run, draws, kept))
         return
-    folder = draws > 0 and run["interval"] is None and many.is_folder(run["output"])
+    folder = draws > 0 and run.interval is None and many.is_folder(run.output)
     suffix = files.suffix_of(file)
     # what is written last is looked at first: a refusal then leaves nothing of a run that died
-    if run["report"] is not None:
-        files.check_output(run["report"], force=force)
-    if run["plot"] is not None:
-        if run["group"]:
+    if run.report is not None:
+        files.check_output(run.report, force=force)
+    if run.plot is not None:
+        if run.group:
             raise OptionError("--plot draws one series, not several (--group); leave it out")
-        plots.check(run["plot"], force=force)
+        plots.check(run.plot, force=force)
     if folder:
-        many.check_folder(run["output"], suffix, draws, force=force)
+        many.check_folder(run.output, suffix, draws, force=force)
     else:
-        files.check_table(run["output"], force=force)
+        files.check_table(run.output, force=force)
     sheet = read_sheet(file, run)
     is_stack = suffix in arrays.SUFFIXES
     gridded = fields.is_gridded(sheet.table)
@@ -211,12 +212,12 @@ def _impute(file: str, run: dict[str, Any]) -> None:
     if gridded:
         outputs.check_gridded(run, folder)
         if sheet.origin is not None and not folder:
-            gridcopies.check(sheet.origin, run["output"])
+            gridcopies.check(sheet.origin, run.output)
     elif not is_stack:
-        mention_dates(sheet.table, run["time"])
-    spread = gridded and draws > 0 and not folder and run["interval"] is None
-    if (draws or run["interval"] is not None) and not folder and not spread:
-        many.check_names(sheet, interval=run["interval"] is not None)
+        mention_dates(sheet.table, run.time)
+    spread = gridded and draws > 0 and not folder and run.interval is None
+    if (draws or run.interval is not None) and not folder and not spread:
+        many.check_names(sheet, interval=run.interval is not None)
 
     frame, filled, ends = fill(sheet, run, kept, spread=spread)
 
@@ -245,22 +246,22 @@ def _impute(file: str, run: dict[str, Any]) -> None:
             result = sheet._replace(table=wider)
         elif folder:
             sheets = [sheet_of(values) for values in filled.draws]
-            begin("writing", run["output"], run["quiet"])
-            many.write_folder(sheets, run["output"], suffix, force=force, like=_made_of(file))
+            begin("writing", run.output, run.quiet)
+            many.write_folder(sheets, run.output, suffix, force=force, like=_made_of(file))
         else:
             result = many.stacked([sheet_of(values) for values in filled.draws])
     if not folder:
-        begin("writing", run["output"], run["quiet"])
-        files.write_file(result, run["output"], force=force, like=_made_of(file))
-    if run["plot"] is not None:
+        begin("writing", run.output, run.quiet)
+        files.write_file(result, run.output, force=force, like=_made_of(file))
+    if run.plot is not None:
         if is_stack and sheet.table.ndim == 4:
             figure = montage.plot_images(sheet.table, completed)
         else:
-            turning = settings.parse_circular(run["circular"])
+            turning = settings.parse_circular(run.circular)
             figure = plots.plot_imputation(
-                sheet.table, completed, time=run["time"], band=band, circular=turning
+                sheet.table, completed, time=run.time, band=band, circular=turning
             )
-        plots.save(figure, run["plot"], force=force)
+        plots.save(figure, run.plot, force=force)
     _tell(file, run, filled.report)
 
 
@@ -269,31 +270,31 @@ def _made_of(file: str) -> str | None:
     return None if file == "-" else file
 
 
-def _tell(file: str, run: dict[str, Any], report: dict[str, Any]) -> None:
+def _tell(file: str, run: ImputeSettings, report: dict[str, Any]) -> None:
     """Warnings and summary on stderr, and the report's file."""
     for text in report["warnings"]:
         say(f"warning: {text}")
-    if run["report"] is not None:
+    if run.report is not None:
         manifest.write("impute", file, run, report)
-    if not run["quiet"]:
+    if not run.quiet:
         outputs.summarise(report, run)
 
 
-def _plan(file: str, run: dict[str, Any]) -> None:
+def _plan(file: str, run: ImputeSettings) -> None:
     """Print what `impute` would cost."""
     from jaximpute.tasks import plan
 
     sheet = read_sheet(file, run)
     keep_compiled()
-    stage("trying one step", show=not run["quiet"])
+    stage("trying one step", show=not run.quiet)
     cost = plan.measure(
         read_frame(sheet, run),
-        run["method"],
-        preset=run["preset"],
-        options=run["options"],
+        run.method,
+        preset=run.preset,
+        options=run.options,
         draws=count_draws(run),
     )
-    stage("", show=not run["quiet"])
+    stage("", show=not run.quiet)
     for name, value in _in_words(cost).items():
         typer.echo(f"{name + ':':10}{value}")
 

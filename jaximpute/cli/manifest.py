@@ -5,8 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from jaximpute._errors import DataError
+from jaximpute.cli import settings
+from jaximpute.cli.settings import ApplySettings, RunSettings
 
 FORMAT = 1
+WithReport = RunSettings | ApplySettings
 _PARTS = {
     "command": str,
     "input": str,
@@ -17,29 +20,30 @@ _PARTS = {
 }
 
 
-def write(command: str, file: str, run: dict[str, Any], report: dict[str, Any]) -> None:
-    """Write `run["report"]`: command, file, settings, and what the run had to say.
+def write(command: str, file: str, run: WithReport, report: dict[str, Any]) -> None:
+    """Write `run.report`: command, file, settings, and what the run had to say.
 
     Args:
         command: of the command line.
         file: its argument.
-        run: its settings.
+        run: its settings, which name a report.
         report: see `jaximpute.tasks.filling.fill`.
 
     Raises:
         OutputError: it cannot be written.
     """
-    from jaximpute.files import placing
+    from jaximpute.files import atomic
 
     about = {
         "format": FORMAT,
         "command": command,
         "input": file,
-        "settings": run,
+        "settings": settings.plain(run),
         "configuration": _configuration(report),
         **report,
     }
-    with placing.replacing(run["report"], force=run["force"]) as out:
+    assert run.report is not None
+    with atomic.replacing(run.report, force=run.force) as out:
         out.write(f"{json.dumps(about, indent=2, default=str)}\n".encode())
 
 

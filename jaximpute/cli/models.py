@@ -12,12 +12,13 @@ from jaximpute import registry
 from jaximpute._errors import DataError, OptionError
 from jaximpute._terminal import stage
 from jaximpute.cli import settings
+from jaximpute.cli.settings import FitSettings
 from jaximpute.data import frames
 from jaximpute.data.columns import suggest
 from jaximpute.data.frames import Frame
 from jaximpute.engine import fingerprint, hooks
-from jaximpute.engine.execution import Running
-from jaximpute.engine.hooks import Keeping
+from jaximpute.engine.execution import Execution
+from jaximpute.engine.hooks import CheckpointPolicy
 from jaximpute.files import sheets
 from jaximpute.tasks import report
 from jaximpute.tasks.choose import inductive
@@ -41,9 +42,9 @@ class Applied(NamedTuple):
 def learn(
     sheet: sheets.Sheet,
     file: str,
-    run: dict[str, Any],
-    kept: Keeping | None = None,
-    how: Running | None = None,
+    run: FitSettings,
+    kept: CheckpointPolicy | None = None,
+    how: Execution | None = None,
 ) -> Learned:
     """Fit an imputer to the columns of numbers of a sheet.
 
@@ -63,34 +64,34 @@ def learn(
     """
     started = clock.perf_counter()
     frame = frames.read(sheet.table)
-    chosen, notes = _numeric(frame, file, run["leave"])
+    chosen, notes = _numeric(frame, file, run.leave)
     imputer = Imputer(
-        run["method"],
-        preset=run["preset"],
-        random_state=run["seed"],
+        run.method,
+        preset=run.preset,
+        random_state=run.seed,
         keep_empty_features=True,
-        options=run["options"] or None,
-        bounds=settings.parse_bounds(run["bounds"]),
-        circular=settings.parse_circular(run["circular"]),
+        options=run.options or None,
+        bounds=settings.parse_bounds(run.bounds),
+        circular=settings.parse_circular(run.circular),
     )
-    curve, name = report.Curve([], {}), inductive(run["method"], "table", "use impute()")
+    curve, name = report.Curve([], {}), inductive(run.method, "table", "use impute()")
 
-    def watching(plan: registry.Plan) -> list[Any]:
-        bar = [] if run["quiet"] else [hooks.progress(plan.steps, label=name)]
-        stage(f"'{name}': compiling and starting", show=not run["quiet"])
+    def hooks_of(plan: registry.Plan) -> list[Any]:
+        bar = [] if run.quiet else [hooks.progress(plan.steps, label=name)]
+        stage(f"'{name}': compiling and starting", show=not run.quiet)
         return [curve.record, *plan.hooks, *bar]
 
     cells = pd.DataFrame(frame.values[:, chosen], columns=[frame.names[i] for i in chosen])
     whole = [frame.names[i] for i in chosen if frame.columns[i].kind == "integer"]
-    imputer._fit(cells, whole, watching, kept, how)
+    imputer._fit(cells, whole, hooks_of, kept, how)
     holes = cells.isna().sum()
     return Learned(
         imputer,
         {
             "method": imputer.method_,
-            "options": run["options"],
-            "preset": run["preset"],
-            "seed": run["seed"],
+            "options": dict(run.options),
+            "preset": run.preset,
+            "seed": run.seed,
             "answer": "estimate",
             **_chosen(imputer, frame),
             "kind": "table",
@@ -117,10 +118,10 @@ def learn(
 
 
 def _chosen(imputer: Imputer, frame: Any) -> dict[str, Any]:
-    told = imputer.fitted_.told
-    if not told:
+    choices = imputer.fitted_.choices
+    if not choices:
         return {}
-    return {"chosen": report.chosen(told, imputer.codec_, frame.columns)}
+    return {"chosen": report.chosen(choices, imputer.codec_, frame.columns)}
 
 
 def complete(sheet: sheets.Sheet, file: str, model: str) -> Applied:

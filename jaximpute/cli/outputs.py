@@ -4,26 +4,27 @@ from typing import Any
 
 from jaximpute._errors import OptionError
 from jaximpute.cli.common import say
+from jaximpute.cli.settings import ImputeSettings
 
 
-def check_stack(run: dict[str, Any], folder: bool) -> None:
+def check_stack(run: ImputeSettings, folder: bool) -> None:
     """Refuse what an array cannot be written as.
 
     Raises:
         OptionError: draws beside one another, or another suffix than an array's.
     """
-    if run["interval"] is not None:
+    if run.interval is not None:
         raise OptionError("intervals of an array have no columns to stand in: --draws 5 -o draws/")
-    if run["draws"] is not None and not folder:
+    if run.draws is not None and not folder:
         raise OptionError("draws of an array are written to a folder: --draws 5 -o draws/")
-    if not folder and not run["output"].lower().endswith((".npy", ".npz")):
+    if not folder and not run.output.lower().endswith((".npy", ".npz")):
         raise OptionError(
-            f"an array is written as .npy or .npz, and not to {run['output']}; name it with "
+            f"an array is written as .npy or .npz, and not to {run.output}; name it with "
             "-o filled.npy"
         )
 
 
-def check_gridded(run: dict[str, Any], folder: bool) -> None:
+def check_gridded(run: ImputeSettings, folder: bool) -> None:
     """Refuse what a field cannot be written as.
 
     Raises:
@@ -31,17 +32,17 @@ def check_gridded(run: dict[str, Any], folder: bool) -> None:
     """
     from jaximpute.files import grids
 
-    if run["draws"] == 1 and run["interval"] is None and not folder:
+    if run.draws == 1 and run.interval is None and not folder:
         raise OptionError(
             "one draw has no standard deviation; expected --draws 2 or more (some twenty), or a "
             "folder to write the draw to (-o draws/)"
         )
-    if not folder and not grids.is_grid_file(run["output"]):
+    if not folder and not grids.is_grid_file(run.output):
         raise OptionError(
-            f"a field is written as NetCDF or Zarr, and not to {run['output']}; name it with "
+            f"a field is written as NetCDF or Zarr, and not to {run.output}; name it with "
             "-o filled.nc or -o filled.zarr"
         )
-    if run["plot"] is not None:
+    if run.plot is not None:
         raise OptionError("--plot draws tables and series, not fields")
 
 
@@ -52,23 +53,23 @@ def tell_clipped(report: dict[str, Any], what: str = "columns") -> None:
         say(f"fills kept within what their {what} may hold: {names} (see --bounds)")
 
 
-def summarise(report: dict[str, Any], run: dict[str, Any]) -> None:
+def summarise(report: dict[str, Any], run: ImputeSettings) -> None:
     """Say on stderr what was filled, and where it was written."""
     missing = sum(report["missing"].values())
     if not missing:
         say("nothing is missing; the file was copied")
         return
-    where = "stdout" if run["output"] == "-" else run["output"]
-    picture = "" if run["plot"] is None else f"; picture: {run['plot']}"
+    where = "stdout" if run.output == "-" else run.output
+    picture = "" if run.plot is None else f"; picture: {run.plot}"
     tell_clipped(report, "variables" if report["kind"] in ("field", "image") else "columns")
     say(
         f"filled {report['filled']} of {missing} missing cells with '{report['method']}' in "
         f"{report['seconds']:.1f} s: {where}{picture}"
     )
-    if told := report.get("interval"):
-        held = told["coverage"]
+    if interval := report.get("interval"):
+        held, level, cells = (interval[name] for name in ("coverage", "level", "cells"))
         say(
-            f"intervals of {told['level']:.0%} from {told['cells']} observed cells hidden again"
+            f"intervals of {level:.0%} from {cells} observed cells hidden again"
             + ("" if held is None else f", of which they hold {held:.0%} made without them")
         )
     if report.get("chosen", {}).get("weights"):

@@ -4,9 +4,9 @@ import os
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
-from typing import Any
 
 from jaximpute._errors import OptionError
+from jaximpute.cli.settings import ImputeSettings
 
 _STREAM = "-"
 
@@ -58,7 +58,7 @@ def check_distinct(
                 )
 
 
-def check_impute(file: str, run: Mapping[str, Any], config: str | None, draws: int) -> None:
+def check_impute(file: str, run: ImputeSettings, config: str | None, draws: int) -> None:
     """Refuse one path under two names of `impute`; a file may be completed in its own place.
 
     Args:
@@ -73,16 +73,16 @@ def check_impute(file: str, run: Mapping[str, Any], config: str | None, draws: i
     from jaximpute.files import draws as many
     from jaximpute.files import grids
 
-    output = run["output"]
-    folder = draws > 0 and run["interval"] is None and many.is_folder(output)
+    output = run.output
+    folder = draws > 0 and run.interval is None and many.is_folder(output)
     names = many.names(Path(file).suffix.lower(), draws) if folder else []
     check_distinct(
-        {"FILE": file, "--mask": run["mask"], "--config": config},
+        {"FILE": file, "--mask": run.mask, "--config": config},
         {
             "--output": output,
-            "--plot": run["plot"],
-            "--report": run["report"],
-            "--checkpoint": run["checkpoint"],
+            "--plot": run.plot,
+            "--report": run.report,
+            "--checkpoint": run.checkpoint,
             "a file of draws": [str(Path(output, name)) for name in names],
         },
         whole=["--checkpoint", *(["--output"] if grids.is_zarr(output) else [])],

@@ -7,11 +7,12 @@ import numpy as np
 
 from jaximpute._errors import OptionError
 from jaximpute.cli import paths
+from jaximpute.cli.settings import ImputeSettings
 
 _UNUSED = ("time", "interval", "max_gap", "dims", "plot", "missing", "variables", "fill_unseen")
 
 
-def impute_folder(file: str, run: dict[str, Any], draws: int, kept: Any = None) -> dict[str, Any]:
+def impute_folder(file: str, run: ImputeSettings, draws: int, kept: Any = None) -> dict[str, Any]:
     """Fill the holes of all images in a folder.
 
     Args:
@@ -33,23 +34,23 @@ def impute_folder(file: str, run: dict[str, Any], draws: int, kept: Any = None) 
     from jaximpute.files import filesets, pictures, sheets
     from jaximpute.plots import montage
 
-    unused = [name for name in _UNUSED if run[name]]
+    unused = [name for name in _UNUSED if getattr(run, name)]
     if unused:
         flag = unused[0].replace("_", "-")
         raise OptionError(
             f"--{flag} is of no use for a folder of images, whose montage is made anyway"
         )
-    output, force = run["output"], run["force"]
+    output, force = run.output, run.force
     if output == "-":
         raise OptionError("completed images are written to a folder; name it with -o out/")
     read = pictures.read_pictures(file)
     names = pictures.names(read, draws)
     paths.check_distinct(
-        {"--mask": run["mask"]},
-        {"a picture": [str(Path(output, name)) for name in names], "--report": run["report"]},
+        {"--mask": run.mask},
+        {"a picture": [str(Path(output, name)) for name in names], "--report": run.report},
     )
     filesets.check(output, names, force=force)
-    holed = pictures.with_holes(read, file, run["mask"])
+    holed = pictures.with_holes(read, file, run.mask)
     frame, filled, _ = fill(sheets.Sheet(holed, None), run, kept)
     with filesets.replacing(output, force=force, like=file) as folder:
         parts = [folder, *(folder / f"draw_{i + 1}" for i in range(draws))]

@@ -3,6 +3,7 @@
 import functools
 import inspect
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 from typing import Annotated, Any
 
 import typer
@@ -10,26 +11,23 @@ import typer
 from jaximpute._errors import OptionError
 from jaximpute.cli.common import say
 
-# the settings of a file's reading, and what they are where nobody says
-DEFAULTS: dict[str, Any] = {
-    "delimiter": None,
-    "decimal": None,
-    "encoding": None,
-    "header": None,
-    "skip_rows": None,
-    "comment": None,
-    "missing": [],
-    "missing_only": [],
-    "as": {},
-    "variables": None,
-}
-TYPES: dict[str, tuple[type, ...]] = {
-    "header": (bool,),
-    "skip_rows": (int, str),
-    "missing": (list,),
-    "missing_only": (list,),
-    "as": (dict,),
-}
+
+@dataclass(frozen=True, kw_only=True)
+class ReadSettings:
+    """How a file is read; see the help of the flags of these names."""
+
+    delimiter: str | None = None
+    decimal: str | None = None
+    encoding: str | None = None
+    header: bool | None = None
+    skip_rows: int | str | None = None
+    comment: str | None = None
+    missing: tuple[str, ...] = ()
+    missing_only: tuple[str, ...] = ()
+    as_: Mapping[str, str] = field(default_factory=dict)
+    variables: str | None = None
+
+
 _FLAGS: dict[str, Any] = {
     "delimiter": Annotated[
         str | None,
@@ -72,7 +70,7 @@ _FLAGS: dict[str, Any] = {
             "empty cells alone; NAME= for one column. May be repeated."
         ),
     ],
-    "as": Annotated[
+    "as_": Annotated[
         list[str] | None,
         typer.Option(
             "--as",
@@ -99,11 +97,10 @@ def with_reading(command: Callable[..., None]) -> Callable[..., None]:
         The command, whose flags the command line shows in that argument's place.
     """
     own = inspect.signature(command)
-    name_of = {name: f"{name}_" if name == "as" else name for name in _FLAGS}
 
     @functools.wraps(command)
     def wrapped(**given: Any) -> None:
-        reading = {name: given.pop(name_of[name]) for name in _FLAGS}
+        reading = {name: given.pop(name) for name in _FLAGS}
         command(**given, reading=reading)
 
     shown = []
@@ -113,7 +110,7 @@ def with_reading(command: Callable[..., None]) -> Callable[..., None]:
             continue
         shown += [
             inspect.Parameter(
-                name_of[flag],
+                flag,
                 inspect.Parameter.POSITIONAL_OR_KEYWORD,
                 default=None,
                 annotation=annotation,
@@ -128,27 +125,28 @@ def with_reading(command: Callable[..., None]) -> Callable[..., None]:
 def given(flags: Mapping[str, Any]) -> dict[str, Any]:
     """The flags as settings: `NAME=KIND` texts as a dictionary, None where not given."""
     kinds = {}
-    for assignment in flags["as"] or []:
+    for assignment in flags["as_"] or []:
         name, equals, kind = assignment.rpartition("=")
         if not equals or not name:
             raise OptionError(f"--as takes NAME=KIND, for instance --as zip=text; got {assignment}")
         kinds[name] = kind
-    return {**flags, "as": kinds or None}
-
-
-def settled(flags: Mapping[str, Any]) -> dict[str, Any]:
-    """The flags as settings, with defaults for those that are not given."""
     return {
-        name: DEFAULTS[name] if value is None else value for name, value in given(flags).items()
+        **{name: tuple(v) if isinstance(v, list) else v for name, v in flags.items()},
+        "as_": kinds or None,
     }
 
 
-def read(file: str, run: Mapping[str, Any], quiet: bool = False) -> Any:
+def settled(flags: Mapping[str, Any]) -> ReadSettings:
+    """The flags as settings, with defaults for those that are not given."""
+    return ReadSettings(**{name: v for name, v in given(flags).items() if v is not None})
+
+
+def read(file: str, settings: ReadSettings, quiet: bool = False) -> Any:
     """Read a file by a command's settings, and say what was taken as what.
 
     Args:
         file: its path.
-        run: settings, those of this group among them.
+        settings: of a command.
         quiet: say nothing.
 
     Returns:
@@ -157,17 +155,20 @@ def read(file: str, run: Mapping[str, Any], quiet: bool = False) -> Any:
     from jaximpute.data.dialect import Reading
     from jaximpute.files import sheets
 
-    chosen = {name: run[name] for name in DEFAULTS}
-    kinds, rows = chosen.pop("as"), chosen.pop("skip_rows")
-    names = chosen.pop("variables")
+    names = () if settings.variables is None else settings.variables.split(",")
     sheet = sheets.read_file(
         file,
         Reading(
-            **chosen
-            | {name: tuple(map(str, chosen[name])) for name in ("missing", "missing_only")},
-            skip_rows=None if rows is None else str(rows),
-            kinds=kinds,
-            variables=() if names is None else tuple(each.strip() for each in names.split(",")),
+            delimiter=settings.delimiter,
+            decimal=settings.decimal,
+            encoding=settings.encoding,
+            header=settings.header,
+            skip_rows=None if settings.skip_rows is None else str(settings.skip_rows),
+            comment=settings.comment,
+            missing=tuple(map(str, settings.missing)),
+            missing_only=tuple(map(str, settings.missing_only)),
+            kinds=settings.as_,
+            variables=tuple(name.strip() for name in names),
         ),
     )
     if not quiet:
@@ -176,16 +177,16 @@ def read(file: str, run: Mapping[str, Any], quiet: bool = False) -> Any:
     return sheet
 
 
-def used(run: Mapping[str, Any]) -> list[str]:
+def used(settings: ReadSettings) -> list[str]:
     """The flags of this group that are set.
 
     Example:
-        >>> used({**DEFAULTS, "missing": ["-9"], "header": False})
+        >>> used(ReadSettings(missing=("-9",), header=False))
         ['--no-header', '--missing']
     """
-    named = {"header": "--header" if run["header"] else "--no-header"}
+    usual, named = ReadSettings(), {"header": "--header" if settings.header else "--no-header"}
     return [
-        named.get(name, f"--{name.replace('_', '-')}")
-        for name, default in DEFAULTS.items()
-        if run[name] != default
+        named.get(each.name, f"--{each.name.rstrip('_').replace('_', '-')}")
+        for each in fields(ReadSettings)
+        if getattr(settings, each.name) != getattr(usual, each.name)
     ]

@@ -56,7 +56,7 @@ def report(
     with reported(debug):
         from jaximpute import plots
         from jaximpute.data import frames
-        from jaximpute.files import placing
+        from jaximpute.files import atomic
         from jaximpute.plots.densities import plot_densities
         from jaximpute.tasks import diagnose, evaluate, page
         from jaximpute.tasks.impute import impute_with_report
@@ -67,7 +67,7 @@ def report(
             raise OptionError(
                 f"a page is written as .html, and not to {output}; name it -o report.html"
             )
-        placing.check(output, force=force)
+        atomic.check(output, force=force)
         settings.check_seed(seed)
         sheet = files_read.read(file, files_read.settled(reading), quiet)
         kind = frames.read(sheet.table, time).kind
@@ -125,7 +125,7 @@ def report(
             scores=found,
             repeat=shlex.join(words),
         )
-        with placing.replacing(output, force=force) as temporary:
+        with atomic.replacing(output, force=force) as temporary:
             temporary.write(text.encode())
         stage("", show=not quiet)
         if not quiet:

@@ -1,5 +1,6 @@
 """`jaximpute reproduce`: do what a manifest tells again, and say whether the same comes out."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,22 +10,17 @@ from jaximpute._errors import DataError, OptionError
 from jaximpute.cli import manifest, settings
 from jaximpute.cli import reading as files_read
 from jaximpute.cli.common import GATE, Debug, Quiet, reported, say
+from jaximpute.cli.manifest import WithReport
+from jaximpute.cli.settings import ApplySettings, FitSettings, ImputeSettings, TrainSettings
 from jaximpute.engine.compiled import keep_compiled
 
-_APPLY: dict[str, Any] = {
-    "model": None,
-    "output": "-",
-    "report": None,
-    **files_read.DEFAULTS,
-    "force": False,
-}
-# every setting of a command, and what it is where a manifest does not tell
-_KNOWN: dict[str, dict[str, Any]] = {
-    "impute": settings.DEFAULTS,
-    "impute --block-rows": settings.DEFAULTS,
-    "fit": settings.TRAINING,
-    "train": settings.TRAINING,
-    "apply": {**_APPLY, "quiet": False},
+# the settings of each command that is repeated
+_COMMANDS: dict[str, type[WithReport]] = {
+    "impute": ImputeSettings,
+    "impute --block-rows": ImputeSettings,
+    "fit": FitSettings,
+    "train": TrainSettings,
+    "apply": ApplySettings,
 }
 _WHERE = ("devices", "processes")
 
@@ -45,7 +41,7 @@ def reproduce(
     """
     with reported(debug):
         about = manifest.read(path)
-        run = _settings(about, path) | {"quiet": quiet}
+        run = replace(_settings(about, path), quiet=quiet)
         name = about["input"] if file is None else file
         if name == "-":
             raise DataError("the data came from stdin; name their file with --input")
@@ -104,79 +100,77 @@ def explained(was: dict[str, Any], now: dict[str, Any]) -> list[str]:
     return words
 
 
-def _settings(about: dict[str, Any], path: str) -> dict[str, Any]:
-    known = _KNOWN.get(about["command"])
-    if known is None:
+def _settings(about: dict[str, Any], path: str) -> WithReport:
+    """The settings of a manifest, of its command's own type."""
+    command = _COMMANDS.get(about["command"])
+    if command is None:
         raise DataError(f"the manifest is of '{about['command']}', which is not repeated")
-    strange = sorted(about["settings"].keys() - known.keys())
+    strange = sorted(about["settings"].keys() - set(settings.names(command)))
     if strange:
         raise DataError(
             f"{path} sets {', '.join(strange)}, which this version does not know; it was written "
             f"by jaximpute {about['versions'].get('jaximpute')}: repeat it with that one"
         )
-    run = {**known, **about["settings"]}
     try:
-        for name, value in run.items():
-            if value is not None or known[name] is not None:
-                settings.check_type(name, value, path)
-        settings.check_seed(run.get("seed", 0))
+        run = settings.checked(command, about["settings"], path)
+        settings.check_seed(getattr(run, "seed", 0))
     except OptionError as error:
         raise DataError(str(error)) from error
-    if about["command"] == "apply" and run["model"] is None:
+    if isinstance(run, ApplySettings) and run.model is None:
         raise DataError(f"{path} names no model")
     if about["command"] == "impute --block-rows" and "block_rows" not in about:
         raise DataError(f"{path} is damaged: it does not say how long its blocks were")
     return run
 
 
-def _repeat(about: dict[str, Any], file: str, run: dict[str, Any]) -> dict[str, Any]:
+def _repeat(about: dict[str, Any], file: str, run: WithReport) -> dict[str, Any]:
     from jaximpute.cli import models
     from jaximpute.cli.work import fill, read_sheet
 
-    command = about["command"]
-    if command == "impute":
-        return fill(read_sheet(file, run), run).filled.report
-    if command == "impute --block-rows":
+    if isinstance(run, ImputeSettings):
+        if about["command"] == "impute":
+            return fill(read_sheet(file, run), run).filled.report
         return _stream(about, file, run)
     sheet = files_read.read(file, run, True)
-    if command == "apply":
-        return models.complete(sheet, file, run["model"]).report
-    if command == "fit":
-        return models.learn(sheet, file, run).report
-    how = _running(about, run)
-    report = models.learn(sheet, file, run, None, how).report
-    return report | {"devices": how.mesh.size, "processes": 1}
+    if isinstance(run, ApplySettings):
+        return models.complete(sheet, file, str(run.model)).report
+    if isinstance(run, TrainSettings):
+        how = _running(about, run)
+        report = models.learn(sheet, file, run, None, how).report
+        return report | {"devices": how.mesh.size, "processes": 1}
+    assert isinstance(run, FitSettings)
+    return models.learn(sheet, file, run).report
 
 
-def _stream(about: dict[str, Any], file: str, run: dict[str, Any]) -> dict[str, Any]:
+def _stream(about: dict[str, Any], file: str, run: ImputeSettings) -> dict[str, Any]:
     from jaximpute.cli import streaming
     from jaximpute.streaming import impute_file
 
     # as they were found, where nobody set them: hashes are of blocks
-    sizes = {name: about.get(name) for name in ("block_rows", "sample_rows")}
-    return impute_file.impute_file(file, None, **streaming.arguments(run | sizes))
+    run = replace(run, block_rows=about.get("block_rows"), sample_rows=about.get("sample_rows"))
+    return impute_file.impute_file(file, None, **streaming.arguments(run))
 
 
-def _running(about: dict[str, Any], run: dict[str, Any]) -> Any:
+def _running(about: dict[str, Any], run: TrainSettings) -> Any:
     """On as many devices as then, or on those there are."""
     import jax
 
     from jaximpute.engine import parallel
-    from jaximpute.engine.execution import Running
+    from jaximpute.engine.execution import Execution
 
     on = parallel.mesh(min(int(about.get("devices", 1)), jax.device_count()))
-    return Running(on, run["accumulate"], run["bfloat16"], run["remat"])
+    return Execution(on, run.accumulate, run.bfloat16, run.remat)
 
 
 def _refuse_others(
-    about: dict[str, Any], again: dict[str, Any], file: str, run: dict[str, Any]
+    about: dict[str, Any], again: dict[str, Any], file: str, run: WithReport
 ) -> None:
     """Another result of other data is no news."""
     for what in ("data", "model"):
         if again["hashes"].get(what) != about["hashes"].get(what):
-            mask = run.get("mask")
+            mask = getattr(run, "mask", None)
             data = file if mask is None else f"{file}, or its mask {mask},"
             raise DataError(
-                f"{data if what == 'data' else run['model']} is not what it was when the manifest "
-                "was written"
+                f"{data if what == 'data' else getattr(run, 'model', None)} is not what it was "
+                "when the manifest was written"
             )

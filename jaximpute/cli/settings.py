@@ -4,102 +4,97 @@ import inspect
 import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from types import NoneType, UnionType
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from jaximpute._errors import OptionError
-from jaximpute.cli import reading
-
-DEFAULTS: dict[str, Any] = {
-    "output": "-",
-    "method": "auto",
-    "time": None,
-    "preset": "balanced",
-    "options": {},
-    "seed": 0,
-    "draws": None,
-    "interval": None,
-    "max_gap": None,
-    "dims": None,
-    "group": [],
-    "fill_unseen": False,
-    "mask": None,
-    "plot": None,
-    "report": None,
-    "checkpoint": None,
-    "checkpoint_every": 1,
-    "resume": False,
-    "block_rows": None,
-    "sample_rows": None,
-    "max_memory": None,
-    **reading.DEFAULTS,
-    "bounds": [],
-    "circular": [],
-    "force": False,
-    "quiet": False,
-}
-TRAINING: dict[str, Any] = {
-    "data": None,
-    "save": None,
-    "method": "auto",
-    "preset": "balanced",
-    "options": {},
-    "seed": 0,
-    "leave": [],
-    **reading.DEFAULTS,
-    "bounds": [],
-    "circular": [],
-    "mesh": "all",
-    "accumulate": 1,
-    "bfloat16": False,
-    "remat": False,
-    "report": None,
-    "checkpoint": None,
-    "checkpoint_every": 1,
-    "resume": False,
-    "force": False,
-    "quiet": False,
-}
-_TYPES: dict[str, tuple[type, ...]] = {
-    "options": (dict,),
-    "seed": (int,),
-    "draws": (int,),
-    "checkpoint_every": (int,),
-    "block_rows": (int,),
-    "sample_rows": (int,),
-    "resume": (bool,),
-    "interval": (float, int),
-    "max_gap": (int, float, str),
-    **reading.TYPES,
-    "bounds": (list,),
-    "circular": (list,),
-    "group": (list,),
-    "leave": (list,),
-    "accumulate": (int,),
-    "bfloat16": (bool,),
-    "remat": (bool,),
-    "fill_unseen": (bool,),
-    "force": (bool,),
-    "quiet": (bool,),
-}
-
-_NAMES = {str: "text", list: "a list of texts", dict: "a table", bool: "true or false"}
+from jaximpute.cli.common import say
+from jaximpute.cli.reading import ReadSettings
 
 
-def resolve(
-    flags: Mapping[str, Any],
-    config: str | None = None,
-    defaults: Mapping[str, Any] = DEFAULTS,
-) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class RunSettings(ReadSettings):
+    """What all commands that learn have in common; see the help of the flags of these names."""
+
+    method: str = "auto"
+    preset: str = "balanced"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    seed: int = 0
+    bounds: tuple[str, ...] = ()
+    circular: tuple[str, ...] = ()
+    report: str | None = None
+    checkpoint: str | None = None
+    checkpoint_every: int = 1
+    resume: bool = False
+    force: bool = False
+    quiet: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImputeSettings(RunSettings):
+    """Of `jaximpute impute`."""
+
+    output: str = "-"
+    time: str | None = None
+    draws: int | None = None
+    interval: float | None = None
+    max_gap: int | float | str | None = None
+    dims: str | None = None
+    group: tuple[str, ...] = ()
+    fill_unseen: bool = False
+    mask: str | None = None
+    plot: str | None = None
+    block_rows: int | None = None
+    sample_rows: int | None = None
+    max_memory: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitSettings(RunSettings):
+    """Of `jaximpute fit`."""
+
+    save: str | None = None
+    leave: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainSettings(FitSettings):
+    """Of `jaximpute train`."""
+
+    data: str | None = None
+    mesh: str = "all"
+    accumulate: int = 1
+    bfloat16: bool = False
+    remat: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApplySettings(ReadSettings):
+    """Of `jaximpute apply`."""
+
+    model: str | None = None
+    output: str = "-"
+    report: str | None = None
+    force: bool = False
+    quiet: bool = False
+
+
+S = TypeVar("S", bound=ReadSettings)
+_NAMES = {str: "text", tuple: "a list of texts", dict: "a table", bool: "true or false"}
+
+
+def resolve(command: type[S], flags: Mapping[str, Any], config: str | None = None) -> S:
     """One value for each setting: from its flag, else the file, else the default.
 
     Args:
+        command: whose settings they are.
         flags: as given on the command line; None, empty and False mean not given. Options of the
             method are merged one by one.
         config: path of a TOML file with the names of the long flags (`max_gap` or `max-gap`); what
             `--set` sets is in its table `[options]`.
-        defaults: of the command; they name its settings.
 
     Returns:
         All settings.
@@ -108,22 +103,71 @@ def resolve(
         OptionError: the file cannot be read, or holds an unknown name or a value of another type.
 
     Example:
-        >>> resolve({"seed": 3, "method": None})["seed"], resolve({"method": "mean"})["method"]
-        (3, 'mean')
+        >>> flags = {"seed": 3, "method": None}
+        >>> resolve(ImputeSettings, flags).seed, resolve(ImputeSettings, flags).method
+        (3, 'auto')
     """
-    chosen = {**defaults, **({} if config is None else _load(config, defaults))}
+    chosen = {} if config is None else _load(config, command)
     # 0 equals False, and is given
-    given = {
-        name: value
+    given: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
         for name, value in flags.items()
         if value is not None
         and (value is not False or name == "header")  # which --no-header turns off
-        and value not in ([], {})
+        and value not in ([], (), {})
     }
-    merged = {**chosen["options"], **given.pop("options", {})}
-    run = {**chosen, **given, "options": merged}
-    check_seed(run["seed"])
-    return run
+    if "options" in given:
+        given["options"] = {**chosen.get("options", {}), **given["options"]}
+    settings = command(**{**chosen, **given})
+    check_seed(getattr(settings, "seed", 0))
+    return settings
+
+
+def names(command: type[ReadSettings]) -> list[str]:
+    """The settings of a command, as files and manifests call them.
+
+    Example:
+        >>> "max_gap" in names(ImputeSettings), "as" in names(FitSettings)
+        (True, True)
+    """
+    return [each.name.rstrip("_") for each in fields(command)]
+
+
+def plain(settings: ReadSettings) -> dict[str, Any]:
+    """All settings by their names, for JSON."""
+    values = (getattr(settings, each.name) for each in fields(settings))
+    return dict(zip(names(type(settings)), values, strict=True))
+
+
+def checked(command: type[S], values: Mapping[str, Any], source: str) -> S:
+    """Settings from a file, each of the type that its command declares.
+
+    Args:
+        command: whose settings they are.
+        values: by names of the command; those that are not there take their defaults.
+        source: the file, for messages.
+
+    Raises:
+        OptionError: a value of another type.
+    """
+    return command(**_fitting(command, values, source))
+
+
+def checkpoints(run: RunSettings) -> Any:
+    """Where a command's checkpoints lie, from its settings; None if nowhere."""
+    from jaximpute.engine import hooks
+
+    if run.checkpoint is None:
+        if run.resume:
+            raise OptionError("--resume goes on from checkpoints; name their folder: --checkpoint")
+        return None
+    return hooks.CheckpointPolicy(
+        run.checkpoint,
+        resume=run.resume,
+        every=run.checkpoint_every,
+        force=run.force,
+        tell=lambda text: say(f"warning: {text}"),
+    )
 
 
 def parse_options(assignments: Sequence[str]) -> dict[str, Any]:
@@ -233,45 +277,54 @@ def parse_value(text: str) -> Any:
     return read["value"] if len(read) == 1 else text
 
 
-def _load(path: str, defaults: Mapping[str, Any]) -> dict[str, Any]:
+def _load(path: str, command: type[ReadSettings]) -> dict[str, Any]:
     from jaximpute.files import safe_arrays
 
     try:
         read = tomllib.loads(safe_arrays.read_text(Path(path)))
     except (OSError, ValueError, RecursionError) as error:
         raise OptionError(f"cannot read the settings in {path}: {error}") from error
-    settings = {name.replace("-", "_"): value for name, value in read.items()}
-    for name, value in settings.items():
-        if name not in defaults:
-            close = get_close_matches(name, defaults, n=1)
+    values, valid = {name.replace("-", "_"): value for name, value in read.items()}, names(command)
+    for name in values:
+        if name not in valid:
+            close = get_close_matches(name, valid, n=1)
             maybe = f"; did you mean '{close[0]}'?" if close else ";"
             raise OptionError(
-                f"{path} sets '{name}', which is no setting{maybe} valid: {', '.join(defaults)}"
+                f"{path} sets '{name}', which is no setting{maybe} valid: {', '.join(valid)}"
             )
-        check_type(name, value, path)
-    return settings
+    return _fitting(command, values, path)
 
 
-def check_type(name: str, value: Any, source: str) -> None:
-    """Refuse a value of another type than a setting takes.
+def _fitting(command: type[ReadSettings], values: Mapping[str, Any], source: str) -> dict[str, Any]:
+    """Values as the fields of their command, whose annotations they fit."""
+    wanted = get_type_hints(command)
+    by_name = dict(zip(names(command), wanted, strict=True))
+    return {
+        by_name[name]: _fit(name, value, wanted[by_name[name]], source)
+        for name, value in values.items()
+    }
 
-    Args:
-        name: of the setting.
-        value: from a file.
-        source: the file, for the message.
 
-    Raises:
-        OptionError: it is.
-    """
-    wanted = _TYPES.get(name, (str,))
-    fits = isinstance(value, wanted) and (bool in wanted or not isinstance(value, bool))
-    if fits and isinstance(value, list):
-        wanted, fits = (list,), all(isinstance(each, str) for each in value)
-    if fits and isinstance(value, str):
-        fits = "\0" not in value
+def _fit(name: str, value: Any, hint: Any, source: str) -> Any:
+    hints = get_args(hint) if isinstance(hint, UnionType) else (hint,)
+    kinds = [get_origin(each) or each for each in hints]
+    kinds = [dict if kind is Mapping else kind for kind in kinds]
+    if value is None and NoneType in kinds:
+        return None
+    if float in kinds and int not in kinds:
+        kinds.insert(kinds.index(float) + 1, int)
+    given = tuple(value) if isinstance(value, list) else value
+    fits = isinstance(given, tuple(kinds)) and (bool in kinds or not isinstance(given, bool))
+    if fits and isinstance(given, tuple):
+        fits = all(isinstance(each, str) for each in given)
+    if fits and isinstance(given, str):
+        fits = "\0" not in given
     if not fits:
-        names = " or ".join(_NAMES.get(kind, kind.__name__) for kind in wanted)
-        raise OptionError(f"{source} sets {name} to {repr(value)[:100]}; expected {names}")
+        words = [_NAMES.get(kind, kind.__name__) for kind in kinds if kind is not NoneType]
+        raise OptionError(
+            f"{source} sets {name} to {repr(value)[:100]}; expected {' or '.join(words)}"
+        )
+    return given
 
 
 def check_seed(seed: int) -> None:

@@ -8,13 +8,14 @@ from jaximpute._errors import OptionError
 from jaximpute._terminal import stage
 from jaximpute.cli import manifest, reading, settings
 from jaximpute.cli.common import say, split_dims
+from jaximpute.cli.settings import ImputeSettings
 from jaximpute.engine.compiled import keep_compiled
 
 # what needs all rows at once
 _WHOLE = ("group", "max_gap", "mask", "plot", "checkpoint", "max_memory")
 
 
-def wanted(file: str, run: dict[str, Any]) -> bool:
+def is_streamed(file: str, run: ImputeSettings) -> bool:
     """Whether a file is to be completed block by block: if asked, or if it is too large.
 
     A file is too large if it takes more than half of the machine's memory.
@@ -26,9 +27,11 @@ def wanted(file: str, run: dict[str, Any]) -> bool:
     Raises:
         OptionError: it is asked for together with what needs all rows at once.
     """
-    clash = [f"--{name.replace('_', '-')}" for name in _WHOLE if run[name] not in (None, False, [])]
+    clash = [
+        f"--{name.replace('_', '-')}" for name in _WHOLE if getattr(run, name) not in (None, ())
+    ]
     clash += reading.used(run)
-    if run["block_rows"] is not None:
+    if run.block_rows is not None:
         if clash:
             raise OptionError(f"{', '.join(clash)} needs all rows at once; leave out --block-rows")
         return True
@@ -38,7 +41,7 @@ def wanted(file: str, run: dict[str, Any]) -> bool:
     return True
 
 
-def impute_blocks(file: str, run: dict[str, Any]) -> dict[str, Any]:
+def impute_blocks(file: str, run: ImputeSettings) -> dict[str, Any]:
     """Complete a file block by block, and tell how far it came.
 
     Args:
@@ -51,8 +54,8 @@ def impute_blocks(file: str, run: dict[str, Any]) -> dict[str, Any]:
     from jaximpute.files import sheets
     from jaximpute.streaming import impute_file
 
-    if run["report"] is not None:
-        sheets.check_output(run["report"], force=run["force"])
+    if run.report is not None:
+        sheets.check_output(run.report, force=run.force)
     keep_compiled()
 
     def watch(done: int, blocks: int) -> None:
@@ -60,19 +63,19 @@ def impute_blocks(file: str, run: dict[str, Any]) -> dict[str, Any]:
 
     report = impute_file.impute_file(
         file,
-        run["output"],
-        force=run["force"],
-        watch=None if run["quiet"] else watch,
+        run.output,
+        force=run.force,
+        watch=None if run.quiet else watch,
         **arguments(run),
     )
-    if run["report"] is not None:
+    if run.report is not None:
         manifest.write("impute --block-rows", file, run, report)
-    if report["went_on_at"] and not run["quiet"]:
+    if report["went_on_at"] and not run.quiet:
         say(f"went on after {report['went_on_at']} of {report['blocks']} blocks")
     return report
 
 
-def arguments(run: dict[str, Any]) -> dict[str, Any]:
+def arguments(run: ImputeSettings) -> dict[str, Any]:
     """What `stream.impute_file` is told by settings, where it writes and how it goes on apart.
 
     Raises:
@@ -80,32 +83,32 @@ def arguments(run: dict[str, Any]) -> dict[str, Any]:
     """
     from jaximpute.streaming import impute_file
 
-    settings.refuse_taken(run["options"], impute_file.impute_file)
+    settings.refuse_taken(run.options, impute_file.impute_file)
     return {
-        "method": run["method"],
-        "seed": run["seed"],
-        "preset": run["preset"],
-        "block_rows": run["block_rows"],
-        **({} if run["sample_rows"] is None else {"sample_rows": run["sample_rows"]}),
-        "time": run["time"],
-        "dims": split_dims(run["dims"]),
-        "fill_unseen": run["fill_unseen"],
-        "bounds": settings.parse_bounds(run["bounds"]),
-        "circular": settings.parse_circular(run["circular"]),
-        "completions": run["draws"],
-        "interval": run["interval"],
-        "progress": not run["quiet"],
-        **run["options"],
+        "method": run.method,
+        "seed": run.seed,
+        "preset": run.preset,
+        "block_rows": run.block_rows,
+        **({} if run.sample_rows is None else {"sample_rows": run.sample_rows}),
+        "time": run.time,
+        "dims": split_dims(run.dims),
+        "fill_unseen": run.fill_unseen,
+        "bounds": settings.parse_bounds(run.bounds),
+        "circular": settings.parse_circular(run.circular),
+        "completions": run.draws,
+        "interval": run.interval,
+        "progress": not run.quiet,
+        **run.options,
     }
 
 
-def _drawn_together(file: str, run: dict[str, Any]) -> bool:
+def _drawn_together(file: str, run: ImputeSettings) -> bool:
     """Whether draws are asked for that blocks may have no place for: of grids, and along time."""
     from jaximpute.files import grids
 
-    if run["draws"] is None and run["interval"] is None:
+    if run.draws is None and run.interval is None:
         return False
-    return run["time"] is not None or grids.is_grid_file(file)
+    return run.time is not None or grids.is_grid_file(file)
 
 
 def _is_large(file: str) -> bool:

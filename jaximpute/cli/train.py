@@ -1,5 +1,6 @@
 """`jaximpute train`: `fit` on many devices, in one process or in one on each host."""
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -14,10 +15,10 @@ from jaximpute.cli.common import (
     Force,
     Quiet,
     Resume,
-    keeping,
     reported,
     say,
 )
+from jaximpute.cli.settings import TrainSettings
 from jaximpute.engine.compiled import keep_compiled
 
 
@@ -69,52 +70,56 @@ def train(
             "force": force,
             "quiet": quiet,
         }
-        run = settings.resolve(flags, config, settings.TRAINING)
-        for name in ("data", "save"):
-            if run[name] is None:
-                raise OptionError(f'{config} sets no {name}; add a line {name} = "..."')
+        run = settings.resolve(TrainSettings, flags, config)
+        data, save = (_path(name, getattr(run, name), config) for name in ("data", "save"))
         paths.check_distinct(
-            {"TOML": config, "data": run["data"]},
-            {"save": run["save"], "report": run["report"], "checkpoint": run["checkpoint"]},
+            {"TOML": config, "data": data},
+            {"save": save, "report": run.report, "checkpoint": run.checkpoint},
             whole=["save", "checkpoint"],
         )
-        size = mesh_size(run["mesh"])
-        kept = keeping(run)
+        size = mesh_size(run.mesh)
+        kept = settings.checkpoints(run)
         keep_compiled()
         join(coordinator, processes, process, distributed)
-        _train(run, size, kept)
+        _train(run, data, save, size, kept)
 
 
-def _train(run: dict[str, Any], size: int | None, kept: Any) -> None:
+def _path(name: str, value: str | None, config: str) -> str:
+    if value is None:
+        raise OptionError(f'{config} sets no {name}; add a line {name} = "..."')
+    return value
+
+
+def _train(run: TrainSettings, data: str, save: str, size: int | None, kept: Any) -> None:
     import jax
 
     from jaximpute.cli import models
     from jaximpute.engine import parallel
-    from jaximpute.engine.execution import Running
+    from jaximpute.engine.execution import Execution
     from jaximpute.files import sheets
     from jaximpute.tasks import saving
 
     on, first = parallel.mesh(size), jax.process_index() == 0
-    quiet = run["quiet"] or not first
-    if run["report"] is not None:  # written last: what a run that died left of it goes first
-        sheets.check_output(run["report"], force=run["force"])
-    saving.check(run["save"], force=run["force"])
-    stage(f"reading {run['data']}", show=not quiet)
-    sheet = files_read.read(run["data"], run, quiet)
-    how = Running(on, run["accumulate"], run["bfloat16"], run["remat"])
-    learned = models.learn(sheet, run["data"], {**run, "quiet": quiet}, kept, how)
+    quiet = run.quiet or not first
+    if run.report is not None:  # written last: what a run that died left of it goes first
+        sheets.check_output(run.report, force=run.force)
+    saving.check(save, force=run.force)
+    stage(f"reading {data}", show=not quiet)
+    sheet = files_read.read(data, run, quiet)
+    how = Execution(on, run.accumulate, run.bfloat16, run.remat)
+    learned = models.learn(sheet, data, replace(run, quiet=quiet), kept, how)
     about = learned.report | {"devices": on.size, "processes": jax.process_count()}
     if first:
-        learned.imputer.save(run["save"], force=run["force"])
+        learned.imputer.save(save, force=run.force)
         for text in about["warnings"]:
             say(f"warning: {text}")
-        if run["report"] is not None:
-            manifest.write("train", run["data"], run, about)
+        if run.report is not None:
+            manifest.write("train", data, run, about)
     if not quiet:
         where = f"{on.size} device{'s' if on.size > 1 else ''}"
         say(
             f"learned {about['columns']} columns of {about['rows']} rows with "
-            f"'{about['method']}' on {where} in {about['seconds']:.1f} s: {run['save']}"
+            f"'{about['method']}' on {where} in {about['seconds']:.1f} s: {save}"
         )
 
 

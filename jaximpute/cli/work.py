@@ -7,6 +7,7 @@ from jaximpute._errors import OptionError, OutOfMemoryError
 from jaximpute.cli import reading as files_read
 from jaximpute.cli import settings
 from jaximpute.cli.common import split_dims
+from jaximpute.cli.settings import ImputeSettings
 from jaximpute.engine.compiled import keep_compiled
 
 
@@ -18,7 +19,7 @@ class Done(NamedTuple):
     ends: tuple[Any, Any] | None = None
 
 
-def read_sheet(file: str, run: dict[str, Any]) -> Any:
+def read_sheet(file: str, run: ImputeSettings) -> Any:
     """A file, or a folder of images, as `impute` sees it: under its mask, if it has one.
 
     Args:
@@ -33,11 +34,11 @@ def read_sheet(file: str, run: dict[str, Any]) -> Any:
     from jaximpute.files import grids, pictures
     from jaximpute.files import sheets as files
 
-    mask = run["mask"]
+    mask = run.mask
     if Path(file).is_dir() and not grids.is_grid_file(file):
         return files.Sheet(pictures.with_holes(pictures.read_pictures(file), file, mask), None)
     _refuse_large(file, run)
-    sheet = files_read.read(file, run, run["quiet"])
+    sheet = files_read.read(file, run, run.quiet)
     if mask is None:
         return sheet
     if not isinstance(sheet.table, np.ndarray):
@@ -45,7 +46,7 @@ def read_sheet(file: str, run: dict[str, Any]) -> Any:
     return sheet._replace(table=pictures.masked(sheet.table, pictures.read_mask(mask), mask))
 
 
-def fill(sheet: Any, run: dict[str, Any], kept: Any = None, spread: bool = False) -> Done:
+def fill(sheet: Any, run: ImputeSettings, kept: Any = None, spread: bool = False) -> Done:
     """What `impute` does between reading and writing.
 
     Args:
@@ -65,18 +66,18 @@ def fill(sheet: Any, run: dict[str, Any], kept: Any = None, spread: bool = False
     if spread and (lies := frame.strand or frame.grid) is not None:
         whole = sheet.table if sheet.origin is None else sheet.origin.dataset
         gridwriting.check_spread(whole, lies)
-    draws, level = count_draws(run), run["interval"]
+    draws, level = count_draws(run), run.interval
     _refuse_costly(frame, run, draws)
-    name = choose.resolve(run["method"], frame.kind, draws=draws > 0)
+    name = choose.resolve(run.method, frame.kind, draws=draws > 0)
     how: dict[str, Any] = {
-        "seed": run["seed"],
-        "preset": run["preset"],
-        "max_gap": run["max_gap"],
-        "never_impute": False if fields.is_gridded(sheet.table) and run["fill_unseen"] else None,
-        "progress": not run["quiet"],
-        "options": run["options"],
-        "keeping": kept,
-        "hint": not run["circular"],
+        "seed": run.seed,
+        "preset": run.preset,
+        "max_gap": run.max_gap,
+        "never_impute": False if fields.is_gridded(sheet.table) and run.fill_unseen else None,
+        "progress": not run.quiet,
+        "options": run.options,
+        "checkpoints": kept,
+        "hint": not run.circular,
     }
     if level is None:
         return Done(frame, filling.fill(frame, name, draws=draws, **how))
@@ -84,7 +85,7 @@ def fill(sheet: Any, run: dict[str, Any], kept: Any = None, spread: bool = False
     return Done(frame, bands.filled, (bands.low, bands.high))
 
 
-def _refuse_large(file: str, run: dict[str, Any]) -> None:
+def _refuse_large(file: str, run: ImputeSettings) -> None:
     """Refuse a file that takes more memory than it may, before it is read.
 
     Raises:
@@ -92,7 +93,7 @@ def _refuse_large(file: str, run: dict[str, Any]) -> None:
     """
     from jaximpute.files import identity
 
-    most = settings.parse_memory(run["max_memory"])
+    most = settings.parse_memory(run.max_memory)
     if most is None or file == "-":
         return
     size = identity.size_of(file) / 1e6
@@ -103,33 +104,34 @@ def _refuse_large(file: str, run: dict[str, Any]) -> None:
         )
 
 
-def _refuse_costly(frame: Any, run: dict[str, Any], draws: int) -> None:
+def _refuse_costly(frame: Any, run: ImputeSettings, draws: int) -> None:
     """Refuse a run that would take more memory than it may, before it is begun."""
     from jaximpute.tasks import plan
 
-    most = settings.parse_memory(run["max_memory"])
+    most = settings.parse_memory(run.max_memory)
     if most is not None:
-        how = {"preset": run["preset"], "options": run["options"], "draws": draws}
-        plan.measure(frame, run["method"], most=most, **how)
+        plan.measure(
+            frame, run.method, preset=run.preset, options=run.options, draws=draws, most=most
+        )
 
 
-def read_frame(sheet: Any, run: dict[str, Any]) -> Any:
+def read_frame(sheet: Any, run: ImputeSettings) -> Any:
     """The `Frame` of a sheet, with what its columns may hold as the settings say."""
     from jaximpute.data import frames, possible
 
-    frame = frames.read(sheet.table, run["time"], split_dims(run["dims"]), run["group"] or None)
-    bounds = settings.parse_bounds(run["bounds"])
-    circular = settings.parse_circular(run["circular"])
+    frame = frames.read(sheet.table, run.time, split_dims(run.dims), run.group or None)
+    bounds = settings.parse_bounds(run.bounds)
+    circular = settings.parse_circular(run.circular)
     return frame._replace(columns=possible.tell(frame.columns, bounds, circular))
 
 
-def count_draws(run: dict[str, Any]) -> int:
+def count_draws(run: ImputeSettings) -> int:
     """How many draws are asked for: 0 if none."""
     from jaximpute.tasks import trials
 
-    if run["interval"] is not None:
-        trials.check_level(run["interval"])
-    draws = run["draws"]
+    if run.interval is not None:
+        trials.check_level(run.interval)
+    draws = run.draws
     if draws is None:
         return 0
     if draws < 1:

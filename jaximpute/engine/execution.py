@@ -17,7 +17,7 @@ from jaximpute.types import Net, Observed
 ROWS = 64
 
 
-class Running(NamedTuple):
+class Execution(NamedTuple):
     """Options of a run that are no method's.
 
     Attributes:
@@ -33,11 +33,11 @@ class Running(NamedTuple):
     remat: bool = False
 
 
-def wrappers(how: Running) -> tuple[Callable[[Net], Net], ...]:
+def wrappers(how: Execution) -> tuple[Callable[[Net], Net], ...]:
     """What is done to each network: the argument `wrap` of `registry.build`.
 
     Example:
-        >>> [wrapper.__name__ for wrapper in wrappers(Running(bfloat16=True, remat=True))]
+        >>> [wrapper.__name__ for wrapper in wrappers(Execution(bfloat16=True, remat=True))]
         ['in_bfloat16', 'remat']
     """
     if not (how.bfloat16 or how.remat):
@@ -48,14 +48,14 @@ def wrappers(how: Running) -> tuple[Callable[[Net], Net], ...]:
     return tuple(wrapper for wrapper, wanted in chosen.items() if wanted)
 
 
-def lasting(how: Running) -> dict[str, Any]:
+def identity(how: Execution) -> dict[str, Any]:
     """What one run must share with another to go on from its checkpoints; the mesh may change.
 
     Example:
-        >>> lasting(Running(remat=True)), lasting(Running())
+        >>> identity(Execution(remat=True)), identity(Execution())
         ({'run remat': True}, {})
     """
-    usual = Running()._asdict()
+    usual = Execution()._asdict()
     return {
         f"run {name}": value
         for name, value in how._asdict().items()
@@ -63,7 +63,7 @@ def lasting(how: Running) -> dict[str, Any]:
     }
 
 
-def place(how: Running, data: Observed) -> Observed:
+def place(how: Execution, data: Observed) -> Observed:
     """Rows on the mesh, padded; every process is given all rows and keeps its part.
 
     Args:
@@ -78,7 +78,7 @@ def place(how: Running, data: Observed) -> Observed:
 
     Example:
         >>> import numpy as np, jaximpute as ji
-        >>> how = Running(ji.parallel.mesh(1))
+        >>> how = Execution(ji.parallel.mesh(1))
         >>> place(how, ji.observe(np.ones((5, 2)))).values.shape
         (64, 2)
     """
@@ -97,7 +97,7 @@ def place(how: Running, data: Observed) -> Observed:
     return parallel.put(jax.tree.map(lambda x: np.asarray(x)[own], data), on, rows=rows)
 
 
-def adapt(how: Running, plan: Plan, data: Observed) -> Plan:
+def adapt(how: Execution, plan: Plan, data: Observed) -> Plan:
     """A plan carried out so: its updates from several batches, its state on the mesh.
 
     Args:
@@ -112,7 +112,7 @@ def adapt(how: Running, plan: Plan, data: Observed) -> Plan:
         >>> import numpy as np, jaximpute as ji
         >>> data = ji.observe(np.ones((5, 2)))
         >>> plan = ji.registry.build("mean", data, kind="table")
-        >>> adapt(Running(), plan, data) == plan
+        >>> adapt(Execution(), plan, data) == plan
         True
     """
     method = accumulated(plan.method, how.accumulate)

@@ -61,14 +61,14 @@ def rows(arrays: Iterable[Any], weight: Any) -> str:
         True
     """
     number, real = _numbers(weight), local_rows(weight) > 0
-    held = [np.ascontiguousarray(local_rows(each)) for each in arrays]
-    heads = [f"{each.dtype.str}{each.shape[1:]};".encode() for each in held]
+    local = [np.ascontiguousarray(local_rows(each)) for each in arrays]
+    heads = [f"{each.dtype.str}{each.shape[1:]};".encode() for each in local]
     total = np.zeros(8, np.uint32)
     places = np.flatnonzero(real)
-    length = max(1, _BYTES // max(1, sum(each.nbytes // max(1, len(each)) for each in held)))
+    length = max(1, _BYTES // max(1, sum(each.nbytes // max(1, len(each)) for each in local)))
     for start in range(0, len(places), length):
         some = places[start : start + length]
-        parts = [_row_bytes(head, x[some]) for head, x in zip(heads, held, strict=True)]
+        parts = [_row_bytes(head, x[some]) for head, x in zip(heads, local, strict=True)]
         hashes = [
             hashlib.sha256(b"%d;%b" % (i, b"".join(row))).digest()
             for i, row in zip(number[some].tolist(), zip(*parts, strict=True), strict=True)

@@ -5,7 +5,6 @@ between chunks.
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +18,7 @@ from jaximpute.masking import check
 from jaximpute.maths.averages import median_of
 from jaximpute.types import Hook, Info, Method, Observed, PRNGKey, State
 
-ADVICE = (
+_ADVICE = (
     "Lower its learning rate, clip its gradients, or take fewer steps; the last good state is the "
     "`state` of this error"
 )
@@ -91,8 +90,6 @@ def fit(
     hooks: Sequence[Hook] = (),
     state: State | None = None,
     start: int = 0,
-    label: str = "the method",
-    advice: str = ADVICE,
 ) -> State:
     """Run a method for up to `n` steps, calling hooks between chunks.
 
@@ -110,8 +107,6 @@ def fit(
             one, with `t` rising to 0.
         state: resume from this state instead of calling `init`.
         start: number of steps that `state` has behind it.
-        label: what to call the method in an error.
-        advice: what to do if it diverges.
 
     Returns:
         The last state.
@@ -137,38 +132,29 @@ def fit(
     if state is None and isinstance(method.init, WarmUp):
         warm = method.init
         key_first, key_warm = jax.random.split(key_init)
-        state, sound = _begin(warm.method, key_first, data, label, advice)
+        state, sound = _begin(warm.method, key_first, data)
         state, stopped = _drive(
             warm.method, key_warm, state, sound, data, (0, warm.steps), 1, None, hooks,
-            _Words(label, " of its warm-up", advice), -warm.steps,
+            " of its warm-up", -warm.steps,
         )  # fmt: skip
         state, sound = _looked_at(warm.finish, state)
     elif state is None:
-        state, sound = _begin(method, key_init, data, label, advice)
+        state, sound = _begin(method, key_init, data)
     else:
         state, sound = _looked_at(None, state)
     if stopped:
         return state
-    words = _Words(label, "", advice)
-    return _drive(method, key_run, state, sound, data, (start, n), chunk, draw, hooks, words)[0]
+    return _drive(method, key_run, state, sound, data, (start, n), chunk, draw, hooks)[0]
 
 
-class _Words(NamedTuple):
-    """For an error: what diverged, in which part of a run, and what to do."""
-
-    label: str
-    part: str
-    advice: str
-
-
-def _begin(method, key, data, label, advice):
+def _begin(method, key, data):
     """The first state, and which of its leaves are finite."""
     if learns_on_host(method.init):
         state, lost, sound = _initialise(_given, method.init(key, data), data)
     else:
         state, lost, sound = _initialise(method.init, key, data)
     if lost:
-        raise DivergenceError(f"{label} diverged before its first step, in `init`. {advice}")
+        raise _diverged("before its first step, in `init`")
     return state, sound
 
 
@@ -193,16 +179,16 @@ def _looked_at(finish, state):
     return state, _finite(state)
 
 
-def _drive(method, key, state, sound, data, span, chunk, draw, hooks, words, shift=0):
+def _drive(method, key, state, sound, data, span, chunk, draw, hooks, part="", shift=0):
     """Chunks of steps from one number to another, checked; the state, and whether a hook stopped.
 
-    Hooks are told `shift` more than the number of steps done.
+    Hooks are told `shift` more than the number of steps done; errors name the `part` of the run.
     """
     t, n = span
     while t < n:
         length = min(chunk, n - t)
         after, info, now = _advance(method, key, state, data, t, length, draw)
-        _check(words, state, t, n, np.asarray(info.loss), np.asarray(now), sound, shift)
+        _check(part, state, t, n, np.asarray(info.loss), np.asarray(now), sound, shift)
         state, sound, t = after, np.asarray(now), t + length
         stops = [hook(t + shift, state, info) for hook in hooks]  # every hook is called
         if any(stops):
@@ -227,18 +213,19 @@ def _finite(state):
     return jnp.asarray([jnp.isfinite(leaf).all() for leaf in _floats(state)], bool)
 
 
-def _check(words, state, t, n, losses, now, sound, shift):
+def _check(part, state, t, n, losses, now, sound, shift):
     wrong = np.flatnonzero(~np.isfinite(losses))
     lost = bool((np.asarray(sound) & ~now).any())
     if not wrong.size and not lost:
         return
     bad = t + 1 + (int(wrong[0]) if wrong.size else len(losses) - 1)
     what = f"its loss is {losses[wrong[0]]}" if wrong.size else "its state is not finite"
-    raise DivergenceError(
-        f"{words.label} diverged in step {bad} of {n}{words.part}: {what}. {words.advice}",
-        state,
-        t + shift,
-    )
+    raise _diverged(f"in step {bad} of {n}{part}: {what}", state, t + shift)
+
+
+def _diverged(where, state=None, step=0):
+    what = f"diverged {where}"
+    return DivergenceError(f"the method {what}. {_ADVICE}", state, step, what)
 
 
 def complete(

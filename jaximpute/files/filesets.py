@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from jaximpute._errors import OutputError
-from jaximpute.files import access, placing
-from jaximpute.files.placing import NEW, OLD
+from jaximpute.files import access, atomic
+from jaximpute.files.atomic import NEW, OLD
 from jaximpute.files.workrooms import named, remove, sweep, workroom
 
 _INSIDE, _MOVING = "jaximpute", "moving"  # names of what is made in the folder meanwhile
@@ -27,7 +27,7 @@ def replacing(
     Args:
         path: the folder.
         force: replace files that exist.
-        like: see `placing.replacing`.
+        like: see `atomic.replacing`.
 
     Yields:
         A folder to write them to.
@@ -35,13 +35,13 @@ def replacing(
     Raises:
         OutputError: a file exists and `force` is false, or writing failed.
     """
-    target = placing.resolved(path)
+    target = atomic.resolved(path)
     if not target.exists():
-        with placing.replacing_folder(path, like=like) as folder:
+        with atomic.replacing_folder(path, like=like) as folder:
             folder.mkdir()
             yield folder
         return
-    with placing.saying(path), workroom(target / _INSIDE) as room:
+    with atomic.output_errors(path), workroom(target / _INSIDE) as room:
         new = room / NEW
         new.mkdir()
         yield new
@@ -49,7 +49,7 @@ def replacing(
         check(path, [str(name) for name in names], force=force)
         for name in names:
             old = target / name
-            access.take_over(new / name, old) if old.exists() else placing.limit(new / name, like)
+            access.take_over(new / name, old) if old.exists() else atomic.limit(new / name, like)
         moving = named(target / _INSIDE, _MOVING)
         # from here on all files get to their places, if need be by the next run
         os.rename(room, moving)
@@ -74,8 +74,8 @@ def check(path: str | Path, names: list[str], *, force: bool = False) -> None:
         OutputError: there is no place for the folder, it is none, a file exists and `force` is
             false, or is no file; or another run is writing there.
     """
-    target = placing.resolved(path)
-    placing.restore(target)
+    target = atomic.resolved(path)
+    atomic.restore(target)
     if not target.exists():
         if not target.parent.is_dir():
             raise OutputError(f"cannot write {path}: there is no folder {target.parent}")
@@ -85,7 +85,7 @@ def check(path: str | Path, names: list[str], *, force: bool = False) -> None:
     sweep(target / _INSIDE)
     moving = named(target / _INSIDE, _MOVING)
     if os.path.lexists(moving):
-        with placing.saying(path), placing.holding(moving, path):
+        with atomic.output_errors(path), atomic.locked(moving, path):
             _move_in(moving, target)
     for name in names:
         file = target / name

@@ -12,7 +12,7 @@ from typing import Any
 
 from jaximpute._errors import DataError, JaximputeError, need_extra
 from jaximpute.data import hdf5check, hdf5filters
-from jaximpute.files import placing, zarrcodecs, zarrfolders
+from jaximpute.files import atomic, zarrcodecs, zarrfolders
 
 NETCDF, ZARR = (".nc", ".nc4"), (".zarr",)
 SUFFIXES = (*NETCDF, *ZARR)
@@ -147,7 +147,7 @@ def write_zarr(
         make: makes it where it is told to, such as `to_zarr` of a `Dataset`.
         path: the store.
         force: replace a store that exists.
-        like: what it is made of; see `placing.replacing`.
+        like: what it is made of; see `atomic.replacing`.
 
     Raises:
         OutputError: see `check_zarr`; or writing failed.
@@ -155,7 +155,7 @@ def write_zarr(
     """
     check_zarr(path, force=force)
     xarray(zarr=True)
-    with placing.replacing_folder(path, force=force, like=like) as beside:
+    with atomic.replacing_folder(path, force=force, like=like) as beside:
         make(beside)
 
 
@@ -168,7 +168,7 @@ def check_zarr(path: str, *, force: bool = False) -> None:
         MissingExtraError: zarr is not installed.
     """
     zarrfolders.check(path)
-    placing.check_new(path, force=force)
+    atomic.check_new(path, force=force)
     xarray(zarr=True)
 
 

@@ -18,6 +18,7 @@ from jaximpute.data.dialect import Reading, check
 from jaximpute.data.numerals import Dress
 from jaximpute.files import (
     arrays,
+    atomic,
     celltypes,
     cellwriting,
     compressed,
@@ -26,9 +27,8 @@ from jaximpute.files import (
     grids,
     gridviews,
     parquet,
-    placing,
 )
-from jaximpute.files.placing import replacing
+from jaximpute.files.atomic import replacing
 
 STREAM = "-"
 _DELIMITERS = {".csv": ",", ".tsv": "\t", ".txt": ",", ".data": ","}
@@ -247,7 +247,7 @@ def check_output(path: str, *, force: bool = False) -> None:
     if grids.is_zarr(path):
         grids.check_zarr(path, force=force)
         return
-    placing.check(path, force=force)
+    atomic.check(path, force=force)
 
 
 def suffix_of(path: str) -> str:

@@ -1,6 +1,6 @@
 """Folders beside an output in which it is made: private, held by one process, swept if it died.
 
-Whatever is written lies in such a folder until it is whole; see `placing` for how it leaves. One
+Whatever is written lies in such a folder until it is whole; see `atomic` for how it leaves. One
 that a run goes on in after a crash has a fixed name, all others a random one, by which the next run
 for the same output knows what a dead process left, and removes it.
 """

@@ -54,9 +54,9 @@ if TYPE_CHECKING:  # the same names, for editors and type checkers
 
 _FACTORIES = [str(entry.factory) for entry in METHODS.values()]
 _PIECES = [
-    "jaximpute.methods.papers.csbi.algorithm:csbi0",
-    "jaximpute.methods.papers.csbi.warmup:csbi_warmup",
-    "jaximpute.methods.papers.context_query.algorithm:query_loss",
+    ".papers.csbi.algorithm:csbi0",
+    ".papers.csbi.warmup:csbi_warmup",
+    ".papers.context_query.algorithm:query_loss",
 ]
 _PLACES = {place.split(":")[1]: place for place in [*_FACTORIES, *_PIECES]}
 
@@ -67,7 +67,7 @@ def __getattr__(name: str) -> Any:
     if name not in _PLACES:
         raise AttributeError(f"module 'jaximpute.methods' has no attribute '{name}'")
     module, function = _PLACES[name].split(":")
-    value = getattr(importlib.import_module(module), function)
+    value = getattr(importlib.import_module(module, __name__), function)
     globals()[name] = value
     return value
 

@@ -11,7 +11,7 @@ from jaximpute._errors import DataError, OutputError, need_extra
 from jaximpute.data import possible
 from jaximpute.data.circles import Circle, wrapped
 from jaximpute.data.frames import Container, Frame, read
-from jaximpute.files import placing
+from jaximpute.files import atomic
 from jaximpute.plots import directions
 
 if TYPE_CHECKING:
@@ -161,10 +161,10 @@ def save(figure: "Figure", path: str, *, force: bool = False) -> None:
         force: replace a file that exists.
 
     Raises:
-        OutputError: another suffix, or see `files.placing.replacing`.
+        OutputError: another suffix, or see `files.atomic.replacing`.
     """
     suffix = _suffix(path)
-    with placing.replacing(path, force=force) as file:
+    with atomic.replacing(path, force=force) as file:
         figure.savefig(file, format=suffix[1:])
 
 
@@ -177,7 +177,7 @@ def check(path: str, *, force: bool = False) -> None:
     """
     _need_matplotlib()
     _suffix(path)
-    placing.check(path, force=force)
+    atomic.check(path, force=force)
 
 
 def _need_matplotlib() -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from jaximpute._errors import OptionError, OutputError
+from jaximpute.files import atomic, sheets
 from jaximpute.files import draws as many
-from jaximpute.files import placing, sheets
 from jaximpute.files.sheets import Sheet
 from jaximpute.streaming import outputs, parquet_output
 from jaximpute.streaming.types import PARQUET, Sink, Source
@@ -113,16 +113,16 @@ def _files(source: Source, folder: Path, draws: int, fresh: bool) -> Sink:
 
 def _check_folder(output: str, wanted: Sequence[str], force: bool) -> None:
     """The folder appears as a whole, so that nothing else may lie where it is to be."""
-    folder = placing.resolved(output)
+    folder = atomic.resolved(output)
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{output} is no folder")
-    placing.check_new(output, force=True)
-    held = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
-    others = [name for name in held if name not in wanted]
+    atomic.check_new(output, force=True)
+    present = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    others = [name for name in present if name not in wanted]
     if others:
         raise OutputError(
             f"{output} holds '{others[0]}', which this run does not write; draws of a file in "
             "blocks go to a folder of their own: move it away, or name another folder"
         )
-    if held and not force:
+    if present and not force:
         raise OutputError(f"{output} holds draws; pass --force (force=True) to replace them")

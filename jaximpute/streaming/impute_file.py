@@ -13,6 +13,7 @@ A method that completes only the rows it learns from is run on each block anew.
 import hashlib
 import time as clock
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -28,14 +29,15 @@ from jaximpute.files import identity, sheets
 from jaximpute.streaming import completing, feeds, formats, learning, outputs, report, resume, scan
 from jaximpute.streaming import draws as draw_outputs
 from jaximpute.streaming.completing import Completed
-from jaximpute.streaming.learning import Learned
-from jaximpute.streaming.scan import Scan
+from jaximpute.streaming.resume import Progress
 from jaximpute.streaming.spans import Spans, spans_of
 from jaximpute.streaming.types import Source
 from jaximpute.tasks import multiple
 from jaximpute.tasks.choose import inductive
+from jaximpute.tasks.fitted import Fitted, build
 from jaximpute.tasks.report import Curve, Report
 from jaximpute.tasks.trials import check_level
+from jaximpute.types import Answer
 
 
 def impute_file(
@@ -124,11 +126,11 @@ def impute_file(
         >>> import tempfile, numpy as np
         >>> folder = tempfile.mkdtemp()
         >>> np.save(f"{folder}/x.npy", np.array([[1.0, 4.0], [3.0, np.nan], [5.0, 8.0]]))
-        >>> about = impute_file(f"{folder}/x.npy", f"{folder}/filled.npy", "mean", block_rows=2)
-        >>> about["blocks"], np.load(f"{folder}/filled.npy").tolist()
+        >>> report = impute_file(f"{folder}/x.npy", f"{folder}/filled.npy", "mean", block_rows=2)
+        >>> report["blocks"], np.load(f"{folder}/filled.npy").tolist()
         (2, [[1.0, 4.0], [3.0, 6.0], [5.0, 8.0]])
     """
-    started = clock.perf_counter()
+    started, bar = clock.perf_counter(), progress
     for what, given, least in (
         ("block_rows", block_rows, 1),
         ("sample_rows", sample_rows, 1),
@@ -160,16 +162,18 @@ def impute_file(
 
     check()
     instead = "read the file whole, without block_rows (--block-rows)"
-    apart = not draws and method != "auto" and not registry.entry(method, opened.kind).inductive
-    name = method if apart else inductive(method, opened.kind, instead, draws=draws > 0)
+    transductive = (
+        not draws and method != "auto" and not registry.entry(method, opened.kind).inductive
+    )
+    name = method if transductive else inductive(method, opened.kind, instead, draws=draws > 0)
     registry.check(name, kind=opened.kind, preset=preset, options=options)
     feeds.grain()
-    spans = spans_of(opened, block_rows, margin, completions=max(1, draws), full=apart)
-    about = {
+    spans = spans_of(opened, block_rows, margin, completions=max(1, draws), full=transductive)
+    run_identity = {
         "source": was,
         **fingerprint.run(name, preset, seed, options),
         "block_rows": spans.block,
-        "sample_rows": None if apart else sample_rows,
+        "sample_rows": None if transductive else sample_rows,
         "margin": spans.margin,
         "time": time,
         "dims": None if dims is None else list(dims),
@@ -179,23 +183,31 @@ def impute_file(
         "interval": interval,
         "version": __version__,
     }
-    settings: dict[str, Any] = {"preset": preset, "options": options, "seed": int(seed)}
-    settings["answer"] = "draw" if draws else "estimate"
-    with resume.where(opened, output, about, draws, interval=ends, force=force, check=check) as run:
-        held = run.earlier()
-        if held is None:
-            stage("looking at all cells once", show=progress)
+
+    def made(codec: Codec, shape: tuple[int, ...]) -> Fitted:
+        answer: Answer = "draw" if draws else "estimate"
+        return Fitted(name, opened.kind, preset, options, int(seed), codec, shape, answer)
+
+    with resume.open_run(
+        opened, output, run_identity, draws, interval=ends, force=force, check=check
+    ) as run:
+        reached = run.earlier()
+        if reached is None:
+            stage("looking at all cells once", show=bar)
             found = scan.scan(opened, registry.entry(name).exact)
-            curve, bar = Curve([], {}), progress and found.codec.width > 0
-            if apart:
-                learned = _unlearned(opened, found, name, spans, settings)
+            codec, curve, pools = scan.codec_to_learn(found, opened), Curve([], {}), 0
+            fitted = made(codec, _shape(opened, spans, codec))
+            if transductive:
+                fitted = fitted._replace(plan=build(fitted)) if codec.width else fitted
             else:
-                learned = _learn(opened, found, name, spans, sample_rows, settings, curve, bar)
-            held = resume.beginning(found, learned, curve)
-            run.begin(resume.arrays_of(found, learned), held)
+                rows = feeds.pools(opened, min(sample_rows, opened.length), int(seed), spans.window)
+                hooks_of = partial(_hooks, name, curve, bar and codec.width > 0)
+                fitted, pools = learning.learn(fitted, rows, opened.columns, hooks_of)
+            reached = resume.beginning(found, fitted.shape, pools, curve)
+            run.begin(resume.arrays_of(found, fitted), reached)
         else:
-            found, learned = resume.restored(opened, held, run.go_on(held), name, settings)
-        went_on_at = held["done"]
+            found, fitted = resume.restored(opened, reached, run.go_on(reached), made)
+        went_on_at = reached.done
         seen = found.seen if opened.kind == "field" and not fill_unseen else None
 
         def load(*span: int) -> tuple[np.ndarray, tuple[int, ...]]:
@@ -205,61 +217,75 @@ def impute_file(
             for window, (start, stop, first, _) in feeds.in_order(load, spans.all[went_on_at:]):
                 begin, length = start - first, stop - start
                 if draws:
-                    completed = _draw(opened, learned, window, start, draws, interval)
+                    completed = _draw(opened, fitted, window, start, draws, interval)
                 else:
-                    completed = _complete(opened, learned, window, held["done"], begin, length)
+                    number = reached.done if transductive else None
+                    completed = _complete(opened, fitted, window, number, begin, length)
                 values, fill = _new(window[begin : begin + length], completed.values, seen)
-                clipped = np.where(fill, completed.clipped, 0)
-                for what, count in (("filled", fill), ("clipped", clipped)):
-                    held[what] = (held[what] + count.reshape(-1, fill.shape[-1]).sum(0)).tolist()
-                held["done"] += 1
-                held["result"] = _chained(held["result"], values)
-                run.write(start, stop, fill, values, held)
+                reached = _counted(reached, values, fill, completed.clipped)
+                run.write(start, stop, fill, values, reached)
                 if watch is not None:
-                    watch(held["done"], len(spans.all))
+                    watch(reached.done, len(spans.all))
         except KeyboardInterrupt:
             if not run.resumes:
                 raise
             raise KeyboardInterrupt(
-                f"{held['done']} of {len(spans.all)} blocks are done; the same command goes on "
+                f"{reached.done} of {len(spans.all)} blocks are done; the same command goes on "
                 "from there"
             ) from None
         run.finish()
-    told = report.describe(opened, found, held, settings, name, hint=circular is None)
-    return told | {
+    return report.describe(opened, found, reached, fitted, hint=circular is None) | {
         "blocks": len(spans.all),
         "block_rows": spans.block,
-        "sample_rows": about["sample_rows"],
-        "pools": learned.pools,
+        "sample_rows": run_identity["sample_rows"],
+        "pools": reached.pools,
         "went_on_at": went_on_at,
         "seconds": round(clock.perf_counter() - started, 3),
     }
 
 
+def _shape(source: Source, spans: Spans, codec: Codec) -> tuple[int, ...]:
+    """Of a block, in the codec's columns."""
+    many = 1 if source.along == "time" else 0  # steps of time are windows of so many samples
+    return (*source.event[:many], spans.window, *source.event[many:-1], codec.width)
+
+
+def _hooks(name: str, curve: Curve, bar: bool, plan: registry.Plan) -> list[Any]:
+    """What watches a method learn: the curve of its losses, and a progress bar."""
+    shown = [hooks.progress(plan.steps, label=name)] if bar else []
+    stage(f"'{name}': compiling and starting", show=bar)
+    return [curve.record, *plan.hooks, *shown]
+
+
 def _complete(
-    source: Source, learned: Learned, window: np.ndarray, number: int, begin: int, length: int
+    source: Source,
+    fitted: Fitted,
+    window: np.ndarray,
+    number: int | None,
+    begin: int,
+    length: int,
 ) -> Completed:
-    """A block, completed once."""
+    """A block, completed once; with a number, from its own rows."""
     timed = source.along == "time"
     rows = feeds.windows_of(window) if timed else window  # as many windows in every block
-    if learned.plan is not None:
-        completed = completing.complete_together(learned, rows, number)
+    if number is not None:
+        completed = completing.complete_together(fitted, rows, number)
     else:
-        completed = completing.complete(learned, rows, **({"most": len(rows)} if timed else {}))
+        completed = completing.complete(fitted, rows, **({"most": len(rows)} if timed else {}))
     parts = (feeds.windows_of(part) if timed else part for part in completed)
     return Completed(*(part[begin : begin + length] for part in parts))
 
 
 def _draw(
     source: Source,
-    learned: Learned,
+    fitted: Fitted,
     block: np.ndarray,
     start: int,
     draws: int,
     interval: float | None,
 ) -> Completed:
     """A block's draws; or their median, and the lower and upper ends of their intervals."""
-    done = completing.draw(learned, block, draws, start)
+    done = completing.draw(fitted, block, draws, start)
     found = done.values
     if interval is None:
         return done._replace(values=found[1:])
@@ -278,63 +304,18 @@ def _new(
     return np.where(missing & ~fill, np.nan, completed), fill
 
 
-def _learn(
-    source: Source,
-    found: Scan,
-    name: str,
-    spans: Spans,
-    sample_rows: int,
-    settings: Mapping[str, Any],
-    curve: Curve,
-    progress: bool,
-) -> Learned:
-    def watching(plan: registry.Plan) -> list[Any]:
-        bar = [hooks.progress(plan.steps, label=name)] if progress else []
-        stage(f"'{name}': compiling and starting", show=progress)
-        return [curve.record, *plan.hooks, *bar]
+def _counted(
+    progress: Progress, values: np.ndarray, fill: np.ndarray, clipped: np.ndarray
+) -> Progress:
+    """How far a run is after a block: its cells counted, and the hash of all blocks up to it."""
 
-    return learning.learn(
-        feeds.pools(source, min(sample_rows, source.length), settings["seed"], spans.window),
-        _codec(source, found),
-        source.columns,
-        name,
-        source.kind,
-        watching=watching,
-        **settings,
+    def with_more(before: list[int], cells: np.ndarray) -> list[int]:
+        return (before + cells.reshape(-1, fill.shape[-1]).sum(0)).tolist()
+
+    hashed = f"{progress.result}{fingerprint.digest([values])}".encode()
+    return progress._replace(
+        filled=with_more(progress.filled, fill),
+        clipped=with_more(progress.clipped, np.where(fill, clipped, 0)),
+        done=progress.done + 1,
+        result=hashlib.sha256(hashed).hexdigest(),
     )
-
-
-def _unlearned(
-    source: Source, found: Scan, name: str, spans: Spans, settings: Mapping[str, Any]
-) -> Learned:
-    codec, many = _codec(source, found), 1 if source.along == "time" else 0
-    # steps of time are windows of so many samples
-    shape = (*source.event[:many], spans.window, *source.event[many:-1], codec.width)
-    return learning.unlearned(name, codec, shape, source.kind, **settings)
-
-
-def _codec(source: Source, found: Scan) -> Codec:
-    """Of all columns; of none, if nothing is missing that could be filled."""
-    cells = source.length * int(np.prod(source.event[:-1]))
-    codec = found.codec
-    if (found.cells[codec.columns] == cells).all():  # nothing is missing that could be filled
-        none = np.zeros(0)
-        whole = none.astype(bool)
-        codec = Codec(
-            none.astype(int),
-            none,
-            none,
-            whole,
-            (),
-            codec.constants,
-            codec.unlearned,
-            none,
-            none,
-            none.reshape(-1, 2),
-        )
-    return codec
-
-
-def _chained(before: str, values: np.ndarray) -> str:
-    """The hash of all blocks up to this one."""
-    return hashlib.sha256(f"{before}{fingerprint.digest([values])}".encode()).hexdigest()

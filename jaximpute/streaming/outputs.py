@@ -15,6 +15,7 @@ from jaximpute._errors import OptionError
 from jaximpute.data import cfpacking
 from jaximpute.data.npyrows import Rows
 from jaximpute.files import arrays, grids, zarrfolders
+from jaximpute.files.atomic import to_disk
 from jaximpute.streaming import parquet_output, parts
 from jaximpute.streaming.grids import Lazy
 from jaximpute.streaming.types import PARQUET, Sink, Source
@@ -75,7 +76,7 @@ def _npy(source: Source, whole: Path, fresh: bool) -> Sink:
         with whole.open("r+b") as out:
             out.seek(begin + start * row)
             out.write(cells.tobytes())
-            parts.settle(out)
+            to_disk(out)
 
     return Sink(write, lambda: whole)
 
@@ -108,7 +109,7 @@ def _netcdf(source: Source, folder: Path) -> Sink:
     def write(start: int, stop: int, fill: np.ndarray, values: np.ndarray) -> None:
         with parts.part(folder, start, stop).open("wb") as out:
             np.savez(out, fill=np.packbits(fill), values=values[fill])
-            parts.settle(out)
+            to_disk(out)
 
     def finish() -> Path:
         import h5py
@@ -119,10 +120,10 @@ def _netcdf(source: Source, folder: Path) -> Sink:
             for part in parts.all_parts(folder, source.length):
                 start, stop = parts.span(part)
                 shape = (stop - start, *source.event)
-                with np.load(part, allow_pickle=False) as held:
-                    bits = np.unpackbits(held["fill"], count=int(np.prod(shape)))
+                with np.load(part, allow_pickle=False) as saved:
+                    bits = np.unpackbits(saved["fill"], count=int(np.prod(shape)))
                     fill, values = bits.astype(bool).reshape(shape), np.zeros(shape)
-                    values[fill] = held["values"]
+                    values[fill] = saved["values"]
                 for i, name in enumerate(lazy.names):
                     if fill[..., i].any():
                         place, variable = lazy.window(name, start, stop), file[str(name)]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from jaximpute.files import draws as many
+from jaximpute.files.atomic import to_disk
 from jaximpute.files.parquet import pyarrow
 from jaximpute.streaming import parts
 from jaximpute.streaming.parquet import filled
@@ -104,7 +105,7 @@ def _write(source: Source, folder: Path, start: int, stop: int, table: Any) -> N
     size = max(1, stop - start)
     with parts.part(folder, start, stop).open("wb") as out:
         pyarrow("pyarrow.parquet").write_table(table, out, row_group_size=size, **_how(source))
-        parts.settle(out)
+        to_disk(out)
 
 
 def _tables(source: Source, folder: Path) -> Iterable[Any]:
@@ -119,7 +120,7 @@ def _together(source: Source, folder: Path, schema: Any, tables: Iterable[Any]) 
         with parquet.ParquetWriter(out, schema, **_how(source)) as writer:
             for table in tables:
                 writer.write_table(arrow.Table.from_batches(table.to_batches(), schema))
-        parts.settle(out)
+        to_disk(out)
     return whole
 
 

@@ -1,13 +1,6 @@
 """The files of single blocks."""
 
-import os
 from pathlib import Path
-
-
-def settle(file) -> None:
-    """Bring what was written to the disk."""
-    file.flush()
-    os.fsync(file.fileno())
 
 
 def part(folder: Path, start: int, stop: int) -> Path:

@@ -1,27 +1,25 @@
 """The report of a file that was completed block by block."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 
 from jaximpute import registry
 from jaximpute.data import possible
 from jaximpute.engine import fingerprint
 from jaximpute.files import grids
+from jaximpute.streaming.resume import Progress
 from jaximpute.streaming.scan import Scan
 from jaximpute.streaming.spans import BLOCK_BYTES
 from jaximpute.streaming.types import Source
 from jaximpute.tasks import report
+from jaximpute.tasks.fitted import Fitted
 from jaximpute.tasks.report import Report
 
 
 def describe(
     source: Source,
     found: Scan,
-    held: Mapping[str, Any],
-    settings: Mapping[str, Any],
-    name: str,
+    progress: Progress,
+    fitted: Fitted,
     *,
     hint: bool = True,
 ) -> Report:
@@ -30,18 +28,18 @@ def describe(
     Args:
         source: what was completed.
         found: in it.
-        held: what the run kept of itself.
-        settings: `preset`, `options` and `seed`.
-        name: of the method.
+        progress: of the run, at its end.
+        fitted: the method.
         hint: whether to warn of columns that look like directions.
 
     Returns:
         Plain values for JSON.
     """
+    name, options = fitted.name, fitted.options or {}
     rows = source.length * int(np.prod(source.event[:-1]))
     names = [column.name for column in source.columns]
     missing = {names[i]: int(rows - n) for i, n in enumerate(found.cells) if n < rows}
-    filled = dict(zip(names, held["filled"], strict=True))
+    filled = dict(zip(names, progress.filled, strict=True))
     reasons = {names[i]: reason for i, reason in found.codec.unlearned.items()}
     unseen = "observed at no time, as land is; fill_unseen=True (--fill-unseen) fills them too"
     about: Report = {
@@ -65,33 +63,33 @@ def describe(
             f"the chunks of {source.path} hold {source.align} steps, and so do blocks, of "
             f"{size / 1e6:.0f} MB; shorter chunks take less memory"
         )
-    if held["done"] > 1 and not registry.entry(name, source.kind).inductive:
+    if progress.done > 1 and not registry.entry(name, source.kind).inductive:
         notes.append(
             f"'{name}' completes only the rows it learns from: each block was completed from its "
             "own rows (the last one with some before it), and others would be with other blocks"
         )
     return {
         "method": name,
-        "options": {key: fingerprint.plain(value) for key, value in settings["options"].items()},
-        "preset": settings["preset"],
-        "seed": settings["seed"],
-        "answer": settings["answer"],
+        "options": {key: fingerprint.plain(value) for key, value in options.items()},
+        "preset": fitted.preset,
+        "seed": fitted.seed,
+        "answer": fitted.answer,
         **about,
         **report.possible(
-            found.codec, [column.name for column in source.columns], np.array(held["clipped"])
+            found.codec, [column.name for column in source.columns], np.array(progress.clipped)
         ),
-        "losses": held["losses"],
-        "metrics": held["metrics"],
+        "losses": progress.losses,
+        "metrics": progress.metrics,
         "warnings": [
             *notes,
             *_outside(source, found, hint),
-            *report.room_warnings(found.codec, source.columns, np.array(held["clipped"])),
+            *report.room_warnings(found.codec, source.columns, np.array(progress.clipped)),
             *report.empty_warnings(about),
-            *report.worse_warning(name, held["metrics"]),
+            *report.worse_warning(name, progress.metrics),
         ],
         "hashes": {
-            "data": held["data"],
-            "result": held["result"],
+            "data": progress.data,
+            "result": progress.result,
         },
         "versions": fingerprint.versions(),
     }

@@ -68,6 +68,26 @@ def scan(source: Source, exact: Exact = "") -> Scan:
     return Scan(codec, total.cells[: len(source.columns)], seen, digest.hexdigest(), ends)
 
 
+def codec_to_learn(found: Scan, source: Source) -> Codec:
+    """The codec of all columns; of none, if nothing is missing that could be filled."""
+    codec = found.codec
+    if (found.cells[codec.columns] < source.length * int(np.prod(source.event[:-1]))).any():
+        return codec
+    none = np.zeros(0)
+    return Codec(
+        none.astype(int),
+        none,
+        none,
+        none.astype(bool),
+        (),
+        codec.constants,
+        codec.unlearned,
+        none,
+        none,
+        none.reshape(-1, 2),
+    )
+
+
 def _refuse_infinite(source: Source, values: np.ndarray, start: int) -> None:
     infinite = np.isinf(values)
     if infinite.any():

@@ -18,15 +18,15 @@ import numpy as np
 
 from jaximpute._errors import DataError, OptionError, OutputError
 from jaximpute.engine import fingerprint
-from jaximpute.files import placing, safe_arrays, workrooms
+from jaximpute.files import atomic, safe_arrays, workrooms
 
-_PROGRESS, _LEARNED, _FORMAT = "progress.json", "learned.npz", 1
+_PROGRESS, _LEARNED, _FORMAT = "progress.json", "learned.npz", 2
 _OURS = re.compile(r"progress\.json(\.part)?|learned\.npz|whole.*|rows_\d+_\d+\.part|draw_\d+")
 
 
 def folder_of(output: str) -> Path:
     """Where an unfinished run for an output lies."""
-    return workrooms.named(placing.resolved(output), "unfinished")
+    return workrooms.named(atomic.resolved(output), "unfinished")
 
 
 @contextmanager
@@ -37,10 +37,10 @@ def working(output: str) -> Iterator[Path]:
         OutputError: another run holds it, it cannot be made, or it holds what no run has written.
     """
     folder = folder_of(output)
-    with placing.saying(output):
+    with atomic.output_errors(output):
         if not os.path.lexists(folder):
             folder.mkdir(mode=0o700, exist_ok=True)
-    with placing.holding(folder, output):
+    with atomic.locked(folder, output):
         strange = sorted(each.name for each in folder.iterdir() if not _OURS.fullmatch(each.name))
         if strange:
             raise OutputError(
@@ -54,29 +54,30 @@ def working(output: str) -> Iterator[Path]:
                 workrooms.remove(folder)
 
 
-def find(output: str, about: Mapping[str, Any], *, force: bool = False) -> dict[str, Any] | None:
+def find(output: str, identity: Mapping[str, Any], *, force: bool = False) -> dict[str, Any] | None:
     """How far an earlier run of the same kind came.
 
     Args:
         output: where the result is to appear.
-        about: what must be equal for one run to go on where another stopped, as values for JSON.
+        identity: what must be equal for one run to go on where another stopped, as values for JSON.
         force: throw away a run that differs.
 
     Returns:
-        What `keep` kept last; None if there is nothing to go on with, and the folder is empty.
+        The `progress` that `keep` kept last; None if there is nothing to go on with, and the folder
+        is empty.
 
     Raises:
         OptionError: an unfinished run lies there that differs; the message says in what.
     """
     folder = folder_of(output)
     try:
-        held = json.loads((folder / _PROGRESS).read_text(encoding="utf-8"))
+        kept = json.loads((folder / _PROGRESS).read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
-        held = None  # stopped before the first block
-    if isinstance(held, dict) and held.get("format") == _FORMAT and "about" in held:
-        differing = fingerprint.differing(held["about"], json.loads(json.dumps(dict(about))))
+        kept = None  # stopped before the first block
+    if isinstance(kept, dict) and kept.get("format") == _FORMAT and "run" in kept:
+        differing = fingerprint.differing(kept["run"], json.loads(json.dumps(dict(identity))))
         if not differing:
-            return held
+            return kept["progress"]
         if not force:
             raise OptionError(
                 f"{folder} holds an unfinished run for {output} that differs from this one: "
@@ -93,13 +94,13 @@ def clear(folder: Path) -> None:
         workrooms.remove(each)
 
 
-def keep(folder: Path, about: Mapping[str, Any], progress: Mapping[str, Any]) -> None:
+def keep(folder: Path, identity: Mapping[str, Any], progress: Mapping[str, Any]) -> None:
     """Write down how far a run came, whole or not at all."""
-    held = {"format": _FORMAT, "about": dict(about), **progress}
+    kept = {"format": _FORMAT, "run": dict(identity), "progress": dict(progress)}
     beside = folder / f"{_PROGRESS}.part"
     with beside.open("wb") as file:
-        file.write(json.dumps(held).encode())
-        placing.settle(file)
+        file.write(json.dumps(kept).encode())
+        atomic.to_disk(file)
     os.replace(beside, folder / _PROGRESS)
 
 
@@ -107,7 +108,7 @@ def keep_arrays(folder: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write what was learned."""
     with (folder / _LEARNED).open("wb") as file:
         np.savez(file, allow_pickle=False, **arrays)
-        placing.settle(file)
+        atomic.to_disk(file)
 
 
 def read_arrays(folder: Path) -> dict[str, np.ndarray]:
@@ -131,15 +132,15 @@ def finish(whole: Path, output: str, like: str, *, force: bool) -> None:
     Args:
         whole: the result, in the folder.
         output: its place.
-        like: what it is made of; see `placing.replacing`.
+        like: what it is made of; see `atomic.replacing`.
         force: replace an output that exists.
     """
-    target, folder = placing.resolved(output), folder_of(output)
+    target, folder = atomic.resolved(output), folder_of(output)
     # by a name that any later run may sweep
     leaving = workrooms.named(target, f"{secrets.token_hex(8)}.part")
     os.rename(folder, leaving)
     try:
-        placing.put(leaving / whole.relative_to(folder), target, force=force, like=like)
+        atomic.put(leaving / whole.relative_to(folder), target, force=force, like=like)
     except OSError:  # it is not in its place
         os.rename(leaving, folder)
         raise

@@ -19,6 +19,7 @@ from jaximpute.engine.draws import no_draws
 from jaximpute.engine.precision import precision
 from jaximpute.engine.warmup import warm_steps
 from jaximpute.tasks import report
+from jaximpute.tasks.advice import explained, refuse_divergence
 from jaximpute.tasks.report import Curve, Report
 from jaximpute.types import Answer, Hook
 
@@ -52,7 +53,7 @@ def fill(
     answer: Answer = "estimate",
     draws: int = 0,
     last: int = 0,
-    keeping: hooks.Keeping | None = None,
+    checkpoints: hooks.CheckpointPolicy | None = None,
     hint: bool = True,
 ) -> Filled:
     """`impute` between reading and writing; warns of nothing, the texts are in the report.
@@ -70,7 +71,7 @@ def fill(
         draws: how many random completions to return besides; the one to report is then their
             median, entry by entry.
         last: complete only so many steps at the end of a series, by themselves; 0 = all.
-        keeping: where checkpoints lie, and whether to resume from them.
+        checkpoints: where checkpoints lie, and whether to resume from them.
         hint: whether to warn of columns that look like directions.
 
     Returns:
@@ -103,11 +104,12 @@ def fill(
             laid = laid._replace(data=in_few_sizes(laid.data))
     kept, why = _left_empty(frame, laid.axis, max_gap, never_impute)
     notes = [*frame.notes, *laid.notes]
-    if frame.grid is not None and "partition" in registry.options(name):
-        notes += fields.check_learning(frame.grid, frame.mask, kept, name, options)
+    check = registry.entry(name).grid_check
+    if frame.grid is not None and check is not None:
+        notes += registry.load(check)(frame.grid, frame.mask, kept, name, options)
 
     matrices = [laid.matrix] * (1 + draws)
-    curve, told = Curve([], {}), dict[str, Any]()
+    curve, choices = Curve([], {}), dict[str, Any]()
     if laid.data is not None:
         plan = registry.build(
             name,
@@ -119,35 +121,36 @@ def fill(
             options=options,
             answer="draw" if drawn else "estimate",
         )
-        about = fingerprint.run(name, preset, seed, options)
-        about["times"] = None if laid.times is None else fingerprint.digest([laid.times])
-        about["categories"] = list(laid.categories)
+        identity = fingerprint.run(name, preset, seed, options)
+        identity["times"] = None if laid.times is None else fingerprint.digest([laid.times])
+        identity["categories"] = list(laid.categories)
         if np.isnan(laid.matrix).any():
-            watching: list[Hook] = [curve.record, *plan.hooks]
+            watchers: list[Hook] = [curve.record, *plan.hooks]
             if progress:
                 warmup = warm_steps(plan.method)
-                watching.append(hooks.progress(plan.steps, label=name, warmup=warmup))
+                watchers.append(hooks.progress(plan.steps, label=name, warmup=warmup))
                 steps = plan.steps + warmup
                 more = f"; then the first of {steps} steps" if steps else ""
                 stage(f"'{name}': compiling and starting{more}")
-            words = registry.words(name, preset, options)
-            with precision(bool(exact)):
-                completed, told = runs.completions(
+            with (
+                explained(name, laid.data.values.shape, preset, options),
+                precision(bool(exact)),
+            ):
+                completed, choices = runs.completions(
                     plan,
                     seed,
                     laid.data,
-                    watching,
+                    watchers,
                     answer=answer,
                     draws=draws,
                     last=last,
-                    keeping=keeping,
-                    about=about,
-                    words=words,
+                    checkpoints=checkpoints,
+                    identity=identity,
                     progress=progress,
                 )
-            matrices = [take_back(laid, one) for one in completed]
-            for one in matrices:
-                report.refuse_divergence(one, **words)
+                matrices = [take_back(laid, one) for one in completed]
+                for one in matrices:
+                    refuse_divergence(one)
     decoded = [
         coding.decode(laid.codec, one, frame.values, drawn=drawn and (i > 0 or not draws))
         for i, one in enumerate(matrices)
@@ -168,7 +171,7 @@ def fill(
         values,
         {
             "method": name,
-            **({"chosen": report.chosen(told, laid.codec, frame.columns)} if told else {}),
+            **({"chosen": report.chosen(choices, laid.codec, frame.columns)} if choices else {}),
             "options": {key: fingerprint.plain(value) for key, value in options.items()},
             "preset": preset,
             "seed": int(seed),

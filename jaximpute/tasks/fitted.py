@@ -1,6 +1,7 @@
-"""`Fitted`: a method that has learned from a table, with all it needs to complete rows to come."""
+"""`Fitted`: a method built for some data, what it has learned, and all it needs to complete."""
 
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -15,40 +16,100 @@ from jaximpute.data.codec import Codec
 from jaximpute.data.frames import Frame
 from jaximpute.engine import fingerprint
 from jaximpute.engine.compiled import keep_compiled
-from jaximpute.engine.execution import Running, adapt, lasting, place, wrappers
-from jaximpute.engine.hooks import Keeping
+from jaximpute.engine.execution import Execution, adapt, identity, place, wrappers
+from jaximpute.engine.hooks import CheckpointPolicy
 from jaximpute.engine.parallel import gathered
 from jaximpute.engine.precision import precision
 from jaximpute.engine.rows import complete_rows
-from jaximpute.engine.runs import train
+from jaximpute.engine.runs import keys, train
+from jaximpute.engine.threads import one_thread
 from jaximpute.masking import observe
-from jaximpute.types import Hook, Method, Net, State
+from jaximpute.registry import Plan
+from jaximpute.tasks.advice import explained
+from jaximpute.types import Answer, Hook, Kind, Method, Net, Observed, State
 
 
 class Fitted(NamedTuple):
-    """What was learned from a table.
+    """A method, what it was built for, and what it has learned.
 
     Attributes:
-        name: of the method in the catalogue, which completes rows one by one.
+        name: of the method in the catalogue.
+        kind: of the data.
         preset: `fast`, `balanced`, `best` or `paper`.
         options: of the method, by name.
         seed: of all that is random, in learning and in completing.
         codec: between columns and what the method sees.
-        rows: how many it learned from; methods are built by it.
-        method: None if there was nothing to learn, or until `rebuild` is called.
-        state: what the method learned; None if there was nothing.
-        told: what the method has to tell of its choices, see `registry.Plan`; None if nothing.
+        shape: `(rows, *event)` of the data it is built for, in the codec's columns.
+        answer: what is asked, see `registry.build`.
+        plan: the method; None if there was nothing to learn, or until `rebuild` is called.
+        state: what the method learned; None if there was nothing, and of a method that completes
+            only the rows it learns from.
     """
 
     name: str
+    kind: Kind
     preset: str
     options: Mapping[str, Any] | None
     seed: int
     codec: Codec
-    rows: int
-    method: Method | None = None
+    shape: tuple[int, ...]
+    answer: Answer = "estimate"
+    plan: Plan | None = None
     state: State = None
-    told: Mapping[str, Any] | None = None
+
+    @property
+    def method(self) -> Method | None:
+        """What completes rows; None if there was nothing to learn."""
+        return None if self.plan is None else self.plan.method
+
+    @property
+    def choices(self) -> Mapping[str, Any]:
+        """What the method has to tell of its choices, see `registry.Plan`."""
+        if self.plan is None or self.plan.tells is None:
+            return {}
+        return self.plan.tells(self.state)
+
+
+def build(
+    fitted: Fitted, data: Observed | None = None, wrap: tuple[Callable[[Net], Net], ...] = ()
+) -> Plan:
+    """The plan of a method for data of the shape that it is for.
+
+    Args:
+        fitted: which method, and for what.
+        data: of that shape, if at hand; their values play no part, so that a method that is read
+            again is the same.
+        wrap: see `registry.build`.
+    """
+    if data is None:
+        with precision(fitted.codec.exact):
+            data = observe(np.zeros(fitted.shape))
+    return registry.build(
+        fitted.name,
+        data,
+        kind=fitted.kind,
+        preset=fitted.preset,
+        categories=fitted.codec.categories,
+        options=fitted.options,
+        wrap=wrap,
+        answer=fitted.answer,
+    )
+
+
+@contextlib.contextmanager
+def computing(fitted: Fitted, shape: Sequence[int]) -> Iterator[None]:
+    """Around all that computes: one thread of BLAS, the precision, and errors put into words.
+
+    Args:
+        fitted: by what method.
+        shape: `(rows, *event)` of the data.
+    """
+    with (
+        one_thread(),
+        explained(fitted.name, shape, fitted.preset, fitted.options),
+        precision(fitted.codec.exact),
+    ):
+        yield
 
 
 def fit(
@@ -57,9 +118,9 @@ def fit(
     preset: str,
     options: Mapping[str, Any] | None,
     seed: int,
-    watching: Callable[[registry.Plan], Sequence[Hook]] = lambda plan: plan.hooks,
-    keeping: Keeping | None = None,
-    how: Running | None = None,
+    hooks_of: Callable[[Plan], Sequence[Hook]] = lambda plan: plan.hooks,
+    checkpoints: CheckpointPolicy | None = None,
+    how: Execution | None = None,
 ) -> Fitted:
     """Learn from a table.
 
@@ -69,31 +130,30 @@ def fit(
         preset: see above.
         options: see above.
         seed: see above.
-        watching: hooks of the run, given the plan.
-        keeping: where checkpoints lie.
+        hooks_of: hooks of the run, given the plan.
+        checkpoints: where checkpoints lie.
         how: on which devices, and with what arithmetic.
 
     Raises:
         OptionError: an unknown method, preset or option.
+        DivergenceError, OutOfMemoryError: see `advice.explained`.
     """
     keep_compiled()
     codec = coding.learn(frame, registry.entry(name).exact)
-    fitted = Fitted(name, preset, options, seed, codec, len(frame.values))
+    shape = (len(frame.values), codec.width)
+    fitted = Fitted(name, "table", preset, options, seed, codec, shape)
     if not codec.width:
         return fitted
-    how = how or Running()
+    how = how or Execution()
     with precision(codec.exact):
         data = place(how, observe(coding.encode(codec, frame.values)))
-    fitted = fitted._replace(rows=len(data.values))
-    plan = adapt(how, _plan(fitted, wrappers(how)), data)
-    key, _ = _keys(seed)
-    run = fingerprint.run(name, preset, seed, options) | lasting(how)
-    words = registry.words(name, preset, options)
-    with precision(codec.exact):
-        state = train(plan, key, data, watching(plan), keeping, run, words)
+    fitted = fitted._replace(shape=data.values.shape)
+    plan = adapt(how, build(fitted, wrap=wrappers(how)), data)
+    run = fingerprint.run(name, preset, seed, options) | identity(how)
+    with computing(fitted, fitted.shape):
+        state = train(plan, keys(seed).fit, data, hooks_of(plan), checkpoints, run)
         state = jax.tree.map(jnp.asarray, gathered(state)) if how.mesh else state
-    told = None if plan.tells is None else plan.tells(state)
-    return fitted._replace(method=_plan(fitted).method, state=state, told=told)
+    return fitted._replace(plan=build(fitted), state=state)
 
 
 class Completed(NamedTuple):
@@ -120,10 +180,10 @@ def complete(fitted: Fitted, values: np.ndarray, number: int = 0) -> Completed:
     matrix = coding.encode(fitted.codec, values)
     rows = np.flatnonzero(np.isnan(matrix).any(axis=1))
     if rows.size and fitted.method is not None:
-        _, key = _keys(fitted.seed)
+        key = keys(fitted.seed).complete
         key = jax.random.fold_in(key, number) if number else key
         answer: Any = fitted.method.sample if number else fitted.method.estimate
-        with precision(fitted.codec.exact):
+        with computing(fitted, (len(rows), fitted.codec.width)):
             matrix[rows] = complete_rows(answer, key, fitted.state, matrix[rows])
     return Completed(
         coding.decode(fitted.codec, matrix, values, drawn=number > 0),
@@ -131,63 +191,44 @@ def complete(fitted: Fitted, values: np.ndarray, number: int = 0) -> Completed:
     )
 
 
-def rebuild(fitted: Fitted, leaves: Sequence[np.ndarray], where: str) -> Fitted:
+def rebuild(fitted: Fitted, leaves: Sequence[np.ndarray], where: str, remedy: str) -> Fitted:
     """Build the method anew, and give its state the numbers it had.
 
     Args:
         fitted: without its method and its state.
-        leaves: the state's arrays in the order of `jax.tree.leaves`; none of nothing learned.
-        where: what they were read from, for messages.
+        leaves: the state's arrays in the order of `jax.tree.leaves`.
+        where: what they were read from, for messages, such as "the imputer in model/".
+        remedy: what to do if they do not fit, for messages.
 
     Raises:
         DataError: this version cannot build the method, or its state looks different.
     """
-    if not leaves:
-        return fitted._replace(method=None, state=None)
+    if not fitted.codec.width:
+        return fitted
     try:
-        method = _plan(fitted).method
+        plan = build(fitted)
+        if not registry.entry(fitted.name, fitted.kind).inductive:
+            return fitted._replace(plan=plan)
         with precision(fitted.codec.exact):
-            rows = observe(np.zeros((fitted.rows, fitted.codec.width)))
-            wanted = jax.eval_shape(method.init, jax.random.key(0), rows)
+            rows = observe(np.zeros(fitted.shape))
+            wanted = jax.eval_shape(plan.method.init, jax.random.key(0), rows)
     except MemoryError:
         raise
     except Exception as error:  # settings from a file may make a method fail in any way
         raise DataError(
-            f"the imputer in {where} cannot be rebuilt by jaximpute {__version__}: {error}; fit "
-            "and save again"
+            f"{where} cannot be rebuilt by jaximpute {__version__}: {error}; {remedy}"
         ) from error
     shapes = [(leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(wanted)]
     if shapes != [(leaf.shape, leaf.dtype) for leaf in leaves]:
         raise DataError(
-            f"the imputer in {where} does not fit the '{fitted.name}' of jaximpute "
-            f"{__version__}; fit and save again"
+            f"{where} does not fit the '{fitted.name}' of jaximpute {__version__}; {remedy}"
         )
     with precision(fitted.codec.exact):
         arrays = list(map(jnp.asarray, leaves))
     state = jax.tree.unflatten(jax.tree.structure(wanted), arrays)
-    return fitted._replace(method=method, state=state)
+    return fitted._replace(plan=plan, state=state)
 
 
 def leaves(fitted: Fitted) -> list[np.ndarray]:
     """The arrays of what was learned, for `rebuild`."""
     return list(map(np.asarray, jax.tree.leaves(fitted.state)))
-
-
-def _plan(fitted: Fitted, wrap: tuple[Callable[[Net], Net], ...] = ()) -> registry.Plan:
-    # rows' values play no part in building a method: one that is read again gets the same
-    with precision(fitted.codec.exact):
-        data = observe(np.zeros((fitted.rows, fitted.codec.width)))
-    return registry.build(
-        fitted.name,
-        data,
-        kind="table",
-        preset=fitted.preset,
-        categories=fitted.codec.categories,
-        options=fitted.options,
-        wrap=wrap,
-    )
-
-
-def _keys(seed: int) -> tuple[jax.Array, jax.Array]:
-    key_fit, key_rows = jax.random.split(jax.random.key(seed))
-    return key_fit, key_rows

@@ -111,14 +111,14 @@ def forecast(
     if window <= horizon:
         raise DataError(f"the series has {len(data)} rows; there is nothing to forecast from")
     name = _USUAL if method == "auto" else resolve(method, "series", draws=True)
-    known = registry.options(name)
+    known = registry.entry(name).forecast
     own: dict[str, Any] = {
         "window": window,
         "split": "forecast",
         "horizon": horizon,
         "centred": True,
     }
-    options = {key: value for key, value in own.items() if key in known} | options
+    options = {key: own[key] for key in known} | options
     # whole windows, counted from the end: every step to come is drawn in one window, with its past
     spare = len(steps) % options.get("window", window)
     frame = read(pd.DataFrame(steps[spare:], columns=channels), positions[spare:])

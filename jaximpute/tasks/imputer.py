@@ -18,8 +18,8 @@ from jaximpute.data.circles import quantiles
 from jaximpute.data.codec import Codec
 from jaximpute.data.frames import Frame, read
 from jaximpute.engine.draws import no_draws
-from jaximpute.engine.execution import Running
-from jaximpute.engine.hooks import Keeping
+from jaximpute.engine.execution import Execution
+from jaximpute.engine.hooks import CheckpointPolicy
 from jaximpute.tasks import fitted, saving
 from jaximpute.tasks.choose import inductive
 from jaximpute.types import Hook, State
@@ -119,9 +119,9 @@ class Imputer(TransformerMixin, BaseEstimator):
         self,
         X: Any,
         whole: Sequence[str] = (),
-        watching: Callable[[registry.Plan], Sequence[Hook]] = lambda plan: plan.hooks,
-        keeping: Keeping | None = None,
-        how: Running | None = None,
+        hooks_of: Callable[[registry.Plan], Sequence[Hook]] = lambda plan: plan.hooks,
+        checkpoints: CheckpointPolicy | None = None,
+        how: Execution | None = None,
     ) -> "Imputer":
         """`fit`, with columns named that hold whole numbers, hooks, checkpoints, and devices."""
         X = self._validate(X, reset=True)
@@ -133,7 +133,7 @@ class Imputer(TransformerMixin, BaseEstimator):
         if self.add_indicator:
             self.indicator_ = MissingIndicator(error_on_new=False).fit(X)
         self.fitted_ = fitted.fit(
-            frame, name, self.preset, self.options, seed, watching, keeping, how
+            frame, name, self.preset, self.options, seed, hooks_of, checkpoints, how
         )
         self._drop_empty()
         return self
@@ -293,13 +293,14 @@ class Imputer(TransformerMixin, BaseEstimator):
         if "fitted_" in state:
             # a method is closures, which do not pickle
             leaves = fitted.leaves(self.fitted_)
-            state["fitted_"] = self.fitted_._replace(method=None, state=leaves)
+            state["fitted_"] = self.fitted_._replace(plan=None, state=leaves)
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         if "fitted_" in state:
-            self.fitted_ = fitted.rebuild(self.fitted_, self.fitted_.state, "the pickle")
+            leaves = self.fitted_.state
+            self.fitted_ = fitted.rebuild(self.fitted_, leaves, "the pickle", "fit again")
 
     def _validate(self, X: Any, reset: bool) -> np.ndarray:
         marked_by_nan = pd.isna(self.missing_values)

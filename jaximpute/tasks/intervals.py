@@ -14,9 +14,9 @@ from jaximpute.data import bounds, circles, difficulty
 from jaximpute.data import codec as coding
 from jaximpute.data.frames import Frame
 from jaximpute.tasks import filling
-from jaximpute.tasks.levelsets import Sets, held, level_sets
+from jaximpute.tasks.levelsets import Sets, contained, level_sets
 from jaximpute.tasks.report import Report
-from jaximpute.tasks.trials import Trials, apart, trials
+from jaximpute.tasks.trials import Trials, deviation, trials
 from jaximpute.tasks.widening import calibrated, widened
 from jaximpute.types import Kind
 
@@ -66,7 +66,7 @@ def fill_between(
     filled = filling.fill(frame, name, **how)
     if not (np.isnan(frame.values) & ~np.isnan(filled.values)).any():
         return Bands(filled, filled.values, filled.values, {})
-    again = {key: value for key, value in how.items() if key not in ("keeping", "max_gap")}
+    again = {key: value for key, value in how.items() if key not in ("checkpoints", "max_gap")}
     many = filled
     if draws:
         many = filling.fill(frame, name, draws=draws, **again)
@@ -109,12 +109,12 @@ def ends(
     period = np.array([np.inf if c.period is None else c.period for c in frame.columns])[at[1]]
     centre = many.values[at]
     draws = many.draws if len(many.draws) else many.values[None]
-    off = np.stack([apart(one[at], centre, period) for one in draws])
+    off = np.stack([deviation(one[at], centre, period) for one in draws])
     made = calibrated(codec, found, level, np.ones(len(found.truth), bool))
     hard = difficulty.difficulty(frame, frame.mask)[at]
     below, above = widened(codec, made, at[1], hard, off, level)
     # the completion is not always the median of the draws
-    moved = apart(values[at], centre, period)
+    moved = deviation(values[at], centre, period)
     below, above = np.minimum(below, moved), np.maximum(above, moved)
     low[at], high[at] = centre + below, centre + above
     for j, i in enumerate(codec.numeric.tolist()):
@@ -181,7 +181,7 @@ def describe(frame: Frame, found: Trials, level: float, draws: int) -> Report:
     known = {*have, *found.named.column.tolist()}
     gone = [i for i in coding.learn(frame).columns if i not in known]
     reasons = {names[i]: "none was hidden" for i in gone if not frame.mask[:, i].all()}
-    right, size = held(frame, found.named, level)
+    right, size = contained(frame, found.named, level)
     of = {i: found.named.column == i for i in np.unique(found.named.column).tolist()}
     return {
         "level": level,

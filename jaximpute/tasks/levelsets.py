@@ -69,16 +69,16 @@ def level_sets(
         if i not in have or frame.mask[:, i].all():
             continue
         number = len(frame.columns[i].levels)
-        held = values[:, i, None] == np.arange(number)
+        inside = values[:, i, None] == np.arange(number)
         gap = ~frame.mask[:, i] & ~np.isnan(values[:, i])
         answer = values[gap, i].astype(int)
         cells = Named(np.full(len(answer), i), answer, answer, draws[:, gap, i].astype(int), answer)
-        held[gap] |= _likely(frame, cells, found, level)
-        sets[i] = held
+        inside[gap] |= _likely(frame, cells, found, level)
+        sets[i] = inside
     return sets
 
 
-def held(frame: Frame, found: Named, level: float) -> tuple[np.ndarray, np.ndarray]:
+def contained(frame: Frame, found: Named, level: float) -> tuple[np.ndarray, np.ndarray]:
     """Which hidden truths lie in sets that the other half of the hidden cells made; and their size.
 
     Args:

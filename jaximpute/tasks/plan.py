@@ -1,7 +1,7 @@
 """`plan`: what a run will cost, before it is run to its end."""
 
 import time as clock
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -20,10 +20,11 @@ from jaximpute.engine.draws import _draw_many
 from jaximpute.engine.onhost import learns_on_host
 from jaximpute.engine.parallel import AXIS, layouts, row_specs
 from jaximpute.engine.precision import precision
-from jaximpute.engine.runs import cheaper, explained
+from jaximpute.engine.runs import keys
 from jaximpute.engine.threads import one_thread
 from jaximpute.engine.warmup import WarmUp
 from jaximpute.tasks import report
+from jaximpute.tasks.advice import cheaper, explained
 from jaximpute.tasks.choose import resolve
 from jaximpute.types import Observed
 
@@ -125,7 +126,7 @@ def measure(
     method: str = "auto",
     *,
     preset: str = "balanced",
-    options: dict[str, Any] | None = None,
+    options: Mapping[str, Any] | None = None,
     draws: int = 0,
     most: float | None = None,
 ) -> Cost:
@@ -166,7 +167,7 @@ def measure(
         answer="draw" if draws else "estimate",
     )
     with (
-        explained(data, {"method": name}),
+        explained(name, data.values.shape, preset, options),
         one_thread(),
         precision(bool(exact)),
     ):
@@ -248,7 +249,7 @@ class _Trial(NamedTuple):
 def _measure(built: registry.Plan, data: Observed, draws: int, limit: _Limit = _FREE) -> _Trial:
     """What `training.completions` does, by the same programs."""
     method, steps = built.method, built.steps
-    key, _ = jax.random.split(jax.random.key(0))
+    key = keys(0).fit
     parts: list[_Part] = []
     aside = np.zeros(2)
 
@@ -281,9 +282,8 @@ def _measure(built: registry.Plan, data: Observed, draws: int, limit: _Limit = _
         state = chunk_of(method, state, steps, chunk)
         step = parts[-1]
     if draws:
-        keys, many = jax.random.split(key, 1), draws
-        static = {"method": method, "batch": 1}
-        completed = run(_draw_many, static, (float(many), 1), keys=keys, state=state, data=data)[0]
+        one, static = jax.random.split(key, 1), {"method": method, "batch": 1}
+        completed = run(_draw_many, static, (float(draws), 1), keys=one, state=state, data=data)[0]
     else:
         completed = run(loop._complete, {"method": method}, key=key, state=state, data=data)
     begun = _now()

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaximpute import registry
-from jaximpute._errors import DivergenceError
 from jaximpute.data.codec import Codec
 from jaximpute.data.columns import Column
 from jaximpute.data.frames import Frame
@@ -164,41 +163,28 @@ def gap_warning(method: str, options: Mapping[str, Any], lengths: np.ndarray | N
         options: of the method.
         lengths: of the gap of each cell that was filled; None for other data.
     """
-    offered = registry.options(method)
-    smoother = method
-    first = next((name for name in ("start", "base") if name in offered), None)
-    if "context" not in offered and first is not None:
-        smoother = options.get(first, offered[first].default)
-    if lengths is None or smoother != "gaussian":
+    begins, smoother = registry.entry(method).begins, method
+    if begins:
+        smoother = options.get(begins, registry.options(method)[begins].default)
+    # what it begins from may be no method
+    if lengths is None or smoother not in (method, *registry.names()):
         return []
-    context = (options if smoother == method else {}).get("context")
-    context = registry.options(smoother)["context"].default if context is None else context
+    reach = registry.entry(smoother).reach
+    if not reach:
+        return []
+    own = options.get(reach) if smoother == method else None
+    context = registry.options(smoother)[reach].default if own is None else own
     beyond = lengths > context
     if not beyond.any():
         return []
-    further = (
-        "take a longer context" if smoother == method else "take 'gaussian' with a longer context"
-    )
+    longer = "" if smoother == method else f"'{smoother}' with "
     return [
         f"{beyond.sum()} missing cells lie in gaps longer than the {context} steps that "
         f"'{method}' looks to either side (the longest has {lengths.max():g}). They were filled "
         "from the nearest observations, or from the season before and after, whichever did best "
         "on gaps like these hidden elsewhere, and are less sure than the others. Set max_gap to "
-        f"leave them empty, or {further}"
+        f"leave them empty, or take {longer}a longer {reach}"
     ]
-
-
-def refuse_divergence(matrix: np.ndarray, label: str, advice: str) -> None:
-    """Let no completion pass that is not finite.
-
-    Raises:
-        DivergenceError: some cells are not.
-    """
-    wrong = ~np.isfinite(matrix)
-    if wrong.any():
-        raise DivergenceError(
-            f"{label} diverged: {wrong.sum()} of {wrong.size} cells are not finite. {advice}"
-        )
 
 
 def _describe_axis(axis: Axis, count: int) -> Report:
@@ -215,35 +201,37 @@ def _finite(value: Any) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
-def chosen(told: Mapping[str, Any], codec: Codec, columns: Sequence[Column]) -> dict[str, Any]:
+def chosen(choices: Mapping[str, Any], codec: Codec, columns: Sequence[Column]) -> dict[str, Any]:
     """What a method tells of its choices, its errors by column in the columns' own units.
 
     Args:
-        told: see `registry.Plan`; `column_errors` are of the codec's columns.
+        choices: see `registry.Plan`; `column_errors` are of the codec's columns.
         codec: of the columns.
         columns: of the frame.
 
     Returns:
         The same for JSON; `column_errors` by name, of columns of numbers.
     """
-    if (errors := told.get("column_errors")) is None:
-        return dict(told)
+    if (errors := choices.get("column_errors")) is None:
+        return dict(choices)
     scaled = np.asarray(errors)[: len(codec.numeric)] * codec.scale
     by_name = {
         columns[i].name: float(f"{error:.4g}")
         for i, error in zip(codec.numeric.tolist(), scaled, strict=True)
     }
-    return {**told, "column_errors": by_name}
+    return {**choices, "column_errors": by_name}
 
 
-def in_one_line(told: Mapping[str, Any]) -> str:
+def in_one_line(choices: Mapping[str, Any]) -> str:
     """The choice of a stack, for a terminal.
 
     Example:
         >>> in_one_line({"weights": {"a": 0.7, "b": 0.0}, "errors": {"a": 0.5, "stack": 0.5}})
         'a 0.70; error on cells hidden again, in standard deviations: a 0.500, stack 0.500'
     """
-    parts = [f"{name} {weight:.2f}" for name, weight in told["weights"].items() if weight > 0.005]
-    errors = [f"{name} {error:.3f}" for name, error in told["errors"].items() if error >= 0]
+    parts = [
+        f"{name} {weight:.2f}" for name, weight in choices["weights"].items() if weight > 0.005
+    ]
+    errors = [f"{name} {error:.3f}" for name, error in choices["errors"].items() if error >= 0]
     after = "; error on cells hidden again, in standard deviations: " + ", ".join(errors)
     return ", ".join(parts) + (after if errors else "")

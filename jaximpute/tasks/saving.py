@@ -11,7 +11,7 @@ from jaximpute import registry
 from jaximpute._errors import DataError, JaximputeError, OptionError, OutputError
 from jaximpute._version import __version__
 from jaximpute.data import codecplain
-from jaximpute.files import placing, safe_arrays
+from jaximpute.files import atomic, safe_arrays
 from jaximpute.tasks.fitted import Fitted, leaves, rebuild
 from jaximpute.tasks.savedformat import check_about, check_codec, check_finite, is_name
 
@@ -70,14 +70,14 @@ def save(saved: Saved, path: str | Path, *, force: bool = False) -> None:
         )
     check(Path(path), force=force)
     about, arrays = _describe(saved)
-    with placing.replacing_folder(path, force=force) as folder:
+    with atomic.replacing_folder(path, force=force) as folder:
         folder.mkdir()
         with (folder / _ABOUT).open("wb") as file:
             file.write(json.dumps(about, indent=2).encode())
-            placing.settle(file)
+            atomic.to_disk(file)
         with (folder / _ARRAYS).open("wb") as file:
             np.savez(file, allow_pickle=False, **arrays)
-            placing.settle(file)
+            atomic.to_disk(file)
 
 
 def load(path: str | Path) -> Saved:
@@ -89,9 +89,9 @@ def load(path: str | Path) -> Saved:
     Raises:
         DataError: no imputer is there, it was written by a newer version, or it is damaged.
     """
-    folder = placing.resolved(path)
+    folder = atomic.resolved(path)
     if not folder.exists():
-        placing.restore(folder)  # a process that died while it replaced one may have moved it away
+        atomic.restore(folder)  # a process that died while it replaced one may have moved it away
     for file in (folder / _ABOUT, folder / _ARRAYS):
         if not Path(os.path.realpath(file)).is_relative_to(folder):
             raise DataError(f"the imputer in {path} is damaged: {file.name} is a link out of it")
@@ -125,7 +125,7 @@ def _describe(saved: Saved) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     settings, fitted = dict(saved.settings), saved.fitted
     if isinstance(settings["missing_values"], float) and np.isnan(settings["missing_values"]):
         settings["missing_values"] = None
-    settings |= {"method_": fitted.name, "seed_": fitted.seed, "_rows_fitted": fitted.rows}
+    settings |= {"method_": fitted.name, "seed_": fitted.seed, "_rows_fitted": fitted.shape[0]}
     settings["n_features_in_"] = saved.columns
     state = leaves(fitted)
     about = {
@@ -165,10 +165,10 @@ def _restore(about: dict[str, Any], arrays: dict[str, np.ndarray], path: str) ->
     state = [arrays[f"state/{i}"] for i in range(about["leaves"])]
     for i, leaf in enumerate(state):
         check_finite(f"state/{i}", leaf)
-    learned = Fitted(
-        read["method_"], read["preset"], read["options"], read["seed_"], codec, read["_rows_fitted"]
-    )
-    fitted = rebuild(learned, state, path)
+    shape = (read["_rows_fitted"], codec.width)
+    name, preset, options, seed = (read[key] for key in ("method_", "preset", "options", "seed_"))
+    learned = Fitted(name, "table", preset, options, seed, codec, shape)
+    fitted = rebuild(learned, state, f"the imputer in {path}", "fit and save again")
     return Saved(settings, columns, about.get("feature_names"), kept, flagged, fitted)
 
 
@@ -179,10 +179,10 @@ def check(path: str | Path, *, force: bool = False) -> None:
         OutputError: it exists and `force` is false, there is no folder for it, or it holds anything
             but a saved imputer; the message names what that is.
     """
-    target = placing.resolved(path)
+    target = atomic.resolved(path)
     if target.exists():
         _refuse_another(target, path)
-    placing.check_new(path, force=force)
+    atomic.check_new(path, force=force)
 
 
 def _refuse_another(target: Path, path: str | Path) -> None:
@@ -199,7 +199,7 @@ def _refuse_another(target: Path, path: str | Path) -> None:
 
 def _is_ours(about: Path) -> bool:
     try:
-        held = json.loads(safe_arrays.read_text(about))
+        read = json.loads(safe_arrays.read_text(about))
     except (OSError, ValueError, RecursionError):
         return False
-    return isinstance(held, dict) and {"format", "version", "settings"} <= held.keys()
+    return isinstance(read, dict) and {"format", "version", "settings"} <= read.keys()

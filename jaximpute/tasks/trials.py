@@ -89,9 +89,9 @@ def trials(frame: Frame, name: str, level: float = 0.9, *, draws: int = 0, **how
         at = np.nonzero(asked)
         answer, turn = filled.values[at], period[at[1]]
         offs = [
-            apart(one[at], answer, turn) for one in (filled.draws if draws else [filled.values])
+            deviation(one[at], answer, turn) for one in (filled.draws if draws else [filled.values])
         ]
-        truth = apart(frame.values[at], answer, turn)
+        truth = deviation(frame.values[at], answer, turn)
         hard = difficulty.difficulty(frame, holed.mask)[at]
         kept.append((at[1], hard, truth, np.stack(offs), part[at]))
         named.append(_named(codec, frame, filled, hidden, part))
@@ -190,7 +190,7 @@ def _parts(frame: Frame) -> np.ndarray:
     return series.take(axis, parts((frame.shape[0], axis.length, width))[0])
 
 
-def apart(x: np.ndarray, centre: np.ndarray, period: np.ndarray) -> np.ndarray:
+def deviation(x: np.ndarray, centre: np.ndarray, period: np.ndarray) -> np.ndarray:
     """How far `x` is from the centre; of directions, the shorter way round."""
     turning = np.isfinite(period)
     if not turning.any():

@@ -8,14 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks import document, gaps, series
+from benchmarks import gaps, series
 from benchmarks.harness import gap_worker
 from benchmarks.harness import jobs as harness_jobs
-from benchmarks.pages import gap, miri, spirit, summary
-from benchmarks.pages import series as series_page
 from benchmarks.problems import datasets
 from benchmarks.problems import series as series_problems
 from jaximpute import DataError, MissingExtraError, OptionError
+from tests.benchmarks import pages
 
 pytestmark = pytest.mark.fast
 
@@ -64,11 +63,7 @@ def test_scores_count_hidden_entries_only(csv):
 
 
 def test_rows_are_kept_not_repeated_and_become_tables(csv, tmp_path, capsys):
-    out, page, readme = (
-        tmp_path / "series.jsonl",
-        tmp_path / "pages/series.md",
-        tmp_path / "README.md",
-    )
+    out = tmp_path / "series.jsonl"
     run = ["--data", csv, "--ratios", "0.3", "--seeds", "1", "--out", str(out)]
     assert series.main([*run, "--methods", "mean"]) == 0
     assert series.main([*run, "--methods", "mean", "linear"]) == 0
@@ -80,16 +75,9 @@ def test_rows_are_kept_not_repeated_and_become_tables(csv, tmp_path, capsys):
     assert all(row["cpu_seconds"] > 0 and row["peak_mb"] > 50 for row in rows)
     assert str(tmp_path) not in out.read_text()
 
-    readme.write_text("before\n<!-- results -->\nold\n<!-- /results -->\nafter\n")
-    written = ["--results", str(tmp_path), "--pages", str(page.parent), "--readme", str(readme)]
-    assert document.main(written) == 0
-    assert "lowest MAE is that of **linear**" in page.read_text()
-    text = readme.read_text()
-    assert text.startswith("before\n")
-    assert text.endswith("after\n")
-    assert "old" not in text
     # one mask has no spread: nothing is surely ahead by it
-    assert f"| linear | {rows[1]['mae']:.4f} / {rows[1]['mse']:.4f} |" in text
+    text = pages.table("series", "etth1", rows, tmp_path, where={})
+    assert f"| linear | {rows[1]['mae']:.4f} | {rows[1]['mse']:.4f} |" in text
 
 
 @pytest.mark.parametrize("place", gap_worker.PLACES)
@@ -123,7 +111,7 @@ def test_the_last_season_goes_on():
     assert gap_worker.last_season(short, 5).tolist() == [[1.0], [2.0], [3.0]]
 
 
-def test_long_gaps_become_rows_and_a_section(csv, tmp_path, monkeypatch):
+def test_long_gaps_become_rows_and_a_table(csv, tmp_path, monkeypatch):
     monkeypatch.setitem(gap_worker.SEASONS, "waves", 50)
     out = tmp_path / "gaps.jsonl"
     run = ["--data", csv, "--seeds", "1", "--places", "end", "--out", str(out)]
@@ -132,9 +120,9 @@ def test_long_gaps_become_rows_and_a_section(csv, tmp_path, monkeypatch):
     assert [row["method"] for row in rows] == ["linear", "seasonal"]
     assert set(rows[0]["by_length"]) == {"24", "72", "168"}
     assert rows[0]["rmse"] == pytest.approx(rows[0]["by_length"]["168"]["rmse"])
-    text = gap.section([*rows, {**rows[1], "method": "gaussian", "options": {}}])
-    assert "### Long gaps in waves" in text
-    assert "`gaussian` is ahead of the best of `linear`, `seasonal` in 0 of 3 columns" in text
+    text = pages.table("series", "gaps-etth1", rows, tmp_path, where={})
+    assert "| method | to the end, 24 | to the end, 72 | to the end, 168 | CPU-s |" in text
+    assert f" | {rows[0]['rmse']:.3f} | " in text
     with pytest.raises(OptionError, match="no method is called 'liner'"):
         gaps.main([*run, "--methods", "liner"])
 
@@ -193,103 +181,6 @@ def row(method, seed, ratio=0.3, mae=1.0, **more):
         "curves": {},
         **more,
     }
-
-
-def test_rows_of_an_older_default_are_left_out():
-    older = {"settings": {**row("spirit", 0)["settings"], "eta": 0.01}}
-    rows = [row("spirit", 0, mae=0.3, **older), row("spirit", 0, mae=0.2), row("mean", 0)]
-    assert sorted(summary.frame(rows)["mae"]) == [0.2, 1.0]
-
-
-def test_the_verdict_is_computed_from_the_rows():
-    curves = {
-        "loss": [0.9, 0.8],
-        "error": [0.2, 0.1],
-        "start_error": [0.2, 0.2],
-        "best_error": [0.2, 0.1],
-    }
-    rows = [row("spirit", seed, p, 0.3 + p, curves=curves) for seed in (0, 1) for p in (0.1, 0.2)]
-    rows += [row("gaussian", seed, p, 0.2 + p) for seed in (0, 1) for p in (0.1, 0.2)]
-    rows += [row("mean", 0, 0.1, 0.01)]  # one ratio only: may not win
-    text = series_page.one_series(summary.frame(rows), "etth1")
-    assert "lowest MAE is that of **gaussian** (0.3500), ahead of spirit (0.4500)" in text
-    assert "does not beat its own start (gaussian): its MAE is 28.6% higher" in text
-    assert "50.0% lower than its start's, and below it in 4 of 4 runs" in text
-    assert "mean (1 of the ratios)" in text
-    assert "| gaussian | **0.3500 ± 0.0000** |" in text
-    assert "| SPIRIT | 0.209 | 0.108 |" in text  # quoted
-
-
-def learned(error, held=(0.2, 0.1)):
-    """SPIRIT's rows on four problems, `error` from its start's on each."""
-    curves = {"loss": [0.9], "error": [held[1]], "start_error": [held[0]], "best_error": [held[1]]}
-    places = [(seed, p) for seed in (0, 1) for p in (0.1, 0.2)]
-    rows = [row("spirit", seed, p, 0.2 + p + error, curves=curves) for seed, p in places]
-    rows += [row("gaussian", seed, p, 0.2 + p) for seed, p in places]
-    return rows + [row("linear", seed, p, 0.5 + p) for seed, p in places]
-
-
-@pytest.mark.parametrize(
-    ("error", "held", "first", "marked"),
-    [
-        (-0.05, (0.2, 0.1), "spirit", False),  # it learned, and is better on every mask
-        (-0.05, (0.2, 0.2), "gaussian", True),  # it learned nothing: another key was better
-        (-1e-5, (0.2, 0.1), "gaussian", True),  # nothing to see between the two
-    ],
-)
-def test_a_start_under_another_key_wins_nothing(error, held, first, marked):
-    frame = summary.frame(learned(error, held))
-    page, short = series_page.one_series(frame, "etth1"), series_page.short(frame)
-    assert f"The lowest MAE is that of **{first}**" in page
-    loser = "gaussian" if first == "spirit" else "spirit"
-    for text in (page, short):
-        assert f"| {first} | **" in text
-        assert f"| {loser} | **" not in text
-    assert ("†" in short) == marked
-
-
-def test_bold_is_what_is_ahead_by_more_than_its_spread():
-    rows = [row("linear", s, p, 0.3) for s in (0, 1) for p in (0.1, 0.2)]
-    rows += [row("mean", s, p, 0.3 + (0.1 if s else -0.05)) for s in (0, 1) for p in (0.1, 0.2)]
-    assert "**" not in series_page.short(summary.frame(rows))  # ahead on average, not surely
-    surely = [row("linear", 0, p, 0.3) for p in (0.1, 0.2)]
-    surely += [row("mean", 0, p, 0.4 + p / 10) for p in (0.1, 0.2)]
-    assert "| linear | **0.3000**" in series_page.short(summary.frame(surely))
-
-
-def test_the_page_on_miri_names_what_was_changed():
-    shared = {"draw_rmse": 1.1, "rmse": 0.9, "energy_distance": 0.02, "method": "miri"}
-    rows = []
-    for change, loss in (({}, 0.9), ({"targets": "observed", "restart": True}, 0.7)):
-        options = {"width": 8, "steps": 2, "lr": 1e-3, **change}
-        found = {**row("miri", 0), **shared, "options": options, "settings": options}
-        rows.append({**found, "curves": {"loss": [2.0, loss]}})
-    text = miri.page(rows)
-    assert "| nothing | 1.100 | 0.900 | 0.0200 | 0.900 | 3 |" in text
-    assert "| targets and restart | 1.100 | 0.900 | 0.0200 | 0.700 | 3 |" in text
-
-
-def test_the_pages_on_spirit_name_the_default_and_the_changes():
-    varied = {"options": {"eta": 0.01}, "settings": {**row("spirit", 0)["settings"], "eta": 0.01}}
-    rows = [row("spirit", 0, mae=0.2), row("spirit", 0, mae=0.3, **varied)]
-    text = spirit.sensitivity(summary.frame(rows))
-    assert "| 0.002 * | 0.2000 / 0.0400 | 3 |" in text
-    assert "| 0.01 | 0.3000 / 0.0900 | 3 |" in text
-    changes = {"weights": False, "dissipative": "ve"}
-    off = {"options": changes, "settings": {**rows[0]["settings"], **changes}}
-    text = spirit.ablation(summary.frame([rows[0], row("spirit", 0, mae=0.3, **off)]))
-    assert "| off | ve | 0.3000 / 0.0900 (+50%) |" in text
-    assert "last iterate, with nothing held out, so that" in text
-    without = {"options": {"weights": False}, "settings": {**rows[0]["settings"], "weights": False}}
-    pair = [row("spirit", 0, mae=0.2, settled=True)]
-    pair += [row("spirit", 0, mae=0.2004, settled=True, **without)]
-    text = spirit.ablation(summary.frame(pair))
-    assert "the MAE changes by at most 0.2%. The paper reports 9% on etth1" in text
-    assert "after one more round of moves" in text
-    timed = dict.fromkeys(("score", "recursion", "pass"), 1.5)
-    stages = {f"{stage}_cpu_seconds": seconds for stage, seconds in timed.items()}
-    text = spirit.scaling(summary.frame([row("spirit", 0, split=True, **stages)]))
-    assert "| etth1 | spirit | 1.50 | 1.50 | 1.50 |" in text
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])

@@ -5,9 +5,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.pages import bridge
 from benchmarks.problems import exchange, monitors, waves, windows
 from jaximpute.maths.odes import exponential
+from tests.benchmarks import pages
 
 
 def test_draws_from_the_truths_law_are_calibrated_and_points_have_no_intervals():
@@ -119,7 +119,7 @@ def row(**more):
     return {**common, **scores, "options": {}, **more}
 
 
-def test_rows_become_a_page_and_later_rows_replace_earlier_ones():
+def test_rows_become_tables_and_later_rows_replace_earlier_ones(tmp_path):
     drawn = {"cover50%": 0.61, "cover80%": 0.88, "cover95%": 0.97, "pit": [1, 1, 2]}
     sampled = {"table": "samplers", "method": "csbi0", **drawn}
     rows = [
@@ -130,37 +130,19 @@ def test_rows_become_a_page_and_later_rows_replace_earlier_ones():
         row(method="oracle", crps=0.026, **drawn),
         row(sampler="heun", evaluations=9, **{**sampled, "crps": 0.05}),
         row(sampler="sde", evaluations=9, **{**sampled, "crps": 0.5}),
-        row(table="exchange", phases=None, method="random_walk", windows=5, crps=0.00749),
-        row(table="terminal", method="csbi", crps=0.0123, options={"sigma_max": 0.3}, **drawn),
-        row(table="terminal", method="csbi0", crps=0.0246),
+        row(table="terminal", method="csbi", crps=0.0123, options={"sigma_max": 0.3}, quick=False),
+        row(table="terminal", method="csbi0", crps=0.0246, options={"sigma_max": 0.3}, quick=False),
         row(table="pm25", phases=None, method="linear", windows=82, targets=20434, crps=0.3),
     ]
-    text = bridge.page(rows)
+    text = pages.table("bridge", "waves-quick", rows, tmp_path)
     assert "9.0000" not in text
     # of the same method, rows of other options stand side by side
     assert (
-        "| csbi0: warmup=7 | **0.2000** | **0.1000** | **0.0410** | 61% | 88% | 97% | 20 | 9 |"
-        in text
+        "| csbi0: warmup=7 | 0.2000 | 0.1000 | 0.0410 | 61% | 88% | 97% | 20 | 2 |  | 9 |" in text
     )
     assert text.index("| oracle |") < text.index("| csbi0 |") < text.index("| linear |")
-    assert "| csbi0: warmup=7 | 25.0% | 25.0% | 50.0% |" in text
-    assert "| 9 | **0.0500** | 0.5000 |" in text
-    assert "`csbi0: warmup=7`" in text
-    assert "| random_walk |" in text
-    assert "CSBI 0.008" in text
-    assert "`csbi: sigma_max=0.3`" in text
-    assert "the CRPS is 0.50 of that without" in text
-    assert "82 to complete with 20434 targets" in text
-    assert "CSBI RMSE 19.0, MAE 9.80" in text
-    assert "does not compare" not in text
-    assert text.count("Of an earlier version: `csbi0: warmup=7`, `csbi0`.") == 1
-
-
-def test_a_page_says_what_a_score_does_not_compare_with():
-    few = row(table="pm25", phases=None, method="csbi0", windows=24, targets=9, end=0.005)
-    text = bridge.page([few])
-    assert "They are of all 82 windows" in text
-    assert "does not compare" in text
-    assert "earlier version" not in text
-    del few["end"]
-    assert "Of an earlier version: `csbi0`." in bridge.page([few])
+    ranks = pages.table("bridge", "ranks-quick", rows, tmp_path)
+    assert "| csbi0: warmup=7 | 25.0% | 25.0% | 50.0% |" in ranks
+    assert "| 9 | 0.0500 | 0.5000 |" in pages.table("bridge", "few-steps-quick", rows, tmp_path)
+    assert "| 9 | 0.50 |" in pages.table("bridge", "terminal", rows, tmp_path)
+    assert "| 82 |" in pages.table("bridge", "pm25", rows, tmp_path)

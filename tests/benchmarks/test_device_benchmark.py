@@ -1,16 +1,14 @@
 """The benchmark of devices: it misses no method, and the page counts what it should."""
 
-import json
-
 import jax
 import optax
 import pytest
 
 from benchmarks import devices
-from benchmarks.pages import scale
 from jaximpute import registry
 from jaximpute.engine import parallel
 from jaximpute.engine.onhost import learns_on_host
+from tests.benchmarks import pages
 from tests.contract.cases import KINDS, SMALL
 from tests.helpers import mesh
 
@@ -44,24 +42,18 @@ def row(method, size, **parts):
 
 
 @pytest.mark.fast
-def test_the_page_tells_the_largest_differences_and_the_shares(tmp_path):
+def test_the_table_tells_the_largest_differences_and_the_shares(tmp_path):
     alone = {"rows": 128, "gradients": [], "share": None, "gathered": 0, "ratio": None}
     rows = [
         row("gain", 1, state=5.0),  # measured again below
         *(row("gain", size) for size in (1, 8)),
-        *(row("tdm", size, share=0.9) for size in (1, 8)),
         *(row("csbi:held", size, gradients=[1e-7, 3e-6], share=0.25) for size in (1, 8)),
         *({k: v for k, v in row("knn", n, **alone).items() if v is not None} for n in (1, 8)),
     ]
-    (tmp_path / "scale.jsonl").write_text("".join(json.dumps(one) + "\n" for one in rows))
-    text = scale.page(scale.read(tmp_path / "scale.jsonl"))
-    assert "The largest difference of raw gradients is 3e-6, of 3 methods" in text
-    assert "Each of 8 devices\ndoes 12% to 25%" in text
-    line = "| gain | 2e-6 | 1e-6 | 3e-6 | 100% / 12% | 120 (9,216) | 1 / 8 |"
-    assert line in text
-    assert "| csbi:held | 1e-7, 3e-6 |" in text
-    assert "| knn | – | 1e-6 | 3e-6 | – / – | 0 (9,216) | – / – |" in text
-    assert "120 to 128 rows" in text
+    text = pages.table("scale", "devices", rows, tmp_path)
+    assert "| gain | 100% | 1 | 12% | 8 | 2e-06 |  | 1e-06 | 3e-06 | 120 (9,216) |" in text
+    assert "| csbi:held | 25% | 1 | 25% | 8 | 1e-07 | 3e-06 |" in text
+    assert "| knn |  |  |  |  |  |  | 1e-06 | 3e-06 | 0 (9,216) |" in text
 
 
 @pytest.mark.fast

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from benchmarks import fields, guidance
-from benchmarks.pages import fields as fields_page
 from benchmarks.problems import fields as fields_problems
+from tests.benchmarks import pages
 
 ROW = {
     "masks": "blocks:5",
@@ -61,14 +61,11 @@ def test_guided_draws_are_measured_and_become_a_section(tmp_path, monkeypatch):
     assert guided["residual_truth"] == plain["residual_truth"] > 0
     assert plain["mse_mean"] < plain["mse_draw"]
     rows = [row | {"quick": False, "seed": seed} for row in (plain, guided) for seed in (0, 1)]
-    text = fields_page.page(
-        [ROW | {"partition": "block", "shifts": 0, "seed": 0, "mse": {"M": 1}}, *rows]
-    )
+    text = pages.table("fields", "guided", rows, tmp_path)
     assert f"| 0.2 | {guided['mse_draw']:.3f} ± 0.000 |" in text
-    assert "## Cost" not in text
 
 
-def test_rows_become_a_page_and_later_rows_replace_earlier_ones(tmp_path):
+def test_rows_become_tables_and_later_rows_replace_earlier_ones(tmp_path):
     def row(partition, seed, **errors):
         return ROW | {"partition": partition, "seed": seed, "mse": errors}
 
@@ -80,12 +77,8 @@ def test_rows_become_a_page_and_later_rows_replace_earlier_ones(tmp_path):
         row("block", 0, K10=0.1, M=0.05) | {"steps": 6000},
         row("harmonic", 0, **{"-": 0.5}) | {"net": "none", "steps": 0},
     ]
-    path = tmp_path / "fields.jsonl"
-    path.write_text("".join(json.dumps(one) + "\n" for one in rows))
-    text = fields_page.page(fields_page.read(path))
-    assert "## 5 of 9 blocks observed" in text
-    line = "| `block` | mlp |  | 1500 | 0.9 | 0.300 ± 0.141 (6.0) |  | 0.200 ± 0.141 (4.0) | 40 |"
+    text = pages.table("fields", "fields", rows, tmp_path)
+    line = "| block | mlp | – | 1500 | 0.9 | 0.300 ± 0.141 (6.0) |  | 0.200 ± 0.141 (4.0) | 40 |"
     assert line in text
-    assert "| `harmonic` |  |  |  |  |  |  | 0.500 (10.0) | 40 |" in text
-    assert "| `block` | mlp |  | 0.9 | 4.00 (1500 steps, 40 s), 1.00 (6000 steps, 40 s) |" in text
-    assert text.index("| `block`") < text.index("| `harmonic`") < text.index("| `missdiff`")
+    assert text.index("| 6000 |") < text.index("| 1500 |") < text.index("| missdiff")
+    assert "| harmonic | 0.500 (10.0) | 40 |" in pages.table("fields", "classical", rows, tmp_path)

@@ -5,7 +5,7 @@ import argparse
 import jax
 
 from benchmarks import field_speed
-from benchmarks.pages import field_speed as field_speed_page
+from tests.benchmarks import pages
 
 
 def test_a_step_on_fields_is_measured_beside_its_floor():
@@ -29,7 +29,7 @@ def test_computing_blocks_again_keeps_a_fraction_for_a_third_more_work():
     assert 1.1 < again["tflop"] / plain["tflop"] < 1.5
 
 
-def test_rows_of_steps_on_fields_become_a_section():
+def test_rows_of_steps_on_fields_become_tables(tmp_path):
     about = {"quick": False, "shape": [2, 9, 9, 1], "batch": 4, "spread": [1.0, 3.0], "ratio": 2.0}
     cost = {"parameters": 5e5, "gflop": 0.5, "mb_moved": 12.0, "seconds": 0.01, "bound": "traffic"}
     rows = [
@@ -39,10 +39,12 @@ def test_rows_of_steps_on_fields_become_a_section():
         {"what": "memory", "net": "spacetime", **about, "saving": {"half": True}}
         | {"gb_kept": 54.0, "tflop": 5.1},
     ]
-    text = field_speed_page.section(rows)
+    text = pages.table("fields", "step", rows, tmp_path)
     assert (
-        "| `mlp`, 2 x 9 x 9 x 1 | 4 | 0.50 M | 0.50 | 12 | 0.010 | 2.0 (1.0..3.0), traffic" in text
+        "| mlp | 2 x 9 x 9 x 1 | 4 | 0.50 M | 0.50 | 12 | 0.010 | 2.0 (1.0..3.0) | traffic" in text
     )
-    assert "10 contexts one after another take 2.0 (1.0..3.0) times one call" in text
-    assert "| no | yes | 54.0 | 5.1 |" in text
-    assert not field_speed_page.section([row | {"quick": True} for row in rows])
+    loops = pages.table("fields", "loops", rows, tmp_path)
+    assert "| contexts | unet | 2.0 (1.0..3.0) | 10 |" in loops
+    assert "| – | yes | 54.0 | 5.1 |" in pages.table("fields", "memory", rows, tmp_path)
+    quick = [row | {"quick": True} for row in rows]
+    assert "Not measured yet" in pages.table("fields", "step", quick, tmp_path)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import gpu
-from benchmarks.pages import gpu as gpu_page
+from tests.benchmarks import pages
 
 # what a machine with an accelerator need not have
 ABSENT = ("torch", "ott", "pooch", "grain", "zarr", "h5netcdf", "polars", "exponax", "matplotlib")
@@ -60,19 +60,18 @@ def test_a_toy_goes_through_all_sections_without_what_it_does_not_need(bare, tmp
     assert all(row["right"] for row in rows if "right" in row)
     assert all(row["toy"] for row in rows)
     # the page is of measured rows alone
-    assert gpu_page.read(tmp_path / "rows.jsonl") == []
-    page = gpu_page.page(rows)
-    assert all(row["method"] in page for row in rows if row["what"] in ("method", "rows"))
-    assert "Not measured yet" not in page
-    assert "needs torch" in page
+    assert "Not measured yet" in pages.table("gpu", "methods", rows, tmp_path)
+    full = [row | {"toy": False} for row in rows]
+    for name in ("products", "methods", "steps", "compiling", "solves", "full", "many", "draws"):
+        assert "Not measured yet" not in pages.table("gpu", name, full, tmp_path)
+    shown = pages.table("gpu", "methods", full, tmp_path) + pages.table(
+        "gpu", "many", full, tmp_path
+    )
+    assert all(row["method"] in shown for row in rows if row["what"] in ("method", "rows"))
+    assert "needs torch" in pages.table("gpu", "left-out-fast", full, tmp_path)
 
 
 def test_a_run_that_is_cut_keeps_what_it_has(bare, tmp_path):
     rows = run(bare, tmp_path / "rows.jsonl", "--sections", "right", "--seconds", "1")
     assert rows[-1]["what"] == "ended"
     assert "cut" in {row["what"] for row in rows}
-
-
-def test_without_rows_the_page_says_of_each_section_that_nothing_was_measured(tmp_path):
-    page = gpu_page.page(gpu_page.read(tmp_path / "none.jsonl"))
-    assert page.count("Not measured yet.") == 4

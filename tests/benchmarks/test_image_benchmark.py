@@ -5,10 +5,10 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from benchmarks import images
-from benchmarks.harness import image_scores, image_worker, jobs
-from benchmarks.pages import images as images_page
+from benchmarks.harness import image_picture, image_scores, image_worker, jobs
 from benchmarks.problems import images as images_problems
 from jaximpute import OptionError
+from tests.benchmarks import pages
 
 WAVES = "waves:12x16"
 
@@ -74,7 +74,7 @@ def test_distances_are_zero_for_the_truth_and_grow():
     assert 0.01 < some < more
 
 
-def test_rows_become_a_page_and_a_picture(tmp_path):
+def test_rows_become_tables_and_a_picture(tmp_path):
     rows = []
     for method in ("mean", "neighbour_ridge"):
         job = jobs.Job(WAVES, 0.4, 0, method, pattern="pixel")
@@ -85,16 +85,14 @@ def test_rows_become_a_page_and_a_picture(tmp_path):
     # a method that draws and loses
     draws = {**mean, "method": "miri", "psnr": 1.0, "psnr_missing": 0.5}
     draws |= {"mean_psnr": 3.0, "mean_psnr_missing": 2.0, "mean_ssim": 0.1}
-    page = images_page.page([*rows, draws], "../img/images.png")
-    assert "## waves:12x16, 40%, whole pixels missing" in page
-    assert f"**{ridge['psnr']:.2f}**" in page
-    assert "| miri, mean of 5 draws | 3.00 | 2.00 |" in page
-    assert "- Best PSNR of 1 problems: `neighbour_ridge` in 1." in page
-    assert "- By PSNR, `miri` loses to `mean` (0 of 1" in page
-    assert "27.14" in page  # quoted
-    assert images_page.draw(rows, tmp_path / "img" / "images.png")
+    text = pages.table("images", "images", [*rows, draws], tmp_path)
+    assert f"| whole pixels | 40 % | neighbour_ridge | {ridge['psnr']:.2f} |" in text
+    assert "| 3.00 | 2.00 | 0.100 |" in text
+    text = pages.table("images", "beside", [*rows, draws], tmp_path, only=["miri"])
+    assert "| miri | 0 of 1, -" in text
+    assert image_picture.draw(rows, tmp_path / "img" / "images.png")
     assert 5_000 < (tmp_path / "img" / "images.png").stat().st_size < 300_000
-    assert not images_page.draw([{**draws, "shown": ""}], tmp_path / "none.png")
+    assert not image_picture.draw([{**draws, "shown": ""}], tmp_path / "none.png")
 
 
 def test_an_unknown_method_is_refused_before_anything_runs(tmp_path):

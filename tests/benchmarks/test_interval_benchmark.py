@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks import intervals
-from benchmarks.pages import intervals as pages
+from tests.benchmarks import pages
 
 pytestmark = pytest.mark.fast
 
@@ -16,12 +16,12 @@ def row(pattern, held, seed=0):
     return {**intervals.about(case, seed), **measured}
 
 
-def test_the_page_says_what_was_held_and_keeps_values_apart():
-    text = pages.page([row("pixels", 0.85), row("pixels", 0.95, 1), row("mnar", 0.5)])
-    chance, values = text.split("## Missing by values")
-    assert "| film, field | pixels, 30% | kriging | 90.0% | 90.0% | 1.50 | 100 / 50 | 2 |" in chance
-    assert "a nominal 90% holds 90.0%, from 85.0% to 95.0%" in chance
-    assert "50.0%" in values
+def test_the_tables_say_what_was_held_and_keep_values_apart(tmp_path):
+    rows = [row("pixels", 0.85), row("pixels", 0.95, 1), row("mnar", 0.5)]
+    chance = pages.table("intervals", "by-chance", rows, tmp_path)
+    assert "| film | field | pixels | 0.3 | kriging |  |  |  | 90.0% | 90.0% | 1.50 |" in chance
+    assert "| 90.0% | 85.0% | 95.0% |" in pages.table("intervals", "over-all", rows, tmp_path)
+    assert "50.0%" in pages.table("intervals", "by-values", rows, tmp_path)
 
 
 def test_problems_are_the_same_each_time():

@@ -1,6 +1,5 @@
 """The page on size: the latest of equal rows, predictions against runs, and files in blocks."""
 
-import json
 import sys
 from types import SimpleNamespace
 
@@ -8,8 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks import ceilings, kills, plans, scale, startup
-from benchmarks.pages import presets
-from benchmarks.pages import scale as scale_page
+from tests.benchmarks import pages
 
 pytestmark = pytest.mark.fast
 
@@ -21,7 +19,7 @@ def planned(method, **parts):
     return {**about, **ran, **said, **parts}
 
 
-def test_the_page_counts_predictions_that_are_near(tmp_path):
+def test_predictions_stand_beside_runs_and_the_latest_counts(tmp_path):
     rows = [
         planned("mean", planned_cpu_seconds=9.0),  # measured again below
         planned("mean"),
@@ -30,22 +28,25 @@ def test_the_page_counts_predictions_that_are_near(tmp_path):
         {"what": "kills", "of": "run", "kills": 30, "inside_a_save": 9, "identical": True},
         {"what": "overhead", "of": "hooks", "steps": 9, "cpu_seconds": 2.0, "over_alone": 0.04},
     ]
-    (tmp_path / "scale.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    text = pages.table("scale", "plans", rows, tmp_path)
+    line = "| mean | 5 x 2 | 3 (3 taken) | 2.1 / 2 (1.05) | 5 / 4 (1.25) | 20 / 100 (0.20) |"
+    assert line in text
+    assert "| knn | 5 x 2 | 3 (2 taken) | 2.7 / 2 (1.35) |" in text
+    whole = pages.table("scale", "plans-over-all", rows, tmp_path)
+    assert "| 2 | 1.05 to 1.35 | 1.25 to 1.25 | 0.20 to 0.20 |" in whole
+    kills = pages.table("scale", "kills", rows, tmp_path)
+    assert "| checkpoints by Orbax | 30 | 9 | yes |" in kills
+    assert "| 8 |" not in kills
+    assert "| 9 | hooks | 2.00 | +4.0%" in pages.table("scale", "overhead", rows, tmp_path)
+
+
+def test_files_in_blocks_stand_beside_one_block(tmp_path):
     stream = {"what": "streams", "method": "gaussian", "rows": 10, "blocks": 2, "block_rows": 5}
     costs = {"seconds": 3.0, "cpu_seconds": 1.0, "peak_anonymous_mb": 300.0, "megabytes": 2000.0}
     whole = {"inside_seconds": 4.0, "inside_cpu_seconds": 2.0, "inside_anonymous_mb": 900.0}
-    streams = [{**stream, **costs}, {**stream, **costs, **whole, "rows": 5, "identical": False}]
-    (tmp_path / "streams.jsonl").write_text("".join(json.dumps(row) + "\n" for row in streams))
-    text = scale_page.page(scale_page.read(tmp_path / "scale.jsonl"))
-    assert "| mean | 5 x 2 | 3 | 2.1 / 2 (+5%) | 5 / 4 (+25%) | 20 / 100 (-80%) |" in text
-    assert "| knn | 5 x 2 | 3 (2 taken) | 2.7 / 2 (+35%) |" in text
-    assert "Of 2 configurations CPU-seconds are within 30% in 1, seconds in 2" in text
-    assert "memory in 0" in text
-    assert "| checkpoints by Orbax | 30 | 9 | yes |" in text
-    assert "| 8 |" not in text
-    assert "| hooks | 9 | 2.00 | +4.0% |" in text
-    assert "| gaussian, 2 GB, in one block | 5 | 1 | 4 | 2 | 900 MB |" in text
-    assert "is that of one block, **not bit for bit**" in text
+    rows = [{**stream, **costs}, {**stream, **costs, **whole, "rows": 5, "identical": False}]
+    text = pages.table("scale", "streams", rows, tmp_path)
+    assert "| gaussian | – | 5 | 2,000 | 2 | 3 | 1 | 300 |  | 4 | 2 | 900 | no |" in text
 
 
 def test_configurations_are_twelve_and_of_their_shapes():
@@ -80,12 +81,8 @@ def test_a_step_stands_beside_its_ceilings(tmp_path):
     assert row["precision"] == "bfloat16"
     assert row["gflops"] > 0
     assert row["of_product"] == pytest.approx(row["gflops"] / row["product_gflops"], rel=0.9)
-    (tmp_path / "ceilings.jsonl").write_text(json.dumps(row) + "\n")
-    rows = scale_page.read(tmp_path / "scale.jsonl")
-    start = {"what": "startup", "of": "mean, cold", "seconds": 2.0, "least": 1.5}
-    text = scale_page.page([*rows, start])
-    assert "| cpu | `mlp`, 4 | 16 | 0.00 M | bfloat16 |" in text
-    assert "| `mean, cold` | 2.00 | 1.50 |" in text
+    text = pages.table("scale", "ceilings", [row], tmp_path, where={"quick": True})
+    assert "| cpu | mlp | 4 | 16 | bfloat16 | 0.00 M |" in text
 
 
 def test_what_is_started_can_be_read(tmp_path):
@@ -97,18 +94,7 @@ def test_what_is_started_can_be_read(tmp_path):
         startup.seconds([sys.executable, "-m", "jaximpute", "fly"], tmp_path)
 
 
-def test_the_knee_is_where_time_follows_rows():
-    def row(rows, each, method="mean"):
-        about = {"what": "rows", "method": method, "rows": rows, "microseconds_per_row": each}
-        return {**about, "cpu_seconds": 1.0, "peak_mb": 9.0}
-
-    costs = [(10, 99.0), (1_000, 1.4), (100, 1.2), (10_000, 1.0)]
-    rows = [*(row(*cost) for cost in costs), row(100, 1.0, "knn"), row(1_000, 3.0, "knn")]
-    text = scale_page.page(rows)
-    assert "`knn` none: rows are dearer where there are 1,000; `mean` 100 rows." in text
-
-
-def test_presets_of_a_method_stand_side_by_side():
+def test_presets_of_a_method_stand_side_by_side(tmp_path):
     def row(method, preset, mae, cost=3.0, seed=0, **scores):
         about = {"data": "energy", "method": method, "preset": preset, "seed": seed}
         return {**about, "mae": mae, "cpu_seconds": cost, **(scores or {"crps": 1.0})}
@@ -118,14 +104,12 @@ def test_presets_of_a_method_stand_side_by_side():
         row("gain", "fast", 0.9, seed=1),
         row("gain", "fast", 77.0, seed=2),
         *(row("gain", "balanced", 0.6, 12.0, seed=seed) for seed in (0, 1)),
-        *(row("gain", "best", 0.65, 99.0, seed=seed, energy_distance=0.5) for seed in (0, 1)),
+        *(row("gain", "best", 0.65, 99.0, seed=seed, crps=1.0) for seed in (0, 1)),
         row("tdm", "balanced", 0.5),
         row("tdm", "best", 0.4),
         row("mean", "balanced", 0.9),
-        row("mean", "paper", 0.9),
     ]
-    text = presets.page(rows)
-    shown = "| 0.8000 / 1.0000, 3 s | **0.6000** / 1.0000, 12 s | 0.6500 / **0.5000**, 99 s |"
-    assert f"| `gain` | 2 {shown}" in text
-    assert "| `tdm` | 1 |  | 0.5000 / **1.0000**, 3 s | **0.4000** / **1.0000**, 3 s |" in text
-    assert "`mean`" not in text
+    text = pages.table("presets", "presets-fields", rows, tmp_path, where={"data": "energy"})
+    shown = "| 0.8000 / 1.0000, 3 s | 0.6000 / 1.0000, 12 s | 0.6500 / 1.0000, 99 s | 2 |"
+    assert f"| energy | gain {shown}" in text
+    assert "| energy | tdm |  | 0.5000 / 1.0000, 3 s | 0.4000 / 1.0000, 3 s | 1 |" in text

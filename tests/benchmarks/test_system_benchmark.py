@@ -1,15 +1,13 @@
 """The benchmark of films: what they obey, how they are scored, and a page from its rows."""
 
-import json
-
 import numpy as np
 import pytest
 
 from benchmarks import systems
 from benchmarks.harness import jobs, system_worker
-from benchmarks.pages import systems as systems_page
 from benchmarks.problems import systems as systems_problems
 from jaximpute import OptionError
+from tests.benchmarks import pages
 
 SMALL = {name: f"{name}:12x4x9x12" for name in ("shallow", "advection", "vortices", "kolmogorov")}
 
@@ -79,17 +77,15 @@ def test_a_run_writes_rows_and_rows_become_a_page(tmp_path):
     given = ["--quick", "--data", "advection:40x2x12x12", "--masks", "blocks:5", "--out", str(out)]
     given += ["--methods", "mean", "harmonic", "missdiff", system_worker.BEST]
     assert systems.main([*given, "--options", '{"sgd_total": 2, "batch": 4}']) == 0
-    rows = systems_page.read(out)
+    rows = jobs.read(out)
     assert [row["method"] for row in rows] == ["mean", "harmonic", "context_query", "best_possible"]
     assert all(0 < row["mse"] < 9 and row["films"] == 40 for row in rows)
     assert systems.main(given[:-2]) == 0  # those present are skipped
     assert len(out.read_text().splitlines()) == 4
     rows += [row | {"seed": 1, "mse": row["mse"] + 1} for row in rows]
-    text = systems_page.page(json.loads(json.dumps(rows)))
-    assert "## advection:40x2x12x12, 5 of 9 blocks observed" in text
-    assert "`missdiff` with sgd_total=2, batch=4" in text
-    assert "simulation" in text.split("##")[1]
-    assert "feasibility" not in text.split("##")[1].splitlines()[2]
-    lines = [line for line in text.splitlines() if line.startswith("| `")]
-    assert "± 0.707" in lines[0]
-    assert lines[0].startswith("| `best_possible`")
+    text = pages.table("systems", "advection", rows, tmp_path, where={})
+    assert "| missdiff: sgd_total=2, batch=4 |" in text
+    assert "| spectrum | simulation | CPU-s |" in text
+    first = text.splitlines()[2]
+    assert first.startswith("| 5 of 9 blocks | best_possible |")
+    assert "± 0.707" in first

@@ -5,10 +5,10 @@ import pytest
 
 from benchmarks import tables
 from benchmarks.harness import jobs
-from benchmarks.pages import tables as tables_page
 from benchmarks.problems import mixed
 from benchmarks.problems import tables as tables_problems
 from jaximpute import OptionError
+from tests.benchmarks import pages
 
 
 @pytest.mark.parametrize("pattern", tables_problems.PATTERNS)
@@ -46,7 +46,7 @@ def test_exact_draws_are_of_the_mixture():
     assert found["mmd_apart"] < 0.06
 
 
-def test_rows_become_a_page(tmp_path):
+def test_rows_become_tables(tmp_path):
     out = tmp_path / "tables.jsonl"
     run = ["--data", "synthetic:100x3", "toy:100", "--ratios", "0.3", "--seeds", "1"]
     made = [*run, "--out", str(out), "--methods", "mean", "sklearn_ridge", "exact"]
@@ -54,12 +54,9 @@ def test_rows_become_a_page(tmp_path):
     rows = jobs.read(out)
     assert [row["method"] for row in rows] == ["mean", "sklearn_ridge"] * 2 + ["exact"]
     assert rows[1]["rmse"] < rows[0]["rmse"]
-    # a set that is not made up for the sake of its size
-    page = tables_page.page([row | {"data": row["data"].replace("synthetic:", "")} for row in rows])
-    assert "## 100x3, 30% missing completely at random" in page
-    assert "| exact |" in page
-    assert f"**{rows[1]['rmse']:.3f}**" in page
-    assert "0.938 ± 0.022" in page
+    text = pages.table("tables", "wine", rows, tmp_path, where={"data": "synthetic:100x3"})
+    assert f"| at random | 0.3 | sklearn_ridge | {rows[1]['rmse']:.3f} |" in text
+    assert "| exact |" in pages.table("tables", "toy", rows, tmp_path, where={"data": "toy:100"})
 
 
 def test_an_unknown_method_is_refused_before_anything_runs(tmp_path):
@@ -85,13 +82,11 @@ def test_scores_of_mixed_tables():
     assert found["accuracy"] == pytest.approx(share, abs=0.1)
 
 
-def test_mixed_tables_become_a_page(tmp_path):
+def test_mixed_tables_become_tables(tmp_path):
     out = tmp_path / "tables.jsonl"
     run = ["--data", "mixed:300", "--ratios", "0.3", "--seeds", "1", "--out", str(out)]
     assert tables.main([*run, "--methods", "mean", "knn"]) == 0
     rows = jobs.read(out)
     assert rows[1]["accuracy"] > rows[0]["accuracy"]
-    page = tables_page.page(rows)
-    assert "### mixed:300, 30% missing completely at random" in page
-    assert f"**{rows[1]['accuracy']:.3f}**" in page
-    assert "`knn` has the most levels right" in page
+    text = pages.table("tables", "categories", rows, tmp_path, where={})
+    assert f"{rows[1]['accuracy']:.3f}" in text

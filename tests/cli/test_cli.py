@@ -304,14 +304,15 @@ def test_settings_are_checked_by_name_and_type(tmp_path):
     ]:
         config.write_text(text)
         with pytest.raises(ji.OptionError, match=message):
-            settings.resolve({}, str(config))
+            settings.resolve(settings.ImputeSettings, {}, str(config))
 
 
 def test_a_flag_of_zero_is_given(tmp_path):
     config = tmp_path / "run.toml"
     config.write_text("seed = 5\ndraws = 3\n")
-    found = settings.resolve({"seed": 0, "draws": None, "quiet": False}, str(config))
-    assert (found["seed"], found["draws"], found["quiet"]) == (0, 3, False)
+    flags = {"seed": 0, "draws": None, "quiet": False}
+    found = settings.resolve(settings.ImputeSettings, flags, str(config))
+    assert (found.seed, found.draws, found.quiet) == (0, 3, False)
 
 
 @pytest.mark.fast

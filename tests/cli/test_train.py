@@ -87,9 +87,9 @@ def prepared(how, data):
 def test_options_of_a_run_are_refused_where_they_do_nothing():
     data = ji.from_nan(jax.numpy.ones((4, 2)))
     for how, message in (
-        (execution.Running(bfloat16=True), "has no network"),
-        (execution.Running(accumulate=0), "accumulate is 0"),
-        (execution.Running(accumulate=2**31), "below 2"),
+        (execution.Execution(bfloat16=True), "has no network"),
+        (execution.Execution(accumulate=0), "accumulate is 0"),
+        (execution.Execution(accumulate=2**31), "below 2"),
     ):
         with pytest.raises(ji.OptionError, match=message):
             prepared(how, data)

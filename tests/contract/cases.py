@@ -85,8 +85,8 @@ SMALL = {
 }
 SMALL["boosted_smoother"] = {"hidings": 2, "iterations": 3, "leaves": 3}
 SMALL["window_gaussian"] = {"window": 6, "passes": 1}
-SMALL["tabcsdi"] = SMALL["csdi"]
-# on a base CSDI stands for all; see test_csbi_on_gaussian
+# on a base CSDI stands for all; see test_csdi_on_gaussian and test_csbi_on_gaussian
+SMALL["tabcsdi"] = {"base": None, **SMALL["csdi"]}
 SMALL["csbi"] = {
     "base": None,
     "width": 8,

@@ -31,7 +31,7 @@ def leftovers(folder: Path) -> set[str]:
 
 
 def again(folder: Path, **options) -> np.ndarray:
-    keeping = hooks.Keeping(str(folder), share=1.0, every=EVERY, most=1, **options)
+    keeping = hooks.CheckpointPolicy(str(folder), share=1.0, every=EVERY, most=1, **options)
     return np.asarray(run(keeping, method=METHOD)["x"])
 
 

@@ -39,9 +39,9 @@ def stop_after(t: int):
 
 
 def stopped(folder: Path, t: int = 20, **options) -> None:
-    keeping = hooks.Keeping(str(folder), share=1.0, **options)
+    keeping = hooks.CheckpointPolicy(str(folder), share=1.0, **options)
     with pytest.raises(ZeroDivisionError):
-        run(keeping, watching=[stop_after(t)], method=METHOD)
+        run(keeping, hooks=[stop_after(t)], method=METHOD)
 
 
 def kept(folder: Path) -> list[int]:
@@ -50,7 +50,7 @@ def kept(folder: Path) -> list[int]:
 
 
 def resumed(folder: Path, **options):
-    keeping = hooks.Keeping(str(folder), resume=True, share=1.0)
+    keeping = hooks.CheckpointPolicy(str(folder), resume=True, share=1.0)
     return run(keeping, method=METHOD, **options)
 
 
@@ -58,13 +58,13 @@ def test_a_run_that_died_ends_as_if_it_had_not(tmp_path, whole):
     stopped(tmp_path)
     assert kept(tmp_path) == [14, 16, 18]
     times = []
-    state = resumed(tmp_path, watching=[lambda t, state, info: bool(times.append((t, info.loss)))])
+    state = resumed(tmp_path, hooks=[lambda t, state, info: bool(times.append((t, info.loss)))])
     np.testing.assert_array_equal(state["x"], whole["x"])
     assert state["empty"].shape == (0, 3)
     # the hooks saw the whole run, those steps too that lie before the checkpoint
     assert [t for t, _ in times] == list(range(2, STEPS + 1, 2))
     losses = []
-    run(watching=[lambda t, state, info: bool(losses.append(info.loss))], method=METHOD)
+    run(hooks=[lambda t, state, info: bool(losses.append(info.loss))], method=METHOD)
     np.testing.assert_array_equal([loss for _, loss in times], losses)
 
 
@@ -72,9 +72,9 @@ def test_a_run_that_had_ended_is_not_run_again(tmp_path):
     def enough(t, state, info):
         return t >= 10
 
-    keeping = hooks.Keeping(str(tmp_path), share=1.0)
-    state = run(keeping, watching=[enough], method=METHOD)
-    again = resumed(tmp_path, watching=[enough])
+    keeping = hooks.CheckpointPolicy(str(tmp_path), share=1.0)
+    state = run(keeping, hooks=[enough], method=METHOD)
+    again = resumed(tmp_path, hooks=[enough])
     np.testing.assert_array_equal(again["x"], state["x"])
 
 
@@ -87,8 +87,8 @@ def test_another_run_is_refused_by_what_differs(tmp_path):
     with pytest.raises(ji.OptionError, match=r"option eta \(was None, is 0.1\)"):
         resumed(tmp_path, **{"option eta": 0.1})
     with pytest.raises(ji.OptionError, match="holds checkpoints"):
-        run(hooks.Keeping(str(tmp_path)), method=METHOD)
-    run(hooks.Keeping(str(tmp_path), force=True), data=rows(1), method=METHOD)
+        run(hooks.CheckpointPolicy(str(tmp_path)), method=METHOD)
+    run(hooks.CheckpointPolicy(str(tmp_path), force=True), data=rows(1), method=METHOD)
     assert (tmp_path / "40").is_dir()
     assert not (tmp_path / "4").exists()
 
@@ -97,7 +97,7 @@ def test_another_run_is_refused_by_what_differs(tmp_path):
 def test_what_others_put_there_is_never_deleted(tmp_path, theirs):
     def refused(**options):
         with pytest.raises(ji.OutputError, match=r"holds '.*', which is no checkpoint of this"):
-            run(hooks.Keeping(str(tmp_path / "kept"), share=1.0, **options), method=METHOD)
+            run(hooks.CheckpointPolicy(str(tmp_path / "kept"), share=1.0, **options), method=METHOD)
         assert file.is_file()
 
     file = tmp_path / "kept" / theirs / "precious"
@@ -122,7 +122,7 @@ def test_what_a_kill_left_of_a_checkpoint_is_no_hindrance(tmp_path, whole):
     for file in (tmp_path / "2" / "about").iterdir():  # it was being deleted
         file.unlink()
     (tmp_path / "9.orbax-checkpoint-tmp" / "state.orbax-checkpoint-tmp").mkdir(parents=True)
-    state = run(hooks.Keeping(str(tmp_path), share=1.0, force=True), method=METHOD)
+    state = run(hooks.CheckpointPolicy(str(tmp_path), share=1.0, force=True), method=METHOD)
     np.testing.assert_array_equal(state["x"], whole["x"])
 
 
@@ -181,7 +181,7 @@ def test_a_full_disk_costs_the_checkpoint_and_not_the_run(tmp_path, whole, monke
 
     monkeypatch.setattr(orbax.checkpoint.CheckpointManager, "save", full)
     with pytest.warns(ji.ImputationWarning, match="cannot save .*No space left"):
-        state = run(hooks.Keeping(str(tmp_path)), method=METHOD)
+        state = run(hooks.CheckpointPolicy(str(tmp_path)), method=METHOD)
     np.testing.assert_array_equal(state["x"], whole["x"])
 
 
@@ -194,9 +194,9 @@ def test_a_signal_saves_after_the_chunk(tmp_path, whole, number):
 
     told: list[str] = []
     before = signal.getsignal(number)
-    keeping = hooks.Keeping(str(tmp_path), every=100, tell=told.append)
+    keeping = hooks.CheckpointPolicy(str(tmp_path), every=100, tell=told.append)
     with pytest.raises(KeyboardInterrupt, match="8 steps are saved"):
-        run(keeping, watching=[ask], method=METHOD)
+        run(keeping, hooks=[ask], method=METHOD)
     assert told == ["stopping after this chunk, to save it; once more stops at once"]
     assert signal.getsignal(number) is before
     np.testing.assert_array_equal(resumed(tmp_path)["x"], whole["x"])
@@ -216,7 +216,7 @@ def test_saves_take_no_more_than_their_share(tmp_path, monkeypatch):
         return copied(leaf)
 
     monkeypatch.setattr(checkpoint, "_copy", copy)
-    run(hooks.Keeping(str(tmp_path), most=99, share=0.05), watching=[working], method=METHOD)
+    run(hooks.CheckpointPolicy(str(tmp_path), most=99, share=0.05), hooks=[working], method=METHOD)
     # of 20 CPU-seconds a twentieth: the first save at once, and always one left for the last
     saved = kept(tmp_path)
     assert saved == [2, 24, 32, STEPS]
@@ -226,7 +226,7 @@ def test_saves_take_no_more_than_their_share(tmp_path, monkeypatch):
 @pytest.mark.parametrize("bad", [{"every": 0}, {"most": 0}, {"share": 0.0}])
 def test_options_are_checked(tmp_path, bad):
     with pytest.raises(ji.OptionError, match="expected every and most"):
-        run(hooks.Keeping(str(tmp_path), **bad), method=METHOD)
+        run(hooks.CheckpointPolicy(str(tmp_path), **bad), method=METHOD)
 
 
 def test_kills_at_any_moment_lose_nothing(tmp_path, whole):

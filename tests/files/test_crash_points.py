@@ -106,9 +106,10 @@ def fitted(version: int) -> ji.Imputer:
 
 
 def report(folder: Path, version: int, force: bool) -> None:
-    run = {**settings.DEFAULTS, "report": str(folder / "out.json"), "force": force}
+    out = str(folder / "out.json")
+    run = settings.ImputeSettings(report=out, force=force)
     about = {"method": "mean", "preset": "balanced", "options": {}, "version": version}
-    sheets.check_output(run["report"], force=force)
+    sheets.check_output(out, force=force)
     manifest.write("impute", "in.csv", run, about)
 
 
@@ -267,15 +268,15 @@ def _read(file: Path) -> bytes:
 
 KILLED = """
 import os, signal, sys
-from jaximpute.files import placing
+from jaximpute.files import atomic
 
-put = placing.put
+put = atomic.put
 
 def die(*arguments, **keywords):
     put(*arguments, **keywords)
     os.kill(os.getpid(), signal.SIGKILL)
 
-placing.put = die
+atomic.put = die
 from jaximpute.__main__ import main
 main()
 """

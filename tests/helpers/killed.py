@@ -12,7 +12,8 @@ import numpy as np
 
 import jaximpute as ji
 from jaximpute import registry
-from jaximpute.engine import hooks, runs
+from jaximpute.engine import runs
+from jaximpute.engine.hooks import CheckpointPolicy
 
 STEPS = 40
 
@@ -35,10 +36,10 @@ def rows(seed: int = 0) -> ji.Observed:
     return ji.observe(np.where(x > 1, np.nan, x))
 
 
-def run(keeping=None, *, seed=0, data=None, watching=(), method=None, steps=STEPS, **about):
+def run(checkpoints=None, *, seed=0, data=None, hooks=(), method=None, steps=STEPS, **about):
     plan = registry.Plan(method or walk(), steps, chunk=2)
     return runs.train(
-        plan, jax.random.key(seed), data or rows(), watching, keeping, {"seed": seed, **about}
+        plan, jax.random.key(seed), data or rows(), hooks, checkpoints, {"seed": seed, **about}
     )
 
 
@@ -49,8 +50,8 @@ def main() -> None:
         time.sleep(0.05)
         return False
 
-    keeping = hooks.Keeping(folder, resume=True, share=1.0, most=2)
-    np.save(out, run(keeping, watching=[slowly], steps=int((steps or [STEPS])[0]))["x"])
+    policy = CheckpointPolicy(folder, resume=True, share=1.0, most=2)
+    np.save(out, run(policy, hooks=[slowly], steps=int((steps or [STEPS])[0]))["x"])
 
 
 if __name__ == "__main__":

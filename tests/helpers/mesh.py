@@ -49,8 +49,8 @@ ONE_UPDATE = {
     "sinkhorn": ("table", {"moves": 1}),
     "tdm": ("table", {"moves": 1}),
     "psw_i": ("series", {"moves": 1}),
-    "csbi0": ("series", {"base": None, "sgd_steps": 1, "heads": 1}),
-    # the first network stays as it is, so that the second learns from the same paths
+    # CSBI0 is its first half, whose network stays as it is, so that the second learns from the same
+    # paths
     "csbi:held": ("series", {"base": None, "sgd_steps": 1, "heads": 1, "lr": 0.0}),
 }
 INIT, FIRST, STEP = 3, 4, 5  # seeds: of the first state, the step before, the one compared

@@ -42,7 +42,7 @@ def small() -> ji.Method:
 
 
 def train(method: ji.Method, data: ji.Observed, folder: Path, *watching: Hook):
-    keeping = hooks.Keeping(str(folder), resume=True, share=1.0, tell=lambda text: None)
+    keeping = hooks.CheckpointPolicy(str(folder), resume=True, share=1.0, tell=lambda text: None)
     plan = registry.Plan(method, STEPS, chunk=2)
     return runs.train(plan, jax.random.key(0), data, watching, keeping)
 

@@ -4,6 +4,7 @@ import inspect
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -29,10 +30,10 @@ from jaximpute.streaming import (
     learning,
     moments,
     outputs,
-    parts,
     resume,
     workfolder,
 )
+from jaximpute.tasks.fitted import Fitted
 from tests.helpers.commands import call
 from tests.helpers.streams import ROWS, Stop, rows, run, stop_after
 
@@ -67,9 +68,9 @@ def test_what_is_drawn_does_not_depend_on_blocks_either():
 
     x = rows().astype(float)
     codec = coding.learn(frames.read(x))
-    method = ji.Method(lambda key, data: None, lambda *a: None, estimate=sample)
+    plan = registry.Plan(ji.Method(lambda key, data: None, lambda *a: None, estimate=sample))
     one, other = (
-        learning.Learned("a draw", codec, x.shape, method, 0.0, jax.random.key(seed))
+        Fitted("mean", "table", "fast", {}, seed, codec, x.shape, "draw", plan, 0.0)
         for seed in range(2)
     )
     whole = completing.complete(one, x).values
@@ -173,8 +174,9 @@ def test_a_method_that_keeps_no_rows_learns_from_pool_after_pool(monkeypatch, ke
             sums.append(np.nansum(coding.encode(codec, pool), axis=0))
             yield pool
 
-    learned = learning.learn(pools(), codec, frames.read(x).columns, "gain", "table")
-    assert (learned.pools, len(sums)) == ((1, 1) if keeps else (3, 3))
+    fitted = Fitted("gain", "table", "balanced", {}, 0, codec, (20, codec.width))
+    learned, number = learning.learn(fitted, pools(), frames.read(x).columns)
+    assert (number, len(sums)) == ((1, 1) if keeps else (3, 3))
     if not keeps:  # two steps, two steps and one
         expected = 2 * sums[0] + 2 * sums[1] + sums[2]
         np.testing.assert_allclose(learned.state, expected, rtol=1e-5, atol=1e-5)
@@ -240,16 +242,16 @@ def test_a_full_disk_keeps_what_is_done(path, monkeypatch):
         patch.setattr(resume.shutil, "disk_usage", lambda parent: SimpleNamespace(free=0))
         with pytest.raises(ji.OutputError, match=r"has 0\.0 GB left"):
             run(path, "b.npy")
-    settle, calls = parts.settle, []
+    to_disk, calls = outputs.to_disk, []
 
     def full(file):
         calls.append(file)
         if len(calls) == 3:
             raise OSError(28, "No space left on device")
-        settle(file)
+        to_disk(file)
 
     with monkeypatch.context() as patch:
-        patch.setattr(parts, "settle", full)
+        patch.setattr(outputs, "to_disk", full)
         with pytest.raises(ji.OutputError, match="No space left on device; what is done so far"):
             run(path, "b.npy")
     done = impute_file.impute_file(str(path), str(path.with_name("b.npy")), "mean", block_rows=16)
@@ -259,6 +261,7 @@ def test_a_full_disk_keeps_what_is_done(path, monkeypatch):
 
 CAPPED = """
 import sys
+from dataclasses import replace
 from pathlib import Path
 from jaximpute.streaming import impute_file as stream
 
@@ -319,13 +322,13 @@ def test_the_command_line_goes_block_by_block(path, monkeypatch):
 
 
 def test_large_files_are_not_read_whole_even_unasked(path, monkeypatch, capsys):
-    asked = {**settings.DEFAULTS, "output": "out.npy"}
-    assert streaming.wanted(str(path), {**asked, "block_rows": 5})
-    assert not streaming.wanted(str(path), asked)
+    asked = settings.ImputeSettings(output="out.npy")
+    assert streaming.is_streamed(str(path), replace(asked, block_rows=5))
+    assert not streaming.is_streamed(str(path), asked)
     monkeypatch.setattr(streaming.os, "sysconf", lambda name: 20)  # 400 bytes of memory
-    assert streaming.wanted(str(path), asked)
+    assert streaming.is_streamed(str(path), asked)
     assert "takes more than half of the memory" in capsys.readouterr().err
-    assert not streaming.wanted(str(path), {**asked, "max_gap": 3})
-    assert streaming.wanted(str(path), {**asked, "draws": 3})
-    assert not streaming.wanted(str(path), {**asked, "draws": 3, "time": "date"})
-    assert not streaming.wanted(str(path.with_name("x.csv")), asked)
+    assert not streaming.is_streamed(str(path), replace(asked, max_gap=3))
+    assert streaming.is_streamed(str(path), replace(asked, draws=3))
+    assert not streaming.is_streamed(str(path), replace(asked, draws=3, time="date"))
+    assert not streaming.is_streamed(str(path.with_name("x.csv")), asked)

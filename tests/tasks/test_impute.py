@@ -19,6 +19,7 @@ import jaximpute as ji
 from jaximpute import ImputationWarning, OptionError, TimeError, registry
 from jaximpute.data.frames import read
 from jaximpute.methods import mean
+from jaximpute.tasks import advice
 from jaximpute.tasks.choose import choose
 from jaximpute.tasks.filling import fill
 from jaximpute.tasks.impute import impute_with_report
@@ -242,7 +243,7 @@ def registered(monkeypatch):
         factory = (
             "jaximpute.methods.simple.columns:mean"  # for its options, of which there are none
         )
-        entry = registry.Entry("for a test", kinds, False, inductive, factory)
+        entry = registry.Entry("for a test", kinds, factory, inductive=inductive)
         monkeypatch.setitem(registry.METHODS, "restless", entry)
         built = registry.Plan(method, steps, 2)
         monkeypatch.setattr(registry, "build", lambda name, data, **_: built)
@@ -292,10 +293,10 @@ def test_divergence_is_an_error(registered):
 
 
 def test_advice_names_the_rates_with_the_values_they_have():
-    text = registry.words("csbi", "fast", {"lr": 0.5})["advice"]
+    text = advice.on_divergence("csbi", "fast", {"lr": 0.5})
     assert "Lower lr (now 0.5) or warmup_lr (now 0.002) or lr_forward (now 0.0001)" in text
     assert "fewer steps" in text
-    assert registry.words("mean")["advice"] == "Take another preset or another method"
+    assert advice.on_divergence("mean") == "Take another preset or another method"
 
 
 def test_irregular_times_reach_the_method(registered, monkeypatch):

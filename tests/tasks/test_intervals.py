@@ -168,7 +168,7 @@ def test_sets_are_the_levels_that_are_likely_enough():
     gap = ~frame.mask[:, 0]
     assert levelsets.level_sets(*cells, 0.8)[0][gap].tolist() == [[True, False, False]] * 25
     assert levelsets.level_sets(*cells, 0.99)[0][gap].tolist() == [[True, True, False]] * 25
-    inside, size = levelsets.held(frame, found, 0.8)
+    inside, size = levelsets.contained(frame, found, 0.8)
     assert inside.mean() > 0.95
     assert size.max() == 1
 

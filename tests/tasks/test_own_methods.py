@@ -44,7 +44,7 @@ def fitted_to(data, *, kind: str, by: float = 0.25, steps: int = 0) -> registry.
     return registry.Plan(shifted(by=by), steps)
 
 
-ENTRY = registry.Entry("a shifted mean", ("table",), True, True, shifted, fitted_to)
+ENTRY = registry.Entry("a shifted mean", ("table",), shifted, fitted_to, draws=True)
 
 
 def test_a_method_is_taken_as_it_is():

@@ -1,8 +1,8 @@
 """What happens between chunks of steps: `(t, state, info) -> bool`, where True stops the run."""
 
-from jaximpute.engine.hooks.checkpoint import Checkpoints, Keeping, Kept
+from jaximpute.engine.hooks.checkpoint import CheckpointPolicy, Checkpoints, Kept
 from jaximpute.engine.hooks.log import log
 from jaximpute.engine.hooks.patience import patience
 from jaximpute.engine.hooks.progress import progress
 
-__all__ = ["Checkpoints", "Keeping", "Kept", "log", "patience", "progress"]
+__all__ = ["CheckpointPolicy", "Checkpoints", "Kept", "log", "patience", "progress"]

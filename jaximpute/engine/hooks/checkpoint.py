@@ -26,7 +26,7 @@ def _warn(text: str) -> None:
     warnings.warn(text, ImputationWarning, stacklevel=2)
 
 
-class Keeping(NamedTuple):
+class CheckpointPolicy(NamedTuple):
     """Where checkpoints lie, and how often they are made.
 
     Attributes:
@@ -69,8 +69,8 @@ class Checkpoints:
     each writes what it holds, a signal to one stops all, and the first one tells.
 
     Args:
-        keeping: where and how often.
-        about: plain values by name, equal for runs that may resume one another.
+        policy: where and how often.
+        identity: plain values by name, equal for runs that may resume one another.
 
     Raises:
         MissingExtraError: Orbax is not installed.
@@ -83,15 +83,15 @@ class Checkpoints:
         True
     """
 
-    def __init__(self, keeping: Keeping, about: Mapping[str, Any]):
-        if keeping.every < 1 or keeping.most < 1 or not 0 < keeping.share <= 1:
+    def __init__(self, policy: CheckpointPolicy, identity: Mapping[str, Any]):
+        if policy.every < 1 or policy.most < 1 or not 0 < policy.share <= 1:
             raise OptionError(
-                f"every is {keeping.every}, most {keeping.most} and share {keeping.share}; "
+                f"every is {policy.every}, most {policy.most} and share {policy.share}; "
                 "expected every and most of at least 1, and share in (0, 1]"
             )
         self._orbax = _orbax.library()
-        self._keeping, self._about = keeping, json.loads(json.dumps(about, default=str))
-        self._folder = Path(keeping.folder).resolve()
+        self._policy, self._identity = policy, json.loads(json.dumps(identity, default=str))
+        self._folder = Path(policy.folder).resolve()
         self._chunks: list[dict[str, tuple[str, list[float]]]] = []
         self._t = self._saved = self._waited = 0
         self._begun, self._spent = _clocks(), np.zeros(2)
@@ -103,17 +103,17 @@ class Checkpoints:
 
     def __enter__(self) -> "Checkpoints":
         options = self._orbax.CheckpointManagerOptions(
-            max_to_keep=self._keeping.most, cleanup_tmp_directories=True
+            max_to_keep=self._policy.most, cleanup_tmp_directories=True
         )
-        _ownership.claim(self._folder, self._keeping.folder)  # what is there may be deleted
+        _ownership.claim(self._folder, self._policy.folder)  # what is there may be deleted
         with contextlib.ExitStack() as undo:
             if jax.process_index() == 0:  # for all processes of the run
-                undo.enter_context(_ownership.holding(self._folder, self._keeping.folder))
+                undo.enter_context(_ownership.holding(self._folder, self._policy.folder))
             try:
                 self._manager = self._orbax.CheckpointManager(self._folder, options=options)
             except OSError as error:
                 raise OutputError(
-                    f"cannot keep checkpoints in {self._keeping.folder}: {error.strerror or error}"
+                    f"cannot keep checkpoints in {self._policy.folder}: {error.strerror or error}"
                 ) from error
             undo.callback(self._manager.close)
             self._refuse_or_empty()
@@ -134,7 +134,7 @@ class Checkpoints:
 
         A warm-up (t up to 0) has a state of another kind, and is not kept.
         """
-        due = self._waited + 1 >= self._keeping.every and self._is_paid()
+        due = self._waited + 1 >= self._policy.every and self._is_paid()
         self._stop, due = _any_process(self._signal is not None, due)
         if t <= 0:
             if self._stop:
@@ -162,7 +162,7 @@ class Checkpoints:
         if stop:
             self._stop, self._signal = False, None
             raise KeyboardInterrupt(
-                f"{self._t} steps are saved in {self._keeping.folder}; go on from there with "
+                f"{self._t} steps are saved in {self._policy.folder}; go on from there with "
                 "resume (--resume)"
             )
 
@@ -200,7 +200,7 @@ class Checkpoints:
             self._mention_versions(about["versions"])
             if damaged:
                 self._tell(
-                    f"the checkpoint after {damaged[0]} steps in {self._keeping.folder} is "
+                    f"the checkpoint after {damaged[0]} steps in {self._policy.folder} is "
                     f"damaged; going on from the one after {t}"
                 )
             for other in damaged:  # they would stand in the way of new ones
@@ -209,7 +209,7 @@ class Checkpoints:
             return Kept(t, jax.tree.unflatten(jax.tree.structure(like), leaves))
         if damaged:
             raise DataError(
-                f"all checkpoints in {self._keeping.folder} are damaged, or of an older version; "
+                f"all checkpoints in {self._policy.folder} are damaged, or of an older version; "
                 "without --resume and with --force the run starts anew"
             )
         return None
@@ -226,19 +226,19 @@ class Checkpoints:
 
     def _is_paid(self) -> bool:
         """Whether saves take no more than their share, this one and the last one counted."""
-        if self._cost is None or self._keeping.share == 1:
+        if self._cost is None or self._policy.share == 1:
             return True
         seconds, cpu = _clocks() - self._begun
         # a run on an accelerator spends little: a tenth of the clock counts as spent
         gone = np.array([seconds, max(cpu, seconds / 10)])
-        return bool((self._spent + 2 * self._cost <= self._keeping.share * gone).all())
+        return bool((self._spent + 2 * self._cost <= self._policy.share * gone).all())
 
     def _save(self, state: State) -> None:
         started = _clocks()
         # copies: the buffers of the state are reused by the next chunk
         leaves = [_copy(leaf) for leaf in jax.tree.leaves(state)]
         about = {
-            "run": self._about,
+            "run": self._identity,
             "versions": versions(),
             "chunks": list(self._chunks),  # it grows while the copy is written
             "check_sums": check_sums(leaves),
@@ -266,7 +266,7 @@ class Checkpoints:
         self._lost = True
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         self._tell(
-            f"cannot save to {self._keeping.folder} ({first}); the run goes on, and checkpoints "
+            f"cannot save to {self._policy.folder} ({first}); the run goes on, and checkpoints "
             "made before stay"
         )
 
@@ -293,13 +293,13 @@ class Checkpoints:
 
     def _tell(self, text: str) -> None:
         if jax.process_index() == 0:
-            self._keeping.tell(text)
+            self._policy.tell(text)
 
     def _refuse_another(self, run: dict[str, Any]) -> None:
-        texts = differing(run, self._about)
+        texts = differing(run, self._identity)
         if texts:
             raise OptionError(
-                f"the checkpoints in {self._keeping.folder} are of another run; what differs: "
+                f"the checkpoints in {self._policy.folder} are of another run; what differs: "
                 f"{', '.join(texts)}. Run it as it was, or name another folder"
             )
 
@@ -307,17 +307,17 @@ class Checkpoints:
         texts = differing(was, versions())
         if texts:
             self._tell(
-                f"the checkpoints in {self._keeping.folder} were made elsewhere: "
+                f"the checkpoints in {self._policy.folder} were made elsewhere: "
                 f"{', '.join(texts)}. The run goes on, and may not end bit for bit as it would have"
             )
 
     def _refuse_or_empty(self) -> None:
         steps = self._manager.all_steps()
-        if not steps or self._keeping.resume:
+        if not steps or self._policy.resume:
             return
-        if not self._keeping.force:
+        if not self._policy.force:
             raise OptionError(
-                f"{self._keeping.folder} holds checkpoints; resume goes on from the newest one "
+                f"{self._policy.folder} holds checkpoints; resume goes on from the newest one "
                 "(--resume), force deletes them (--force)"
             )
         for t in steps:
@@ -335,7 +335,7 @@ class Checkpoints:
             self._signal = number
             for each, handler in before.items():
                 signal.signal(each, handler)
-            self._keeping.tell("stopping after this chunk, to save it; once more stops at once")
+            self._policy.tell("stopping after this chunk, to save it; once more stops at once")
 
         for each in before:
             signal.signal(each, note)

@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from jaximpute.methods.simple import _covariance
 
@@ -69,7 +69,8 @@ class Blocks:
         """Means and variances of the cells of one block."""
         corner = jnp.asarray(self.corners)[block]
         place = (corner + self.middle + jnp.asarray(self.margin)) @ jnp.asarray(self.strides)
-        lag, step, there = _nearest(offsets @ jnp.asarray(self.strides), offsets, seen, place)
+        steps, count = offsets @ jnp.asarray(self.strides), min(NEIGHBOURS, len(offsets))
+        lag, step, there = nearest(steps, offsets, count, _CHUNK, seen, place)
         strides = jnp.asarray(self.table.strides)
         own = jnp.asarray((self.inside - self.middle) @ self.table.strides)
         far = lag @ strides
@@ -101,14 +102,33 @@ class Blocks:
         return found.reshape(2, *x.shape)
 
 
-def _nearest(steps, offsets, seen, place):
-    """The first offsets at which something is seen, and which there are."""
-    neighbours = min(NEIGHBOURS, len(steps))
-    chunk = min(_CHUNK, len(steps))
+def nearest(
+    steps: Int[Array, "offsets"],
+    offsets: Int[Array, "offsets axes"],
+    neighbours: int,
+    chunk: int,
+    seen: Bool[Array, "places"],
+    place: Int[Array, ""] | int,
+) -> tuple[Int[Array, "k axes"], Int[Array, "k"], Bool[Array, "k"]]:
+    """The first offsets from a place at which something is seen.
+
+    Args:
+        steps: the offsets in the flat array.
+        offsets: in cells along each axis, the nearest first.
+        neighbours: how many to find, at most.
+        chunk: offsets that are looked at together, until there are enough.
+        seen: which places of the flat array are observed.
+        place: among these.
+
+    Returns:
+        The offsets in cells and in steps, and which of them there are.
+    """
+    chunk = min(chunk, len(steps))
     wanted = jnp.arange(1, neighbours + 1)
 
     def look(now):
         begin, count, chosen = now
+        # the last chunk reaches back over what has been looked at
         first = jnp.minimum(begin, len(steps) - chunk)
         at = jax.lax.dynamic_slice_in_dim(steps, first, chunk)
         fresh = seen[place + at] & (first + jnp.arange(chunk) >= begin)

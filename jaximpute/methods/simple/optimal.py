@@ -11,6 +11,7 @@ from jaximpute._errors import OptionError
 from jaximpute.masking import channel_moments, clamp, pick
 from jaximpute.maths.hole_boxes import hole_shaped
 from jaximpute.methods.simple import _covariance
+from jaximpute.methods.simple._blocks import nearest
 from jaximpute.methods.simple._grid import restored, standardised
 from jaximpute.methods.simple._static import static_method
 from jaximpute.types import Method, Observed
@@ -249,27 +250,7 @@ def _some(key, among: Bool[Array, "n t y x"], count: int) -> Int[Array, "count"]
 def _nearest(around, offsets, neighbours, seen, place):
     """The first offsets at which something is seen, in cells and in steps, and which there are."""
     steps = offsets @ jnp.asarray(around.strides)
-    chunk = min(_CHUNK, len(steps))
-    wanted = jnp.arange(1, neighbours + 1)
-
-    def look(now):
-        begin, count, chosen = now
-        # the last chunk reaches back over what has been looked at
-        first = jnp.minimum(begin, len(steps) - chunk)
-        at = jax.lax.dynamic_slice_in_dim(steps, first, chunk)
-        fresh = seen[place + at] & (first + jnp.arange(chunk) >= begin)
-        rank = count + jnp.cumsum(fresh)
-        found = first + jnp.searchsorted(rank, wanted)
-        chosen = jnp.where((wanted > count) & (wanted <= rank[-1]), found, chosen)
-        return begin + chunk, rank[-1], chosen
-
-    def more(now):
-        begin, count, _ = now
-        return (begin < len(steps)) & (count < neighbours)
-
-    start = (0, 0, jnp.zeros(neighbours, jnp.int32))
-    _, count, chosen = jax.lax.while_loop(more, look, start)
-    return offsets[chosen], steps[chosen], wanted <= count
+    return nearest(steps, offsets, neighbours, _CHUNK, seen, place)
 
 
 def _estimate(around, covariance, nugget, values, lag, at, there):

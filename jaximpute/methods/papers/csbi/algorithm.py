@@ -9,11 +9,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaximpute import masking
 from jaximpute._errors import OptionError
 from jaximpute.engine.warmup import WarmUp
 from jaximpute.maths import optimise
-from jaximpute.maths.optimise import Learner, averaged
+from jaximpute.maths.optimise import averaged
 from jaximpute.maths.splits import RANDOM
 from jaximpute.methods._conditional import Batch, Views, batches, complete
 from jaximpute.methods._residual import residual
@@ -21,6 +20,12 @@ from jaximpute.methods.papers.csbi import bridge as bridges
 from jaximpute.methods.papers.csbi import bridge_draws as draws
 from jaximpute.methods.papers.csbi.bridge import Bridge
 from jaximpute.methods.papers.csbi.on_gaussian import bridged
+from jaximpute.methods.papers.csbi.training import (
+    Policies,
+    train_backward,
+    train_forward,
+    weights_of,
+)
 from jaximpute.methods.papers.csbi.warmup import CSBIState, csbi_warmup
 from jaximpute.types import Info, Method, Net, Observed, PRNGKey, Process, Scalar, Split
 from jaximpute.views import identity
@@ -194,9 +199,14 @@ def csbi(
             sde_steps=sde_steps,
             draw_steps=draw_steps,
         )
-    bridge = Bridge(process, sde_steps)
-    z_back = bridges.backward_policy(backward, process, scaled)
-    z_fore = bridges.forward_policy(forward, process, scaled)
+    policies = Policies(
+        Bridge(process, sde_steps),
+        bridges.backward_policy(backward, process, scaled),
+        bridges.forward_policy(forward, process, scaled),
+        batch,
+        probes,
+        probe,
+    )
     warm = csbi_warmup(
         backward,
         forward,
@@ -227,82 +237,37 @@ def csbi(
 
         def once(state, i):
             k_back, k_fore = jax.random.split(jax.random.fold_in(key, i))
-            back, loss = train_backward(k_back, state, draw)  # lines 4-6
+            back, loss = train_backward(  # lines 4-6
+                policies,
+                backward_optimiser,
+                k_back,
+                state.backward,
+                state.forward,
+                draw,
+                sgd_steps,
+                decay,
+            )
             state = state._replace(backward=back)
             if state.forward is None:
                 return state, (loss, jnp.zeros_like(loss))
-            fore, forward_loss = train_forward(k_fore, state.forward, back, draw)  # lines 7-9
+            fore, forward_loss = train_forward(  # lines 7-9
+                policies, forward_optimiser, k_fore, state.forward, back, draw, sgd_steps, decay
+            )
             return state._replace(forward=fore), (loss, forward_loss)
 
         state, losses = jax.lax.scan(once, state, jnp.arange(refreshes))
         return state, Info(losses[0].mean(), {"forward_loss": losses[1].mean()})
 
-    def train_backward(key, state: CSBIState, draw):
-        k_rows, k_path, k_train = jax.random.split(key, 3)
-        rows, fore = draw(k_rows), _weights(state.forward)
-        paths = bridges.forward_paths(bridge, asked(z_fore, fore, rows), k_path, rows.values)
-
-        def loss(params, k):
-            k_pairs, k_probe, k_net = jax.random.split(k, 3)
-            i, t, x = _pairs(k_pairs, paths, batch)
-            now = Batch(*(part[i] for part in rows))
-            x = bridges.hold(process, now, x, t)
-            return bridges.likelihood(
-                lambda params, x: z_back(params, x, t, now.cond, k_net),
-                params,
-                z_fore(fore, x, t),
-                process.diffusion(t),
-                k_probe,
-                x,
-                bridges.entry_weights(bridge, t, now.query),
-                probes=probes,
-                probe=probe,
-            )
-
-        return optimise.train(loss, backward_optimiser, k_train, state.backward, sgd_steps, decay)
-
-    def train_forward(key, forward: Learner, backward: Learner, draw):
-        k_rows, k_prior, k_path, k_train = jax.random.split(key, 4)
-        rows, back = draw(k_rows), _weights(backward)
-        # no conditions, and all is asked for: M_cond = 0, M_target = 1
-        nothing = jnp.zeros(rows.context.shape, bool)
-        rows = rows._replace(context=nothing, query=~nothing)
-        start = process.prior(k_prior, rows.values.shape).astype(rows.values.dtype)
-        # from the prior down: turned round, row s is at time (s + 1) / steps
-        paths = bridges.backward_paths(bridge, asked(z_back, back, rows), k_path, start)[::-1]
-
-        def loss(params, k):
-            k_pairs, k_probe, k_net = jax.random.split(k, 3)
-            i, t, x = _pairs(k_pairs, paths, batch)
-            now = Batch(*(part[i] for part in rows))
-            return bridges.likelihood(
-                lambda params, x: z_fore(params, x, t, (), k_net),
-                params,
-                z_back(back, x, t, now.cond),
-                process.diffusion(t),
-                k_probe,
-                x,
-                bridges.entry_weights(bridge, t, now.query),
-                probes=probes,
-                probe=probe,
-            )
-
-        return optimise.train(loss, forward_optimiser, k_train, forward, sgd_steps, decay)
-
-    def asked(policy, weights, rows: Batch):
-        """A policy on paths of rows, given their context."""
-        return bridges.given(process, rows, lambda x, t: policy(weights, x, t, rows.cond))
-
     def sample(key: PRNGKey, state: CSBIState, data: Observed) -> jax.Array:
-        back, fore = _weights(state.backward), _weights(state.forward)
+        back, fore = weights_of(state.backward), weights_of(state.forward)
 
         def draw(key: PRNGKey, rows: Batch) -> jax.Array:
             k_prior, k_run = jax.random.split(key)
             return draws.draw(
                 sampler,
                 process,
-                asked(z_back, back, rows),
-                asked(z_fore, fore, rows),
+                policies.asked(policies.backward, back, rows),
+                policies.asked(policies.forward, fore, rows),
                 k_run,
                 process.prior(k_prior, rows.values.shape).astype(rows.values.dtype),
                 steps=draw_steps,
@@ -348,18 +313,6 @@ def csbi0(backward: Net, process: Process, **options: Any) -> Method:
     Source: CSBI, appendix C.8.
     """
     return csbi(backward, None, process, **options)
-
-
-def _weights(state: Learner | None):
-    return None if state is None else averaged(state)
-
-
-def _pairs(key, paths, n: int):
-    """`n` states of a cache at random: their rows, their times, themselves."""
-    k_time, k_row = jax.random.split(key)
-    s = jax.random.randint(k_time, (n,), 0, paths.shape[0])
-    i = jax.random.randint(k_row, (n,), 0, paths.shape[1])
-    return masking.share((i, (s + 1).astype(paths.dtype) / paths.shape[0], paths[s, i]))
 
 
 def _check(*, counts: dict[str, int], **choices: tuple[str, tuple[str, ...]]) -> None:

@@ -1,6 +1,6 @@
 """MIRI on a base: flows that begin at its draws, believed by what they gain on held-out cells."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +14,7 @@ from jaximpute.methods.papers.miri import dependence
 from jaximpute.methods.papers.miri import flows as rectified
 from jaximpute.methods.papers.miri.flows import Columns
 from jaximpute.missing.again import again
-from jaximpute.types import Info, Method, Net, Observed, Params, PRNGKey, Scalar, State
+from jaximpute.types import Info, Method, Net, Observed, Params, PRNGKey, Scalar, Split, State
 
 _JUDGED = 1024  # rows, at most
 _DRAWS = 8  # of each
@@ -116,29 +116,6 @@ def on_base(
     def new_field(key: PRNGKey, x: jax.Array) -> Params:
         return net.init(key, x[:1], jnp.zeros(1, x.dtype), (x[:1], x[:1]))
 
-    def learn_bases(key, data: Observed, parts) -> tuple[State, State]:
-        """From all that is observed, and from each of the parts of it: those stacked."""
-        masks = jnp.concatenate([data.mask[None], parts])
-
-        def one(i):
-            values = jnp.where(masks[i], data.values, 0)
-            k = jax.random.fold_in(key, i)
-            return base.init(k, Observed(values, masks[i], data.weight))
-
-        if host:
-            every = [one(i) for i in range(len(masks))]
-            return every[0], jax.tree.map(lambda *leaves: jnp.stack(leaves), *every[1:])
-        every = jax.lax.map(one, jnp.arange(len(masks)))  # compiled once
-        return jax.tree.map(lambda leaf: leaf[0], every), jax.tree.map(lambda a: a[1:], every)
-
-    def hide(key, data: Observed) -> jax.Array:
-        """What the bases see that teach: all but what is held out, then also without each fold."""
-        k_hold, k_fold = jax.random.split(key)
-        shown, _ = hold(k_hold, data.mask)
-        fold = jax.random.randint(k_fold, shown.shape, 0, max(folds, 1))
-        numbers = jnp.arange(folds).reshape(-1, *(1,) * shown.ndim)
-        return jnp.concatenate([shown[None], shown[None] & (fold[None] != numbers)])
-
     def begin(key, data: Observed, parts, bases) -> BasedState:
         k_x, k_net, k_rows, k_draw, k_say, k_lend = jax.random.split(key, 6)
         (whole, teachers), shown = bases, parts[0]
@@ -184,71 +161,17 @@ def on_base(
             none,
         )
 
-    def judge(state: BasedState, moved) -> tuple[Choice, Choice, jax.Array]:
-        """How much of the way from the base's draws is believed, and the least score of all."""
-        judged, std = state.judged, state.known.std
-        scaled = lambda a: a / std.reshape(*(1,) * (a.ndim - 1), -1)  # noqa: E731
-        began, moved, truth = scaled(judged.draws), scaled(moved), scaled(judged.truth)
-        r = truth.shape[0]
-        asked = judged.asked
-
-        def off(a):
-            return jnp.sqrt(jnp.where(asked[None], a**2, 0).reshape(len(a), r, -1).sum(axis=2))
-
-        def score(share):
-            z = began + share * (moved - began)
-            apart = jax.lax.map(
-                lambda i: off(z - jnp.roll(z, i, axis=0)).sum(axis=0), jnp.arange(1, _DRAWS)
-            )
-            near = off(z - truth[None]).mean(axis=0)
-            return near - apart.sum(axis=0) / (2 * _DRAWS * (_DRAWS - 1))
-
-        some = asked.reshape(r, -1).any(axis=1)
-        each = jnp.where(some[None], jax.lax.map(score, jnp.asarray(SHARES, truth.dtype)), 0)
-        by_draws = among(each, some.astype(each.dtype))
-        missed, said = truth - scaled(judged.mean), (moved - began).mean(axis=0)
-        part = jnp.broadcast_to(jnp.arange(r).reshape(-1, *(1,) * (truth.ndim - 1)), truth.shape)
-        by_mean = believe(missed, said, asked, part, r, power=2, sure=_LESS_SURE)
-        # both are of one field, of which the draws tell more
-        trusted = by_draws.share > 0
-        by_mean = by_mean._replace(
-            share=jnp.where(trusted, by_mean.share, 0),
-            after=jnp.where(trusted, by_mean.after, by_mean.before),
-        )
-        return by_draws, by_mean, each.sum(axis=1).min() / jnp.maximum(some.sum(), 1)
-
     def init(key, data: Observed) -> BasedState:
         k_hide, k_base, k_begin = jax.random.split(key, 3)
-        parts = hide(k_hide, data)
-        return begin(k_begin, data, parts, learn_bases(k_base, data, parts))
+        parts = hide(k_hide, data, hold, folds)
+        return begin(k_begin, data, parts, learn_bases(base, k_base, data, parts))
 
-    hide_now, begin_now = jax.jit(hide), jax.jit(begin)
+    hide_now, begin_now = jax.jit(hide, static_argnums=(2, 3)), jax.jit(begin)
 
     def init_on_host(key, data: Observed) -> BasedState:
         k_hide, k_base, k_begin = jax.random.split(key, 3)
-        parts = hide_now(k_hide, data)
-        return begin_now(k_begin, data, parts, learn_bases(k_base, data, parts))
-
-    def teach(key, state: BasedState, data: Observed):
-        """Begin, what is shown, what is asked, and what the base says: `(1 + k, n, *event)`.
-
-        The first are the rows themselves, of which nothing is asked; the others have the holes of
-        other rows, and with folds what is hidden from the base that draws.
-        """
-        known, lessons = state.parts[0], len(state.lent)
-
-        def one(j):
-            k_draw, k_say = jax.random.split(jax.random.fold_in(key, j))
-            seen = jnp.where(j > 0, (j - 1) % folds + 1, 0) if folds else 0
-            shown = jnp.where(j > 0, state.lent[jnp.maximum(j - 1, 0)], known)
-            if folds:  # the holes of the row itself are shown as completed
-                shown = shown & (state.parts[seen] | ~known)
-            asked = known & ~(state.parts[seen] if folds else shown)
-            rows = Observed(jnp.where(shown, state.x, 0), shown, data.weight)
-            teacher = _number(state.teachers, seen)
-            return draw(k_draw, teacher, rows), shown, asked, say(k_say, teacher, rows)
-
-        return jax.lax.map(one, jnp.arange(1 + lessons))
+        parts = hide_now(k_hide, data, hold, folds)
+        return begin_now(k_begin, data, parts, learn_bases(base, k_base, data, parts))
 
     def learn(key, params, state: BasedState, taught, data: Observed):
         began, shown, asked, mean = taught
@@ -274,7 +197,7 @@ def on_base(
             params = jax.tree.map(
                 lambda new, old: jnp.where(state.rounds > 0, old, new), params, state.field
             )
-        taught = teach(k_teach, state, data)
+        taught = teach(base, k_teach, state, data)
         params, loss = learn(k_learn, params, state, taught, data)
         judged, (x0, _, _, mean) = state.judged, jax.tree.map(lambda leaf: leaf[0], taught)
 
@@ -282,7 +205,7 @@ def on_base(
             return flow(params, z, judged.data.mask, judged.mean, state.known)
 
         moved = jax.lax.map(one, judged.draws)
-        by_draws, by_mean, least = judge(state, moved)
+        by_draws, by_mean, least = judge(judged, moved, state.known.std)
         better = least < state.least
         keep = lambda new, old: jax.tree.map(  # noqa: E731
             lambda a, b: jnp.where(better, a, b), new, old
@@ -345,6 +268,114 @@ def on_base(
         estimate=estimate,
         sample=sample,
     )
+
+
+def hide(key: PRNGKey, data: Observed, hold: Split, folds: int) -> Bool[Array, "k n *event"]:
+    """What the bases see that teach: all but what is held out, then also without each fold.
+
+    Args:
+        key: for both.
+        data: the rows.
+        hold: which observed cells are held out, see `missing.again`.
+        folds: of the cells that are left, at random.
+
+    Returns:
+        `(1 + folds, n, *event)` masks.
+    """
+    k_hold, k_fold = jax.random.split(key)
+    shown, _ = hold(k_hold, data.mask)
+    fold = jax.random.randint(k_fold, shown.shape, 0, max(folds, 1))
+    numbers = jnp.arange(folds).reshape(-1, *(1,) * shown.ndim)
+    return jnp.concatenate([shown[None], shown[None] & (fold[None] != numbers)])
+
+
+def learn_bases(
+    base: Method, key: PRNGKey, data: Observed, parts: Bool[Array, "k n *event"]
+) -> tuple[State, State]:
+    """What a base learns from all that is observed, and from each part of it: those stacked."""
+    masks = jnp.concatenate([data.mask[None], parts])
+
+    def one(i):
+        values = jnp.where(masks[i], data.values, 0)
+        k = jax.random.fold_in(key, i)
+        return base.init(k, Observed(values, masks[i], data.weight))
+
+    if learns_on_host(base.init):
+        every = [one(i) for i in range(len(masks))]
+        return every[0], jax.tree.map(lambda *leaves: jnp.stack(leaves), *every[1:])
+    every = jax.lax.map(one, jnp.arange(len(masks)))  # compiled once
+    return jax.tree.map(lambda leaf: leaf[0], every), jax.tree.map(lambda a: a[1:], every)
+
+
+def teach(
+    base: Method, key: PRNGKey, state: BasedState, data: Observed
+) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
+    """Begin, what is shown, what is asked, and what the base says: `(1 + k, n, *event)`.
+
+    The first are the rows themselves, of which nothing is asked; the others have the holes of
+    other rows, and with folds what is hidden from the base that draws.
+    """
+    known, lessons, folds = state.parts[0], len(state.lent), len(state.parts) - 1
+    draw: Any = base.sample
+    say: Any = base.estimate
+
+    def one(j):
+        k_draw, k_say = jax.random.split(jax.random.fold_in(key, j))
+        seen = jnp.where(j > 0, (j - 1) % folds + 1, 0) if folds else 0
+        shown = jnp.where(j > 0, state.lent[jnp.maximum(j - 1, 0)], known)
+        if folds:  # the holes of the row itself are shown as completed
+            shown = shown & (state.parts[seen] | ~known)
+        asked = known & ~(state.parts[seen] if folds else shown)
+        rows = Observed(jnp.where(shown, state.x, 0), shown, data.weight)
+        teacher = _number(state.teachers, seen)
+        return draw(k_draw, teacher, rows), shown, asked, say(k_say, teacher, rows)
+
+    return jax.lax.map(one, jnp.arange(1 + lessons))
+
+
+def judge(
+    judged: Judged, moved: Float[Array, "k r *event"], std: Float[Array, "d"]
+) -> tuple[Choice, Choice, Float[Array, ""]]:
+    """How much of the way from the base's draws is believed, by the cells held out.
+
+    Args:
+        judged: the rows, and the base's draws of them.
+        moved: these draws, moved by the flow.
+        std: of the columns.
+
+    Returns:
+        What is chosen for draws, by their energy score; for the estimate, by its squared error; and
+        the least mean energy score of all shares.
+    """
+    scaled = lambda a: a / std.reshape(*(1,) * (a.ndim - 1), -1)  # noqa: E731
+    began, moved, truth = scaled(judged.draws), scaled(moved), scaled(judged.truth)
+    r = truth.shape[0]
+    asked = judged.asked
+
+    def off(a):
+        return jnp.sqrt(jnp.where(asked[None], a**2, 0).reshape(len(a), r, -1).sum(axis=2))
+
+    def score(share):
+        z = began + share * (moved - began)
+        apart = jax.lax.map(
+            lambda i: off(z - jnp.roll(z, i, axis=0)).sum(axis=0), jnp.arange(1, _DRAWS)
+        )
+        near = off(z - truth[None]).mean(axis=0)
+        return near - apart.sum(axis=0) / (2 * _DRAWS * (_DRAWS - 1))
+
+    some = asked.reshape(r, -1).any(axis=1)
+    each = jnp.where(some[None], jax.lax.map(score, jnp.asarray(SHARES, truth.dtype)), 0)
+    by_draws = among(each, some.astype(each.dtype))
+    missed, said = truth - scaled(judged.mean), (moved - began).mean(axis=0)
+    part = jnp.broadcast_to(jnp.arange(r).reshape(-1, *(1,) * (truth.ndim - 1)), truth.shape)
+    by_mean = believe(missed, said, asked, part, r, power=2, sure=_LESS_SURE)
+    # both are of one field, of which the draws tell more
+    trusted = by_draws.share > 0
+    by_mean = by_mean._replace(
+        share=jnp.where(trusted, by_mean.share, 0),
+        after=jnp.where(trusted, by_mean.after, by_mean.before),
+    )
+    return by_draws, by_mean, each.sum(axis=1).min() / jnp.maximum(some.sum(), 1)
 
 
 def _number(states: State, i) -> State:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from jaximpute import OutputError
-from jaximpute.files import _rename, access, filesets, placing, workrooms, zarrfolders
+from jaximpute.files import _rename, access, atomic, filesets, workrooms, zarrfolders
 
 pytestmark = pytest.mark.fast
 posix = pytest.mark.skipif(os.name != "posix", reason="of POSIX")
@@ -29,7 +29,7 @@ def write(folder: Path, text: str = "new") -> None:
 
 
 def replace(target: Path) -> None:
-    with placing.replacing_folder(target, force=True) as folder:
+    with atomic.replacing_folder(target, force=True) as folder:
         write(folder)
         assert (target / "what.txt").read_text() == "old"
 
@@ -49,7 +49,7 @@ def test_the_new_folder_takes_the_place_of_the_old(target, monkeypatch, swaps):
     if not swaps:
         monkeypatch.setattr(_rename, "_system_call", lambda: None)
     with pytest.raises(OutputError, match="exists; pass --force"):
-        placing.check_new(target)
+        atomic.check_new(target)
     replace(target)
     assert held(target) == "new"
 
@@ -59,7 +59,7 @@ def test_the_old_folder_stays_where_writing_fails(target, error):
     expected = OutputError if isinstance(error, OSError) else KeyboardInterrupt
 
     def fail():
-        with placing.replacing_folder(target, force=True) as folder:
+        with atomic.replacing_folder(target, force=True) as folder:
             write(folder)
             raise error
 
@@ -72,7 +72,7 @@ def test_the_old_folder_is_put_back_where_the_exchange_fails(target, monkeypatch
     rename = os.rename
 
     def fails_once(source, to):
-        if Path(source).name == placing.NEW:
+        if Path(source).name == atomic.NEW:
             raise OSError(5, "Input/output error")
         rename(source, to)
 
@@ -87,7 +87,7 @@ def test_what_appears_meanwhile_is_not_replaced(tmp_path, monkeypatch):
     path = tmp_path / "out.txt"
 
     def late():
-        with placing.replacing(path) as file:
+        with atomic.replacing(path) as file:
             file.write(b"new")
             path.write_text("another's")
 
@@ -113,16 +113,16 @@ def test_a_dead_process_is_swept_up_after_and_a_living_one_is_not(tmp_path, monk
     others = [tmp_path / name for name in (".out.txt.part", f".out.txt.{'0' * 15}.part", ".b.part")]
     for other in others:
         other.mkdir()
-    with placing.replacing(path) as one:
+    with atomic.replacing(path) as one:
         one.write(b"one")
-        with placing.replacing(path, force=True) as other:  # sees the first at work
+        with atomic.replacing(path, force=True) as other:  # sees the first at work
             other.write(b"other")
         assert not dead.exists()
         path.unlink()
     assert path.read_text() == "one"
     assert sorted(tmp_path.iterdir()) == sorted([path, *others])
     dead.symlink_to(others[0], target_is_directory=True)
-    placing.restore(path)
+    atomic.restore(path)
     assert others[0].is_dir()
 
 
@@ -151,11 +151,11 @@ def test_a_folder_is_held_once(tmp_path, monkeypatch, locked):
 
 def test_names_of_any_length_can_be_written(tmp_path):
     path = tmp_path / ("ü" * 125 + ".csv")
-    with placing.replacing(path) as file:
+    with atomic.replacing(path) as file:
         file.write(b"new")
     assert list(tmp_path.iterdir()) == [path]
     with pytest.raises(OutputError, match="File name too long"):
-        placing.check(tmp_path / ("a" * 300))
+        atomic.check(tmp_path / ("a" * 300))
 
 
 @posix
@@ -163,14 +163,14 @@ def test_a_file_is_as_private_as_the_one_it_replaces(tmp_path):
     path = tmp_path / "out.txt"
     path.touch(0o600)
     seen = []
-    with placing.replacing(path, force=True) as file:
+    with atomic.replacing(path, force=True) as file:
         (room,) = (each for each in tmp_path.iterdir() if each.is_dir())
         seen = [mode(room)]
         file.write(b"new")
     assert seen == [0o700]  # nobody else reaches the file before it has its permissions
     assert (path.read_text(), mode(path)) == ("new", 0o600)
     path.chmod(0o664)
-    with placing.replacing(path, force=True) as file:
+    with atomic.replacing(path, force=True) as file:
         file.write(b"new")
     assert mode(path) == 0o664
 
@@ -181,7 +181,7 @@ def test_a_new_file_is_as_private_as_what_it_is_made_of(tmp_path):
     source.touch()
     for given in (0o600, 0o640, 0o444, 0o644):
         source.chmod(given)
-        with placing.replacing(path, like=source):
+        with atomic.replacing(path, like=source):
             pass
         assert mode(path) & ~(given | 0o700) == 0
         path.unlink()
@@ -195,7 +195,7 @@ def test_a_new_file_is_as_private_as_what_it_is_made_of(tmp_path):
 def test_a_folder_and_its_files_are_as_private_as_before(target):
     (target / "what.txt").chmod(0o600)
     target.chmod(0o750)
-    with placing.replacing_folder(target, force=True) as folder:
+    with atomic.replacing_folder(target, force=True) as folder:
         write(folder)
         (folder / "more.txt").touch()
     assert (mode(target), mode(target / "what.txt")) == (0o750, 0o600)
@@ -241,12 +241,12 @@ def test_files_appear_beside_others(tmp_path):
 @posix
 def test_one_run_at_a_time_holds_a_folder(tmp_path):
     with (
-        placing.holding(tmp_path, "out.npy"),
+        atomic.locked(tmp_path, "out.npy"),
         pytest.raises(OutputError, match=r"another run is writing out\.npy"),
-        placing.holding(tmp_path, "out.npy"),
+        atomic.locked(tmp_path, "out.npy"),
     ):
         pass
-    with placing.holding(tmp_path, "out.npy"):
+    with atomic.locked(tmp_path, "out.npy"):
         pass
 
 

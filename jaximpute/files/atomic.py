@@ -25,7 +25,7 @@ def check(path: str | Path, *, force: bool = False) -> None:
     Raises:
         OutputError: it exists and `force` is false, its folder does not exist, or it is no file.
     """
-    with saying(path):
+    with output_errors(path):
         if Path(path).exists() and not Path(path).is_file():
             raise OutputError(f"{path} is no regular file; name a file, or - for stdout")
     check_new(path, force=force)
@@ -41,7 +41,7 @@ def check_new(path: str | Path, *, force: bool = False) -> Path:
         OutputError: see above.
     """
     target = resolved(path)
-    with saying(path):
+    with output_errors(path):
         if not target.parent.is_dir():
             place = target.parent if Path(path).parent.is_dir() else Path(path).parent
             raise OutputError(f"cannot write {path}: there is no folder {place}")
@@ -76,10 +76,10 @@ def replacing(
     """
     check(path, force=force)
     target = resolved(path)
-    with saying(path), workroom(target) as room:
+    with output_errors(path), workroom(target) as room:
         with (room / NEW).open("xb") as file:
             yield file
-            settle(file)
+            to_disk(file)
         put(room / NEW, target, force=force, like=like)
 
 
@@ -110,7 +110,7 @@ def replacing_folder(
         ['a.txt']
     """
     target = check_new(path, force=force)
-    with saying(path), workroom(target) as room:
+    with output_errors(path), workroom(target) as room:
         yield room / NEW
         put(room / NEW, target, force=force, like=like)
 
@@ -143,7 +143,7 @@ def put(new: Path, target: Path, *, force: bool, like: str | Path | None = None)
                 f"{target} has appeared while this ran, and stays; pass --force (force=True) to "
                 "replace it"
             ) from None
-    _settle_folder(target.parent)
+    _folder_to_disk(target.parent)
 
 
 def restore(target: Path) -> None:
@@ -169,7 +169,7 @@ def resolved(path: str | Path) -> Path:
 
 
 @contextlib.contextmanager
-def saying(path: str | Path) -> Iterator[None]:
+def output_errors(path: str | Path) -> Iterator[None]:
     """Say which output cannot be written.
 
     Raises:
@@ -186,7 +186,7 @@ def saying(path: str | Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def holding(folder: Path, path: str | Path) -> Iterator[None]:
+def locked(folder: Path, path: str | Path) -> Iterator[None]:
     """Hold a folder to work in, for as long as the block takes.
 
     Raises:
@@ -207,7 +207,7 @@ def holding(folder: Path, path: str | Path) -> Iterator[None]:
         release(lock)
 
 
-def settle(file: IO[bytes]) -> None:
+def to_disk(file: IO[bytes]) -> None:
     """Bring what was written to the disk."""
     file.flush()
     os.fsync(file.fileno())
@@ -235,7 +235,7 @@ def _replace_folder(new: Path, target: Path) -> None:
         raise
 
 
-def _settle_folder(folder: Path) -> None:
+def _folder_to_disk(folder: Path) -> None:
     """Bring a rename to the disk, where folders can be opened."""
     with contextlib.suppress(OSError):
         opened = os.open(folder, os.O_RDONLY)

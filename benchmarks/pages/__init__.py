@@ -1,1 +1,0 @@
-"""Rows into words and tables, a page each."""
