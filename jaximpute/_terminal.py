@@ -23,6 +23,11 @@ def visible(text: str) -> str:
     )
 
 
+def is_shown() -> bool:
+    """Whether stderr is a terminal, and not closed."""
+    return sys.stderr is not None and sys.stderr.isatty()
+
+
 def stage(text: str, *, show: bool = True) -> None:
     """Say on stderr what begins now, in place of what was said before; nothing if no terminal.
 
@@ -30,7 +35,7 @@ def stage(text: str, *, show: bool = True) -> None:
         text: such as "reading in.csv"; an empty one takes the line away.
         show: False says nothing.
     """
-    if show and sys.stderr.isatty():
+    if show and is_shown():
         room = shutil.get_terminal_size().columns - 1
         line = visible(f"{text} ..." if text else "").replace("\n", " ")
         sys.stderr.write(CLEAR + (line if len(line) <= room else line[: room - 1] + "…"))

@@ -1,7 +1,6 @@
 """What all commands share: arguments, words on stderr, and errors as exit codes."""
 
 import contextlib
-import sys
 from collections.abc import Iterator
 from typing import Annotated, Any
 
@@ -14,7 +13,7 @@ from jaximpute._errors import (
     OutOfMemoryError,
     is_out_of_memory,
 )
-from jaximpute._terminal import CLEAR, stage, visible
+from jaximpute._terminal import CLEAR, is_shown, stage, visible
 from jaximpute.cli import interrupt
 from jaximpute.engine import compiled
 
@@ -105,7 +104,7 @@ def begin(what: str, file: str, quiet: bool = False) -> None:
 
 def say(text: str) -> None:
     """A line on stderr, in place of a progress bar that may stand there."""
-    clear = CLEAR if sys.stderr.isatty() else ""
+    clear = CLEAR if is_shown() else ""
     typer.echo(f"{clear}{visible(text)}", err=True)
 
 

@@ -50,7 +50,8 @@ def limit(seconds: float | None) -> Iterator[None]:
 def _watch(seconds: float, over: threading.Event) -> None:
     if over.wait(seconds):
         return
-    sys.stderr.write(f"\nthe time is over (--timeout {seconds:g})\n")
+    if sys.stderr is not None:
+        sys.stderr.write(f"\nthe time is over (--timeout {seconds:g})\n")
     _came.set()
     saves = getattr(signal.getsignal(signal.SIGINT), "__module__", "") not in (__name__, "_signal")
     _interrupt()

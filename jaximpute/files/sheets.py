@@ -1,6 +1,8 @@
 """Files in, files out, by suffix: CSV, Parquet, NetCDF, Zarr, NumPy; `-` is standard streams."""
 
+import contextlib
 import functools
+import os
 import shutil
 import sys
 import tempfile
@@ -84,7 +86,7 @@ def read_file(path: str, reading: Reading | None = None) -> Sheet:
         part, notes = gridviews.view(origin.dataset, reading.variables, reading.missing)
         return Sheet(part, None, notes=tuple(notes), origin=origin, part=part)
     try:
-        data = sys.stdin.buffer.read() if path == STREAM else Path(path).read_bytes()
+        data = _stdin() if path == STREAM else Path(path).read_bytes()
     except OSError as error:
         raise DataError(f"cannot read {source}: {error.strerror}") from error
     data = compressed.unpack(data, compressed.suffixes(path)[1], source)
@@ -196,8 +198,7 @@ def write_file(sheet: Sheet, path: str, *, force: bool = False, like: str | None
         kept = path == STREAM or sheet.suffix in ("", suffix)
         data = csv.render(sheet.text, None if kept else _DELIMITERS[suffix])
     if path == STREAM:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+        _to_stdout(data)
         return
     with replacing(path, force=force, like=like) as file:
         file.write(compressed.pack(data, path))
@@ -312,3 +313,23 @@ def _without_sentinels(found: celltypes.Typed, reading: Reading) -> celltypes.Ty
         text=found.text._replace(missing=missing.tolist()),
         notes=[*found.notes, *notes],
     )
+
+
+def _stdin() -> bytes:
+    if sys.stdin is None:
+        raise DataError("cannot read stdin: it is closed")
+    return sys.stdin.buffer.read()
+
+
+def _to_stdout(data: bytes) -> None:
+    if sys.stdout is None:
+        raise OutputError("cannot write to stdout: it is closed; name a file with -o")
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:  # whoever reads has seen enough
+        raise
+    except OSError as error:
+        with contextlib.suppress(OSError), open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())  # or the end would try once more
+        raise OutputError(f"cannot write to stdout: {error.strerror or error}") from error
