@@ -211,9 +211,9 @@ def test_many_channels_are_treated_apart():
     assert _channels_together(20, 12, 24) == (20, 6)
     assert _channels_together(26, 12, 24) == (1, 24)
     assert _channels_together(50, 6, 3) == (1, 3)
-    assert _channels_together(45, 6, 3) == (1, 3)
-    x = punch(np.repeat(_autoregression(30), 23, axis=2)[..., :45], 0.3)
-    got = complete(ji.methods.gaussian(block=6, context=3, passes=2), x)
+    assert _channels_together(36, 8, 4) == (1, 4)
+    x = punch(np.repeat(_autoregression(30), 18, axis=2), 0.3)
+    got = complete(ji.methods.gaussian(block=8, context=4, passes=2), x)
     assert got.shape == x.shape
     assert np.isfinite(got).all()
 
