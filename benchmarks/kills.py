@@ -95,7 +95,9 @@ def saved(place: Path) -> int:
 def done(end: str, place: Path) -> int:
     """Blocks that are done."""
     try:
-        return json.loads((place / f".{end}.unfinished" / "progress.json").read_text())["done"]
+        return json.loads((place / f".{end}.unfinished" / "progress.json").read_text())["progress"][
+            "done"
+        ]
     except (FileNotFoundError, NotADirectoryError):
         return 0
 

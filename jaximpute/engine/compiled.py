@@ -3,6 +3,7 @@
 In memory they are kept as long as there are not too many of them.
 """
 
+import gc
 import os
 import re
 import sys
@@ -56,6 +57,7 @@ def _forget_many() -> None:
     if _made[0] > _MOST:
         _made[0] = 0
         jax.clear_caches()
+        gc.collect()  # they hold one another
 
 
 def _count(event: str, duration_secs: float, **about: str | int) -> None:
