@@ -94,9 +94,8 @@ def test_it_learns_what_the_base_cannot_know(alone, key):
     """The second frame is the square of the first, which is seen where the second is not."""
     first = smooth(jax.random.key(2))[:, :1]
     x = jnp.concatenate([first, first**2], axis=1)
-    mask = jnp.ones(SHAPE, bool).at[:, 1].set(jax.random.uniform(key, SHAPE[2:]) < 0.5)
-    data = Observed(jnp.where(mask, x, 0), mask, jnp.ones(len(x)))
-    mask = mask.at[:, 1].set(jax.random.uniform(key, (len(x), *SHAPE[2:])) < 0.5)
+    seen = jax.random.uniform(key, (len(x), *SHAPE[2:])) < 0.5
+    mask = jnp.ones(SHAPE, bool).at[:, 1].set(seen)
     data = Observed(jnp.where(mask, x, 0), mask, jnp.ones(len(x)))
     net = nets.field_unet(SHAPE[1:], width=16, levels=1, beside=1)
     method, state = learned(

@@ -17,14 +17,16 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from jaximpute import masking
+from jaximpute._errors import OptionError
 from jaximpute.engine.lessons import Lessons, lessons
 from jaximpute.engine.onhost import OnHost, learns_on_host
 from jaximpute.maths import optimise
+from jaximpute.maths.choice import believe
 from jaximpute.maths.optimise import Learner
 from jaximpute.methods.papers.context_query import held
 from jaximpute.methods.papers.context_query.places import coordinates
 from jaximpute.types import Info, Method, Net, Observed, PRNGKey, Scalar, Split, State, View
-from jaximpute.views import identity
+from jaximpute.views import every, identity, row_weight
 
 _TIME = 1e-3  # of the diffusion, at which one step is taken
 _ENOUGH = 0.5  # of the variance that a base may leave, for a network to correct it
@@ -204,11 +206,11 @@ def on_base(
         params = net.init(key, x, jnp.full(1, _TIME, x.dtype), cond)
         return optimise.learner(params, optimiser, decay), *masking.channel_moments(data)
 
-    begin_now, judge_now = jax.jit(begin), jax.jit(held.judge)
+    begin_now, judge_now = jax.jit(begin), jax.jit(partial(held.judge, share=_HIDDEN))
 
     def learn(key: PRNGKey, data: Observed) -> BasedState:
         k_judge, k_fit, k_fill, k_teach, k_net, k_draw = jax.random.split(key, 6)
-        judged = judge_now(k_judge, data, _HIDDEN)
+        judged = judge_now(k_judge, data)
         few = held.some(held.left(data, judged.data.mask))
         learner, mean, scale = begin_now(k_net, few)
         along = scale.reshape(*(1,) * (data.values.ndim - 1), -1)
@@ -254,12 +256,12 @@ def on_base(
         )
 
     def outline(data: Observed) -> BasedState:
-        key, few = jax.random.key(0), held.some(data)
-        learner, mean, scale = begin(key, few)
-        judged = held.judge(key, data, _HIDDEN)
+        keys, few = jax.random.split(jax.random.key(0), 2 + len(bases)), held.some(data)
+        learner, mean, scale = begin(keys[0], few)
+        judged = held.judge(keys[1], data, _HIDDEN)
         zero = jnp.zeros((), mean.dtype)
         return BasedState(
-            tuple(one(key, few) for one in inits),
+            tuple(one(k, few) for one, k in zip(inits, keys[2:], strict=True)),
             jnp.zeros(len(bases), mean.dtype),
             jnp.zeros((), int),
             zero > 0,
