@@ -225,7 +225,7 @@ def on_base(
         taught, size = held.nothing(data, hidings), 1.0
         if not by_itself:
             taught = teach(best, k_teach, states[best], few)
-            truth = few.values[None] / along[None]
+            truth = jnp.broadcast_to((few.values / along)[None], taught.filled.shape)
             off = held.squared(taught.filled / along[None], truth, taught.asked)
             size = max(float(jnp.sqrt(off)), _LEAST)
         wide = 1.0

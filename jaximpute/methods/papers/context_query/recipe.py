@@ -103,8 +103,9 @@ def context_query(
         base: what the network corrects (`based.on_base`): names of inductive methods that learn in
             `init`, of which the best on held-out places is taken; `auto` for `kriging`, `eof` from
             24 frames on, and `biharmonic`; `none` for the network alone, as in the paper. `auto` is
-            `none` where options are given that only that form has: `feed`, `surface`, `net="eof"`,
-            `partition="missdiff"`, and those of its factory.
+            `none` where options are given that only that form has: `feed`, `surface`, `axes`,
+            `sweeps`, `net="eof"`, `partition="missdiff"`, and those of its factory. On a base
+            `contexts_drawn`, `at_delta` and `steps` are not used.
         hidings: times that places are hidden again for a network on a base; None = by the size of
             the data, 1 to 4.
         alone: whether the network answers without the base, and is mixed with it; None = where
@@ -182,7 +183,8 @@ def context_query(
         net = "mlp" if math.prod(event) <= _SMALL and samples >= _MANY else "unet"
     looped = net in _DENSE or jax.default_backend() != "cpu"
     together = min(_TOGETHER, sgd_total) if looped else 1
-    plain = feed != "auto" or surface != "auto" or net == "eof" or partition == "missdiff"
+    plain = feed != "auto" or (surface, axes, sweeps) != ("auto", "yx", 8)
+    plain = plain or net == "eof" or partition == "missdiff"
     base = recipe_based.resolved(base, plain, options)
     if partition == "auto":
         partition = "mixed" if base == "none" else "hole_shaped"
