@@ -231,7 +231,7 @@ def on_base(
         wide = 1.0
         if drawers and best not in drawers:
             first = drawers[0]
-            apart = held.departure(bases[first], k_draw, states[first], judged, along)
+            apart = held.departure(bases[first], k_draw, states[first], judged, scale)
             wide = (errors[best] / max(float(apart), _LEAST)) ** 0.5
         if not held.apart(len(data.weight)):  # it may know what was held out, in the end
             again = inits[best](jax.random.fold_in(k_fit, best), held.some(data))

@@ -98,6 +98,7 @@ def departure(
     assert method.sample is not None
     mean = method.estimate(k_mean, state, judged.data)
     drawn = method.sample(k_draw, state, judged.data)
+    scale = scale.reshape(*(1,) * (mean.ndim - 1), -1)
     return squared(drawn / scale, mean / scale, judged.asked)
 
 
