@@ -53,6 +53,7 @@ TILE = (8, 32, 32)  # frames, rows and columns that a network sees at once
 _DENSE = ("mlp", "eof")  # networks without convolutions
 _SHARED = ("mixed", "pixel", "rows", "columns", "ambient")  # partitions with a ratio
 _CHOOSING = ("auto", "shares")  # feeds
+_USUAL_STEPS, _FEW_STEPS = 3000, 200  # of the optimiser
 # optimiser steps in one compiled loop, where loops are fast
 _TOGETHER = 50
 
@@ -76,7 +77,7 @@ def context_query(
     net: str = "auto",
     width: int | None = None,
     width_factor: float = 1.0,
-    sgd_total: int = 3000,
+    sgd_total: int | None = None,
     batch: int | None = None,
     lr: float | None = None,
     warmup: int | None = None,
@@ -102,7 +103,7 @@ def context_query(
             there, and at later times.
         base: what the network corrects (`based.on_base`): names of inductive methods that learn in
             `init`, of which the best on held-out places is taken; `auto` for `kriging`, `eof` from
-            24 frames on, and `biharmonic`; `none` for the network alone, as in the paper. `auto` is
+            24 frames on, `biharmonic` and `mean`; `none` for the network alone, as in the paper. `auto` is
             `none` where options are given that only that form has: `feed`, `surface`, `axes`,
             `sweeps`, `net="eof"`, `partition="missdiff"`, and those of its factory. On a base
             `contexts_drawn`, `at_delta` and `steps` are not used.
@@ -133,7 +134,8 @@ def context_query(
             U-Net for others.
         width: of the network, or how many modes; None = by its kind.
         width_factor: multiplies that default.
-        sgd_total: optimiser steps in all.
+        sgd_total: optimiser steps in all; None = 3000, but 200 for networks with convolutions that
+            correct a base on a CPU.
         batch: samples in a batch; None = by the network.
         lr: largest learning rate; None = by the network.
         warmup: optimiser steps in which it grows; None = for networks with convolutions 100, but at
@@ -182,10 +184,12 @@ def context_query(
     if net == "auto":
         net = "mlp" if math.prod(event) <= _SMALL and samples >= _MANY else "unet"
     looped = net in _DENSE or jax.default_backend() != "cpu"
-    together = min(_TOGETHER, sgd_total) if looped else 1
     plain = feed != "auto" or (surface, axes, sweeps) != ("auto", "yx", 8)
     plain = plain or net == "eof" or partition == "missdiff"
     base = recipe_based.resolved(base, plain, options)
+    if sgd_total is None:
+        sgd_total = _USUAL_STEPS if base == "none" or looped else _FEW_STEPS
+    together = min(_TOGETHER, sgd_total) if looped else 1
     if partition == "auto":
         partition = "mixed" if base == "none" else "hole_shaped"
     draws = answer == "draw" and base == "none"

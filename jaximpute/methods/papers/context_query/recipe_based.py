@@ -13,10 +13,10 @@ from jaximpute.methods.papers.context_query import held
 from jaximpute.methods.papers.context_query.based import on_base
 from jaximpute.types import Answer, Observed
 
-USUAL = ("kriging", "eof", "biharmonic")
+USUAL = ("kriging", "eof", "biharmonic", "mean")
 _OWN = {"clip", "rows"}  # options of the factory that networks on a base have, too
 _FRAMES = 24  # from which modes are learned
-_CELLS = 2_500_000  # that are completed for a network to learn from, about
+_CELLS = 1_250_000  # that are completed for a network to learn from, about
 
 
 def resolved(base: Any, plain: bool, options: Mapping[str, Any]) -> Any:
