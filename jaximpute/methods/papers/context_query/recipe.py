@@ -105,8 +105,8 @@ def context_query(
             `init`, of which the best on held-out places is taken; `auto` for `kriging`, `eof` from
             24 frames on, `biharmonic` and `mean`; `none` for the network alone, as in the paper.
             `auto` is `none` where options are given that only that form has: `feed`, `surface`,
-            `axes`, `sweeps`, `net="eof"`, `partition="missdiff"`, and those of its factory. On a base
-            `contexts_drawn`, `at_delta` and `steps` are not used.
+            `axes`, `sweeps`, `net="eof"`, `partition="missdiff"`, and those of its factory. On a
+            base `contexts_drawn`, `at_delta` and `steps` are not used.
         hidings: times that places are hidden again for a network on a base; None = by the size of
             the data, 1 to 4.
         alone: whether the network answers without the base, and is mixed with it; None = where
