@@ -33,6 +33,48 @@ def smooth(key):
     return jnp.broadcast_to(x, SHAPE)
 
 
+def exact() -> Method:
+    """The conditional mean of `smooth` given what is observed, and draws."""
+    line = np.clip(3 - np.abs(np.subtract.outer(np.arange(8), np.arange(8))), 0, 3) / 3
+    cov = jnp.asarray(np.kron(line, line), jnp.float32)
+
+    def mean(x, mask):
+        """`x` is 0 where it is missing; both `(n, 64)`."""
+
+        def row(x, mask):
+            both = mask[:, None] & mask[None]
+            seen = jnp.where(both, cov, 0) + jnp.diag(jnp.where(mask, 1e-3, 1.0))
+            return cov @ jnp.where(mask, jnp.linalg.solve(seen, x), 0)
+
+        return jax.vmap(row)(x, mask)
+
+    def say(key, state, data, drawn=None):
+        del key
+        n, frames = data.mask.shape[:2]
+        mask = data.mask[:, 0].reshape(n, 64)  # the frames are alike
+        x = jnp.where(mask, data.values[:, 0].reshape(n, 64) - (0 if drawn is None else drawn), 0)
+        found = mean(x, mask) + (0 if drawn is None else drawn)
+        found = jnp.broadcast_to(found.reshape(n, 1, 8, 8, 1), data.values.shape)
+        return masking.clamp(found, data)
+
+    def draw(key, state, data):
+        root = jnp.linalg.cholesky(cov + 1e-3 * jnp.eye(64))
+        drawn = jax.random.normal(key, (len(data.mask), 64)) @ root.T
+        return say(key, state, data, drawn)
+
+    return method(say, draw)
+
+
+def method(say, draw=None) -> Method:
+    """A method that has nothing to learn."""
+    return Method(
+        lambda key, data: jnp.zeros(()),
+        lambda key, state, data: (state, Info(jnp.zeros(()), {})),
+        estimate=say,
+        sample=draw,
+    )
+
+
 def constant(value, draws=False) -> Method:
     """A method that answers with a number."""
 
@@ -44,48 +86,36 @@ def constant(value, draws=False) -> Method:
         noise = jax.random.normal(key, data.values.shape)
         return masking.clamp(value + noise, data)
 
-    return Method(
-        lambda key, data: jnp.zeros(()),
-        lambda key, state, data: (state, Info(jnp.zeros(()), {})),
-        estimate=say,
-        sample=draw if draws else None,
-    )
+    return method(say, draw if draws else None)
 
 
 def learned(bases, data, steps=40, total=40, net=None, **options):
     net = net or nets.field_mlp(data.values.shape[1:], width=32, beside=1)
-    method = on_base(
-        net, bases, hole_shaped(), total=total, sgd_steps=10, lr=3e-3, warmup=0, **options
-    )
-    return method, fit(method, jax.random.key(1), data, steps // 10, chunk=1)
+    made = on_base(net, bases, hole_shaped(), total=total, sgd_steps=10, lr=3e-3, **options)
+    return made, fit(made, jax.random.key(1), data, steps // 10, chunk=1)
 
 
 def test_without_steps_it_is_the_base_to_the_last_bit(key):
-    data = holed(key, smooth(jax.random.key(2)))
-    kriging = methods.kriging(reach=4)
-    method, state = learned([methods.harmonic(), kriging], data, steps=0)
+    data, base = holed(key, smooth(jax.random.key(2))), exact()
+    made, state = learned([methods.harmonic(), base], data, steps=0)
     assert int(state.chosen) == 1
     k = jax.random.key(5)
-    own = jax.jit(kriging.estimate)(k, state.bases[1], data)
-    np.testing.assert_array_equal(jax.jit(method.estimate)(jax.random.clone(k), state, data), own)
-    assert method.sample is not None
-    drawn = jax.jit(method.sample)(jax.random.clone(k), state, data)
+    own = jax.jit(base.estimate)(jax.random.key(5), state.bases[1], data)
+    np.testing.assert_array_equal(jax.jit(made.estimate)(k, state, data), own)
+    drawn = jax.jit(made.sample)(jax.random.clone(k), state, data)
     k_draw = jax.random.split(jax.random.clone(k), 3)[2]
-    np.testing.assert_array_equal(drawn, jax.jit(kriging.sample)(k_draw, state.bases[1], data))
+    np.testing.assert_array_equal(drawn, jax.jit(base.sample)(k_draw, state.bases[1], data))
 
 
 def test_it_is_no_worse_than_a_base_that_knows_all(key):
-    x = smooth(jax.random.key(2))
+    x, base = smooth(jax.random.key(2)), exact()
     data = holed(key, x)
-    method, state = learned([methods.kriging(reach=4)], data, steps=200, total=200)
-    errors = []
-    for how in (method, method._replace(estimate=None)):
-        if how.estimate is None:
-            out = methods.kriging(reach=4).estimate(jax.random.key(3), state.bases[0], data)
-        else:
-            out = complete(method, jax.random.key(3), state, data)
-        errors.append(float(((out - x)[~data.mask] ** 2).mean()))
-    assert errors[0] < 1.01 * errors[1]
+    made, state = learned([base], data, steps=200, total=200)
+    assert not bool(state.alone)
+    out = complete(made, jax.random.key(3), state, data)
+    own = base.estimate(jax.random.key(3), state.bases[0], data)
+    error, best = (float(((a - x)[~data.mask] ** 2).mean()) for a in (out, own))
+    assert error < 1.01 * best
     assert float(state.error) <= float(state.start_error)
 
 
@@ -98,13 +128,20 @@ def test_it_learns_what_the_base_cannot_know(alone, key):
     mask = jnp.ones(SHAPE, bool).at[:, 1].set(seen)
     data = Observed(jnp.where(mask, x, 0), mask, jnp.ones(len(x)))
     net = nets.field_unet(SHAPE[1:], width=16, levels=1, beside=1)
-    method, state = learned(
-        [methods.harmonic()], data, steps=200, total=200, net=net, alone=alone, scan=False
+    made, state = learned(
+        [methods.harmonic()],
+        data,
+        steps=200,
+        total=200,
+        net=net,
+        alone=alone,
+        hidings=8,
+        scan=False,
     )
-    out = complete(method, jax.random.key(3), state, data)
+    out = complete(made, jax.random.key(3), state, data)
     base = methods.harmonic().estimate(jax.random.key(3), state.bases[0], data)
     error, start = (float(((a - x)[~mask] ** 2).mean()) for a in (out, base))
-    assert error < 0.7 * start
+    assert error < (0.7 if alone else 0.9) * start
     assert float(state.share) > 0
     assert bool(state.alone) == alone
 
@@ -113,10 +150,10 @@ def test_the_best_base_is_taken_and_a_poor_one_is_not_learned_on(key):
     x = 3 + smooth(jax.random.key(2))
     data = holed(key, x)
     bases = [constant(0.0), methods.harmonic(), constant(3.0)]
-    method, state = learned(bases, data, steps=0)
+    made, state = learned(bases, data, steps=0)
     assert int(state.chosen) == 1
     assert not bool(state.alone)
-    assert method.sample is None
+    assert made.sample is None
     _, state = learned([constant(0.0), constant(3.0, draws=True)], data, steps=0)
     assert int(state.chosen) == 1
     assert bool(state.alone)
@@ -125,9 +162,9 @@ def test_the_best_base_is_taken_and_a_poor_one_is_not_learned_on(key):
 def test_draws_of_a_base_that_does_not_draw_are_as_wide_as_its_errors(key):
     x = jax.random.normal(jax.random.key(2), (256, 1, 6, 6, 1))
     data = holed(key, 0.5 * x)
-    method, state = learned([constant(9.0, draws=True), constant(0.0)], data, steps=0)
+    made, state = learned([constant(9.0, draws=True), constant(0.0)], data, steps=0)
     assert int(state.chosen) == 1
-    drawn = jax.jit(method.sample)(jax.random.key(4), state, data)
+    drawn = jax.jit(made.sample)(jax.random.key(4), state, data)
     assert abs(float(drawn[~data.mask].std()) - 0.5) < 0.05
     assert abs(float(drawn[~data.mask].mean())) < 0.05
 
@@ -165,7 +202,7 @@ def test_a_network_that_knows_places_learns_what_is_the_same_in_all_films(tile, 
     data = holed(key, x, 0.05)
     errors = []
     for places in (True, False):
-        options = {"net": "unet", "width": 16, "sgd_total": 150, "tile": tile, "lr": 3e-3}
+        options = {"net": "unet", "width": 8, "sgd_total": 120, "tile": tile, "lr": 3e-3}
         options |= {"base": "none", "surface": "none", "feed": "observed", "places": places}
         plan = registry.build("context_query", data, kind="field", options=options)
         state = fit(plan.method, jax.random.key(3), data, plan.steps, chunk=1)
