@@ -50,7 +50,7 @@ def exact() -> Method:
 
     def say(key, state, data, drawn=None):
         del key
-        n, frames = data.mask.shape[:2]
+        n = len(data.mask)
         mask = data.mask[:, 0].reshape(n, 64)  # the frames are alike
         x = jnp.where(mask, data.values[:, 0].reshape(n, 64) - (0 if drawn is None else drawn), 0)
         found = mean(x, mask) + (0 if drawn is None else drawn)
