@@ -22,8 +22,9 @@ of the tropics, land left out, completed by what was learned from the same month
 of the films, at most 64, is completed, and the others are learned from; all have holes, the same in
 all frames. Errors are over hidden entries, in standard deviations of the variable.
 
-`context_query` is the recipe's default: its network corrects a thin plate through what it is shown.
-`surface=none`, like `missdiff` and `ambientdiff`, has a network alone, as the paper does.
+`context_query` is the recipe's default: its network corrects the best of a few simple methods, as
+far as held-out places say. With `base=none` it corrects a thin plate through what it is shown, and
+with `surface=none`, like `missdiff` and `ambientdiff`, nothing, as in the paper.
 
 - *MSE*: mean squared error. In brackets how many times the least possible one it is, where the
   equations are linear and so the best possible answer is known, and not nothing.
@@ -52,13 +53,22 @@ def read(path: Path) -> list[jobs.Row]:
 def page(rows: Sequence[jobs.Row]) -> str:
     """The whole page, from rows of `benchmarks.systems`."""
     found = summary.frame(rows)
-    found["label"] = [_called(*pair) for pair in zip(found["label"], found["options"], strict=True)]
+    named = zip(found["label"], found["options"], found["settings"], strict=True)
+    found["label"] = [_called(label, _without(*given)) for label, *given in named]
     parts = [INTRODUCTION]
     for (data, masks), own in found.groupby(["data", "pattern"], sort=False):
         kind, _, much = masks.partition(":")
         parts.append(f"## {data}, {HOLES[kind].format(float(much))}\n")
         parts.append(_table(own.dropna(axis=1, how="all")))
     return "\n".join(parts)
+
+
+def _without(options: dict, settings: dict) -> dict:
+    """The options of a row, and that it is of the network without a base, if it does not say so."""
+    plain = {"surface", "partition", "net", "feed"} & options.keys()
+    if settings.get("partition", "ambient") == "ambient" or "base" in settings or plain:
+        return options
+    return {"base": "none", **options}
 
 
 def _called(label: str, options: dict) -> str:
