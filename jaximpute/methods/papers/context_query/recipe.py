@@ -22,7 +22,7 @@ from jaximpute.types import Answer, Observed, Split, View
 from jaximpute.views import identity, tile_length, tiles
 
 PRESETS: dict[str, dict[str, Any]] = {
-    "fast": {"sgd_total": 600, "steps": 25},
+    "fast": {"sgd_total": 150, "hidings": 1, "steps": 25},
     "balanced": {},
     "best": {"sgd_total": 10000, "width_factor": 1.5, "steps": 200},
     # pixels, and the released network and optimiser
