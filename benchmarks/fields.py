@@ -131,12 +131,13 @@ def measure(
     return row | {"field_mean": float((truth[missing] ** 2).mean()), "version": ji.__version__}
 
 
-def measure_classical(name: str, masks: str, seed: int) -> dict:
+def measure_classical(name: str, masks: str, seed: int, options: dict[str, Any]) -> dict:
     """One row: a method as the library builds it, on the same fields."""
     train, truth, test, best = problem(masks, seed)
     started = time.process_time()
     given = train if name in RECIPES else Observed(*(leaf[:FEW] for leaf in train))
-    plan = registry.build(name, given, kind="field")
+    own = options if name in RECIPES else {}
+    plan = registry.build(name, given, kind="field", options=own)
     method = plan.method
     state = ji.fit(method, jax.random.key(seed), given, plan.steps, chunk=plan.chunk)
     out = np.asarray(ji.complete(method, jax.random.key(seed + 1), state, test))
@@ -144,7 +145,7 @@ def measure_classical(name: str, masks: str, seed: int) -> dict:
     row = {"masks": masks, "partition": name, "net": "none", "steps": 0, "at_delta": 0.0}
     row |= {"seed": seed, "mse": {"-": float(((out - truth)[missing] ** 2).mean())}, "best": best}
     row |= {"cpu_seconds": round(cpu, 1), "field_mean": float((truth[missing] ** 2).mean())}
-    row |= {} if plan.tells is None else {"told": plan.tells(state)}
+    row |= {} if plan.tells is None else {"told": plan.tells(state), "options": own}
     return row | {"version": ji.__version__}
 
 
@@ -165,6 +166,7 @@ def main(given: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--steps", type=int, default=1500, help="optimiser steps")
     parser.add_argument("--at-delta", type=float, default=0.9, help="share of t at delta")
+    parser.add_argument("--options", type=json.loads, default={}, help="of recipes, as JSON")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "fields.jsonl")
     options = parser.parse_args(given)
@@ -176,7 +178,7 @@ def main(given: Sequence[str] | None = None) -> int:
         for seed in range(options.seeds):
             for name in (*options.classical, *options.partitions):
                 if name in options.classical:
-                    row = measure_classical(name, masks, seed)
+                    row = measure_classical(name, masks, seed, options.options)
                 else:
                     how = (options.net, options.steps, options.at_delta, options.shifts)
                     row = measure(name, masks, *how, seed)

@@ -29,7 +29,7 @@ from jaximpute.types import Info, Method, Net, Observed, PRNGKey, Scalar, Split,
 from jaximpute.views import every, identity, row_weight
 
 _TIME = 1e-3  # of the diffusion, at which one step is taken
-_ENOUGH = 0.5  # of the variance that a base may leave, for a network to correct it
+_ENOUGH = 0.25  # of the variance that a base may leave, for a network to correct it
 _EVERY = 4  # times that what is learned is judged
 _HIDDEN = 0.1  # of the observed places of what is judged
 _LEAST = 1e-6  # of a deviation: what the network is to answer with at least
@@ -103,8 +103,8 @@ def on_base(
         \| x_\mathrm{ctx} - b(x_\mathrm{ctx}) - s f_\theta(x_\mathrm{ctx}, b(x_\mathrm{ctx})) \|^2
 
     whose minimiser is :math:`\mathbb{E}[x \mid \mathrm{ctx}] - b`, as in Theorem 1. Its last layer
-    begins with zeros, so the start is the base. A base that leaves more than half of the variance
-    is not worth its completions: there the network learns alone, from contexts drawn anew for each
+    begins with zeros, so the start is the base. A base that leaves more than a quarter of the
+    variance is not worth its completions: there the network learns alone, from contexts drawn anew for each
     batch. In both cases the share of what it adds to the base is chosen by `maths.choice.believe`
     on what was left out, and is 0 where it is not better by two standard errors.
 

@@ -110,7 +110,7 @@ def context_query(
         hidings: times that places are hidden again for a network on a base; None = by the size of
             the data, 1 to 4.
         alone: whether the network answers without the base, and is mixed with it; None = where
-            the base leaves more than half of the variance.
+            the base leaves more than a quarter of the variance.
         partition: `mixed` (blocks, holes as the data have them, and pixels), `block`, `pixel`,
             `rows`, `columns`, `swath`, `time_block`, `own`, `hole_shaped`, `missdiff` or `ambient`.
             The holes of `mixed` are those of another sample where they leave half of what is
