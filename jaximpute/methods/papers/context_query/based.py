@@ -104,9 +104,10 @@ def on_base(
 
     whose minimiser is :math:`\mathbb{E}[x \mid \mathrm{ctx}] - b`, as in Theorem 1. Its last layer
     begins with zeros, so the start is the base. A base that leaves more than a quarter of the
-    variance is not worth its completions: there the network learns alone, from contexts drawn anew for each
-    batch. In both cases the share of what it adds to the base is chosen by `maths.choice.believe`
-    on what was left out, and is 0 where it is not better by two standard errors.
+    variance is not worth its completions: there the network learns alone, from contexts drawn anew
+    for each batch. In both cases the share of what it adds to the base is chosen by
+    `maths.choice.believe` on what was left out, and is 0 where it is not better by two standard
+    errors.
 
     A draw is the base's, moved by what was added to its mean, and its departure from that mean
     shrunk or stretched as the error at the held-out places was. Where the chosen base does not
