@@ -27,7 +27,9 @@ from jaximpute import registry
 from jaximpute.methods.papers.context_query import contexts, partitions
 from jaximpute.types import Observed
 
-CLASSICAL = ("window_average", "harmonic", "biharmonic", "optimal_interpolation")
+CLASSICAL = ("window_average", "harmonic", "biharmonic", "optimal_interpolation", "kriging", "eof")
+RECIPES = ("context_query",)  # as the library builds them, and on what they choose for a base
+FEW = 512  # fields, of which a covariance is learned
 ROOT = Path(__file__).resolve().parent
 SIZE, FRAMES, WIND = 12, 4, (0.0, 2.6)
 SHAPE = (FRAMES, SIZE, SIZE, 1)
@@ -129,18 +131,21 @@ def measure(
     return row | {"field_mean": float((truth[missing] ** 2).mean()), "version": ji.__version__}
 
 
-def measure_classical(name: str, masks: str, seed: int) -> dict:
-    """One row: a method without a network, on the same fields."""
+def measure_classical(name: str, masks: str, seed: int, options: dict[str, Any]) -> dict:
+    """One row: a method as the library builds it, on the same fields."""
     train, truth, test, best = problem(masks, seed)
-    method = registry.build(name, test, kind="field").method
     started = time.process_time()
-    few = Observed(*(leaf[:512] for leaf in train))
-    state = ji.fit(method, jax.random.key(seed), few, 0)
+    given = train if name in RECIPES else Observed(*(leaf[:FEW] for leaf in train))
+    own = options if name in RECIPES else {}
+    plan = registry.build(name, given, kind="field", options=own)
+    method = plan.method
+    state = ji.fit(method, jax.random.key(seed), given, plan.steps, chunk=plan.chunk)
     out = np.asarray(ji.complete(method, jax.random.key(seed + 1), state, test))
     cpu, missing = time.process_time() - started, ~np.asarray(test.mask)
     row = {"masks": masks, "partition": name, "net": "none", "steps": 0, "at_delta": 0.0}
     row |= {"seed": seed, "mse": {"-": float(((out - truth)[missing] ** 2).mean())}, "best": best}
     row |= {"cpu_seconds": round(cpu, 1), "field_mean": float((truth[missing] ** 2).mean())}
+    row |= {} if plan.tells is None else {"told": plan.tells(state), "options": own}
     return row | {"version": ji.__version__}
 
 
@@ -151,7 +156,7 @@ def main(given: Sequence[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="two partitions, one seed")
     parser.add_argument("--masks", nargs="+", default=["blocks:5"], help="blocks:5, pixels:0.3 ...")
     parser.add_argument("--partitions", nargs="+", choices=list(arms()), default=list(arms()))
-    parser.add_argument("--classical", nargs="*", choices=CLASSICAL, default=CLASSICAL)
+    parser.add_argument("--classical", nargs="*", choices=(*CLASSICAL, *RECIPES), default=CLASSICAL)
     parser.add_argument("--net", choices=["mlp", "unet", "eof"], default="mlp")
     parser.add_argument(
         "--shifts",
@@ -161,6 +166,7 @@ def main(given: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--steps", type=int, default=1500, help="optimiser steps")
     parser.add_argument("--at-delta", type=float, default=0.9, help="share of t at delta")
+    parser.add_argument("--options", type=json.loads, default={}, help="of recipes, as JSON")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "fields.jsonl")
     options = parser.parse_args(given)
@@ -172,7 +178,7 @@ def main(given: Sequence[str] | None = None) -> int:
         for seed in range(options.seeds):
             for name in (*options.classical, *options.partitions):
                 if name in options.classical:
-                    row = measure_classical(name, masks, seed)
+                    row = measure_classical(name, masks, seed, options.options)
                 else:
                     how = (options.net, options.steps, options.at_delta, options.shifts)
                     row = measure(name, masks, *how, seed)

@@ -45,13 +45,13 @@ def measure(job: jobs.Job) -> dict[str, Any]:
     """
     made = systems.problem(job.data, job.pattern, job.seed)
     wall, cpu = time.perf_counter(), time.process_time()
-    draws = _draws(job, made)
+    draws, told = _draws(job, made)
     cost = {
         "seconds": time.perf_counter() - wall,
         "cpu_seconds": time.process_time() - cpu,
         "peak_mb": peak_mb(),
     }
-    return scores(made, draws) | cost
+    return scores(made, draws) | cost | ({"told": told} if told else {})
 
 
 def scores(made: Problem, draws: np.ndarray) -> dict[str, Any]:
@@ -80,13 +80,14 @@ def scores(made: Problem, draws: np.ndarray) -> dict[str, Any]:
     return found | {name: law(whole[0]) for name, law in made.laws.items()}
 
 
-def _draws(job: jobs.Job, made: Problem) -> np.ndarray:
+def _draws(job: jobs.Job, made: Problem) -> tuple[np.ndarray, dict[str, Any]]:
+    """Completions, and what a method tells of what it chose."""
     if job.method == BEST:
         if made.best is None:
             raise RuntimeError("nobody knows the best possible answer for these films")
-        return made.best()[None]
+        return made.best()[None], {}
     if job.method in OUTSIDE:
-        return _outside(OUTSIDE[job.method], np.where(made.asked.mask, made.truth, np.nan))
+        return _outside(OUTSIDE[job.method], np.where(made.asked.mask, made.truth, np.nan)), {}
     learned = Observed(*(leaf[:FEW] for leaf in made.learned))
     learned = learned if job.method in CLASSICAL else made.learned
     options = dict(job.options)
@@ -100,7 +101,8 @@ def _draws(job: jobs.Job, made: Problem) -> np.ndarray:
         draws = draw_many(plan.method, k_complete, state, made.asked, DRAWS)
     else:
         draws = loop.complete(plan.method, k_complete, state, made.asked)[None]
-    return np.asarray(draws) * made.spread + made.level
+    told = {} if plan.tells is None else plan.tells(state)
+    return np.asarray(draws) * made.spread + made.level, told
 
 
 def _outside(fill: Callable[[np.ndarray], np.ndarray], holed: np.ndarray) -> np.ndarray:

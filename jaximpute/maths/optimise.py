@@ -80,6 +80,8 @@ def train(
     state: Learner,
     n: int,
     decay: Scalar = 0.99,
+    *,
+    scan: bool = True,
 ) -> tuple[Learner, Float[Array, "{n}"]]:
     """`descend`, averaging the weights after every step.
 
@@ -90,6 +92,8 @@ def train(
         state: where to start.
         n: number of steps, at least 1.
         decay: of the average, in [0, 1); 0 keeps the last weights.
+        scan: whether the steps are one compiled loop. On CPU, where XLA runs convolutions in a loop
+            an order of magnitude slower, they should not be.
 
     Returns:
         The learner after the steps, and the loss before each.
@@ -103,7 +107,13 @@ def train(
         mass = ema(state.mass, jnp.ones_like(state.mass), decay)
         return Learner(params, total, mass, opt), value
 
-    return jax.lax.scan(one, state, jnp.arange(n))
+    if scan and n > 1:
+        return jax.lax.scan(one, state, jnp.arange(n))
+    losses = []
+    for i in range(n):
+        state, value = one(state, i)
+        losses.append(value)
+    return state, jnp.stack(losses)
 
 
 def averaged(state: Learner) -> Params:
@@ -134,6 +144,30 @@ def adamw(
     return optax.chain(
         optax.clip_by_global_norm(clip), optax.adamw(rate, weight_decay=weight_decay)
     )
+
+
+def warmed(
+    lr: Scalar, *, total: int | None = None, warmup: int = 0, clip: float = 1.0
+) -> optax.GradientTransformation:
+    """Adam for networks with convolutions, its rate growing over `warmup` steps, then falling.
+
+    Args:
+        lr: largest learning rate, positive.
+        total: steps after which the rate is 0, along half a cosine; None keeps it constant.
+        warmup: steps in which it grows from 0; 0 = none.
+        clip: largest norm of a gradient.
+
+    Returns:
+        The optimiser.
+    """
+
+    def rate(i):
+        done = 0.0 * i if total is None else jnp.minimum(i / total, 1.0)
+        begun = jnp.minimum((i + 1) / max(warmup, 1), 1.0)
+        return lr * begun * (1 + jnp.cos(jnp.pi * done)) / 2
+
+    # context-query's authors' second moment; a longer first one averages over partitions
+    return optax.chain(optax.clip_by_global_norm(clip), optax.adam(rate, b1=0.95, b2=0.999))
 
 
 Slope = Callable[[Params, PRNGKey], tuple[Float[Array, ""], Params]]

@@ -10,7 +10,7 @@ from jaximpute.catalogue import METHODS
 
 if TYPE_CHECKING:  # the same names, for editors and type checkers
     from jaximpute.methods.papers.context_query.algorithm import context_query as context_query
-    from jaximpute.methods.papers.context_query.algorithm import query_loss as query_loss
+    from jaximpute.methods.papers.context_query.loss import query_loss as query_loss
     from jaximpute.methods.papers.csbi.algorithm import csbi as csbi
     from jaximpute.methods.papers.csbi.algorithm import csbi0 as csbi0
     from jaximpute.methods.papers.csbi.warmup import csbi_warmup as csbi_warmup
@@ -56,7 +56,7 @@ _FACTORIES = [str(entry.factory) for entry in METHODS.values()]
 _PIECES = [
     ".papers.csbi.algorithm:csbi0",
     ".papers.csbi.warmup:csbi_warmup",
-    ".papers.context_query.algorithm:query_loss",
+    ".papers.context_query.loss:query_loss",
 ]
 _PLACES = {place.split(":")[1]: place for place in [*_FACTORIES, *_PIECES]}
 

@@ -79,27 +79,31 @@ class Residual(nnx.Module):
 class FieldUNet(nnx.Module):
     """Residual blocks at falling and rising resolution, joined by sums."""
 
-    def __init__(self, event, width, levels, padding, loops, rngs: nnx.Rngs):
+    def __init__(self, event, width, levels, padding, loops, beside, places, rngs: nnx.Rngs):
         frames, _, _, channels = event
-        self.event, self.width = event, width
+        shown = frames * (2 * channels + beside) + 3 * places
+        self.event, self.width, self.places = event, width, places
 
         def conv(inside, outside, zero=False):
             return Conv(inside, outside, padding, loops, rngs, zero)
 
         widths = [width * min(2**i, 4) for i in range(levels)]
         self.embed = Linear(width, width, rngs=rngs)
-        self.inside = conv(2 * frames * channels, widths[0])
+        self.inside = conv(shown, widths[0])
         self.down = nnx.List([Residual(w, width, conv, rngs) for w in widths])
         self.up = nnx.List([Residual(w, width, conv, rngs) for w in widths[:-1]])
         self.widen = nnx.List([conv(a, b) for a, b in pairwise(widths)])
         self.narrow = nnx.List([conv(b, a) for a, b in pairwise(widths)])
         self.outside = conv(widths[0], frames * channels, zero=True)
 
-    def __call__(self, x, t, context):
+    def __call__(self, x, t, context, *more):
         n = x.shape[0]
         t = jnp.broadcast_to(t, (n,))
         c = jax.nn.silu(self.embed(time_features(t, self.width).astype(x.dtype)))
-        h = self.inside(jnp.concatenate([self.planes(x), self.planes(context)], axis=-1))
+        seen = [self.planes(a) for a in (x, context, *more[: len(more) - self.places])]
+        if self.places:  # where the first frame is says where all are
+            seen.append(more[-1].reshape(n, -1, *self.event[1:3], 3)[:, 0])
+        h = self.inside(jnp.concatenate(seen, axis=-1))
         h, left = self.down[0](h, c), []
         for widen, block in zip(self.widen, list(self.down)[1:], strict=True):
             left.append(h)
@@ -113,9 +117,9 @@ class FieldUNet(nnx.Module):
 
     def planes(self, x):
         """Frames and channels as channels."""
-        frames, height, wide, channels = self.event
-        x = x.reshape(-1, frames, height, wide, channels).transpose(0, 2, 3, 1, 4)
-        return x.reshape(-1, height, wide, frames * channels)
+        frames, height, wide, _ = self.event
+        x = x.reshape(len(x), frames, height, wide, -1).transpose(0, 2, 3, 1, 4)
+        return x.reshape(len(x), height, wide, -1)
 
 
 def halve(x: Float[Array, "n h w c"]) -> Float[Array, "n h2 w2 c"]:
@@ -153,6 +157,8 @@ def field_unet(
     levels: int | None = None,
     padding: str = "zero",
     loops: bool = False,
+    beside: int = 0,
+    places: bool = False,
 ) -> Net:
     """A 2-D U-Net for short films of small fields, the frames as channels; a CPU can train it.
 
@@ -162,10 +168,11 @@ def field_unet(
         levels: resolutions; None = halving down to about 3 pixels, four at most.
         padding: `zero`, or `periodic` for fields without edges (of sizes that halve evenly).
         loops: whether it will run inside compiled loops on CPU. The parameters are the same.
+        beside: channels of a second condition, `(n, time, y, x, beside)`; 0 = there is none.
+        places: whether the last condition is where each entry lies, `(n, time, y, x, 3)`.
 
     Returns:
-        A `Net` whose `cond` is one array of the shape of `x`, the context. It answers 0 at its
-        start.
+        A `Net` whose first `cond` has the shape of `x`, the context. It answers 0 at its start.
 
     Raises:
         OptionError: the event is no field, or the padding unknown.
@@ -183,4 +190,6 @@ def field_unet(
         raise OptionError(f"padding is '{padding}'; expected zero or periodic")
     if levels is None:
         levels = max(1, min(4, int(math.log2(min(event[1:3]) / 3)) + 1))
-    return from_nnx(lambda rngs: FieldUNet(event, width, levels, padding, loops, rngs))
+    return from_nnx(
+        lambda rngs: FieldUNet(event, width, levels, padding, loops, beside, places, rngs)
+    )

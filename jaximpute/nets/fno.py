@@ -48,16 +48,16 @@ def _signed(modes: int, size: int) -> tuple[int, ...]:
 class FNO(nnx.Module):
     """Values and context lifted, spectral layers beside pointwise ones, projected back."""
 
-    def __init__(self, event, width, layers, modes, rngs: nnx.Rngs):
+    def __init__(self, event, width, layers, modes, more, rngs: nnx.Rngs):
         self.event, self.width = event, width
         self.embed = Linear(width, width, rngs=rngs)
-        self.lift = Linear(2 * event[-1] + width + 3, width, rngs=rngs)
+        self.lift = Linear(2 * event[-1] + more + width + 3, width, rngs=rngs)
         self.spectral = nnx.List([Spectral(width, event[:3], modes, rngs) for _ in range(layers)])
         self.pointwise = nnx.List([Linear(width, width, rngs=rngs) for _ in range(layers)])
         self.project = Linear(width, 2 * width, rngs=rngs)
         self.outside = Linear(2 * width, event[-1], kernel_init=nnx.initializers.zeros, rngs=rngs)
 
-    def __call__(self, x, t, context):
+    def __call__(self, x, t, context, *more):
         n, places = x.shape[0], self.event[:3]
         t = jnp.broadcast_to(t, (n,))
         c = jax.nn.silu(self.embed(time_features(t, self.width).astype(x.dtype)))
@@ -67,6 +67,7 @@ class FNO(nnx.Module):
         parts = [
             x.reshape(n, *self.event),
             context.reshape(n, *self.event),
+            *(part.reshape(n, *places, -1) for part in more),
             jnp.broadcast_to(c[:, None, None, None], (n, *places, self.width)),
             jnp.broadcast_to(grid[None].astype(x.dtype), (n, *places, 3)),
         ]
@@ -82,6 +83,8 @@ def fno(
     width: int = 32,
     layers: int = 4,
     modes: tuple[int, int, int] = (4, 8, 8),
+    beside: int = 0,
+    places: bool = False,
 ) -> Net:
     r"""A Fourier neural operator over time and space.
 
@@ -94,10 +97,12 @@ def fno(
         layers: number of layers.
         modes: frequencies kept along time, y and x (of each sign along the first two), cut to what
             the grid has.
+        beside: channels of a second condition, `(n, time, y, x, beside)`; 0 = there is none.
+        places: whether the last condition is where each entry lies, `(n, time, y, x, 3)`: of tiles,
+            in the field that they are cut from.
 
     Returns:
-        A `Net` whose `cond` is one array of the shape of `x`, the context. It answers 0 at its
-        start.
+        A `Net` whose first `cond` has the shape of `x`, the context. It answers 0 at its start.
 
     Raises:
         OptionError: the event is no field.
@@ -114,4 +119,4 @@ def fno(
     H.4, and ours.
     """
     whole = field_event(event)
-    return from_nnx(lambda rngs: FNO(whole, width, layers, modes, rngs))
+    return from_nnx(lambda rngs: FNO(whole, width, layers, modes, beside + 3 * places, rngs))

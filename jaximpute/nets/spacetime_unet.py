@@ -151,13 +151,13 @@ class Level(nnx.Module):
 class SpaceTimeUNet(nnx.Module):
     """Levels of falling and rising resolution in space; the frames stay apart throughout."""
 
-    def __init__(self, event, width, multipliers, heads, dtype, checkpoint, rngs: nnx.Rngs):
+    def __init__(self, event, width, multipliers, heads, dtype, checkpoint, more, rngs: nnx.Rngs):
         self.event, self.width, self.dtype, self.checkpoint = event, width, dtype, checkpoint
         embedding = 4 * width
         widths = [width * m for m in multipliers]
         self.embed = Linear(width, embedding, rngs=rngs)
         self.embed_again = Linear(embedding, embedding, rngs=rngs)
-        self.inside = SpaceConv(2 * event[-1], width, 7, dtype, rngs)
+        self.inside = SpaceConv(2 * event[-1] + more, width, 7, dtype, rngs)
         self.first_time = Attention(width, heads[0], heads[1], "time", dtype, rngs)
         rest = (embedding, "linear", heads, dtype, checkpoint, rngs)
         self.down = nnx.List(
@@ -169,13 +169,14 @@ class SpaceTimeUNet(nnx.Module):
         )
         self.outside = SpaceConv(2 * width, event[-1], 1, dtype, rngs, zero=True)
 
-    def __call__(self, x, t, context):
+    def __call__(self, x, t, context, *more):
         n = x.shape[0]
         t = jnp.broadcast_to(t, (n,))
         c = self.embed_again(jax.nn.gelu(self.embed(time_features(t, self.width))))
         c = jax.nn.silu(c).astype(self.dtype)
-        both = [part.reshape(-1, *self.event).astype(self.dtype) for part in (x, context)]
-        h = self.inside(jnp.concatenate(both, axis=-1))
+        shape = (n, *self.event[:3], -1)
+        seen = [part.reshape(shape).astype(self.dtype) for part in (x, context, *more)]
+        h = self.inside(jnp.concatenate(seen, axis=-1))
         h = start = applied(self.first_time, self.checkpoint, h)
         left = []
         for i, level in enumerate(self.down):
@@ -204,6 +205,8 @@ def spacetime_unet(
     heads: tuple[int, int] = (2, 16),
     half: bool = False,
     checkpoint: bool = True,
+    beside: int = 0,
+    places: bool = False,
 ) -> Net:
     """A factorised space-time U-Net, for long films on an accelerator.
 
@@ -219,10 +222,11 @@ def spacetime_unet(
         half: whether activations are in bfloat16.
         checkpoint: whether blocks and attentions are recomputed in the backward pass: a third more
             arithmetic, and a fifteenth of what is kept for it.
+        beside: channels of a second condition, `(n, time, y, x, beside)`; 0 = there is none.
+        places: whether the last condition is where each entry lies, `(n, time, y, x, 3)`.
 
     Returns:
-        A `Net` whose `cond` is one array of the shape of `x`, the context. It answers 0 at its
-        start.
+        A `Net` whose first `cond` has the shape of `x`, the context. It answers 0 at its start.
 
     Raises:
         OptionError: the event is no field.
@@ -239,6 +243,7 @@ def spacetime_unet(
     """
     whole = field_event(event)
     dtype = jnp.bfloat16 if half else jnp.float32
+    more = beside + 3 * places
     return from_nnx(
-        lambda rngs: SpaceTimeUNet(whole, width, multipliers, heads, dtype, checkpoint, rngs)
+        lambda rngs: SpaceTimeUNet(whole, width, multipliers, heads, dtype, checkpoint, more, rngs)
     )

@@ -12,7 +12,8 @@ from jaximpute.methods.papers.context_query.exposure import exposure_audit
 from jaximpute.methods.papers.context_query.recipe import TILE, cut, make_split
 from jaximpute.types import PRNGKey
 
-PARTITIONS = ("mixed", "block", "pixel", "swath", "own", "time_block")
+PARTITIONS = ("hole_shaped", "own", "mixed", "block", "pixel", "swath", "time_block")
+_SHAPED = ("hole_shaped", "own")  # what they hide has the shapes of the holes
 _FEW = 8  # fields; fewer than these are cut up, so that there is something to compare
 _MOST = 256  # tiles that are looked at
 _NAMED = 5  # places that a message names
@@ -79,7 +80,8 @@ class Survey(NamedTuple):
 
     @property
     def suggested(self) -> str | None:
-        """The partition with the largest least probability; None if every one refuses places."""
+        """The first that refuses no place: one shaped like the holes, or with the largest least
+        probability; None if every one refuses places."""
         return self.audits[0].partition if self.audits and not self.audits[0].refused else None
 
 
@@ -153,7 +155,8 @@ def survey(
             )
         )
         depth = found.radius
-    audits.sort(key=lambda one: (one.refused, -one.minimum, -one.mean))
+    shaped = lambda one: one.partition in _SHAPED  # noqa: E731
+    audits.sort(key=lambda one: (one.refused, not shaped(one), -one.minimum, -one.mean))
     return Survey(holes, moving, depth, len(seen), sizes, int(where.sum()), tuple(audits))
 
 

@@ -12,7 +12,16 @@ _SMALL_DRAW = {"steps": 3, "members": 2}
 _SMALL_MLP = {**_SMALL_FIELD, "net": "mlp", **_SMALL_DRAW}
 SMALL = {
     "ambientdiff": _SMALL_MLP,
-    "context_query": {**_SMALL_FIELD, "net": "unet", **_SMALL_DRAW, "tile": (2, 4, 3)},
+    # on a base; `ambientdiff` is the form without
+    "context_query": {
+        "base": "kriging",
+        "hidings": 1,
+        "width": 16,
+        "sgd_total": 4,
+        "batch": 8,
+        "net": "unet",
+        "tile": (2, 4, 3),
+    },
     "diffusion": {
         "width": 16,
         "score_steps": 4,

@@ -38,7 +38,7 @@ ONE_UPDATE = {
     "spirit": ("table", {"score_steps": 1, "moves": 1, "hidings": 1}),
     "miri": ("table", {"sgd_steps": 1, "base": "none"}),
     "csdi": ("series", {"base": None, "sgd_steps": 1, "layers": 1, "heads": 1}),
-    "context_query": ("field", {"net": "mlp"}),
+    "context_query": ("field", {"net": "mlp", "base": "none"}),
     "mice": ("table", {}),
     "diffusion": ("table", {"score_steps": 1}),
     "missdiff": ("table", {"updates": 1}),

@@ -11,7 +11,7 @@ import jaximpute as ji
 from jaximpute._errors import OptionError
 from jaximpute.maths import processes
 from jaximpute.methods.papers.context_query import contexts, partitions, sampling
-from jaximpute.methods.papers.context_query.algorithm import query_loss
+from jaximpute.methods.papers.context_query.loss import query_loss
 from jaximpute.types import Net, Observed
 from tests.oracles import gaussian_field as oracle
 

@@ -64,7 +64,7 @@ def test_partitions_feeds_and_networks_by_name():
         with pytest.raises(OptionError, match="expected"):
             build("context_query", **wrong)
     with pytest.raises(OptionError, match="expected a positive number"):
-        build("context_query", steps=0)
+        build("context_query", steps=0, base="none")
     with pytest.raises(OptionError, match="expected one of auto, none, harmonic, biharmonic"):
         build("context_query", surface="bicubic")
 
@@ -126,7 +126,7 @@ def test_large_fields_are_cut_into_tiles():
     large = Observed(jnp.zeros(shape), jnp.ones(shape, bool), jnp.ones(1))
     view = recipe.cut(shape, (8, 32, 32))(shape)
     assert view.size == 2 * 1 * 3
-    method = build("context_query", large, sgd_total=1).method
+    method = build("context_query", large, sgd_total=1, base="none").method
     state = jax.eval_shape(method.init, jax.random.key(0), large)
     assert state.bank.shape == (6, 7, 20, 29, 2)
     out = jax.eval_shape(method.estimate, jax.random.key(0), state, large)

@@ -11,16 +11,17 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import optax
 from jaxtyping import Array, Bool, Float
 
 from jaximpute import masking
 from jaximpute._errors import OptionError
-from jaximpute.maths import hole_boxes, processes, random
-from jaximpute.maths.optimise import Learner, averaged, ema, gradient, learner
+from jaximpute.maths import hole_boxes, processes
+from jaximpute.maths.optimise import Learner, averaged, learner, train, warmed
 from jaximpute.methods.papers.context_query import contexts
 from jaximpute.methods.papers.context_query.contexts import Feed
 from jaximpute.methods.papers.context_query.guidance import Guidance
+from jaximpute.methods.papers.context_query.loss import query_loss
+from jaximpute.methods.papers.context_query.places import coordinates, given
 from jaximpute.methods.papers.context_query.sampling import (
     Model,
     errors_on_hidden,
@@ -33,7 +34,6 @@ from jaximpute.types import (
     Method,
     Net,
     Observed,
-    Params,
     PRNGKey,
     Process,
     Scalar,
@@ -51,63 +51,6 @@ class ContextQueryState(NamedTuple):
     learner: Learner
     density: Float[Array, ""]
     bank: Bool[Array, "m *event"]
-
-
-def query_loss(
-    net: Net,
-    params: Params,
-    key: PRNGKey,
-    x: Float[Array, "n *event"],
-    mask: Bool[Array, "n *event"],
-    split: Split,
-    process: Process,
-    *,
-    delta: Scalar = 1e-3,
-    at_delta: Scalar = 0.0,
-    objective: str = "data",
-) -> Float[Array, ""]:
-    r"""The loss of Algorithm 1 on one batch.
-
-    .. math:: t \sim U(\delta, 1), \quad x_t = \alpha_t x + \sigma_t \epsilon, \quad
-        L = \mathrm{mean}_{\mathrm{qry}}\,
-        \| x_\theta(t, M_{\mathrm{ctx}} \odot x_t, M_{\mathrm{ctx}}) - x \|^2
-
-    Nothing outside `mask` enters, and nothing outside the query has a gradient.
-
-    Args:
-        net: the network; its `cond` is the context, as numbers.
-        params: its parameters.
-        key: of the times, the noise, the split and the network.
-        x: rows; what they hold outside `mask` is not looked at.
-        mask: True = observed.
-        split: the partition.
-        process: how noise enters.
-        delta: least time, in (0, 1).
-        at_delta: share of the rows whose time is `delta`, where single-step sampling works.
-        objective: `data`, or `noise` to match the noise instead, as MissDiff and DPF print.
-
-    Returns:
-        The mean over the queried entries of the batch; 0 if there is none.
-
-    Example:
-        >>> import jax, jax.numpy as jnp
-        >>> from jaximpute import partitions, processes
-        >>> net = Net(lambda *given: {}, lambda params, x, t, cond, key=None: jnp.zeros_like(x))
-        >>> x = jnp.full((2, 1, 6, 6, 1), 3.0)
-        >>> mask, split = jnp.full(x.shape, True), partitions.block()
-        >>> float(query_loss(net, {}, jax.random.key(0), x, mask, split, processes.vp()))
-        9.0
-    """
-    k_time, k_delta, k_noise, k_split, k_net = jax.random.split(key, 5)
-    t = jax.random.uniform(k_time, x.shape[:1], x.dtype, delta, 1.0)
-    t = jnp.where(jax.random.bernoulli(k_delta, at_delta, t.shape), jnp.asarray(delta, x.dtype), t)
-    alpha, sigma = (v.reshape(-1, *(1,) * (x.ndim - 1)) for v in process.marginal(t))
-    noise = random.normal(k_noise, x.shape, x.dtype)
-    context, query = split(k_split, mask)
-    shown = jnp.where(context, alpha * x + sigma * noise, 0)
-    out = net.apply(params, shown, t, (context.astype(x.dtype),), k_net)
-    target = noise if objective == "noise" else x
-    return masking.masked_mean(jnp.where(query, out - target, 0) ** 2, query)
 
 
 def context_query(
@@ -138,6 +81,7 @@ def context_query(
     observation_strength: Scalar = 0.0,
     sampler_net: Net | None = None,
     view: Callable[[tuple[int, ...]], View] = identity,
+    places: bool = False,
 ) -> Method:
     r"""Completion of fields by a network trained on parts of what is observed.
 
@@ -213,6 +157,7 @@ def context_query(
             over more rows than `rows`.
         view: `shape -> View`, the rows that the network and the split see, for instance
             `views.tiles` of a size and an overlap.
+        places: whether the last condition of the network is where each entry lies in the field.
 
     Returns:
         An inductive method with `estimate` and `sample`.
@@ -240,7 +185,7 @@ def context_query(
     process = processes.vp() if process is None else process
     feeds = tuple(feeds) or (contexts.drawn(split),)
     hide = hole_boxes.hole_shaped() if hide is None else hide
-    optimiser = _adam(lr, total, warmup, clip)
+    optimiser = warmed(lr, total=total, warmup=warmup, clip=clip)
 
     def cut(data: Observed) -> Observed:
         if view is identity:
@@ -249,20 +194,27 @@ def context_query(
         values, mask = every(rows, data.values), every(rows, data.mask)
         return Observed(values, mask, row_weight(rows, data.weight, data.mask))
 
+    def located(shape: tuple[int, ...]) -> jax.Array | None:
+        return coordinates(shape, view) if places else None
+
     def init(key: PRNGKey, data: Observed) -> ContextQueryState:
         k_net, k_split, k_bank = jax.random.split(key, 3)
-        data = cut(data)
+        shape, data = data.values.shape, cut(data)
         x = data.values[:1]
-        params = net.init(k_net, x, jnp.ones(1, x.dtype), (jnp.ones_like(x),))
+        where = located(shape)
+        first = given(jnp.ones_like(x, bool), x.dtype, None if where is None else where[:1])
+        params = net.init(k_net, x, jnp.ones(1, x.dtype), first)
         share = jnp.mean(split(k_split, data.mask)[0], axis=tuple(range(1, x.ndim)))
         density = masking.row_mean(share.astype(x.dtype), data.weight)
         bank = data.mask[masking.pick(k_bank, data.weight, min(BANK, data.mask.shape[0]))]
         return ContextQueryState(learner(params, optimiser, decay), density, bank)
 
-    def descend(
-        state: Learner, key: PRNGKey, data: Observed, weight: jax.Array
-    ) -> tuple[Learner, jax.Array]:
-        rows = view(data.values.shape)
+    def step(
+        key: PRNGKey, state: ContextQueryState, data: Observed
+    ) -> tuple[ContextQueryState, Info]:
+        rows, where, weight = view(data.values.shape), located(data.values.shape), data.weight
+        if view is not identity:  # a tile of land has nothing to teach
+            weight = row_weight(rows, data.weight, data.mask)
 
         def loss(params, k):
             k_rows, k_loss = jax.random.split(k)
@@ -279,70 +231,49 @@ def context_query(
                 delta=delta,
                 at_delta=at_delta,
                 objective=objective,
+                places=None if where is None else where[i % len(where)],
             )
 
-        value, slope = gradient(loss)(state.params, key)
-        updates, opt = optimiser.update(slope, state.opt, state.params)
-        params = optax.apply_updates(state.params, updates)
-        now = (params, jnp.ones_like(state.mass))
-        summed, mass = ema((state.total, state.mass), now, decay)
-        return Learner(params, summed, mass, opt), value
+        trained, losses = train(loss, optimiser, key, state.learner, sgd_steps, decay, scan=scan)
+        return state._replace(learner=trained), Info(losses.mean(), {})
 
-    def step(
-        key: PRNGKey, state: ContextQueryState, data: Observed
-    ) -> tuple[ContextQueryState, Info]:
-        weight = data.weight
-        if view is not identity:  # a tile of land has nothing to teach
-            weight = row_weight(view(data.values.shape), data.weight, data.mask)
+    def model(state: ContextQueryState, of: Net, where: jax.Array | None) -> Model:
+        return Model(of, averaged(state.learner), process, objective, rows, sampler_net, where)
 
-        def one(trained, i):
-            return descend(trained, jax.random.fold_in(key, i), data, weight)
-
-        trained = state.learner
-        if scan and sgd_steps > 1:
-            trained, losses = jax.lax.scan(one, trained, jnp.arange(sgd_steps))
-            return state._replace(learner=trained), Info(losses.mean(), {})
-        total_loss = jnp.zeros((), data.values.dtype)
-        for i in range(sgd_steps):
-            trained, value = one(trained, i)
-            total_loss = total_loss + value
-        return state._replace(learner=trained), Info(total_loss / sgd_steps, {})
-
-    def model(state: ContextQueryState, of: Net) -> Model:
-        return Model(of, averaged(state.learner), process, objective, rows, sampler_net)
-
-    def single_step(key: PRNGKey, state: ContextQueryState, data: Observed) -> jax.Array:
-        trained = model(state, net)
+    def single_step(key: PRNGKey, state: ContextQueryState, data: Observed, where) -> jax.Array:
+        trained = model(state, net, where)
 
         def by(model, feeds):
-            return lambda k, d: single_steps(model, k, d, feeds, delta, state.density)
+            return lambda k, d, i: single_steps(model, k, d, feeds, delta, state.density, i)
 
         # each model with its feeds; to choose, one call answers for all feeds of a model
         models = [(trained, feeds)]
         if baseline is not None:
             models.append((Model(baseline, {}, process, rows=rows), (contexts.observed,)))
         candidates = [by(model, (feed,)) for model, own in models for feed in own]
+        i = jnp.arange(data.mask.shape[0])
         if len(candidates) == 1:
-            return candidates[0](key, data)[0]
+            return candidates[0](key, data, i)[0]
         k_choice, k_use = jax.random.split(key)
 
-        def together(k, d):
+        def together(k, d, i):
             keys = jax.random.split(k, len(models))
-            answers = [by(*one)(k, d) for one, k in zip(models, keys, strict=True)]
+            answers = [by(*one)(k, d, i) for one, k in zip(models, keys, strict=True)]
             return jnp.concatenate(answers)
 
         few = min(64, rows // members_of(feeds, data, state.density))
         best = jnp.argmin(errors_on_hidden(together, hide, k_choice, data, max(few, 1)))
-        return jax.lax.switch(best, candidates, k_use, data)[0]
+        return jax.lax.switch(best, candidates, k_use, data, i)[0]
 
     def estimate(key: PRNGKey, state: ContextQueryState, data: Observed) -> jax.Array:
-        imputed = single_step(key, state, cut(data))
+        imputed = single_step(key, state, cut(data), located(data.values.shape))
         return masking.clamp(view(data.values.shape).fold(imputed), data)
 
     def sample(key: PRNGKey, state: ContextQueryState, data: Observed) -> jax.Array:
         k_mean, k_start, k_draw = jax.random.split(key, 3)
         seen, whole = cut(data), view(data.values.shape)
-        imputed = single_step(k_mean, state, seen)
+        where = located(data.values.shape)
+        imputed = single_step(k_mean, state, seen, where)
         n = seen.mask.shape[0]
         noise = process.prior(k_start, data.values.shape).astype(imputed.dtype)
 
@@ -352,7 +283,7 @@ def context_query(
             return split(k_split, state.bank[row])[0]
 
         drawn = multi_step(
-            model(state, sampler_net or net),
+            model(state, sampler_net or net, where),
             k_draw,
             whole.take(noise, jnp.arange(n)),
             seen,
@@ -367,16 +298,6 @@ def context_query(
         return masking.clamp(whole.fold(drawn), data)
 
     return Method(init, step, estimate=estimate, sample=sample)
-
-
-def _adam(lr: Scalar, total: int | None, warmup: int, clip: float) -> optax.GradientTransformation:
-    def rate(i):
-        done = 0.0 * i if total is None else jnp.minimum(i / total, 1.0)
-        begun = jnp.minimum((i + 1) / max(warmup, 1), 1.0)
-        return lr * begun * (1 + jnp.cos(jnp.pi * done)) / 2
-
-    # the authors' second moment of the gradient; a longer first one averages over partitions
-    return optax.chain(optax.clip_by_global_norm(clip), optax.adam(rate, b1=0.95, b2=0.999))
 
 
 def _check(

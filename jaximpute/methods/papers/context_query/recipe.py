@@ -8,16 +8,21 @@ from typing import Any
 
 import jax
 
-from jaximpute import nets, registry
+from jaximpute import registry
 from jaximpute._errors import OptionError
 from jaximpute.maths import hole_boxes
-from jaximpute.methods.papers.context_query import contexts, partitions
+from jaximpute.methods.papers.context_query import (
+    contexts,
+    partitions,
+    recipe_based,
+    recipe_nets,
+)
 from jaximpute.methods.papers.context_query.algorithm import context_query as make_context_query
-from jaximpute.types import Net, Observed, Split, View
+from jaximpute.types import Answer, Observed, Split, View
 from jaximpute.views import identity, tile_length, tiles
 
 PRESETS: dict[str, dict[str, Any]] = {
-    "fast": {"sgd_total": 600, "steps": 25},
+    "fast": {"sgd_total": 150, "hidings": 1, "steps": 25},
     "balanced": {},
     "best": {"sgd_total": 10000, "width_factor": 1.5, "steps": 200},
     # pixels, and the released network and optimiser
@@ -34,7 +39,9 @@ PRESETS: dict[str, dict[str, Any]] = {
         "warmup": 0,
         "decay": 0.0,
         "tile": None,
+        "base": "none",
         "surface": "none",
+        "places": False,
         "steps": 200,
     },
 }
@@ -46,6 +53,7 @@ TILE = (8, 32, 32)  # frames, rows and columns that a network sees at once
 _DENSE = ("mlp", "eof")  # networks without convolutions
 _SHARED = ("mixed", "pixel", "rows", "columns", "ambient")  # partitions with a ratio
 _CHOOSING = ("auto", "shares")  # feeds
+_USUAL_STEPS, _FEW_STEPS = 3000, 200  # of the optimiser
 # optimiser steps in one compiled loop, where loops are fast
 _TOGETHER = 50
 
@@ -55,8 +63,11 @@ def context_query(
     *,
     kind: str,
     times: Any = None,
-    answer: str = "estimate",
-    partition: str = "mixed",
+    answer: Answer = "estimate",
+    base: Any = "auto",
+    hidings: int | None = None,
+    alone: bool | None = None,
+    partition: str = "auto",
     ratio: Any = (0.3, 1.0),
     query: Any = None,
     grid: Any = (3, 3),
@@ -66,7 +77,7 @@ def context_query(
     net: str = "auto",
     width: int | None = None,
     width_factor: float = 1.0,
-    sgd_total: int = 3000,
+    sgd_total: int | None = None,
     batch: int | None = None,
     lr: float | None = None,
     warmup: int | None = None,
@@ -78,6 +89,7 @@ def context_query(
     surface: str = "auto",
     axes: str = "yx",
     sweeps: int = 8,
+    places: bool = True,
     **options: Any,
 ) -> registry.Plan:
     """Context-query diffusion for given data.
@@ -86,12 +98,24 @@ def context_query(
         data: what it will run on; only its shape matters.
         kind: `field` or `image`.
         times: unused.
-        answer: what will be asked, `estimate` (a single step) or `draw` (Algorithm 4, which shows
-            the network its own answers: it must learn to answer there, and at later times).
+        answer: what will be asked, `estimate` (a single step) or `draw`: of a base, or without one
+            by Algorithm 4, which shows the network its own answers, so that it must learn to answer
+            there, and at later times.
+        base: what the network corrects (`based.on_base`): names of inductive methods that learn in
+            `init`, of which the best on held-out places is taken; `auto` for `kriging`, `eof` from
+            24 frames on, `biharmonic` and `mean`; `none` for the network alone, as in the paper.
+            `auto` is `none` where options are given that only that form has: `feed`, `surface`,
+            `axes`, `sweeps`, `net="eof"`, `partition="missdiff"`, and those of its factory. On a
+            base `contexts_drawn`, `at_delta` and `steps` are not used.
+        hidings: times that places are hidden again for a network on a base; None = by the size of
+            the data, 1 to 4.
+        alone: whether the network answers without the base, and is mixed with it; None = where
+            the base leaves more than a quarter of the variance.
         partition: `mixed` (blocks, holes as the data have them, and pixels), `block`, `pixel`,
             `rows`, `columns`, `swath`, `time_block`, `own`, `hole_shaped`, `missdiff` or `ambient`.
             The holes of `mixed` are those of another sample where they leave half of what is
-            observed, and `hole_shaped` elsewhere.
+            observed, and `hole_shaped` elsewhere. `auto` is `hole_shaped` on a base, and `mixed`
+            without one.
         ratio: share of the observed places that a context keeps, for partitions that have one; a
             pair `(low, high)` draws it for each sample.
         query: what is asked for; None = the `rest` of what is observed for an estimate, `all` for
@@ -110,7 +134,8 @@ def context_query(
             U-Net for others.
         width: of the network, or how many modes; None = by its kind.
         width_factor: multiplies that default.
-        sgd_total: optimiser steps in all.
+        sgd_total: optimiser steps in all; None = 3000, but 200 for networks with convolutions that
+            correct a base on a CPU.
         batch: samples in a batch; None = by the network.
         lr: largest learning rate; None = by the network.
         warmup: optimiser steps in which it grows; None = for networks with convolutions 100, but at
@@ -131,6 +156,9 @@ def context_query(
         axes: along which the surface has neighbours, letters of `tyx`. With `tyx` it also goes
             through the frames before and after: for holes that move between frames that are close.
         sweeps: relaxations of the surface at each resolution; more for wide holes.
+        places: whether the network is told where each entry lies in the field, by its y, x and
+            time. An MLP of whole fields, `eof` and networks that are `shifts`ed are not: the first
+            two know places apart, and the last is for domains that are alike everywhere.
         options: of the factory.
 
     Returns:
@@ -142,7 +170,7 @@ def context_query(
             fields that are cut into tiles, whose edges do not meet; `eof` that is to match noise;
             a surface for what takes none; shares for a partition that has none.
     """
-    del kind, times
+    del times
     shape = data.values.shape
     view = cut(shape, tile)
     if shifts and view is not identity:
@@ -156,31 +184,64 @@ def context_query(
     if net == "auto":
         net = "mlp" if math.prod(event) <= _SMALL and samples >= _MANY else "unet"
     looped = net in _DENSE or jax.default_backend() != "cpu"
+    plain = feed != "auto" or (surface, axes, sweeps) != ("auto", "yx", 8)
+    plain = plain or net == "eof" or partition == "missdiff"
+    base = recipe_based.resolved(base, plain, options)
+    if sgd_total is None:
+        sgd_total = _USUAL_STEPS if base == "none" or looped else _FEW_STEPS
     together = min(_TOGETHER, sgd_total) if looped else 1
-    asked = query if query is not None else ("all" if answer == "draw" else "rest")
+    if partition == "auto":
+        partition = "mixed" if base == "none" else "hole_shaped"
+    draws = answer == "draw" and base == "none"
+    asked = query if query is not None else ("all" if draws else "rest")
     split = make_split(partition, ratio, asked, tuple(grid), shared)
-    under = _surface(surface, net, axes, sweeps, options)
-    make = partial(_net, net, event, width, width_factor, shifts, under, options)
+    places = places and not shifts and net != "eof" and (net != "mlp" or view is not identity)
+    given = {
+        "lr": lr if lr is not None else {"mlp": 2e-3, "eof": 1e-2}.get(net, 1e-3),
+        "batch": batch or {"mlp": 64, "unet": 32, "eof": 16}.get(net, 8),
+        "total": sgd_total,
+        "warmup": _warmup(net, sgd_total) if warmup is None else warmup,
+        "sgd_steps": together,
+        "scan": looped,
+        "decay": decay,
+        "view": view,
+        "places": places,
+        **options,
+    }
+    if base != "none":
+        beside = event[-1]
+        make = partial(
+            recipe_nets.network, net, event, width, width_factor, shifts, places, None, {}, beside
+        )
+        return recipe_based.based(
+            data,
+            recipe_based.names(base, data),
+            kind=kind,
+            answer=answer,
+            steps=-(-sgd_total // together),
+            hidings=hidings,
+            alone=alone,
+            net=make(),
+            looped=make(loops=True) if net == "unet" else None,
+            split=split,
+            **given,
+        )
+    under = recipe_nets.surface_for(surface, net, axes, sweeps, options)
+    make = partial(
+        recipe_nets.network, net, event, width, width_factor, shifts, places, under, options, 0
+    )
     if feed in _CHOOSING:
-        options.setdefault("hide", _as_missing("rest"))
+        given.setdefault("hide", _as_missing("rest"))
         if under is not None:
-            options.setdefault("baseline", under(None))
+            given.setdefault("baseline", under(None))
     method = make_context_query(
         make(),
         split,
         feeds=_feeds(feed, partition, split, tuple(grid), contexts_drawn, shared),
-        lr=lr if lr is not None else {"mlp": 2e-3, "eof": 1e-2}.get(net, 1e-3),
-        batch=batch or {"mlp": 64, "unet": 32, "eof": 16}.get(net, 8),
-        total=sgd_total,
-        warmup=_warmup(net, sgd_total) if warmup is None else warmup,
-        sgd_steps=together,
-        scan=looped,
-        at_delta=min(at_delta, 0.25) if answer == "draw" else at_delta,
-        decay=decay,
+        at_delta=min(at_delta, 0.25) if draws else at_delta,
         steps=steps,
         sampler_net=make(loops=True) if net == "unet" else None,
-        view=view,
-        **options,
+        **given,
     )
     return registry.Plan(method, -(-sgd_total // together))
 
@@ -299,51 +360,3 @@ def _feeds(
         return (*feeds["shares"], *(contexts.drawn(split, members) for split in splits))
     # no second feed where the context is all that is observed
     return (contexts.observed,) if partition == "missdiff" else feeds[feed]
-
-
-def _net(
-    net: str,
-    event: tuple[int, ...],
-    width: int | None,
-    factor: float,
-    shifts: int,
-    under: Callable[[Net], Net] | None,
-    options: dict[str, Any],
-    loops: bool = False,
-) -> Net:
-    defaults = {"mlp": 256, "unet": 24, "fno": 32, "spacetime": 32, "eof": 128}
-    if net not in defaults:
-        raise OptionError(f"net is '{net}'; expected auto or one of {', '.join(defaults)}")
-    if net == "eof" and options.get("objective") == "noise":
-        raise OptionError("net='eof' answers with fields; expected objective='data'")
-    wide = width or 8 * round(defaults[net] * factor / 8)
-    edges = "periodic" if shifts else "zero"
-    makers: dict[str, Callable[[], Net]] = {
-        "mlp": lambda: nets.field_mlp(event, width=wide),
-        "unet": lambda: nets.field_unet(event, width=wide, padding=edges, loops=loops),
-        "fno": lambda: nets.fno(event, width=wide),
-        "spacetime": lambda: nets.spacetime_unet(event, width=wide),
-        "eof": lambda: nets.field_eof(event, modes=wide, process=options.get("process")),
-    }
-    made = makers[net]() if under is None else under(makers[net]())
-    return nets.shifted(made, shifts, averaged=3) if shifts else made
-
-
-def _surface(
-    surface: str, net: str, axes: str, sweeps: int, options: dict[str, Any]
-) -> Callable[..., Net] | None:
-    """What puts a surface beneath a network."""
-    known = ("auto", "none", *nets.SURFACES)
-    if surface not in known:
-        raise OptionError(f"surface is '{surface}'; expected one of {', '.join(known)}")
-    fits = net != "eof" and options.get("objective") != "noise"
-    if surface == "none" or (surface == "auto" and not fits):
-        return None
-    if not fits:
-        raise OptionError(
-            f"surface is '{surface}'; expected 'none' for net='eof' or objective='noise'"
-        )
-    kind = "biharmonic" if surface == "auto" else surface
-    return partial(
-        nets.interpolated, surface=kind, axes=axes, sweeps=sweeps, process=options.get("process")
-    )

@@ -25,6 +25,7 @@ def ambientdiff(
     feed: str = "drawn",
     contexts_drawn: int = 1,
     surface: str = "none",
+    base: Any = "none",
     **options: Any,
 ) -> registry.Plan:
     """AmbientDiff: a fixed further corruption, all that is observed asked for, one context fed.
@@ -37,10 +38,11 @@ def ambientdiff(
         feed: what is fed at sampling.
         contexts_drawn: contexts that are averaged; one, where context-query diffusion takes ten.
         surface: what the network corrects; none, as published.
+        base: the same; none, as published.
         options: of that recipe.
 
     Returns:
         The method and its number of steps.
     """
     given = {"partition": partition, "ratio": ratio, "feed": feed, "contexts_drawn": contexts_drawn}
-    return context_query(data, kind=kind, surface=surface, **given, **options)
+    return context_query(data, kind=kind, surface=surface, base=base, **given, **options)

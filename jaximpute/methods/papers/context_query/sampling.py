@@ -6,12 +6,13 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from jaximpute import masking
 from jaximpute.maths import random
 from jaximpute.methods.papers.context_query.contexts import Feed
 from jaximpute.methods.papers.context_query.guidance import Guidance, nearer, pulled
+from jaximpute.methods.papers.context_query.places import given
 from jaximpute.types import Net, Observed, Params, PRNGKey, Process, Scalar, Split
 
 LARGEST_NOISE = 5.0  # to which the noises of Algorithm 4 are clipped, as in the authors' code
@@ -27,6 +28,7 @@ class Model(NamedTuple):
         objective: `data` or `noise`, what it was trained to answer with.
         rows: rows it sees at a time.
         looped: the same network for more rows than that, which take a loop; None = `net`.
+        places: where the entries of each tile of a field lie, for networks that are told.
     """
 
     net: Net
@@ -35,27 +37,41 @@ class Model(NamedTuple):
     objective: str = "data"
     rows: int = 512
     looped: Net | None = None
+    places: Float[Array, "tiles *where"] | None = None
 
 
 def answer(
-    model: Model, x: Float[Array, "n *event"], t: Scalar, context: Bool[Array, "n *event"]
+    model: Model,
+    x: Float[Array, "n *event"],
+    t: Scalar,
+    context: Bool[Array, "n *event"],
+    at: Int[Array, "n"] | None = None,
 ) -> Float[Array, "n *event"]:
-    r"""The estimate of :math:`x_0` from a noisy context; what `x` holds elsewhere is not seen."""
+    r"""The estimate of :math:`x_0` from a noisy context; what `x` holds elsewhere is not seen.
+
+    `at` are the rows' numbers in the view, if they are not all of it, once or more often.
+    """
     shown = jnp.where(context, x, 0)
     times = jnp.full(x.shape[:1], t, x.dtype)
 
     few = x.shape[0] <= model.rows
     net = model.net if few or model.looped is None else model.looped
 
-    def rows(shown, times, context):
-        return net.apply(model.params, shown, times, (context.astype(shown.dtype),))
+    tile = None
+    if model.places is not None:
+        at = jnp.arange(x.shape[0]) if at is None else at
+        tile = at % len(model.places)
+
+    def rows(shown, times, context, tile):
+        where = None if tile is None or model.places is None else model.places[tile]
+        return net.apply(model.params, shown, times, given(context, shown.dtype, where))
 
     if few:
-        out = rows(shown, times, context)
+        out = rows(shown, times, context, tile)
     else:
         out = jax.lax.map(
-            lambda row: rows(*(one[None] for one in row))[0],
-            (shown, times, context),
+            lambda row: rows(*jax.tree.map(lambda one: one[None], row))[0],
+            (shown, times, context, tile),
             batch_size=model.rows,
         )
     if model.objective == "data":
@@ -71,6 +87,7 @@ def single_steps(
     feeds: Sequence[Feed],
     delta: Scalar,
     density: Float[Array, ""],
+    at: Int[Array, "n"] | None = None,
 ) -> Float[Array, "feeds n *event"]:
     r"""By each feed the average of the answers to its contexts, equations (9) and (10).
 
@@ -78,7 +95,7 @@ def single_steps(
         M^{(k)}_{\mathrm{ctx}})
 
     All members of all feeds share one noisy copy of what is observed, as in the authors' code, and
-    one call of the network, which is compiled once.
+    one call of the network, which is compiled once. `at` as in `answer`.
     """
     k_noise, *k_feeds = jax.random.split(key, 1 + len(feeds))
     alpha, sigma = model.process.marginal(delta)
@@ -88,7 +105,8 @@ def single_steps(
     contexts = jnp.concatenate([one for one, _ in drawn])
     members, n, *event = contexts.shape
     copies = jnp.broadcast_to(noisy[None], contexts.shape).reshape(members * n, *event)
-    answers = answer(model, copies, delta, contexts.reshape(members * n, *event))
+    at = None if at is None else jnp.tile(at, members)
+    answers = answer(model, copies, delta, contexts.reshape(members * n, *event), at)
     answers = answers.reshape(contexts.shape)
     ends = np.cumsum([len(weight) for _, weight in drawn])
     averages = []
@@ -105,7 +123,7 @@ def members_of(feeds: Sequence[Feed], data: Observed, density: Float[Array, ""])
 
 
 def errors_on_hidden(
-    estimates: Callable[[PRNGKey, Observed], Float[Array, "k n *event"]],
+    estimates: Callable[[PRNGKey, Observed, jax.Array], Float[Array, "k n *event"]],
     hide: Split,
     key: PRNGKey,
     data: Observed,
@@ -114,7 +132,7 @@ def errors_on_hidden(
     """The squared error of each estimate on entries that are hidden from it; no truth is needed.
 
     Args:
-        estimates: `(key, data) -> values`, the candidates, one after another.
+        estimates: `(key, data, numbers of the rows) -> values`, the candidates, one after another.
         hide: a split whose query is hidden.
         key: of the rows, what is hidden, and the estimates.
         data: incomplete rows.
@@ -127,7 +145,7 @@ def errors_on_hidden(
     left = mask & ~hidden
     # a row of no weight is picked only if there is no other
     shown = Observed(jnp.where(left, values, 0), left, jnp.ones_like(data.weight[i]))
-    square = (estimates(k_use, shown) - values[None]) ** 2
+    square = (estimates(k_use, shown, i) - values[None]) ** 2
     return jax.vmap(masking.masked_mean, (0, None))(square, hidden)
 
 
