@@ -123,6 +123,7 @@ def _by_turns(runs: dict[str, Callable[[], float]], repeats: int, steps: int) ->
 def streaming(repeats: int, steps: int) -> list[dict]:
     """The same compiled steps on rows in memory, and on others from a file after every chunk."""
     from jaximpute.streaming import feeds, formats, learning, scan
+    from jaximpute.tasks.fitted import Fitted
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows.npy"
@@ -133,9 +134,8 @@ def streaming(repeats: int, steps: int) -> list[dict]:
 
         def run(method: str, pools) -> float:
             begun = time.process_time()  # of all threads, those that read included
-            learning.learn(
-                pools, codec, source.columns, method, source.kind, options={"steps": steps}
-            )
+            given = source.kind, "balanced", {"steps": steps}, 0, codec, kept.shape
+            learning.learn(Fitted(method, *given), pools, source.columns)
             return time.process_time() - begun
 
         kinds = {

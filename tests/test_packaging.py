@@ -1,6 +1,8 @@
 """The promises that no single module keeps: versions, floors, sizes, examples, a light import."""
 
 import ast
+import builtins
+import dis
 import importlib
 import importlib.metadata
 import inspect
@@ -8,7 +10,9 @@ import pkgutil
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from types import CodeType
 
 import pytest
 
@@ -276,3 +280,33 @@ def test_the_shipped_series_has_its_own_gaps():
     assert lines[0] == "date,co2"
     assert len(lines) - 1 == 2284
     assert sum(line.endswith(",") for line in lines) == 59
+
+
+def unknown_names(source: str) -> set[str]:
+    """Globals that code reads and nothing makes; linters lose these among the names of axes."""
+
+    def parts(code: CodeType) -> Iterator[CodeType]:
+        yield code
+        for one in code.co_consts:
+            if isinstance(one, CodeType):
+                yield from parts(one)
+
+    whole = compile(source, "source", "exec", dont_inherit=True)
+    steps = [(code, step) for code in parts(whole) for step in dis.get_instructions(code)]
+    made = {
+        step.argval
+        for code, step in steps
+        if step.opname == "STORE_GLOBAL" or (step.opname == "STORE_NAME" and code is whole)
+    }
+    read = {step.argval for _, step in steps if step.opname == "LOAD_GLOBAL"}
+    return read - made - {*dir(builtins), "__file__", "__path__"}
+
+
+@pytest.mark.fast
+def test_every_name_is_made_before_it_is_read():
+    assert unknown_names("def f(x):\n    return x + y + z\nz = 1\n") == {"y"}
+    folders = ["jaximpute", "tests", "benchmarks", "scripts", "notebooks", "examples"]
+    files = [file for folder in folders for file in (ROOT / folder).rglob("*.py")]
+    assert len(files) > 500
+    found = {str(file): unknown_names(file.read_text(encoding="utf-8")) for file in files}
+    assert {file: names for file, names in found.items() if names} == {}

@@ -133,10 +133,10 @@ def test_a_folder_is_held_once(tmp_path, monkeypatch, locked):
     folder = tmp_path / ".out.unfinished"
     folder.mkdir()
     for _ in range(2):
-        with placing.holding(folder, "out"):
+        with atomic.locked(folder, "out"):
             with (
                 pytest.raises(OutputError, match="another run is writing out now"),
-                placing.holding(folder, "out"),
+                atomic.locked(folder, "out"),
             ):
                 pass
             assert folder.is_dir()
@@ -144,7 +144,7 @@ def test_a_folder_is_held_once(tmp_path, monkeypatch, locked):
     folder.rmdir()
     with (
         pytest.raises(OutputError, match="another run is writing"),
-        placing.holding(folder, "out"),
+        atomic.locked(folder, "out"),
     ):
         pass
 
