@@ -12,26 +12,31 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
 from jaximpute import registry
-from jaximpute._errors import ImputationWarning, OptionError
+from jaximpute._errors import DataError, ImputationWarning, OptionError
 from jaximpute.data import possible
 from jaximpute.data.circles import quantiles
 from jaximpute.data.codec import Codec
 from jaximpute.data.frames import Frame, read
+from jaximpute.data.recode import holds_levels
 from jaximpute.engine.draws import no_draws
 from jaximpute.engine.execution import Execution
 from jaximpute.engine.hooks import CheckpointPolicy
-from jaximpute.tasks import fitted, saving
+from jaximpute.tasks import fitted, mixed, saving
 from jaximpute.tasks.choose import inductive
 from jaximpute.types import Hook, State
 
 
 class Imputer(TransformerMixin, BaseEstimator):
-    r"""Fill in numeric tables inside scikit-learn pipelines.
+    r"""Fill in tables inside scikit-learn pipelines.
 
     `fit` learns from the rows it is given; `transform` completes any rows, each on its own:
     :math:`\hat x_n = f(x_n^\mathrm{obs}; \theta)`. So a row gets the same answer alone, later,
-    or in another order. Random methods draw from a key made of the row's own cells. For categories,
-    texts, series and transductive methods use `impute`.
+    or in another order. Random methods draw from a key made of the row's own cells. Series and
+    transductive methods have `impute`.
+
+    Frames of pandas, polars and pyarrow may hold texts, categories and booleans beside numbers, and
+    come back as frames. A level that `fit` has not seen stays as it is, and tells nothing of the
+    other cells of its row. Dates and identifiers are not learned, and stay as they are.
 
     Args:
         method: a name of `registry.names("table")` that is inductive, or a method of your own (see
@@ -50,6 +55,7 @@ class Imputer(TransformerMixin, BaseEstimator):
 
     Attributes:
         fitted_: what was learned: `method_`, `codec_`, `seed_` and `state_` are parts of it.
+        columns_: what each column of a frame with levels holds; None of numbers alone.
         indicator_: the fitted `MissingIndicator`, or None.
         n_features_in_: number of columns in `fit`.
         feature_names_in_: their names, if they are texts.
@@ -59,6 +65,10 @@ class Imputer(TransformerMixin, BaseEstimator):
         >>> imputer = Imputer("mean").fit(np.array([[1.0, 4.0], [3.0, 8.0]]))
         >>> imputer.transform(np.array([[np.nan, 5.0]])).tolist()
         [[2.0, 5.0]]
+        >>> import pandas as pd
+        >>> pets = pd.DataFrame({"legs": [4, 2, 4, 2], "kind": ["cat", "hen", "cat", None]})
+        >>> Imputer("mode").fit(pets).transform(pets)["kind"].tolist()
+        ['cat', 'hen', 'cat', 'cat']
     """
 
     method: Any
@@ -99,7 +109,7 @@ class Imputer(TransformerMixin, BaseEstimator):
         """Learn from rows.
 
         Args:
-            X: `(rows, columns)` numbers.
+            X: `(rows, columns)` numbers, or a frame.
             y: ignored.
 
         Returns:
@@ -108,7 +118,8 @@ class Imputer(TransformerMixin, BaseEstimator):
         Raises:
             OptionError: unknown method, preset or option, or a method that cannot complete new
                 rows.
-            ValueError: not a numeric table, or infinite values.
+            ValueError: an array of anything but numbers, or infinite values.
+            DataError: a column of a frame mixes kinds of values.
         """
         self._fit(X)
         for text in self._notes:
@@ -124,18 +135,28 @@ class Imputer(TransformerMixin, BaseEstimator):
         how: Execution | None = None,
     ) -> "Imputer":
         """`fit`, with columns named that hold whole numbers, hooks, checkpoints, and devices."""
-        X = self._validate(X, reset=True)
+        if levelled := holds_levels(X):
+            validate_data(self, X, reset=True, skip_check_array=True)
+            frame = mixed.read(X, self.missing_values)
+        else:
+            frame = read(self._validate(X, reset=True))
         name = inductive(self.method, "table", "use impute()")
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        frame = self._described(read(X), whole)
+        frame = self._described(frame, whole)
+        self.columns_ = frame.columns if levelled else None
         self._notes = possible.notes(frame.columns, frame.values, hint=self.circular is None)
         self.indicator_ = None
         if self.add_indicator:
-            self.indicator_ = MissingIndicator(error_on_new=False).fit(X)
+            self.indicator_ = MissingIndicator(error_on_new=False).fit(frame.values)
         self.fitted_ = fitted.fit(
             frame, name, self.preset, self.options, seed, hooks_of, checkpoints, how
         )
-        self._drop_empty()
+        self._notes += [
+            f"column '{frame.columns[i].name}': {reason}; transform returns it as it is"
+            for i, reason in self.codec_.unlearned.items()
+            if frame.mask[:, i].any()
+        ]
+        self._drop_empty(frame)
         return self
 
     @property
@@ -158,24 +179,29 @@ class Imputer(TransformerMixin, BaseEstimator):
         """Drawn from `random_state`."""
         return self.fitted_.seed
 
-    def transform(self, X: Any) -> np.ndarray:
+    def transform(self, X: Any) -> Any:
         """Complete rows.
 
         Args:
-            X: `(rows, columns)` numbers, the columns of `fit`.
+            X: `(rows, columns)` numbers or a frame, the columns of `fit`.
 
         Returns:
             `(rows, columns kept)` in the float type of `X`; observed cells are bit-identical. With
-            `set_output`, a pandas or polars frame.
+            `set_output`, a pandas or polars frame. Of columns with levels, a frame like `X`.
+
+        Raises:
+            DataError: a column holds levels where numbers were learned, or the other way round.
         """
         check_is_fitted(self)
+        if self.columns_ is not None:
+            return self._complete_levels(X, flag=True)
         X = self._validate(X, reset=False)
         result = self._complete(X).values[:, self._kept]
         if self.indicator_ is None:
             return result
         return np.hstack([result, self.indicator_.transform(X).astype(X.dtype)])
 
-    def sample(self, X: Any, n: int = 5) -> np.ndarray:
+    def sample(self, X: Any, n: int = 5) -> Any:
         """Complete rows at random, several times.
 
         Args:
@@ -183,7 +209,8 @@ class Imputer(TransformerMixin, BaseEstimator):
             n: number of completions, at least 1.
 
         Returns:
-            `(n, rows, columns kept)`; observed cells are bit-identical in each. No indicator.
+            `(n, rows, columns kept)`; observed cells are bit-identical in each. No indicator. Of
+            columns with levels, a list of `n` frames.
 
         Raises:
             OptionError: the method fitted does not draw, or `n` out of range.
@@ -193,6 +220,8 @@ class Imputer(TransformerMixin, BaseEstimator):
             raise OptionError(f"n is {n}; expected at least 1")
         if not registry.entry(self.method_).draws:
             raise OptionError(no_draws("table"))
+        if self.columns_ is not None:
+            return [self._complete_levels(X, number) for number in range(1, n + 1)]
         X = self._validate(X, reset=False)
         draws = [self._complete(X, number).values for number in range(1, n + 1)]
         return np.stack(draws)[..., self._kept]
@@ -209,8 +238,11 @@ class Imputer(TransformerMixin, BaseEstimator):
             `(levels, rows, columns kept)`.
 
         Raises:
-            OptionError: see `sample`.
+            OptionError: see `sample`; or some columns have levels.
         """
+        check_is_fitted(self)
+        if self.columns_ is not None:
+            raise OptionError("levels have no quantiles; sample() gives whole completions")
         draws = self.sample(X, n)
         found = np.quantile(draws, levels, axis=0)
         for circle in self.codec_.circles:
@@ -253,6 +285,7 @@ class Imputer(TransformerMixin, BaseEstimator):
             kept=self._kept,
             flagged=None if self.indicator_ is None else self.indicator_.features_,
             fitted=self.fitted_,
+            described=self.columns_,
         )
         saving.save(saved, path, force=force)
 
@@ -275,6 +308,7 @@ class Imputer(TransformerMixin, BaseEstimator):
         if saved.names is not None:
             imputer.feature_names_in_ = np.array(saved.names, object)
         imputer.fitted_, imputer._kept = saved.fitted, saved.kept
+        imputer.columns_ = saved.described
         imputer.indicator_ = None
         if saved.flagged is not None:
             rows = np.zeros((1, saved.columns))
@@ -339,11 +373,23 @@ class Imputer(TransformerMixin, BaseEstimator):
         filled = fitted.complete(self.fitted_, X.astype(np.float64), number)
         return filled._replace(values=np.where(np.isnan(X), filled.values.astype(X.dtype), X))
 
-    def _drop_empty(self) -> None:
-        self._kept = np.ones(self.n_features_in_, bool)
-        if self.keep_empty_features or not self.codec_.unlearned:
+    def _complete_levels(self, X: Any, number: int = 0, flag: bool = False) -> Any:
+        """One completion of a frame with levels, with the indicator's columns if asked for."""
+        if not hasattr(X, "columns") and not hasattr(X, "column_names"):
+            raise DataError(f"this is {type(X).__name__}; expected a frame with the columns of fit")
+        validate_data(self, X, reset=False, skip_check_array=True)
+        frame, cells = mixed.read_alike(X, self.missing_values, self.columns_ or ())
+        flags = {}
+        if flag and self.indicator_ is not None:
+            names = self.indicator_.get_feature_names_out(_check_feature_names_in(self))
+            flags = dict(zip(names, self.indicator_.transform(frame.values).T, strict=True))
+        values = fitted.complete(self.fitted_, cells, number).values
+        return mixed.write(X, frame, values, self._kept, flags)
+
+    def _drop_empty(self, frame: Frame) -> None:
+        self._kept = np.asarray(self.keep_empty_features | frame.mask.any(axis=0))
+        if self._kept.all():
             return
-        self._kept[list(self.codec_.unlearned)] = False
         names = ", ".join(f"'{name}'" for name in _check_feature_names_in(self)[~self._kept])
         warnings.warn(
             f"columns {names} are entirely missing in the rows given to fit and cannot be learned; "

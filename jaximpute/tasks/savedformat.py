@@ -2,13 +2,14 @@
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 from jaximpute.data.codec import Codec
+from jaximpute.data.columns import ColumnKind
 
 _MOST = 2**40  # rows and columns
 _NAMES = re.compile(r"state/\d{1,7}|kept|indicator")
@@ -44,6 +45,25 @@ def check_about(about: Mapping[str, Any]) -> None:
         names = _get(about, "feature_names", lambda value: _all(value, _is_text), "texts")
         if len(names) != settings["n_features_in_"] or len(set(names)) != len(names):
             raise ValueError("feature_names has not one name for each column")
+    if "columns" in about:
+        columns = _get(about, "columns", lambda value: _all(value, _is_column), "columns")
+        if len(columns) != settings["n_features_in_"]:
+            raise ValueError("columns are not as many as were fitted")
+        _check_levels([block[:2] for block in codec["levels"]], columns)
+        constants = [(column, [value]) for column, value in codec["constants"]]
+        _check_levels([one for one in constants if _levels(columns, one[0])], columns)
+
+
+def _check_levels(blocks: Iterable[Sequence[Any]], columns: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse codes without a level, which would fill cells with nothing."""
+    for column, codes in blocks:
+        if any(code not in range(_levels(columns, column)) for code in codes):
+            raise ValueError(f"column {column} has codes without a level")
+
+
+def _levels(columns: Sequence[Mapping[str, Any]], column: int) -> int:
+    """How many levels a column has; 0 if there is no such column."""
+    return len(columns[column]["levels"]) if column < len(columns) else 0
 
 
 def check_codec(codec: Codec, columns: int) -> None:
@@ -127,6 +147,24 @@ def _is_circle(value: Any) -> bool:
     return _is_row(
         value, (_is_count, _is_number, _is_number, _is_bool, _is_bool, point, _is_number)
     )
+
+
+def _is_column(value: Any) -> bool:
+    """Whether it describes a column: its name, its kind, its levels, what its type can hold."""
+    if not isinstance(value, dict) or value.keys() != {"name", "kind", "levels", "limits"}:
+        return False
+    is_level = partial(_one_of, kinds=(_is_text, _is_bool, _is_number))
+    limits = value["limits"]
+    return (
+        _is_text(value["name"])
+        and value["kind"] in get_args(ColumnKind)
+        and _all(value["levels"], is_level)
+        and (limits is None or _is_row(limits, (_is_whole, _is_whole)))
+    )
+
+
+def _one_of(value: Any, kinds: Sequence[Callable[[Any], bool]]) -> bool:
+    return any(holds(value) for holds in kinds)
 
 
 def _all(value: Any, holds: Callable[[Any], bool]) -> bool:

@@ -11,6 +11,7 @@ from jaximpute import registry
 from jaximpute._errors import DataError, JaximputeError, OptionError, OutputError
 from jaximpute._version import __version__
 from jaximpute.data import codecplain
+from jaximpute.data.columns import Column
 from jaximpute.files import atomic, safe_arrays
 from jaximpute.tasks.fitted import Fitted, leaves, rebuild
 from jaximpute.tasks.savedformat import check_about, check_codec, check_finite, is_name
@@ -40,6 +41,7 @@ class Saved(NamedTuple):
         kept: `(columns,)` whether a column is returned.
         flagged: positions of the columns that an indicator tells of; None without one.
         fitted: what was learned.
+        described: what each column holds, where some have levels; else None.
     """
 
     settings: dict[str, Any]
@@ -48,6 +50,7 @@ class Saved(NamedTuple):
     kept: np.ndarray
     flagged: np.ndarray | None
     fitted: Fitted
+    described: tuple[Column, ...] | None = None
 
 
 def save(saved: Saved, path: str | Path, *, force: bool = False) -> None:
@@ -137,6 +140,11 @@ def _describe(saved: Saved) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     }
     if saved.names is not None:
         about["feature_names"] = saved.names
+    if saved.described is not None:
+        about["columns"] = [
+            {"name": one.name, "kind": one.kind, "levels": one.levels, "limits": one.limits}
+            for one in saved.described
+        ]
     try:
         json.dumps(about)
     except TypeError as error:
@@ -169,7 +177,18 @@ def _restore(about: dict[str, Any], arrays: dict[str, np.ndarray], path: str) ->
     name, preset, options, seed = (read[key] for key in ("method_", "preset", "options", "seed_"))
     learned = Fitted(name, "table", preset, options, seed, codec, shape)
     fitted = rebuild(learned, state, f"the imputer in {path}", "fit and save again")
-    return Saved(settings, columns, about.get("feature_names"), kept, flagged, fitted)
+    described = None
+    if "columns" in about:
+        described = tuple(
+            Column(
+                one["name"],
+                one["kind"],
+                tuple(one["levels"]),
+                None if one["limits"] is None else tuple(one["limits"]),
+            )
+            for one in about["columns"]
+        )
+    return Saved(settings, columns, about.get("feature_names"), kept, flagged, fitted, described)
 
 
 def check(path: str | Path, *, force: bool = False) -> None:
