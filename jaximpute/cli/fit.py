@@ -57,7 +57,7 @@ def fit(
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
-    """Learn to complete tables of numbers; jaximpute apply completes others by what is saved."""
+    """Learn to complete tables; jaximpute apply completes others by what is saved."""
     with reported(debug):
         flags = {
             "save": save,

@@ -1,4 +1,4 @@
-"""Tables of numbers learned once and completed later: what is behind `fit` and `apply`."""
+"""Tables learned once and completed later: what is behind `fit` and `apply`."""
 
 import time as clock
 from collections.abc import Sequence
@@ -13,14 +13,15 @@ from jaximpute._errors import DataError, OptionError
 from jaximpute._terminal import stage
 from jaximpute.cli import settings
 from jaximpute.cli.settings import FitSettings
-from jaximpute.data import frames
-from jaximpute.data.columns import suggest
+from jaximpute.data import frames, tablecolumns
+from jaximpute.data.columns import Column, suggest
 from jaximpute.data.frames import Frame
+from jaximpute.data.recode import recode
 from jaximpute.engine import fingerprint, hooks
 from jaximpute.engine.execution import Execution
 from jaximpute.engine.hooks import CheckpointPolicy
 from jaximpute.files import sheets
-from jaximpute.tasks import report
+from jaximpute.tasks import fitted, report
 from jaximpute.tasks.choose import inductive
 from jaximpute.tasks.imputer import Imputer
 
@@ -46,7 +47,7 @@ def learn(
     kept: CheckpointPolicy | None = None,
     how: Execution | None = None,
 ) -> Learned:
-    """Fit an imputer to the columns of numbers of a sheet.
+    """Fit an imputer to the columns of a sheet.
 
     Args:
         sheet: what `files.sheets.read_file` returned.
@@ -64,7 +65,7 @@ def learn(
     """
     started = clock.perf_counter()
     frame = frames.read(sheet.table)
-    chosen, notes = _numeric(frame, file, run.leave)
+    chosen, notes = _learnable(frame, file, run.leave)
     imputer = Imputer(
         run.method,
         preset=run.preset,
@@ -81,10 +82,13 @@ def learn(
         stage(f"'{name}': compiling and starting", show=not run.quiet)
         return [curve.record, *plan.hooks, *bar]
 
-    cells = pd.DataFrame(frame.values[:, chosen], columns=[frame.names[i] for i in chosen])
+    names = [frame.names[i] for i in chosen]
+    cells: Any = pd.DataFrame(frame.values[:, chosen], columns=names)
+    holes = cells.isna().sum()
+    if any(frame.columns[i].levels for i in chosen):
+        cells = tablecolumns.some(sheet.table, names)
     whole = [frame.names[i] for i in chosen if frame.columns[i].kind == "integer"]
     imputer._fit(cells, whole, hooks_of, kept, how)
-    holes = cells.isna().sum()
     return Learned(
         imputer,
         {
@@ -95,10 +99,10 @@ def learn(
             "answer": "estimate",
             **_chosen(imputer, frame),
             "kind": "table",
-            "rows": len(cells),
+            "rows": len(frame.values),
             "columns": len(chosen),
             "missing": {str(name): int(n) for name, n in holes.items() if n},
-            **report.limits(imputer.codec_, list(cells.columns)),
+            **report.limits(imputer.codec_, names),
             "seconds": round(clock.perf_counter() - started, 3),
             "losses": curve.losses,
             "metrics": curve.metrics,
@@ -136,7 +140,8 @@ def complete(sheet: sheets.Sheet, file: str, model: str) -> Applied:
         The completed sheet and a report.
 
     Raises:
-        DataError: no model is there, or the sheet lacks its columns, or they hold no numbers.
+        DataError: no model is there, or the sheet lacks its columns, or they hold other kinds of
+            values.
     """
     started = clock.perf_counter()
     imputer = Imputer.load(model)
@@ -146,24 +151,27 @@ def complete(sheet: sheets.Sheet, file: str, model: str) -> Applied:
             "Imputer.load completes arrays by it"
         )
     names = [str(name) for name in imputer.feature_names_in_]
-    whole = {names[i] for i in imputer.codec_.numeric[imputer.codec_.whole]}
+    learned = imputer.columns_ or tuple(
+        Column(name, "integer" if i in imputer.codec_.numeric[imputer.codec_.whole] else "number")
+        for i, name in enumerate(names)
+    )
     table = sheet.table
     if sheet.text is not None:
-        table = _as_learned(table, names, whole)
+        table = tablecolumns.as_learned(table, learned)
     frame = frames.read(table)
-    chosen = _columns(frame, file, names)
-    cells = pd.DataFrame(frame.values[:, chosen], columns=names)
-    values = frame.values.copy()
-    done = imputer._complete(imputer._validate(cells, reset=False))
-    values[:, chosen] = done.values
-    for i in chosen:
-        if frame.columns[i].kind == "integer":
+    part = tablecolumns.part(frame, _columns(frame, file, names), names)
+    alike, cells = recode(part, learned)
+    done = fitted.complete(imputer.fitted_, cells)
+    values = done.values.copy()
+    for i, column in enumerate(learned):
+        if column.kind == "integer" or part.columns[i].kind == "integer":
             values[:, i] = np.rint(values[:, i])
-    missing = {name: int(n) for name, n in cells.isna().sum().items() if n}
-    filled = int((np.isnan(frame.values) & ~np.isnan(values)).sum())
+    holes = ~alike.mask
+    missing = {name: int(n) for name, n in zip(names, holes.sum(axis=0), strict=True) if n}
+    completed = tablecolumns.put(table, names, frames.write(alike, values))
     leaves = map(np.asarray, jax.tree.leaves(imputer.state_))
     return Applied(
-        sheets.complete(sheet._replace(table=table), frames.write(frame, values)),
+        sheets.complete(sheet._replace(table=table), completed),
         {
             "method": imputer.method_,
             "options": dict(imputer.options or {}),
@@ -171,9 +179,9 @@ def complete(sheet: sheets.Sheet, file: str, model: str) -> Applied:
             "seed": imputer.random_state,
             "answer": "estimate",
             "rows": len(cells),
-            "columns": len(chosen),
+            "columns": len(names),
             "missing": missing,
-            "filled": filled,
+            "filled": int((holes & ~np.isnan(values)).sum()),
             **report.possible(imputer.codec_, names, done.moved.sum(axis=0)),
             "seconds": round(clock.perf_counter() - started, 3),
             "warnings": [],
@@ -187,7 +195,7 @@ def complete(sheet: sheets.Sheet, file: str, model: str) -> Applied:
     )
 
 
-def _numeric(frame: Frame, file: str, leave: Sequence[str]) -> tuple[list[int], list[str]]:
+def _learnable(frame: Frame, file: str, leave: Sequence[str]) -> tuple[list[int], list[str]]:
     """The columns to learn, and notes about those that are left."""
     _refuse_ordered(frame, file)
     for name in leave:
@@ -199,22 +207,13 @@ def _numeric(frame: Frame, file: str, leave: Sequence[str]) -> tuple[list[int], 
             continue
         if not frame.mask[:, i].any():
             notes.append(f"column '{column.name}': nothing in it is observed; it is not learned")
-        elif column.reason:
+        elif not column.holds_values:
             notes.append(f"column '{column.name}': {column.reason}; apply leaves it as it is")
-        elif column.kind not in ("number", "integer"):
-            raise DataError(
-                f"column '{column.name}' of {file} holds {_HOLDS[column.kind]}, and a saved model "
-                f"completes numbers only. Leave it as it is (--leave '{column.name}'), or complete "
-                "the file, such columns included, with jaximpute impute"
-            )
         else:
             chosen.append(i)
     if not chosen:
-        raise DataError(f"{file} has no column of numbers to learn")
+        raise DataError(f"{file} has no column to learn")
     return chosen, notes
-
-
-_HOLDS = {"boolean": "booleans", "category": "categories", "text": "texts"}
 
 
 def _refuse_ordered(frame: Frame, file: str) -> None:
@@ -233,25 +232,4 @@ def _columns(frame: Frame, file: str, names: Sequence[str]) -> list[int]:
                 f"{file} has no column '{name}', which the model has learned"
                 f"{suggest(name, frame.names)}"
             )
-        column = frame.columns[frame.names.index(name)]
-        if column.kind not in ("number", "integer"):
-            raise DataError(
-                f"column '{name}' of {file} holds {_HOLDS.get(column.kind, column.kind)}, and the "
-                "model has learned numbers there"
-            )
     return [frame.names.index(name) for name in names]
-
-
-def _as_learned(table: Any, names: Sequence[str], whole: set[str]) -> Any:
-    """A CSV file's table with columns of the kind that was learned, whatever its cells look like.
-
-    Where a few rows show only whole numbers, or none, the file does not say what the column holds.
-    """
-    changes = {}
-    for name in (name for name in names if name in table.columns):
-        column = table[name]
-        if column.notna().any() and not pd.api.types.is_integer_dtype(column.dtype):
-            continue
-        kind = "Int64" if name in whole else "Float64"
-        changes[name] = pd.Series(pd.to_numeric(column), column.index).astype(kind)
-    return table.assign(**changes)

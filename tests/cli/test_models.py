@@ -88,7 +88,6 @@ def test_imputing_is_repeated(path):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["fit", "IN", "--save", "DIR/m"], 3, "--leave 'id'"),
         (["fit", "IN", "--save", "DIR/m", "--leave", "idd"], 2, "did you mean 'id'"),
         (["fit", "IN", "--save", "DIR/m", "--leave", "id", "--method", "soft_impute"], 2, "only"),
         (["fit", "IN", "--save", "DIR/m", "--resume"], 2, "name their folder"),
@@ -118,7 +117,64 @@ def test_a_file_without_the_models_columns_is_refused(path, model):
     path.write_text("id,a,n,b\nr1,1.0,two,3.5\n")
     done = call("apply", model, path)
     assert done.exit_code == 3
-    assert "holds texts, and the model has learned numbers" in done.stderr
+    assert "column 'n' is of kind 'text', and what was learned of it are numbers" in done.stderr
+
+
+def test_ids_are_left_as_they_are(path):
+    ids = [f"r{i}" for i in range(60)]
+    rows = [f"{name},{'' if i % 5 == 0 else i}" for i, name in enumerate(ids)]
+    path.write_text("\n".join(["id,a", *rows]) + "\n")
+    done = call("fit", path, "--save", path.with_name("model"), "--method", "mean")
+    assert done.exit_code == 0, done.stderr
+    assert "warning: column 'id': " in done.stderr
+    out = path.with_name("out.csv")
+    assert call("apply", path.with_name("model"), path, "-o", out).exit_code == 0
+    assert [line.split(",")[0] for line in out.read_text().split()] == ["id", *ids]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_texts_and_booleans_are_learned_too(tmp_path, suffix):
+    rng = np.random.default_rng(0)
+    tall = rng.random(80) < 0.5
+    table = pd.DataFrame(
+        {
+            "id": [f"r{i}" for i in range(80)],
+            "height": np.where(tall, 190.0, 160.0) + rng.normal(size=80).round(2),
+            "kind": np.where(tall, "b", "a"),
+            "bold": tall,
+            "size": np.where(tall, "44", "38"),
+        }
+    )
+    holed = table.astype({"bold": object, "kind": object, "size": object})
+    holed.loc[1:9, "kind"], holed.loc[10:19, "bold"], holed.loc[20:29, "height"] = None, None, None
+
+    def write(rows, name):
+        path = tmp_path / f"{name}.{suffix}"
+        rows.to_csv(path, index=False) if suffix == "csv" else rows.to_parquet(path)
+        return path
+
+    def read(path):
+        table = pd.read_csv(path, dtype=str) if suffix == "csv" else pd.read_parquet(path)
+        return table.reset_index(drop=True)
+
+    words = ("--save", tmp_path / "model", "--leave", "id", "--method", "trees")
+    done = call("fit", write(holed, "in"), *words)
+    assert done.exit_code == 0, done.stderr
+    assert "learned 4 columns of 80 rows" in done.stderr
+    new = holed[["size", "id", "bold", "kind", "height"]].iloc[1:30].copy()
+    new.loc[3, "kind"] = "z"  # not seen: it stays
+    path, out = write(new, "new"), tmp_path / f"out.{suffix}"
+    done = call("apply", tmp_path / "model", path, "-o", out)
+    assert done.exit_code == 0, done.stderr
+    assert "filled 28 of 28 missing cells with 'trees'" in done.stderr
+    before, after = read(path), read(out)
+    assert list(after) == list(before)
+    for name in before:
+        seen = before[name].notna()
+        assert (before[name][seen] == after[name][seen]).all()
+    told = after["kind"].drop(2)  # row 3 of the first file
+    assert (told == table["kind"].iloc[1:30].reset_index(drop=True).drop(2)).all()
+    assert after["kind"][2] == "z"
 
 
 def test_checkpoints_by_flags(path):

@@ -371,7 +371,16 @@ def _batches(
         row = learned[i // each % len(learned)] * each + i % each
         return rows.take(data.values, row), *(given.take(a, i) for a in flat), i % each
 
-    return lambda key: jax.lax.cond(state.alone, fresh, stored, key)
+    def either(key: PRNGKey):
+        k_fresh, k_stored = jax.random.split(key)
+        # as numbers: under vmap both are made, and a key may be an operand once
+        words = jax.random.key_data(k_fresh), jax.random.key_data(k_stored)
+        wrap = partial(jax.random.wrap_key_data, impl=jax.random.key_impl(key))
+        return jax.lax.cond(
+            state.alone, lambda a, _: fresh(wrap(a)), lambda _, b: stored(wrap(b)), *words
+        )
+
+    return either
 
 
 def _along(of_channels: Float[Array, "c"], like: Float[Array, "n *event"]) -> jax.Array:
