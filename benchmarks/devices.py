@@ -33,6 +33,7 @@ SECONDS = 0.1  # of the steps that are timed at once
 # for the second learns from paths of the first
 METHODS: dict[str, tuple[str, dict[str, Any]]] = {
     **mesh.ONE_UPDATE,
+    "csbi0": ("series", {"base": None, "sgd_steps": 1, "heads": 1}),
     "tabcsdi": ("table", {"base": None, "sgd_steps": 1, "layers": 1, "heads": 1}),
     "ice": ("table", {}),
     "knn": ("table", {}),

@@ -35,7 +35,7 @@ def test_predictions_stand_beside_runs_and_the_latest_counts(tmp_path):
     whole = pages.table("scale", "plans-over-all", rows, tmp_path)
     assert "| 2 | 1.05 to 1.35 | 1.25 to 1.25 | 0.20 to 0.20 |" in whole
     kills = pages.table("scale", "kills", rows, tmp_path)
-    assert "| checkpoints by Orbax | 30 | 9 | yes |" in kills
+    assert "| checkpoints by Orbax | – | 30 | 9 | yes |" in kills
     assert "| 8 |" not in kills
     assert "| 9 | hooks | 2.00 | +4.0%" in pages.table("scale", "overhead", rows, tmp_path)
 
@@ -60,7 +60,7 @@ def test_progress_of_what_was_killed(tmp_path):
     (tmp_path / "kept" / "14").mkdir(parents=True)
     (tmp_path / "kept" / "16.orbax-checkpoint-tmp").mkdir()
     (tmp_path / ".end.unfinished").mkdir()
-    (tmp_path / ".end.unfinished" / "progress.json").write_text('{"done": 3}')
+    (tmp_path / ".end.unfinished" / "progress.json").write_text('{"progress": {"done": 3}}')
     assert (kills.saved(tmp_path), kills.done("end", tmp_path)) == (14, 3)
     assert any(tmp_path.glob(kills.KINDS["run"].halfway))
 
