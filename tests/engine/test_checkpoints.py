@@ -258,11 +258,11 @@ def test_two_runs_do_not_share_a_folder(tmp_path):
             with pytest.raises(
                 ji.OutputError, match=r"another run keeps its checkpoints in .* now"
             ):
-                run(hooks.Keeping(str(tmp_path / "kept"), **options), method=METHOD)
+                run(hooks.CheckpointPolicy(str(tmp_path / "kept"), **options), method=METHOD)
             seen.append(t)
         return True
 
-    run(hooks.Keeping(str(tmp_path / "kept")), method=METHOD, watching=[meanwhile])
+    run(hooks.CheckpointPolicy(str(tmp_path / "kept")), method=METHOD, hooks=[meanwhile])
     assert len(seen) == 3
-    run(hooks.Keeping(str(tmp_path / "kept"), resume=True), method=METHOD)
+    run(hooks.CheckpointPolicy(str(tmp_path / "kept"), resume=True), method=METHOD)
     assert not (tmp_path / "kept" / LOCK).exists()
