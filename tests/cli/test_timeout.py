@@ -11,7 +11,6 @@ from jaximpute.tasks import filling
 from tests.helpers.commands import call
 from tests.helpers.killed import run
 
-
 # the collector swallows an interrupt that comes while it runs, and another one follows
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
