@@ -43,7 +43,7 @@ def test_two_devices_learn_what_one_learns(config):
     table = pd.read_csv(config.with_name("in.csv"))[["a", "b", "c"]]
     plain = ji.Imputer("knn", options={"k": 2}).fit(table)
     learned = ji.Imputer.load(config.with_name("model"))
-    assert learned.fitted_.rows == execution.ROWS
+    assert learned.fitted_.shape[0] == execution.ROWS
     np.testing.assert_allclose(learned.transform(table), plain.transform(table), rtol=1e-6)
 
 
