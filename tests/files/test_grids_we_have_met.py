@@ -1,62 +1,18 @@
 """Gridded files that people have: the same file comes back with only its gaps filled."""
 
 import shutil
-import warnings
 
 import numpy as np
-import pandas as pd
 import pytest
-from typer.testing import CliRunner
 
 import jaximpute as ji
-from jaximpute.cli import app
 
 xr = pytest.importorskip("xarray")
 h5py = pytest.importorskip("h5py")
 pytest.importorskip("h5netcdf")
 pytestmark = pytest.mark.fast
-DIMS = ("time", "lat", "lon")
 
-
-def call(*arguments):
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
-
-
-def impute(path, out, *options):
-    done = call("impute", path, "-o", out, *options)
-    assert done.exit_code == 0, done.output
-    return done.stderr
-
-
-def field(values, dims=DIMS, **attrs):
-    coords = {
-        dim: pd.date_range("2020-01-01", periods=size) if dim == "time" else np.arange(float(size))
-        for dim, size in zip(dims, np.shape(values), strict=True)
-    }
-    return xr.DataArray(values, coords, dims, attrs=attrs)
-
-
-def smooth(shape=(4, 6, 7), seed=0):
-    t, y, x = np.meshgrid(*(np.linspace(0, 1, n) for n in shape), indexing="ij")
-    values = np.sin(3 * x + t) + np.cos(2 * y)
-    hidden = np.random.default_rng(seed).random(shape) < 0.25
-    hidden[0] = False
-    return values, hidden
-
-
-def save(data, path, **encoding):
-    if path.suffix == ".zarr":
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of zarr, about its own formats
-            data.to_zarr(path, encoding=encoding, consolidated=False)
-    else:
-        data.to_netcdf(path, engine="h5netcdf", encoding=encoding)
-
-
-def load(path, **keywords):
-    how = {"engine": "zarr", "consolidated": False} if path.suffix == ".zarr" else {}
-    with xr.open_dataset(path, **how, **keywords) as data:
-        return data.load()
+from tests.helpers.grids import call, field, impute, load, save, smooth  # noqa: E402
 
 
 @pytest.mark.parametrize("suffix", [".nc", ".zarr"])
@@ -195,24 +151,6 @@ def test_a_file_that_changes_meanwhile_is_refused(tmp_path, monkeypatch):
     assert not (tmp_path / "out.nc").exists()
 
 
-@pytest.mark.parametrize(("share", "frames", "side"), [(0.02, 12, 20), (0.1, 6, 14)])
-def test_a_file_with_few_cells_seen_comes_right_by_the_default_call(tmp_path, share, frames, side):
-    places = np.arange(frames), np.arange(side), np.arange(side)
-    t, y, x = np.meshgrid(*places, indexing="ij")
-    values = 10 + 0.2 * y + 2 * np.sin(x / 4 + t / 3) + 2 * np.cos(y / 5)
-    seen = np.random.default_rng(0).random(values.shape) < share
-    sea = field(np.where(seen, values, np.nan)).to_dataset(name="sst")
-    path, out, level = (tmp_path / f"{name}.nc" for name in ("in", "out", "level"))
-    save(sea, path)
-    impute(path, out, "--fill-unseen")
-    impute(path, level, "--fill-unseen", "--method", "mean")
-    filled, mean = load(out).sst.values, load(level).sst.values
-    np.testing.assert_array_equal(filled[seen], values[seen])
-    assert np.isfinite(filled).all()
-    errors = [np.sqrt(np.mean((one - values)[~seen] ** 2)) for one in (filled, mean)]
-    assert errors[0] < 0.5 * errors[1]
-
-
 @pytest.mark.parametrize(
     "about", [{"flag_values": np.arange(4, dtype="i1")}, {"flag_masks": [1, 2]}]
 )
@@ -226,12 +164,12 @@ def test_flags_are_left_as_they_are(tmp_path, about, how):
     packing = {"dtype": "int8", "_FillValue": -1}
     save(data, path, quality=packing)
     save(data.drop_vars("quality"), alone)
-    said = impute(path, out, "--method", "optimal_interpolation", *how)
+    said = impute(path, out, "--method", "harmonic", *how)
     assert "'quality' holds flags" in said
     found = load(out)
     np.testing.assert_array_equal(found.quality.values, load(path).quality.values)
     assert np.isfinite(found.sst.values).all()
-    impute(alone, tmp_path / "other.nc", "--method", "optimal_interpolation", *how)
+    impute(alone, tmp_path / "other.nc", "--method", "harmonic", *how)
     np.testing.assert_array_equal(found.sst.values, load(tmp_path / "other.nc").sst.values)
     with pytest.raises(ji.DataError, match="holds flags"):
         ji.impute(data.quality, "mean")
