@@ -24,9 +24,10 @@ from jaximpute.maths import optimise
 from jaximpute.maths.choice import believe
 from jaximpute.maths.optimise import Learner
 from jaximpute.methods.papers.context_query import held
+from jaximpute.methods.papers.context_query.batches import batches
 from jaximpute.methods.papers.context_query.places import coordinates
 from jaximpute.types import Info, Method, Net, Observed, PRNGKey, Scalar, Split, State, View
-from jaximpute.views import every, identity, row_weight
+from jaximpute.views import every, identity
 
 _TIME = 1e-3  # of the diffusion, at which one step is taken
 _ENOUGH = 0.25  # of the variance that a base may leave, for a network to correct it
@@ -279,12 +280,12 @@ def on_base(
     def step(key: PRNGKey, state: BasedState, data: Observed) -> tuple[BasedState, Info]:
         truth = data.values[jnp.asarray(held.judged_rows(len(data.weight)))]
         data = held.left(data, state.judged.shown[0])
-        batches = _batches(state, data, split, view, batch)
+        draw = batches(state.taught, state.alone, data, split, view, batch)
         where = located(data.values.shape)
 
         def loss(params, k):
             k_rows, k_net = jax.random.split(k)
-            wanted, filled, shown, asked, tile = masking.share(batches(k_rows))
+            wanted, filled, shown, asked, tile = masking.share(draw(k_rows))
             wanted, filled = (_deviations(state, a) for a in (wanted, filled))
             at = None if where is None else where[tile]
             off = missed(state, net, params, shown, filled, at, k_net) - (wanted - filled)
@@ -345,42 +346,6 @@ def on_base(
     return Method(
         OnHost(learn, outline), step, estimate=estimate, sample=sample if drawers else None
     )
-
-
-def _batches(
-    state: BasedState, data: Observed, split: Split, view: Callable[..., View], batch: int
-) -> Callable[[PRNGKey], tuple[jax.Array, ...]]:
-    """What makes batches: truth, base's answer, what is shown and asked, and which tile it is."""
-    n, event = len(data.weight), data.values.shape[1:]
-    rows, learned = view(data.values.shape), jnp.asarray(held.learned_rows(n))
-    count = state.taught.shown.shape[0] * len(learned)
-    flat = jax.tree.map(lambda a: a.reshape(count, *event), state.taught)
-    given, each = view((count, *event)), rows.size // n
-    weight = row_weight(rows, data.weight, data.mask)
-    own = jnp.tile(data.weight[learned], count // len(learned))
-    asked_of = row_weight(given, own, flat.asked)
-
-    def fresh(key: PRNGKey):
-        k_rows, k_split = jax.random.split(key)
-        i = masking.pick(k_rows, weight, batch)
-        truth, mask = rows.take(data.values, i), rows.take(data.mask, i)
-        return truth, truth, *split(k_split, mask), i % each
-
-    def stored(key: PRNGKey):
-        i = masking.pick(key, asked_of, batch)
-        row = learned[i // each % len(learned)] * each + i % each
-        return rows.take(data.values, row), *(given.take(a, i) for a in flat), i % each
-
-    def either(key: PRNGKey):
-        k_fresh, k_stored = jax.random.split(key)
-        # as numbers: under vmap both are made, and a key may be an operand once
-        words = jax.random.key_data(k_fresh), jax.random.key_data(k_stored)
-        wrap = partial(jax.random.wrap_key_data, impl=jax.random.key_impl(key))
-        return jax.lax.cond(
-            state.alone, lambda a, _: fresh(wrap(a)), lambda _, b: stored(wrap(b)), *words
-        )
-
-    return either
 
 
 def _along(of_channels: Float[Array, "c"], like: Float[Array, "n *event"]) -> jax.Array:
