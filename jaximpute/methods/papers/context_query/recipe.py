@@ -187,6 +187,8 @@ def context_query(
     plain = feed != "auto" or (surface, axes, sweeps) != ("auto", "yx", 8)
     plain = plain or net == "eof" or partition == "missdiff"
     base = recipe_based.resolved(base, plain, options)
+    if base != "none":  # the rest are defaults of the other form
+        options = {name: options[name] for name in recipe_based.OWN & options.keys()}
     if sgd_total is None:
         sgd_total = _USUAL_STEPS if base == "none" or looped else _FEW_STEPS
     together = min(_TOGETHER, sgd_total) if looped else 1

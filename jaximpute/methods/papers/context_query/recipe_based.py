@@ -14,7 +14,7 @@ from jaximpute.methods.papers.context_query.based import on_base
 from jaximpute.types import Answer, Observed
 
 USUAL = ("kriging", "eof", "biharmonic", "mean")
-_OWN = {"clip", "rows"}  # options of the factory that networks on a base have, too
+OWN = {"clip", "rows"}  # options of the factory that networks on a base have, too
 _FRAMES = 24  # from which modes are learned
 _CELLS = 1_250_000  # that are completed for a network to learn from, about
 
@@ -25,7 +25,12 @@ def resolved(base: Any, plain: bool, options: Mapping[str, Any]) -> Any:
     Raises:
         OptionError: a base by name, and such options.
     """
-    others = sorted(set(options) - _OWN)
+    known = registry.options("context_query")
+    others = sorted(
+        name
+        for name, value in options.items()
+        if name not in OWN and not (name in known and value is known[name].default)
+    )
     if base == "none" or not (plain or others):
         return base
     if base == "auto":
