@@ -123,26 +123,15 @@ def backward_loss(
     Returns:
         `(params, key) -> loss` of a random batch of the states.
     """
-    bridge, process = policies.bridge, policies.bridge.process
-
-    def loss(params: Params, key: PRNGKey) -> Float[Array, ""]:
-        k_pairs, k_probe, k_net = jax.random.split(key, 3)
-        i, t, x = pairs(k_pairs, paths, policies.batch)
-        now = Batch(*(part[i] for part in rows))
-        x = bridges.hold(process, now, x, t)
-        return bridges.likelihood(
-            lambda params, x: policies.backward(params, x, t, now.cond, k_net),
-            params,
-            policies.forward(fore, x, t),
-            process.diffusion(t),
-            k_probe,
-            x,
-            bridges.entry_weights(bridge, t, now.query),
-            probes=policies.probes,
-            probe=policies.probe,
-        )
-
-    return loss
+    process = policies.bridge.process
+    return _likelihood(
+        policies,
+        rows,
+        paths,
+        lambda params, x, t, now, key: policies.backward(params, x, t, now.cond, key),
+        lambda x, t, now: policies.forward(fore, x, t),
+        lambda x, t, now: bridges.hold(process, now, x, t),
+    )
 
 
 def forward_loss(
@@ -152,17 +141,46 @@ def forward_loss(
 
     See `backward_loss`; `back` are the weights of the backward policy.
     """
-    bridge, process = policies.bridge, policies.bridge.process
+    return _likelihood(
+        policies,
+        rows,
+        paths,
+        lambda params, x, t, now, key: policies.forward(params, x, t, (), key),
+        lambda x, t, now: policies.backward(back, x, t, now.cond),
+        lambda x, t, now: x,
+    )
+
+
+def _likelihood(
+    policies: Policies,
+    rows: Batch,
+    paths: Float[Array, "steps n *event"],
+    trained: Callable[..., jax.Array],
+    other: Callable[..., jax.Array],
+    seen: Callable[..., jax.Array],
+) -> Loss:
+    """The likelihood of one policy on paths of the other.
+
+    Args:
+        policies: both.
+        rows: the rows.
+        paths: their states, row s at time (s + 1) / steps.
+        trained: `(params, x, t, rows, key) -> z`.
+        other: `(x, t, rows) -> z`, of the policy that made the paths.
+        seen: `(x, t, rows) -> x`, the states that both are shown.
+    """
+    bridge = policies.bridge
 
     def loss(params: Params, key: PRNGKey) -> Float[Array, ""]:
         k_pairs, k_probe, k_net = jax.random.split(key, 3)
         i, t, x = pairs(k_pairs, paths, policies.batch)
         now = Batch(*(part[i] for part in rows))
+        x = seen(x, t, now)
         return bridges.likelihood(
-            lambda params, x: policies.forward(params, x, t, (), k_net),
+            lambda params, x: trained(params, x, t, now, k_net),
             params,
-            policies.backward(back, x, t, now.cond),
-            process.diffusion(t),
+            other(x, t, now),
+            bridge.process.diffusion(t),
             k_probe,
             x,
             bridges.entry_weights(bridge, t, now.query),
