@@ -169,8 +169,10 @@ def resolved(path: str | Path) -> Path:
 
 
 @contextlib.contextmanager
-def output_errors(path: str | Path) -> Iterator[None]:
-    """Say which output cannot be written.
+def output_errors(
+    path: str | Path, rest: str = "what was there before is untouched"
+) -> Iterator[None]:
+    """Say which output cannot be written, and what there is in its place.
 
     Raises:
         OutputError: in place of an `OSError`.
@@ -180,9 +182,7 @@ def output_errors(path: str | Path) -> Iterator[None]:
     except OutputError:
         raise
     except OSError as error:
-        raise OutputError(
-            f"cannot write {path}: {error.strerror or error}; what was there before is untouched"
-        ) from error
+        raise OutputError(f"cannot write {path}: {error.strerror or error}; {rest}") from error
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ import os
 import re
 import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -147,19 +147,14 @@ def finish(whole: Path, output: str, like: str, *, force: bool) -> None:
     workrooms.remove(leaving)
 
 
-@contextmanager
-def writing(output: str) -> Iterator[None]:
+def writing(output: str) -> AbstractContextManager[None]:
     """Say what to do where a block cannot be written.
 
     Raises:
         OutputError: the disk is full, for instance.
     """
-    try:
-        yield
-    except OutputError:
-        raise
-    except OSError as error:
-        raise OutputError(
-            f"cannot write {output}: {error.strerror or error}; what is done so far lies in "
-            f"{folder_of(output)}, and the same command goes on from there"
-        ) from error
+    where = folder_of(output)
+    return atomic.output_errors(
+        output,
+        f"what is done so far lies in {where}, and the same command goes on from there",
+    )
