@@ -231,7 +231,7 @@ def _impute(file: str, run: ImputeSettings) -> None:
         holed = [
             about.variable or about.name
             for about, known in zip(frame.columns, frame.mask.T, strict=True)
-            if about.kind in ("number", "integer") and not known.all()
+            if about.holds_numbers and not known.all()
         ]
         holed = list(dict.fromkeys(holed))  # a variable has a column for each station
         low, high = files.complete(sheet, low), files.complete(sheet, high)

@@ -155,7 +155,7 @@ def _ends(column: Any, cells: Any) -> tuple[str, str]:
     """Least and greatest number of a column."""
     import numpy as np
 
-    if column.kind not in ("number", "integer") or np.isnan(cells).all():
+    if not column.holds_numbers or np.isnan(cells).all():
         return "", ""
     return f"{np.nanmin(cells):.6g}", f"{np.nanmax(cells):.6g}"
 

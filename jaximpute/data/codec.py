@@ -135,7 +135,7 @@ def learn(frame: Frame, exact: Exact = "") -> Codec:
             constants[i] = float(observed[0])
         elif column.period is not None and exact != "copies":
             circles.append(circle_of(i, column.period, column.kind == "integer", observed))
-        elif column.kind in ("number", "integer"):
+        elif column.holds_numbers:
             numeric.append(i)
             low, high = observed.min(), observed.max()
             two = len(observed) >= FEW_PAIRED and ((observed == low) | (observed == high)).all()

@@ -16,7 +16,6 @@ from jaximpute.data.calendars import stamps_of
 ColumnKind = Literal["number", "integer", "boolean", "category", "text", "time", "group", "other"]
 
 _INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
-_LEVELLED = ("boolean", "category", "text")
 _LONG, _EXACT = 10**15, 2**53  # integers of more than 15 digits; those that floats can hold
 _STAMP_DIGITS = 8  # of whole numbers that are taken for days, and 10, 12, 14 for what is finer
 _LONG_TEXT = re.compile(r"[0-9]{16,}|[0-9a-fA-F-]{32,36}")
@@ -58,6 +57,16 @@ class Column(NamedTuple):
     def holds_values(self) -> bool:
         """Whether it is of a kind that is learned, if something in it is observed."""
         return self.kind not in ("time", "group", "other")
+
+    @property
+    def holds_numbers(self) -> bool:
+        """Whether its cells are numbers themselves."""
+        return self.kind in ("number", "integer")
+
+    @property
+    def holds_levels(self) -> bool:
+        """Whether its cells are codes of levels."""
+        return self.kind in ("boolean", "category", "text")
 
     @property
     def called(self) -> str:
@@ -172,7 +181,7 @@ def read_long(
 
 def native_values(column: Column, cells: np.ndarray) -> list[Any]:
     """Completed cells as the container's own kind of value: levels, Python integers or floats."""
-    if column.kind in _LEVELLED:
+    if column.holds_levels:
         return [column.levels[int(code)] for code in cells]
     if column.kind == "integer":
         low, high = column.limits or (-(2**63), 2**63 - 1)

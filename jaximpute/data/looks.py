@@ -118,7 +118,7 @@ def extremes(columns: Sequence[Column], values: np.ndarray, what: str, advice: s
         what: to call a column.
         advice: what to do; may hold `{name}` and `{value}`.
     """
-    numeric = [i for i, column in enumerate(columns) if column.kind in ("number", "integer")]
+    numeric = [i for i, column in enumerate(columns) if column.holds_numbers]
     texts = []
     for hit in sentinels([values[:, i] for i in numeric]):
         name = columns[numeric[hit.column]].name

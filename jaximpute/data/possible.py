@@ -222,7 +222,7 @@ def direction_hint(column: Column) -> str:
 
 def looks_circular(column: Column, x: np.ndarray) -> bool:
     """Whether a column's name or attributes, and its range, are those of directions."""
-    if column.kind not in ("number", "integer") or column.period is not None:
+    if not column.holds_numbers or column.period is not None:
         return False
     if not (column.angle or _DIRECTION.fullmatch(column.name.strip())):
         return False
@@ -243,7 +243,7 @@ def _find(columns: Sequence[Column], name: Any, option: str) -> list[int]:
         near = suggest(str(name), list(dict.fromkeys(names)))
         raise OptionError(f"{option}: no {word} is called '{name}'{near}")
     for i in found:
-        if (column := columns[i]).kind not in ("number", "integer"):
+        if not (column := columns[i]).holds_numbers:
             raise OptionError(
                 f"{option}: {column.called} holds {_HOLDS.get(column.kind, column.kind)}; expected "
                 f"a {column.word} of numbers"

@@ -11,9 +11,6 @@ from jaximpute._errors import DataError
 from jaximpute.data.columns import Column
 from jaximpute.data.frames import Frame
 
-_LEVELLED = ("boolean", "category", "text")
-_NUMBERS = ("number", "integer")
-
 
 def holds_levels(data: Any) -> bool:
     """Whether a container is a frame with columns of anything but numbers.
@@ -58,7 +55,7 @@ def recode(frame: Frame, columns: Sequence[Column]) -> tuple[Frame, np.ndarray]:
         if not learned.holds_values or not seen.any():
             continue
         _refuse_other_kind(own, learned)
-        if learned.kind not in _LEVELLED:
+        if not learned.holds_levels:
             continue
         code = {level: float(number) for number, level in enumerate(learned.levels)}
         codes = np.array([code.get(level, np.nan) for level in own.levels])
@@ -69,17 +66,17 @@ def recode(frame: Frame, columns: Sequence[Column]) -> tuple[Frame, np.ndarray]:
 
 
 def _refuse_other_kind(own: Column, learned: Column) -> None:
-    for kinds, words in ((_LEVELLED, "texts, categories or booleans"), (_NUMBERS, "numbers")):
-        if learned.kind in kinds and own.kind not in kinds:
-            raise DataError(
-                f"{own.called} is of kind '{own.kind}', and what was learned of it are {words}; "
-                "convert it to what it was in the rows given to fit"
-            )
+    if (own.holds_levels, own.holds_numbers) != (learned.holds_levels, learned.holds_numbers):
+        words = "numbers" if learned.holds_numbers else "texts, categories or booleans"
+        raise DataError(
+            f"{own.called} is of kind '{own.kind}', and what was learned of it are {words}; "
+            "convert it to what it was in the rows given to fit"
+        )
 
 
 def _with_room(native: Any, columns: Sequence[Column]) -> Any:
     """The container, its columns of types that take all levels that may be filled in."""
-    levelled = [(i, column) for i, column in enumerate(columns) if column.kind in _LEVELLED]
+    levelled = [(i, column) for i, column in enumerate(columns) if column.holds_levels]
     if isinstance(native, pd.DataFrame):
         result = native.copy(deep=False)
         for i, column in levelled:

@@ -65,7 +65,7 @@ def as_learned(table: pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:
         own = table[column.name]
         if own.notna().any() and not pd.api.types.is_integer_dtype(own.dtype):
             continue
-        if column.kind in ("number", "integer"):
+        if column.holds_numbers:
             kind = "Int64" if column.kind == "integer" else "Float64"
             changes[column.name] = pd.Series(pd.to_numeric(own), own.index).astype(kind)
         elif column.kind == "text" and own.notna().any():

@@ -25,10 +25,9 @@ def keep_compiled() -> None:
 
     Tasks of the command line and of Python call it before they compile. JAX keeps in memory what it
     has compiled, for ever: past some hundred programs, as after many calls with data of many
-    shapes, all are forgotten and made again as they are needed. What is kept is run, so it
-    is kept in a folder that only the user may write to, and nowhere else; one that cannot be
-    written to is left alone. `JAXIMPUTE_NO_CACHE=1` turns
-    the folder off.
+    shapes, all are forgotten and made again as they are needed. What is kept is run, so it is kept
+    in a folder that only the user may write to, and nowhere else; one that cannot be written to is
+    left alone. `JAXIMPUTE_NO_CACHE=1` turns the folder off.
 
     Raises:
         JaximputeError: this process was forked from one that had used JAX.

@@ -75,7 +75,7 @@ def missingness(
     flux = pd.DataFrame(
         {"observed": mask.mean(axis=0), "influx": influx, "outflux": outflux}, index=names
     )
-    numbers = [i for i in own if frame.columns[i].kind in ("number", "integer")]
+    numbers = [i for i in own if frame.columns[i].holds_numbers]
     try:
         little, why = pure.little(_varying(frame.values[:, numbers])), ""
     except DataError as error:

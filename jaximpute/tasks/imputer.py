@@ -17,7 +17,7 @@ from jaximpute.data import possible
 from jaximpute.data.circles import quantiles
 from jaximpute.data.codec import Codec
 from jaximpute.data.frames import Frame, read
-from jaximpute.data.recode import holds_levels
+from jaximpute.data.recode import holds_levels, recode
 from jaximpute.engine.draws import no_draws
 from jaximpute.engine.execution import Execution
 from jaximpute.engine.hooks import CheckpointPolicy
@@ -378,7 +378,7 @@ class Imputer(TransformerMixin, BaseEstimator):
         if not hasattr(X, "columns") and not hasattr(X, "column_names"):
             raise DataError(f"this is {type(X).__name__}; expected a frame with the columns of fit")
         validate_data(self, X, reset=False, skip_check_array=True)
-        frame, cells = mixed.read_alike(X, self.missing_values, self.columns_ or ())
+        frame, cells = recode(mixed.read(X, self.missing_values), self.columns_ or ())
         flags = {}
         if flag and self.indicator_ is not None:
             names = self.indicator_.get_feature_names_out(_check_feature_names_in(self))

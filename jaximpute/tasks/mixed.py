@@ -1,6 +1,5 @@
 """Frames with texts, categories and booleans, for `Imputer`: read, completed, cut to columns."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import narwhals as nw
@@ -8,9 +7,7 @@ import numpy as np
 import pandas as pd
 
 from jaximpute.data import frames
-from jaximpute.data.columns import Column
 from jaximpute.data.frames import Frame
-from jaximpute.data.recode import recode
 
 
 def read(data: Any, missing_values: Any) -> Frame:
@@ -24,14 +21,9 @@ def read(data: Any, missing_values: Any) -> Frame:
     frame = frames.read(plain)
     if pd.isna(missing_values):
         return frame
-    numbers = np.array([column.kind in ("number", "integer") for column in frame.columns])
+    numbers = np.array([column.holds_numbers for column in frame.columns])
     marked = (frame.values == missing_values) & numbers[None]
     return frame._replace(values=np.where(marked, np.nan, frame.values))
-
-
-def read_alike(data: Any, missing_values: Any, columns: Sequence[Column]) -> tuple[Frame, Any]:
-    """Rows to come under the columns that were learned from, and their cells; see `recode`."""
-    return recode(read(data, missing_values), columns)
 
 
 def write(
@@ -41,7 +33,7 @@ def write(
 
     Args:
         data: as it was given, with its index.
-        frame: what `read_alike` made of it.
+        frame: what `recode` made of it.
         values: `(rows, columns)` completed.
         kept: `(columns,)` which are returned.
         flags: `(rows,)` of columns to append, by their names.

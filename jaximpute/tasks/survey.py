@@ -155,8 +155,9 @@ def survey(
             )
         )
         depth = found.radius
-    shaped = lambda one: one.partition in _SHAPED  # noqa: E731
-    audits.sort(key=lambda one: (one.refused, not shaped(one), -one.minimum, -one.mean))
+    audits.sort(
+        key=lambda one: (one.refused, one.partition not in _SHAPED, -one.minimum, -one.mean)
+    )
     return Survey(holes, moving, depth, len(seen), sizes, int(where.sum()), tuple(audits))
 
 

@@ -215,7 +215,7 @@ def on_base(
         judged = judge_now(k_judge, data)
         few = held.some(held.left(data, judged.data.mask))
         learner, mean, scale = begin_now(k_net, few)
-        along = scale.reshape(*(1,) * (data.values.ndim - 1), -1)
+        along = held.along(scale, data.values)
         states = tuple(one(jax.random.fold_in(k_fit, i), few) for i, one in enumerate(inits))
         filled, errors = [], []
         for i in range(len(bases)):
@@ -314,7 +314,7 @@ def on_base(
 
         def add(filled):
             off = state.share * correction(state, _deviations(state, filled), data.mask)
-            return filled + off * _along(state.scale, filled)
+            return filled + off * held.along(state.scale, filled)
 
         return jax.lax.cond(state.share > 0, add, lambda filled: filled, filled)
 
@@ -348,12 +348,8 @@ def on_base(
     )
 
 
-def _along(of_channels: Float[Array, "c"], like: Float[Array, "n *event"]) -> jax.Array:
-    return of_channels.reshape(*(1,) * (like.ndim - 1), -1)
-
-
 def _deviations(state: BasedState, x: Float[Array, "n *event"]) -> jax.Array:
-    return (x - _along(state.mean, x)) / _along(state.scale, x)
+    return (x - held.along(state.mean, x)) / held.along(state.scale, x)
 
 
 def _check(

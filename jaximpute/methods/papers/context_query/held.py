@@ -98,8 +98,13 @@ def departure(
     assert method.sample is not None
     mean = method.estimate(k_mean, state, judged.data)
     drawn = method.sample(k_draw, state, judged.data)
-    scale = scale.reshape(*(1,) * (mean.ndim - 1), -1)
+    scale = along(scale, mean)
     return squared(drawn / scale, mean / scale, judged.asked)
+
+
+def along(of_channels: Float[Array, "c"], like: Float[Array, "n *event"]) -> jax.Array:
+    """Numbers of channels, to be combined with rows."""
+    return of_channels.reshape(*(1,) * (like.ndim - 1), -1)
 
 
 def groups(shape: tuple[int, ...]) -> tuple[np.ndarray, int]:
