@@ -11,7 +11,6 @@ from hypothesis import given, settings
 import jaximpute as ji
 from jaximpute import masking
 
-pytestmark = pytest.mark.fast
 FLOATS = st.one_of(st.just(float("nan")), st.floats(-100, 100, width=32))
 TABLES = hnp.arrays(np.float32, st.tuples(st.integers(1, 4), st.integers(1, 3)), elements=FLOATS)
 
@@ -26,6 +25,7 @@ def test_nan_goes_in_and_comes_back(x):
     np.testing.assert_array_equal(completed, np.where(np.isnan(x), np.float32(7), x))
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     ("x", "words"),
     [
@@ -41,6 +41,7 @@ def test_bad_data_is_named_at_the_door(x, words):
         ji.observe(x, names=["level", "flow"])
 
 
+@pytest.mark.fast
 def test_masked_mean_of_nothing_is_zero_with_a_zero_gradient():
     none = jnp.full(3, False)
     value, gradient = jax.value_and_grad(masking.masked_mean)(jnp.ones(3), none)
@@ -51,6 +52,7 @@ def test_masked_mean_of_nothing_is_zero_with_a_zero_gradient():
     )
 
 
+@pytest.mark.fast
 def test_channel_moments_leave_padding_and_holes_out():
     x = np.array([[1.0, 4.0], [3.0, np.nan], [5.0, 4.0], [99.0, 99.0]], np.float32)
     data = masking.from_nan(jnp.asarray(x), jnp.array([1.0, 1.0, 1.0, 0.0]))
@@ -59,6 +61,7 @@ def test_channel_moments_leave_padding_and_holes_out():
     np.testing.assert_allclose(scale, [np.sqrt(8 / 3), 1.0], rtol=1e-6)  # no spread counts as 1
 
 
+@pytest.mark.fast
 def test_rows_are_picked_in_proportion_to_weight():
     weight = jnp.array([1.0, 0.0, 3.0, 0.0])
     rows = masking.pick(jax.random.key(0), weight, 4000)
@@ -67,6 +70,7 @@ def test_rows_are_picked_in_proportion_to_weight():
     assert counts[1] == counts[3] == 0
 
 
+@pytest.mark.fast
 @pytest.mark.fast
 @pytest.mark.parametrize(
     ("wrong", "words"),

@@ -302,7 +302,6 @@ def unknown_names(source: str) -> set[str]:
     return read - made - {*dir(builtins), "__file__", "__path__"}
 
 
-@pytest.mark.fast
 def test_every_name_is_made_before_it_is_read():
     assert unknown_names("def f(x):\n    return x + y + z\nz = 1\n") == {"y"}
     folders = ["jaximpute", "tests", "benchmarks", "scripts", "notebooks", "examples"]

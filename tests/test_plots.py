@@ -116,7 +116,6 @@ def test_the_mask_follows_time():
     np.testing.assert_array_equal(np.asarray(image.get_array()), before.isna().to_numpy().T)
 
 
-@pytest.mark.fast
 def test_a_picture_is_written_whole(tmp_path):
     path = tmp_path / "mask.png"
     plots.save(plots.plot_missingness(weather()[0]), str(path))

@@ -9,10 +9,10 @@ import jaximpute as ji
 from jaximpute import registry
 from tests.contract.cases import SMALL, awkward
 
-pytestmark = pytest.mark.fast
 DATA = ji.Observed(jnp.zeros((6, 2)), jnp.full((6, 2), True), jnp.ones(6))
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     ("name", "kind", "options", "words"),
     [
@@ -31,11 +31,13 @@ def test_what_is_wrong_is_named(name, kind, options, words):
         registry.build(name, DATA, kind=kind, options=options)
 
 
+@pytest.mark.fast
 def test_an_unknown_preset_is_named():
     with pytest.raises(ji.OptionError, match="did you mean 'fast'"):
         registry.build("mean", DATA, kind="table", preset="fst")
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize("name", registry.names())
 def test_every_default_is_a_value_its_option_takes(name):
     for key, parameter in registry.options(name).items():
@@ -52,6 +54,7 @@ def test_every_option_can_be_given(name):
         registry.build(name, data, kind=kind, preset="fast", options=given)
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize("name", registry.names())
 def test_presets_set_options_that_exist(name):
     assert set(registry.presets(name)) == set(registry.PRESETS)
@@ -59,6 +62,7 @@ def test_presets_set_options_that_exist(name):
         assert set(options) <= set(registry.options(name))
 
 
+@pytest.mark.fast
 def test_spirit_as_printed_stops_at_the_first_pass_past_its_best():
     options = {"start": "mean", "noise_on": "all"}
     plan = registry.build("spirit", DATA, kind="table", options=options)
@@ -69,11 +73,13 @@ def test_spirit_as_printed_stops_at_the_first_pass_past_its_best():
     assert stop(2, None, ji.Info(jnp.zeros(1), worse))
 
 
+@pytest.mark.fast
 def test_fewer_steps_than_none_are_refused():
     with pytest.raises(ji.OptionError, match="steps is -1; expected 0 or more"):
         registry.build("mice", DATA, kind="table", options={"steps": -1})
 
 
+@pytest.mark.fast
 def test_csbi0_takes_rounds_only_where_its_paper_does():
     data = ji.from_nan(jnp.zeros((1, 40, 2)).at[0, 3].set(jnp.nan))
     steps = {
@@ -84,6 +90,7 @@ def test_csbi0_takes_rounds_only_where_its_paper_does():
     assert set(steps.values()) == {0}
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize("name", ["csbi", "csbi0", "csdi", "tabcsdi"])
 def test_recipe_and_factory_have_the_same_defaults(name):
     """Whether a method is asked for by name or built by hand, it is the same algorithm."""
@@ -100,6 +107,7 @@ def test_recipe_and_factory_have_the_same_defaults(name):
     assert all(own == other for own, other in named.values()), named
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize("name", ["csbi", "csbi0", "csdi"])
 @pytest.mark.parametrize(("value", "words"), [(0, "draw_steps is 0"), (2.5, "of type int")])
 def test_steps_of_a_draw_are_one_or_more_whole_ones(name, value, words):
@@ -108,6 +116,7 @@ def test_steps_of_a_draw_are_one_or_more_whole_ones(name, value, words):
         registry.build(name, data, kind="series", options={"draw_steps": value})
 
 
+@pytest.mark.fast
 def test_the_same_request_is_the_same_method():
     def built(shape=(6, 2), **options):
         data = ji.Observed(jnp.zeros(shape), jnp.full(shape, True), jnp.ones(shape[0]))
@@ -118,6 +127,7 @@ def test_the_same_request_is_the_same_method():
     assert built(k=3) is not built((7, 2), k=3)
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize("name", registry.names())
 def test_what_an_entry_says_of_options_is_of_options_that_exist(name):
     line, known = registry.entry(name), registry.options(name)

@@ -7,7 +7,6 @@ import pytest
 
 from jaximpute.views import identity, row_weight, tile_length, tile_starts, tiles, windows
 
-pytestmark = pytest.mark.fast
 CASES = [(9, 4, 1, False), (9, 4, 3, False), (10, 5, 5, False), (7, 9, 2, False), (9, 4, 3, True)]
 
 
@@ -42,17 +41,20 @@ def test_fold_is_the_adjoint_over_the_cover(case):
     np.testing.assert_allclose(view.fold(view.take(x, every)), x, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.fast
 def test_identity_is_the_rows():
     x = jnp.arange(6.0).reshape(3, 2)
     view = identity(x.shape)
     np.testing.assert_array_equal(view.fold(view.take(x, jnp.arange(view.size))), x)
 
 
+@pytest.mark.fast
 def test_a_stride_that_leaves_gaps_is_refused():
     with pytest.raises(ValueError, match="stride is 5"):
         windows((1, 20, 1), length=4, stride=5)
 
 
+@pytest.mark.fast
 def test_rows_weigh_what_their_series_weigh_unless_nothing_is_in_them():
     view = windows((2, 4, 1), length=2, stride=2)
     where = jnp.array([[True, False, False, False], [True, True, True, True]])[..., None]
@@ -96,6 +98,7 @@ def test_tiles_are_slices_and_fold_back_bit_for_bit(shape, size, overlap):
     np.testing.assert_allclose(total, 1, rtol=1e-5)  # a partition of unity
 
 
+@pytest.mark.fast
 def test_tiles_fade_into_each_other():
     view = tiles((1, 1, 1, 10, 1), (1, 1, 6), 2)
     assert view.size == 2

@@ -16,8 +16,6 @@ from benchmarks.problems import series as series_problems
 from jaximpute import DataError, MissingExtraError, OptionError
 from tests.benchmarks import pages
 
-pytestmark = pytest.mark.fast
-
 
 @pytest.fixture
 def csv(tmp_path):
@@ -30,6 +28,7 @@ def csv(tmp_path):
     return str(path)
 
 
+@pytest.mark.fast
 def test_holes_are_the_same_for_the_same_seed_and_scaled_by_what_is_observed(csv):
     one, same, other = (series_problems.punch(csv, 0.3, seed) for seed in (0, 0, 1))
     np.testing.assert_array_equal(one.hidden, same.hidden)
@@ -40,6 +39,7 @@ def test_holes_are_the_same_for_the_same_seed_and_scaled_by_what_is_observed(csv
     np.testing.assert_array_equal(np.isnan(one.holed), one.hidden)
 
 
+@pytest.mark.fast
 def test_a_series_can_be_cut_and_repeated(csv):
     assert series_problems.series(f"{csv}:100").shape == (100, 2)
     longer = series_problems.series(f"{csv}*3")
@@ -48,6 +48,7 @@ def test_a_series_can_be_cut_and_repeated(csv):
     assert series_problems.label(f"{csv}:100") == "waves:100"
 
 
+@pytest.mark.fast
 def test_scores_count_hidden_entries_only(csv):
     problem = series_problems.punch(csv, 0.3, 0)
     completed = np.where(problem.hidden, problem.truth + 0.5, 1e6)
@@ -80,6 +81,7 @@ def test_rows_are_kept_not_repeated_and_become_tables(csv, tmp_path, capsys):
     assert f"| linear | {rows[1]['mae']:.4f} | {rows[1]['mse']:.4f} |" in text
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize("place", gap_worker.PLACES)
 def test_long_gaps_have_the_lengths_they_are_scored_by(csv, tmp_path, place):
     frame = pd.concat([pd.read_csv(csv)] * 5)
@@ -102,6 +104,7 @@ def test_long_gaps_have_the_lengths_they_are_scored_by(csv, tmp_path, place):
         assert found[first : first + steps, 1].all()
 
 
+@pytest.mark.fast
 def test_the_last_season_goes_on():
     x = np.tile([[1.0], [2.0], [3.0]], (6, 1))
     holed = x.copy()
@@ -127,6 +130,7 @@ def test_long_gaps_become_rows_and_a_table(csv, tmp_path, monkeypatch):
         gaps.main([*run, "--methods", "liner"])
 
 
+@pytest.mark.fast
 def test_a_method_that_fails_leaves_no_row(tmp_path, capsys):
     def explode(job):
         raise RuntimeError("no memory")
@@ -138,11 +142,13 @@ def test_a_method_that_fails_leaves_no_row(tmp_path, capsys):
     assert not out.exists()
 
 
+@pytest.mark.fast
 def test_an_unknown_method_is_refused_before_anything_runs(csv, tmp_path):
     with pytest.raises(OptionError, match="no method is called 'liner'"):
         series.main(["--data", csv, "--methods", "mean", "liner", "--out", str(tmp_path / "x")])
 
 
+@pytest.mark.fast
 def test_settings_hold_defaults_of_the_method_and_of_its_start():
     plain, paper = (
         harness_jobs.Job("etth1", 0.3, 0, "spirit", preset) for preset in ("balanced", "paper")
@@ -183,6 +189,7 @@ def row(method, seed, ratio=0.3, mae=1.0, **more):
     }
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
 def test_a_dataset_is_read_from_a_folder_plain_or_gzipped(pack, tmp_path, monkeypatch):
     text = b"date,a,b\n2016-07-01,1.0,2.5\n2016-07-02,3.0,4.0\n"
@@ -195,6 +202,7 @@ def test_a_dataset_is_read_from_a_folder_plain_or_gzipped(pack, tmp_path, monkey
     assert found.names == ("a", "b")
 
 
+@pytest.mark.fast
 def test_a_download_without_pooch_names_the_extra(monkeypatch):
     monkeypatch.delenv(datasets.FOLDER, raising=False)
     monkeypatch.setitem(sys.modules, "pooch", None)
@@ -202,6 +210,7 @@ def test_a_download_without_pooch_names_the_extra(monkeypatch):
         datasets.load("etth1")
 
 
+@pytest.mark.fast
 def test_a_file_that_is_not_the_expected_one_is_refused(tmp_path, monkeypatch):
     monkeypatch.setenv(datasets.FOLDER, str(tmp_path))
     (tmp_path / "ETTh1.csv").write_text("date,a\n0,1.0\n")

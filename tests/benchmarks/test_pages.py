@@ -10,8 +10,6 @@ from benchmarks import document
 from benchmarks.harness import jobs, tabulate
 from tests.benchmarks.pages import made, write
 
-pytestmark = pytest.mark.fast
-
 ASKED = {
     f"{page.name}: {name}": tomllib.loads(ask)
     for page in document.pages()
@@ -36,6 +34,7 @@ def test_committed_pages_are_what_their_rows_say(capsys):
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.fast
 def test_every_file_of_rows_has_a_table_and_every_table_a_command_that_exists():
     files = {file.stem for file in jobs.RESULTS.glob("*.jsonl")}
     assert {ask["from"] for ask in ASKED.values()} == files
@@ -48,6 +47,7 @@ def test_every_file_of_rows_has_a_table_and_every_table_a_command_that_exists():
         assert importlib.util.find_spec(module[1]), f"{name}: {command}"
 
 
+@pytest.mark.fast
 def test_every_command_in_the_docs_and_every_test_on_the_page_of_papers_exists():
     pages = [jobs.ROOT / "README.md", *(jobs.ROOT / "docs").glob("*/*.md")]
     text = "".join(page.read_text() for page in pages)
@@ -61,6 +61,7 @@ def test_every_command_in_the_docs_and_every_test_on_the_page_of_papers_exists()
         assert f"def {test}(" in (page.parent / files[file]).read_text(), test
 
 
+@pytest.mark.fast
 def test_a_page_that_differs_from_its_rows_is_named_and_written(tmp_path, capsys):
     write([row("linear")], tmp_path / "rows.jsonl")
     page = tmp_path / "page.md"
@@ -81,6 +82,7 @@ def test_a_page_that_differs_from_its_rows_is_named_and_written(tmp_path, capsys
     assert document.main([*given, "--check"]) == 1
 
 
+@pytest.mark.fast
 def test_what_is_wrong_with_a_table_is_said_with_its_place(tmp_path):
     page = tmp_path / "page.md"
     page.write_text('<!-- table one\nfrom = "rows"\nlines = 3\n-->\n<!-- /table -->\n')
@@ -94,12 +96,14 @@ def test_what_is_wrong_with_a_table_is_said_with_its_place(tmp_path):
         made({"from": "rows", "cells": {"x": "{mae over}{}{a b c}"}}, [row("a")], tmp_path)
 
 
+@pytest.mark.fast
 def test_without_rows_a_table_says_so(tmp_path):
     found = made(ASK, [], tmp_path)
     assert found == "Not measured yet: `python -m benchmarks.rows`.\n"
     assert made(ASK | {"none": "Nothing."}, [row("a", quick=True)], tmp_path) == "Nothing.\n"
 
 
+@pytest.mark.fast
 def test_bold_is_ahead_of_all_by_more_than_the_spread_of_the_difference(tmp_path):
     surely = [row("a", seed, 1.0 + seed) for seed in (0, 1)]
     surely += [row("b", seed, 1.1 + seed) for seed in (0, 1)]
@@ -116,6 +120,7 @@ def test_bold_is_ahead_of_all_by_more_than_the_spread_of_the_difference(tmp_path
     assert lines(made(ASK | most, surely, tmp_path))[0] == "| b | **1.600 ± 0.707** |"
 
 
+@pytest.mark.fast
 def test_a_line_on_fewer_problems_leads_nothing_and_says_so(tmp_path):
     rows = [row(name, s, mae, ratio=r) for name, mae in (("a", 1.0), ("b", 2.0)) for s in (0, 1)
             for r in (0.1, 0.2)]  # fmt: skip
@@ -127,6 +132,7 @@ def test_a_line_on_fewer_problems_leads_nothing_and_says_so(tmp_path):
     assert len(lines(made(ASK | across, rows, tmp_path))) == 3
 
 
+@pytest.mark.fast
 def test_later_rows_replace_earlier_ones_and_options_stand_apart(tmp_path):
     rows = [row("a", mae=9.0), row("a"), row("a", mae=2.0, options={"steps": 3, "lr": 0.1})]
     rows += [row("a", mae=3.0, options={"steps": 4, "lr": 0.1}), row("b", quick=True)]
@@ -140,6 +146,7 @@ def test_later_rows_replace_earlier_ones_and_options_stand_apart(tmp_path):
     assert lines(shared) == ["| steps=3 | 2.000 |", "| steps=4 | 3.000 |"]  # lr is that of both
 
 
+@pytest.mark.fast
 def test_columns_across_a_field_are_on_shared_holes(tmp_path):
     rows = [row("a", s, m, preset=p) for p, s, m in (("fast", 0, 1.0), ("fast", 1, 9.0))]
     rows += [row("a", 0, 2.0, preset="best")]
@@ -150,6 +157,7 @@ def test_columns_across_a_field_are_on_shared_holes(tmp_path):
     assert lines(made(ask, rows, tmp_path)) == ["| a | 5.0, – | 2.0, – | 2 |"]
 
 
+@pytest.mark.fast
 def test_numbers_against_other_lines_and_fields(tmp_path):
     rows = [row("a", 0, 1.0), row("a", 1, 3.0, ratio=0.5), row("b", 0, 2.0)]
     rows += [row("b", 1, 2.0, ratio=0.5)]
@@ -161,6 +169,7 @@ def test_numbers_against_other_lines_and_fields(tmp_path):
     assert found[1].startswith("| b |  |  | 1.00 |")
 
 
+@pytest.mark.fast
 def test_quoted_numbers_stand_in_columns_of_their_own(tmp_path):
     quotes = [{"source": "Table 9", "of": "x", "method": name, "mae": m}
               for name, m in (("PSW-I", "0.10"), ("Other", "0.2"), ("SPIRIT", "0.3"))]  # fmt: skip
@@ -180,6 +189,7 @@ def test_quoted_numbers_stand_in_columns_of_their_own(tmp_path):
     assert text.endswith("| SPIRIT | 0.3 |\n\nQuoted from Table 9, not run here.\n")
 
 
+@pytest.mark.fast
 def test_rows_of_the_last_run_count_where_only_they_should(tmp_path):
     rows = [{"device": "x", "of": "a", "what": "step", "run": day} for day in ("01", "02")]
     rows += [{"device": "x", "of": "a", "what": "cut", "run": "02"}]
@@ -190,6 +200,7 @@ def test_rows_of_the_last_run_count_where_only_they_should(tmp_path):
     assert found == ["| a | step | 02 |", "| a | cut | 02 |", "| b | step | 01 |"]
 
 
+@pytest.mark.fast
 def test_values_in_words(tmp_path):
     rows = [{"shape": [2, 3], "good": True, "rows": 20_000, "x": 0.00001, "p": None}]
     cells = {"good": "{good}", "x": "{x:auto}", "s": "{shape}", "p": "{p}"}

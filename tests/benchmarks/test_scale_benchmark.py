@@ -9,8 +9,6 @@ import pytest
 from benchmarks import ceilings, kills, plans, scale, startup
 from tests.benchmarks import pages
 
-pytestmark = pytest.mark.fast
-
 
 def planned(method, **parts):
     about = {"what": "plans", "method": method, "shape": [5, 2], "options": {}, "preset": "fast"}
@@ -19,6 +17,7 @@ def planned(method, **parts):
     return {**about, **ran, **said, **parts}
 
 
+@pytest.mark.fast
 def test_predictions_stand_beside_runs_and_the_latest_counts(tmp_path):
     rows = [
         planned("mean", planned_cpu_seconds=9.0),  # measured again below
@@ -40,6 +39,7 @@ def test_predictions_stand_beside_runs_and_the_latest_counts(tmp_path):
     assert "| 9 | hooks | 2.00 | +4.0%" in pages.table("scale", "overhead", rows, tmp_path)
 
 
+@pytest.mark.fast
 def test_files_in_blocks_stand_beside_one_block(tmp_path):
     stream = {"what": "streams", "method": "gaussian", "rows": 10, "blocks": 2, "block_rows": 5}
     costs = {"seconds": 3.0, "cpu_seconds": 1.0, "peak_anonymous_mb": 300.0, "megabytes": 2000.0}
@@ -49,12 +49,14 @@ def test_files_in_blocks_stand_beside_one_block(tmp_path):
     assert "| gaussian | – | 5 | 2,000 | 2 | 3 | 1 | 300 |  | 4 | 2 | 900 | no |" in text
 
 
+@pytest.mark.fast
 def test_configurations_are_twelve_and_of_their_shapes():
     assert len(plans.SETUPS) == 12
     for setup in plans.QUICK:
         assert plans.data(setup.shape).shape == setup.shape
 
 
+@pytest.mark.fast
 def test_progress_of_what_was_killed(tmp_path):
     assert kills.saved(tmp_path) == kills.done("end", tmp_path) == 0
     (tmp_path / "kept" / "14").mkdir(parents=True)
@@ -65,6 +67,7 @@ def test_progress_of_what_was_killed(tmp_path):
     assert any(tmp_path.glob(kills.KINDS["run"].halfway))
 
 
+@pytest.mark.fast
 def test_overhead_is_the_median_over_turns():
     costs = {"alone": iter([1.0, 2.0, 4.0]), "more": iter([1.1, 2.0, 8.0])}
     runs = {kind: found.__next__ for kind, found in costs.items()}
@@ -85,6 +88,7 @@ def test_a_step_stands_beside_its_ceilings(tmp_path):
     assert "| cpu | mlp | 4 | 16 | bfloat16 | 0.00 M |" in text
 
 
+@pytest.mark.fast
 def test_what_is_started_can_be_read(tmp_path):
     startup.table(tmp_path / "t.csv")
     found = np.genfromtxt(tmp_path / "t.csv", delimiter=",", skip_header=1)
@@ -94,6 +98,7 @@ def test_what_is_started_can_be_read(tmp_path):
         startup.seconds([sys.executable, "-m", "jaximpute", "fly"], tmp_path)
 
 
+@pytest.mark.fast
 def test_presets_of_a_method_stand_side_by_side(tmp_path):
     def row(method, preset, mae, cost=3.0, seed=0, **scores):
         about = {"data": "energy", "method": method, "preset": preset, "seed": seed}

@@ -16,9 +16,8 @@ from jaximpute.methods.papers.csbi import bridge_draws
 from jaximpute.nets import csdi_transformer
 from tests.benchmarks import pages
 
-pytestmark = pytest.mark.fast
 
-
+@pytest.mark.fast
 def test_two_take_turns_and_the_ratio_is_the_median_over_turns():
     taken = []
 
@@ -59,6 +58,7 @@ def test_loops_written_by_hand_draw_what_the_solvers_draw(sampler):
     np.testing.assert_allclose(hand.std(), ours.std(), rtol=0.05)
 
 
+@pytest.mark.fast
 def test_a_twin_gets_every_parameter_once():
     net, x = csdi_transformer((5, 3), width=8, layers=2, heads=2), jnp.zeros((1, 5, 3))
     shapes = jax.eval_shape(net.init, jax.random.key(0), x, jnp.ones(1), ())
@@ -74,6 +74,7 @@ def test_a_twin_gets_every_parameter_once():
     assert found["head.weight"].flat[0] == ours["head/kernel"].flat[0]
 
 
+@pytest.mark.fast
 def test_another_function_is_no_twin():
     twin = {"parameters": 10, "off": 1e-6}
     bridge_speed.check(twin, 10, 1.0)
@@ -82,6 +83,7 @@ def test_another_function_is_no_twin():
             bridge_speed.check(about, size, 1.0)
 
 
+@pytest.mark.fast
 def test_ratios_stand_beside_what_is_wanted(tmp_path):
     common = {
         "sizes": {"shape": [16, 36, 36], "steps": 4},
@@ -108,6 +110,7 @@ def test_ratios_stand_beside_what_is_wanted(tmp_path):
     assert all(f"- *{what}*:" in words for what in bridge_speed.TARGETS)
 
 
+@pytest.mark.fast
 def test_a_twin_that_does_not_start_is_named():
     with (
         pytest.raises(RuntimeError, match="--torch-python"),
@@ -116,6 +119,7 @@ def test_a_twin_that_does_not_start_is_named():
         pass
 
 
+@pytest.mark.fast
 def test_the_page_on_tables_says_what_a_step_and_what_size_cost(tmp_path):
     sizes = {"columns": 11, "width": 256, "batch": 128}
     rows = [

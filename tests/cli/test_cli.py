@@ -74,7 +74,6 @@ def test_a_complete_file_comes_back_as_it_was(tmp_path):
     assert "nothing is missing" in done.stderr
 
 
-@pytest.mark.fast
 def test_report_plot_and_settings(path):
     folder = path.parent
     config = folder / "run.toml"
@@ -210,7 +209,6 @@ main()
         assert {entry.name for entry in path.parent.iterdir()} == {"in.csv", "out.csv"}
 
 
-@pytest.mark.fast
 def test_simulate_hides_cells_and_keeps_the_text_of_others(tmp_path):
     rng = np.random.default_rng(0)
     table = pd.DataFrame({"day": pd.date_range("2024", periods=200), "id": range(200)})

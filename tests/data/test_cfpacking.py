@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from jaximpute.data.cfpacking import decoded, encoded, outside, packing_of, writable
 
 xr = pytest.importorskip("xarray")
-pytestmark = pytest.mark.fast
 
 
 def packed(attrs=None, **encoding):
@@ -17,6 +16,7 @@ def packed(attrs=None, **encoding):
     return packing_of(variable)
 
 
+@pytest.mark.fast
 @pytest.mark.filterwarnings("ignore:variable .x. has multiple fill values")
 @pytest.mark.parametrize(
     ("encoding", "attrs", "room"),
@@ -98,12 +98,14 @@ def test_what_is_written_is_read_again_within_the_room(about, cells):
     np.testing.assert_allclose(decoded(found, encoded(found, kept)), read, rtol=1e-6, atol=1e-9)
 
 
+@pytest.mark.fast
 def test_a_whole_number_between_others_that_means_missing_is_passed_by():
     found = packed(dtype="int16", _FillValue=np.int16(-9999), missing_value=np.int16(-9998))
     assert encoded(found, np.array([-9999.0, -9998.2, -10000.0])).tolist() == [-9997, -9997, -10000]
     assert writable(found, np.array([-9999.2, 3.25])).tolist() == [-9997, 3.25]
 
 
+@pytest.mark.fast
 def test_what_lies_outside_the_valid_range():
     found = packed({"valid_min": -2, "valid_max": 45}, dtype="float32")
     assert outside(found, np.array([-9999.0, -2, 45, 45.5, np.nan])).tolist() == [

@@ -15,8 +15,6 @@ from jaximpute.data.codecplain import from_plain, to_plain
 from jaximpute.data.frames import read
 from jaximpute.streaming.moments import codec_of, count_levels, of_block
 
-pytestmark = pytest.mark.fast
-
 
 def mixed():
     rng = np.random.default_rng(0)
@@ -40,6 +38,7 @@ def mixed():
     return frame.mask(holes)
 
 
+@pytest.mark.fast
 def test_every_column_is_somewhere():
     frame = read(mixed())
     codec = learn(frame)
@@ -57,6 +56,7 @@ def test_every_column_is_somewhere():
     assert codec.width == 2 + 2 + 3 + 3
 
 
+@pytest.mark.fast
 def test_matrix_is_standardised():
     frame = read(mixed())
     codec = learn(frame)
@@ -73,6 +73,7 @@ def test_matrix_is_standardised():
         start = stop
 
 
+@pytest.mark.fast
 def test_missing_cells_decode_to_the_truth_if_the_matrix_holds_it():
     whole = read(mixed().dropna(axis=1, how="all").bfill().ffill())
     codec = learn(whole)
@@ -84,6 +85,7 @@ def test_missing_cells_decode_to_the_truth_if_the_matrix_holds_it():
     assert np.isnan(decoded[:, list(codec.unlearned)]).all()
 
 
+@pytest.mark.fast
 def test_observed_cells_are_not_recomputed():
     frame = read(mixed())
     codec = learn(frame)
@@ -92,6 +94,7 @@ def test_observed_cells_are_not_recomputed():
     np.testing.assert_array_equal(decoded[frame.mask], frame.values[frame.mask])
 
 
+@pytest.mark.fast
 def test_zero_decodes_to_mean_rounded_mean_and_mode():
     data = pd.DataFrame(
         {
@@ -108,6 +111,7 @@ def test_zero_decodes_to_mean_rounded_mean_and_mode():
     assert frame.columns[2].levels[int(decoded[3, 2])] == "b"
 
 
+@pytest.mark.fast
 def test_level_of_argmax():
     frame = read(pd.DataFrame({"c": ["a", "b", "c", "c", None]}))
     codec = learn(frame)
@@ -119,6 +123,7 @@ def test_level_of_argmax():
         assert decode(codec, matrix, np.array([[np.nan]]))[0, 0] == level
 
 
+@pytest.mark.fast
 def test_constants_fill_and_add_no_width():
     frame = read(np.array([[7.0, 1.0], [np.nan, 2.0]]))
     codec = learn(frame)
@@ -126,6 +131,7 @@ def test_constants_fill_and_add_no_width():
     assert decode(codec, encode(codec, frame.values), frame.values)[1, 0] == 7.0
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     ("levels", "cells", "learned"),
     [(10, 12, True), (12, 20, False), (64, 200, True), (65, 900, False)],
@@ -136,6 +142,7 @@ def test_free_text_is_told_from_categories(levels, cells, learned):
     assert (len(codec.levels) == 1) == learned
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize("size", [1e-300, 1e-30, 1.0, 1e30, 1e300])
 def test_sizes_from_end_to_end_of_the_floats(size):
     x = size * np.array([[1.0], [2.0], [3.0], [np.nan]])
@@ -145,6 +152,7 @@ def test_sizes_from_end_to_end_of_the_floats(size):
     assert np.isfinite(encode(codec, x)[:3]).all()
 
 
+@pytest.mark.fast
 @settings(max_examples=60, deadline=None)
 @given(
     hnp.arrays(
@@ -170,6 +178,7 @@ def test_numbers_round_trip(x):
     assert np.array_equal(np.sign(matrix)[far], beyond[far])
 
 
+@pytest.mark.fast
 def test_categories_are_numbered_and_pairs_come_back_exactly():
     frame = mixed().assign(flag=np.tile([0.0, 1.0, np.nan, 0.3, 0.3], 8))
     frame["pair"] = np.tile([0.1, 0.7, np.nan, 0.7], 10)

@@ -12,7 +12,6 @@ from jaximpute.cli import app
 xr = pytest.importorskip("xarray")
 h5py = pytest.importorskip("h5py")
 pytest.importorskip("h5netcdf")
-pytestmark = pytest.mark.fast
 SIGN = -9999
 
 
@@ -85,6 +84,7 @@ def test_a_number_that_is_not_declared_means_missing(tmp_path, suffix, dtype, at
     assert raw_of(out, "w").values.tobytes() == raw.tobytes()
 
 
+@pytest.mark.fast
 def test_a_sign_of_three_nines_and_a_half_is_found_in_single_precision(tmp_path):
     path, out = tmp_path / "in.nc", tmp_path / "out.nc"
     raw, holes = codes("f4", np.float32(999.9))
@@ -95,6 +95,7 @@ def test_a_sign_of_three_nines_and_a_half_is_found_in_single_precision(tmp_path)
     assert (raw_of(out).values[holes] < 200).all()
 
 
+@pytest.mark.fast
 def test_decoded_numbers_come_before_packed_ones(tmp_path):
     path, out = tmp_path / "in.nc", tmp_path / "out.nc"
     raw, _ = codes("i2", sign=0)
@@ -108,6 +109,7 @@ def test_decoded_numbers_come_before_packed_ones(tmp_path):
     assert (after != raw).sum() == (raw == 100).sum()
 
 
+@pytest.mark.fast
 def test_cells_that_are_left_empty_keep_their_sign(tmp_path):
     raw, _ = codes("i2")
     raw[:, 3, 2] = SIGN  # land
@@ -146,6 +148,7 @@ def test_arrays_of_numbers(tmp_path, dtype):
     assert "filled 1 of 1" in one.stderr
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize("sign", ["NA", "u=-9999", "1,5"])
 def test_what_is_no_number_is_refused(tmp_path, sign):
     path = tmp_path / "in.nc"
@@ -157,6 +160,7 @@ def test_what_is_no_number_is_refused(tmp_path, sign):
         assert sign in done.stderr
 
 
+@pytest.mark.fast
 def test_a_sign_that_is_nowhere_is_said(tmp_path):
     path = tmp_path / "in.nc"
     write(path, codes("i2")[0])

@@ -10,8 +10,6 @@ from jaximpute.data import frames, looks
 from jaximpute.data.dialect import Reading
 from jaximpute.files import sheets
 
-pytestmark = pytest.mark.fast
-
 
 def sheet_of(tmp_path, data, reading=None):
     (tmp_path / "a.csv").write_text(data)
@@ -22,6 +20,7 @@ def column(name, cells):
     return f"{name},other\n" + "".join(f"{cell},{i % 7}\n" for i, cell in enumerate(cells))
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize("share", [0.05, 0.3, 0.8])
 @pytest.mark.parametrize("sign", ["?", "-", ".", "n.a.", "Missing", "#VALUE!"])
 def test_signs_among_numbers_are_missing_at_any_share(tmp_path, sign, share):
@@ -33,6 +32,7 @@ def test_signs_among_numbers_are_missing_at_any_share(tmp_path, sign, share):
     assert any(f"'x': '{sign}' ({hidden} cells) is taken" in note for note in sheet.notes)
 
 
+@pytest.mark.fast
 def test_other_words_among_numbers_are_refused_or_kept_by_how_many_there_are(tmp_path):
     few = [f"{i}" for i in range(20)] + ["trace"] * 15
     with pytest.raises(ji.DataError, match=r"row 20 .*'trace' where 20 of 35"):
@@ -44,6 +44,7 @@ def test_other_words_among_numbers_are_refused_or_kept_by_how_many_there_are(tmp
     assert sheet_of(tmp_path, column("x", ["1", "2", "K"] * 5)).table["x"].dtype == "string"
 
 
+@pytest.mark.fast
 def test_empty_cells_alone(tmp_path):
     data = "country,alley,price\nNA,None,10\nZA,Grvl,\n,Pave,NA\n"
     usual = sheet_of(tmp_path, data)
@@ -55,6 +56,7 @@ def test_empty_cells_alone(tmp_path):
     assert none.text.missing == [[False, False, False], [False, False, True], [True, False, False]]
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     ("cells", "values", "fill"),
     [
@@ -80,11 +82,13 @@ def test_numbers_in_other_dress_are_numbers_and_are_written_so(tmp_path, cells, 
     assert sheets.complete(sheet, frames.write(frame, filled)).text.rows[-1][0] == fill
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize("cells", [["A12", "B7", "C9"], ["1st", "2nd", "3rd"], ["5 kg", "3 lb"]])
 def test_codes_and_mixed_units_are_no_numbers(tmp_path, cells):
     assert sheet_of(tmp_path, column("x", cells)).table["x"].dtype == "string"
 
 
+@pytest.mark.fast
 def test_codes_with_leading_zeros_are_texts(tmp_path):
     sheet = sheet_of(tmp_path, column("zip", ["02138", "94110", "", "01002"]))
     assert frames.read(sheet.table).columns[0].kind == "text"
@@ -96,6 +100,7 @@ def test_codes_with_leading_zeros_are_texts(tmp_path):
     assert sheet_of(tmp_path, column("x", ["0.5", "0", "00.25"])).table["x"].dtype == "float64"
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize("made", ["file", "pandas", "polars"])
 def test_long_integers_are_exact_or_left(tmp_path, made):
     same, apart = 123456789012345678, [1577134800018226901 + i for i in range(5)]
@@ -114,6 +119,7 @@ def test_long_integers_are_exact_or_left(tmp_path, made):
     assert list(result["b"])[:5] == apart
 
 
+@pytest.mark.fast
 def test_repeated_extremes_are_found():
     rng = np.random.default_rng(0)
     plain = rng.normal(10, 2, 200)
@@ -130,6 +136,7 @@ def test_repeated_extremes_are_found():
     assert looks.sentinels([constant])[0].value == 9999.9
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     "cells",
     [
@@ -161,6 +168,7 @@ def test_usual_columns_hold_none(cells):
     assert looks.sentinels([cells]) == []
 
 
+@pytest.mark.fast
 def test_columns_that_agree_are_close_to_certain(tmp_path):
     rng = np.random.default_rng(0)
     near = [rng.uniform(0, 10, 50).round(1) for _ in range(2)]
@@ -182,6 +190,7 @@ def test_columns_that_agree_are_close_to_certain(tmp_path):
     assert len(frames.read(kept.table).notes) == 3  # a frame is left alone, and warned of
 
 
+@pytest.mark.fast
 def test_a_number_that_means_missing_in_any_spelling(tmp_path):
     data = "x;y\n-200;1\n-200,0;2\n1,5;-200\n"
     sheet = sheet_of(tmp_path, data, Reading(missing=("x=-200",)))
@@ -189,6 +198,7 @@ def test_a_number_that_means_missing_in_any_spelling(tmp_path):
     assert sheet.table["y"].tolist() == [1, 2, -200]
 
 
+@pytest.mark.fast
 def test_parquet_obeys_missing(tmp_path):
     pq = pytest.importorskip("pyarrow.parquet")
     import pyarrow as pa
@@ -211,6 +221,7 @@ def test_parquet_obeys_missing(tmp_path):
     }
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize("digits", ["decimal128", "decimal256"])
 def test_decimals_of_parquet_are_filled_at_their_digits(digits):
     from decimal import Decimal
@@ -238,6 +249,7 @@ def test_blank_texts_are_missing_in_frames_too(library):
     assert list(ji.impute(table, "mode")["b"]) == ["a", "a", "a", "a", "a", "b"]
 
 
+@pytest.mark.fast
 def test_words_that_mean_unknown_are_pointed_out():
     table = pd.DataFrame({"sex": ["M", "F", "unknown", None, "-"] * 3})
     (note,) = frames.read(table).notes
@@ -247,6 +259,7 @@ def test_words_that_mean_unknown_are_pointed_out():
         ji.impute(table, "mode")
 
 
+@pytest.mark.fast
 def test_remarks_on_flags_identifiers_and_numbers_as_text():
     table = pd.DataFrame(
         {

@@ -9,9 +9,8 @@ from jaximpute.data.missingness import flux, little, patterns, together
 
 RNG = np.random.default_rng(0)
 
-pytestmark = pytest.mark.fast
 
-
+@pytest.mark.fast
 def test_patterns_are_counted_the_most_frequent_first():
     mask = RNG.random((300, 4)) < 0.6
     found = patterns(mask)
@@ -21,6 +20,7 @@ def test_patterns_are_counted_the_most_frequent_first():
     assert len(np.unique(found.mask, axis=0)) == len(found.mask)
 
 
+@pytest.mark.fast
 def test_together_and_flux_are_their_sums():
     mask = RNG.random((50, 4)) < 0.6
     mask[:, 3] = True
@@ -41,6 +41,7 @@ def test_together_and_flux_are_their_sums():
     assert not flux(np.ones((3, 2), bool)).any()
 
 
+@pytest.mark.fast
 def test_of_two_columns_it_compares_the_means_of_the_first():
     x = RNG.normal(size=(120, 2)) @ np.array([[1, 0.5], [0, 1]]) * [3, 0.1] + [100, 5]
     x[:40, 1] = np.nan
@@ -102,6 +103,7 @@ def test_it_finds_what_depends_on_values_and_not_what_is_by_chance():
     assert np.mean(np.array(dependent) < 0.05) > 0.9
 
 
+@pytest.mark.fast
 def test_what_cannot_be_tested_is_named():
     x = RNG.normal(size=(20, 2))
     with pytest.raises(ji.DataError, match="all rows lack the same cells"):

@@ -11,8 +11,6 @@ from jaximpute.files.arrays import cast, completed, read_stack
 from jaximpute.plots.montage import plot_images
 from tests.helpers.commands import call
 
-pytestmark = pytest.mark.fast
-
 
 def packed(**arrays) -> bytes:
     file = io.BytesIO()
@@ -29,6 +27,7 @@ def images(n=4):
     return x, mask
 
 
+@pytest.mark.fast
 def test_a_mask_makes_nan_and_may_leave_out_last_axes():
     x, mask = images()
     found = read_stack(packed(images=x, mask=mask), "x.npz").values
@@ -39,6 +38,7 @@ def test_a_mask_makes_nan_and_may_leave_out_last_axes():
     assert (stack.held.dtype, stack.name) == (np.uint8, "a")
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     ("arrays", "words"),
     [
@@ -57,6 +57,7 @@ def test_what_cannot_be_read_is_said(arrays, words):
         read_stack(file.getvalue(), "x.npz")
 
 
+@pytest.mark.fast
 def test_a_file_that_is_no_array_is_refused():
     with pytest.raises(DataError, match="no file of one numeric array"):
         read_stack(b"not an array", "x.npy")
@@ -77,6 +78,7 @@ def test_images_come_back_filled_with_a_montage(tmp_path):
     assert "written as .npy or .npz" in wrong.stderr
 
 
+@pytest.mark.fast
 def test_a_montage_shows_images_that_have_holes():
     x, mask = images(3)
     holed = np.where(mask[..., None], x, np.nan)
@@ -107,6 +109,7 @@ def test_floats_keep_their_type_and_their_bits(tmp_path, dtype, how):
     assert found[1, 1] == pytest.approx((3.3 + 9.1 + 5.5) / 3, rel=1e-3)
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize("dtype", ["<i8", ">i4", "u1", "i2", "?"])
 def test_whole_numbers_without_a_gap_come_back(tmp_path, dtype):
     x = np.array([[0, 1], [1, 0], [1, 1]]).astype(dtype)
@@ -117,6 +120,7 @@ def test_whole_numbers_without_a_gap_come_back(tmp_path, dtype):
     assert found.tobytes() == x.tobytes()
 
 
+@pytest.mark.fast
 def test_whole_numbers_under_a_mask_stay_whole(tmp_path):
     x = np.array([[16777217, 2], [123456789012, 7], [5, -1], [5, 4]])
     mask = np.array([[True, True], [True, True], [True, False], [True, True]])
@@ -133,6 +137,7 @@ def test_whole_numbers_under_a_mask_stay_whole(tmp_path):
     assert (found.dtype, found[2, 1]) == (x.dtype, 4)
 
 
+@pytest.mark.fast
 def test_what_a_type_cannot_hold_is_kept_within_it():
     assert cast(np.array([-3.4, 300.0]), np.dtype("u1")).tolist() == [0, 255]
     assert cast(np.array([1e30]), np.dtype("i8"))[0] > 2**62

@@ -12,12 +12,11 @@ from jaximpute.data.dialect import Reading
 from jaximpute.files import csv, draws
 from tests.files.test_text_files import fill, sheet_of, written
 
-pytestmark = pytest.mark.fast
-
 BLANK = Reading(delimiter="whitespace")
 DATED = " year mon   co2 \n 1958   3 315.7\n 1958   4    NA\n 1958  10 317.5\n"
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize("reading", [None, BLANK])
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 def test_several_blanks_are_one_and_columns_stay_straight(tmp_path, reading, newline):
@@ -27,6 +26,7 @@ def test_several_blanks_are_one_and_columns_stay_straight(tmp_path, reading, new
     assert written(fill(sheet), tmp_path / "o.csv") == data.replace("    NA", "   7.0")
 
 
+@pytest.mark.fast
 def test_words_of_different_lengths_and_tabs(tmp_path):
     data = 'a b \t c\n1   22\t333\n?\t4 5  \n10 -999   "?"\n'
     sheet = sheet_of(tmp_path, data, Reading(delimiter="whitespace", missing=("-999",)))
@@ -37,6 +37,7 @@ def test_words_of_different_lengths_and_tabs(tmp_path):
     assert text.splitlines()[2] == "7\t4 5  "
 
 
+@pytest.mark.fast
 def test_texts_with_blanks_are_quoted(tmp_path):
     data = 'n place\n1 "New York"\n2 "New York"\n3 NA\n'
     sheet = sheet_of(tmp_path, data, BLANK)
@@ -44,6 +45,7 @@ def test_texts_with_blanks_are_quoted(tmp_path):
     assert text == data.replace("3 NA", '3 "New York"')
 
 
+@pytest.mark.fast
 def test_places_tell_which_cells_are_empty(tmp_path):
     data = "id  city    x     y\n 1  Bonn  1.5  10.0\n 2  Rome       12.5\n 3  Oslo  2.5\n"
     sheet = sheet_of(tmp_path, data, BLANK)
@@ -58,6 +60,7 @@ def test_places_tell_which_cells_are_empty(tmp_path):
     assert text == wanted.replace("Oslo  2.5", "Oslo  2.5   7.0")
 
 
+@pytest.mark.fast
 def test_a_fill_longer_than_its_places_is_refused(tmp_path):
     data = "id  x     y\n 1  1.5  10.0\n 2       12.5\n 3  2.5\n"
     sheet = sheet_of(tmp_path, data, BLANK)
@@ -65,6 +68,7 @@ def test_a_fill_longer_than_its_places_is_refused(tmp_path):
         fill(sheet, -1234567.0)
 
 
+@pytest.mark.fast
 def test_nothing_stands_beside_columns_told_by_their_places(tmp_path):
     sheet = sheet_of(tmp_path, "id  x     y\n 1  1.5  10.0\n 2       12.5\n 3  2.5\n", BLANK)
     with pytest.raises(ji.DataError, match="nothing can stand beside"):
@@ -75,6 +79,7 @@ def test_nothing_stands_beside_columns_told_by_their_places(tmp_path):
     assert again.rows[-1] == ["11", "3", "2.5", ""]
 
 
+@pytest.mark.fast
 def test_what_cannot_be_told_is_refused_by_name(tmp_path):
     with pytest.raises(ji.DataError, match=r"line 3: 2 cells; expected 3.*Write NA"):
         csv.parse(b"a b c\n1 2 3\n11 22\n1 222 3\n", "x.txt", BLANK)
@@ -85,12 +90,14 @@ def test_what_cannot_be_told_is_refused_by_name(tmp_path):
         csv.parse(b"a  b   c\n1  2   3\n4      6\n7  8   9\n", "x.txt")
 
 
+@pytest.mark.fast
 def test_a_nameless_first_column_is_told_by_its_place():
     text, _ = csv.parse(b"     a  b\n0  1.0  2\n1  NaN  3\n", "x.txt", BLANK)
     assert text.names == ["column_1", "a", "b"]
     assert text.rows[1] == ["1", "NaN", "3"]
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     ("lines", "expected"),
     [
@@ -110,6 +117,7 @@ def test_blanks_are_found_where_nothing_else_makes_numbers(lines, expected):
     assert dialect.sniff(lines, ",") == expected
 
 
+@pytest.mark.fast
 def test_another_delimiter_and_draws(tmp_path):
     sheet = fill(sheet_of(tmp_path, DATED))
     assert csv.render(sheet.text, "\t").decode() == (
@@ -156,6 +164,7 @@ def test_what_is_read_is_written_and_gaps_alone_change(rows, gaps, edge, newline
             assert word == cells.get((i, j), text.rows[i][j])
 
 
+@pytest.mark.fast
 @settings(max_examples=100, deadline=None)
 @given(
     st.lists(

@@ -113,7 +113,6 @@ def test_what_cannot_have_a_deviation_is_refused(tmp_path):
         ji.impute_many(grids.read_dataset(str(taken)), draws=2)
 
 
-@pytest.mark.fast
 def test_a_store_goes_in_and_comes_out_whole(tmp_path):
     source, target = tmp_path / "sst.zarr", tmp_path / "filled.zarr"
     sea = _sea().to_dataset().assign_attrs(Conventions="CF-1.8")

@@ -79,7 +79,6 @@ CELLS = st.one_of(
 )
 
 
-@pytest.mark.fast
 @settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

@@ -12,8 +12,6 @@ from jaximpute.cli import app
 from jaximpute.data import frames
 from jaximpute.data.series import parse_stamps
 
-pytestmark = pytest.mark.fast
-
 
 @pytest.fixture(autouse=True)
 def _wide(monkeypatch):
@@ -32,6 +30,7 @@ def impute(tmp_path, data: str | bytes, *options, name="in.csv", out="out.csv"):
     return (tmp_path / out).read_bytes().decode(), done.stderr
 
 
+@pytest.mark.fast
 def test_a_question_mark_in_a_third_of_the_cells(tmp_path):
     rows = [("?" if i % 3 == 0 else f"{37 + i / 10:.1f}", i % 2) for i in range(30)]
     data = "temp,sick\n" + "".join(f"{a},{b}\n" for a, b in rows)
@@ -80,6 +79,7 @@ def test_a_loggers_export_in_one_command(tmp_path, out):
     assert "2 empty rows" in done.stderr
 
 
+@pytest.mark.fast
 def test_date_and_time_of_day_are_one_axis(tmp_path):
     _, said = impute(tmp_path, air(), "--method", "linear", "--time", "Date+Time")
     assert "with 'linear'" in said
@@ -98,6 +98,7 @@ def test_another_separator_is_kept(tmp_path, separator):
     assert done.stdout == text  # stdout, too
 
 
+@pytest.mark.fast
 def test_a_repeated_extreme_is_named_with_the_option_that_mends_it(tmp_path):
     temperatures = [f"{10 + 5 * np.sin(i / 3):.1f}" for i in range(40)]
     for i in (5, 6, 20):
@@ -152,11 +153,13 @@ def test_stamps_are_read_by_the_calendar(stamps, values, filled):
     assert result["t"].tolist() == stamps
 
 
+@pytest.mark.fast
 def test_days_and_months_that_cannot_be_told_apart_are_refused():
     with pytest.raises(ji.TimeError, match="cannot be told apart"):
         parse_stamps(["01/02/2020", "02/02/2020"], 2)
 
 
+@pytest.mark.fast
 def test_whole_numbers_that_are_days_are_not_learned():
     table = pd.DataFrame({"day": [20240130, 20240131, 20240201], "x": [1.0, np.nan, 3.0]})
     assert frames.read(table).columns[0].kind == "time"
@@ -164,6 +167,7 @@ def test_whole_numbers_that_are_days_are_not_learned():
     assert frames.read(table).columns[0].kind == "integer"
 
 
+@pytest.mark.fast
 def test_offsets_that_change_with_summer_time(tmp_path):
     hours = [("30T23", "+01"), ("31T00", "+01"), ("31T01", "+01"), ("31T03", "+02")]
     loads = ["1.0", "", "", "4.0"]
@@ -176,6 +180,7 @@ def test_offsets_that_change_with_summer_time(tmp_path):
     assert text == filled.replace("31T01:00:00+01:00,", "31T01:00:00+01:00,3.0")
 
 
+@pytest.mark.fast
 def test_a_row_of_units_is_kept_and_not_learned(tmp_path):
     data = "TIMESTAMP,Air,RH\nTS,Deg C,%\n,Avg,Smp\n2021-06-01 00:00,15.0,60\n" + "".join(
         f"2021-06-01 {i:02}:00,{'' if i == 3 else 15 + i}.0,{60 + i}\n" for i in range(1, 9)
@@ -186,6 +191,7 @@ def test_a_row_of_units_is_kept_and_not_learned(tmp_path):
     assert "holds units ('TS', 'Deg C', '%')" in said
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     ("data", "filled"),
     [
@@ -202,12 +208,14 @@ def test_a_file_without_names(tmp_path, data, filled):
     assert "--header" in said
 
 
+@pytest.mark.fast
 def test_names_that_are_years_are_names(tmp_path):
     data = "2019,2020,2021\n1,2,\n2,3,5\n3,4,7\n"
     text, _ = impute(tmp_path, data, "--method", "mean")
     assert text == data.replace("1,2,\n", "1,2,6\n")
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(("out", "mark"), [("out.tsv", "\t"), ("out.csv", ","), ("-", ",")])
 def test_another_format_leaves_observed_cells_as_written(tmp_path, out, mark):
     cells = [
@@ -227,6 +235,7 @@ def test_another_format_leaves_observed_cells_as_written(tmp_path, out, mark):
             assert old in ("", new)
 
 
+@pytest.mark.fast
 def test_parquet_gets_exact_integers_and_texts(tmp_path):
     pq = pytest.importorskip("pyarrow.parquet")
     ids = [1577134800018226901 + i for i in range(4)]
@@ -242,6 +251,7 @@ def test_parquet_gets_exact_integers_and_texts(tmp_path):
     assert table["w"].to_pylist() == ["5 kg", "7 kg", "7 kg", "9 kg"]
 
 
+@pytest.mark.fast
 def test_series_without_times_say_so():
     series = pd.Series([1, np.nan, 3, 4, 5, np.nan, 7.0])
     with pytest.warns(ji.ImputationWarning, match="series without times"):
@@ -252,6 +262,7 @@ def test_series_without_times_say_so():
         ji.impute(series.to_frame("x"), "linear")
 
 
+@pytest.mark.fast
 def test_names_with_brackets_and_control_characters_are_shown_in_full(tmp_path):
     (tmp_path / "a.csv").write_text("speed [km/h],[/foo],a\x1b]0;X\x07b\n1,2,x\n2,,\n3,5,y\n")
     done = call("inspect", tmp_path / "a.csv")
@@ -262,6 +273,7 @@ def test_names_with_brackets_and_control_characters_are_shown_in_full(tmp_path):
     assert "\x1b" not in done.stdout + done.stderr
 
 
+@pytest.mark.fast
 def test_options_of_reading_are_in_the_manifest_and_repeated(tmp_path):
     data = "# by us\na:b\n1,5:-9\n:2,5\n3,5:3\n"
     options = ("--delimiter", ":", "--decimal", ",", "--comment", "#", "--missing", "-9")
@@ -301,6 +313,7 @@ def test_every_command_that_reads_takes_the_options(tmp_path, command, options):
         assert done.stdout == (tmp_path / "in.csv").read_text()
 
 
+@pytest.mark.fast
 def test_what_reads_by_blocks_refuses_options_of_text(tmp_path):
     np.save(tmp_path / "a.npy", np.ones((4, 2)))
     done = call("impute", tmp_path / "a.npy", "-o", "o.npy", "--block-rows", 2, "--missing", "-9")

@@ -10,7 +10,6 @@ import jaximpute as ji
 xr = pytest.importorskip("xarray")
 h5py = pytest.importorskip("h5py")
 pytest.importorskip("h5netcdf")
-pytestmark = pytest.mark.fast
 
 from tests.helpers.grids import call, field, impute, load, save, smooth  # noqa: E402
 

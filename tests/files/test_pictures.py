@@ -11,7 +11,6 @@ from jaximpute.files import pictures
 from tests.helpers.commands import call
 
 image = pytest.importorskip("PIL.Image")
-pytestmark = pytest.mark.fast
 
 
 @pytest.fixture
@@ -60,6 +59,7 @@ def test_a_mask_file_makes_holes_and_completed_images_stand_beside_a_montage(fol
     assert "has shape (3, 8, 6); expected (3, 6, 8, 3) or its first axes, or (6, 8)" in wrong.stderr
 
 
+@pytest.mark.fast
 def test_what_is_transparent_is_missing_and_comes_back_opaque(folder, tmp_path):
     opaque = np.full((6, 8, 1), 255, np.uint8)
     pixels = np.concatenate([pixels_of(folder / "1.png"), opaque], axis=-1)
@@ -76,6 +76,7 @@ def test_what_is_transparent_is_missing_and_comes_back_opaque(folder, tmp_path):
     assert after[0, 0, 3] == 90
 
 
+@pytest.mark.fast
 def test_grey_images_and_a_folder_of_masks(tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "masks").mkdir()
@@ -99,6 +100,7 @@ def test_grey_images_and_a_folder_of_masks(tmp_path):
     assert pixels_of(tmp_path / "out" / "a.png").shape == (6, 8)
 
 
+@pytest.mark.fast
 def test_images_of_different_sizes_are_refused_by_name(folder):
     image.fromarray(np.zeros((5, 8, 3), np.uint8)).save(folder / "1.png")
     image.fromarray(np.zeros((4, 4, 3), np.uint8)).save(folder / "2.png")
@@ -127,6 +129,7 @@ def test_other_folders_are_refused(folder, tmp_path):
     assert "--plot is of no use" in used.stderr
 
 
+@pytest.mark.fast
 def test_masks_of_arrays(tmp_path):
     x = np.arange(24.0).reshape(2, 3, 4, 1)
     np.testing.assert_array_equal(
@@ -151,6 +154,7 @@ def test_masks_of_arrays(tmp_path):
     assert "--mask is for images and arrays" in table.stderr
 
 
+@pytest.mark.fast
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="where there are named pipes")
 @pytest.mark.parametrize("what", ["pipe", "device", "folder"])
 def test_what_never_ends_is_no_image(folder, what):
@@ -167,6 +171,7 @@ def test_what_never_ends_is_no_image(folder, what):
         pictures.read_mask(str(odd))
 
 
+@pytest.mark.fast
 def test_images_that_say_they_are_endless_are_refused(folder):
     file = folder / "0.png"
     data = bytearray(file.read_bytes())

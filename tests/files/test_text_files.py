@@ -16,8 +16,6 @@ from jaximpute.data.dialect import Dialect, Reading, check, skipped
 from jaximpute.files import compressed, csv, sheets
 from tests.helpers.commands import call
 
-pytestmark = pytest.mark.fast
-
 
 def sheet_of(tmp_path, data, reading=None, name="a.csv"):
     path = tmp_path / name
@@ -92,6 +90,7 @@ def test_any_table_comes_back_with_only_gaps_filled(
             assert old == new or (i, j) in changed
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize("target", [",", ";", "\t", "|"])
 def test_another_delimiter_leaves_the_values(target):
     values = [["1,5", "a;b"], ["x\ty", 'q"q'], ["", "|"]]
@@ -102,6 +101,7 @@ def test_another_delimiter_leaves_the_values(target):
     assert again.names == ["a,b", "c"]
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 @pytest.mark.parametrize(
     "data",
@@ -131,6 +131,7 @@ def test_everything_around_the_gaps_is_kept(tmp_path, data, newline):
     assert "7" not in old[at]
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     ("data", "delimiter", "decimal"),
     [
@@ -149,6 +150,7 @@ def test_the_delimiter_and_decimal_mark_are_found(tmp_path, data, delimiter, dec
     assert sheet.table["b"].iloc[0] == (2.25 if decimal == "," else 2)
 
 
+@pytest.mark.fast
 def test_options_of_reading(tmp_path):
     data = "made by X\n//\na:b\n1.500:x\n% aside\n2.250:NA\n-9:y\n".encode("utf-16")
     reading = Reading(
@@ -172,6 +174,7 @@ def test_options_of_reading(tmp_path):
     assert sheet_of(tmp_path, b"a\n\xe9\nx\n", Reading(encoding="latin-1")).table["a"][0] == "é"
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     ("reading", "message"),
     [
@@ -190,6 +193,7 @@ def test_values_that_an_option_does_not_take(reading, message):
         check(reading)
 
 
+@pytest.mark.fast
 def test_lines_are_named_by_count_or_by_number():
     assert skipped("3", 99) == {0, 1, 2}
     assert skipped("2-2", 99) == {1}
@@ -197,6 +201,7 @@ def test_lines_are_named_by_count_or_by_number():
     assert skipped(None, 99) == set()
 
 
+@pytest.mark.fast
 def test_options_of_text_are_refused_elsewhere(tmp_path):
     path = tmp_path / "a.npy"
     np.save(path, np.ones((2, 2)))
@@ -204,6 +209,7 @@ def test_options_of_text_are_refused_elsewhere(tmp_path):
         sheets.read_file(str(path), Reading(delimiter=";", missing=("1",)))
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     ("data", "message"),
     [
@@ -223,12 +229,14 @@ def test_errors_say_what_is_wrong(tmp_path, data, message):
         sheet_of(tmp_path, data)
 
 
+@pytest.mark.fast
 def test_a_quote_that_never_closes_is_found_in_linear_time(tmp_path):
     data = 'x,y\n1,"2\n' + "3,4\n" * 20_000
     with pytest.raises(ji.DataError, match="line 2: unexpected end of data"):
         sheet_of(tmp_path, data)
 
 
+@pytest.mark.fast
 def test_compressed_files_by_their_suffix(tmp_path):
     data = b"a,b\n1,x\n,y\n"
     archive = io.BytesIO()
@@ -255,6 +263,7 @@ def test_compressed_files_by_their_suffix(tmp_path):
         sheets.read_file("x.npy.gz")
 
 
+@pytest.mark.fast
 def test_numbers_of_lines_beyond_the_file_cost_nothing(tmp_path):
     path = tmp_path / "in.csv"
     path.write_text("title\na,b\n1,2\n2,\n3,4\n")

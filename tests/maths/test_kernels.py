@@ -3,7 +3,6 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 
 from jaximpute.maths.kernels import rbf, rbf_sums
 
@@ -32,7 +31,6 @@ def test_sums_and_gradients_are_those_of_a_loop():
     np.testing.assert_allclose(got[1], jax.grad(mass)(given[0]), rtol=1e-3, atol=1e-5)
 
 
-@pytest.mark.fast
 def test_blocks_do_not_matter():
     x, values = rows(3, 37), rows(4, 37, 2)
     weight = jnp.full(37, 1 / 37)

@@ -25,7 +25,6 @@ def _gapped(lengths, time=6000, seed=0):
     return jnp.asarray(mask)
 
 
-@pytest.mark.fast
 def test_gaps_keep_their_lengths_and_their_channels():
     mask = _gapped([1, 12])
     context, query = jax.jit(moved_gaps(0.05))(jax.random.key(0), mask)
@@ -40,7 +39,6 @@ def test_gaps_keep_their_lengths_and_their_channels():
     assert (lengths == 1).sum() > 5
 
 
-@pytest.mark.fast
 @pytest.mark.parametrize("missing", [0.02, 0.5])
 def test_the_share_is_about_what_was_asked_for(missing):
     mask = jax.random.uniform(jax.random.key(1), (1, 5000, 3)) > missing
@@ -49,14 +47,12 @@ def test_the_share_is_about_what_was_asked_for(missing):
     assert 0.06 < share < 0.13
 
 
-@pytest.mark.fast
 def test_series_lend_their_gaps_to_one_another():
     mask = jnp.ones((40, 30, 1), bool).at[:20, 4:9].set(False)
     _, query = moved_gaps(0.3)(jax.random.key(0), mask)
     assert query[20:].any()
 
 
-@pytest.mark.fast
 def test_without_gaps_single_entries_are_asked_for():
     _, query = moved_gaps(0.2)(jax.random.key(0), jnp.ones((2, 2000, 1), bool))
     assert 0.15 < float(query.mean()) < 0.25
@@ -64,7 +60,6 @@ def test_without_gaps_single_entries_are_asked_for():
         moved_gaps(0.0)
 
 
-@pytest.mark.fast
 def test_channels_are_asked_for_together_as_often_as_they_are_missing_together():
     apart = jax.random.uniform(jax.random.key(1), (1, 8000, 4)) > 0.3
     _, query = moved_gaps(0.1)(jax.random.key(2), apart)

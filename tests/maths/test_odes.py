@@ -73,7 +73,6 @@ def test_a_projection_that_moves_the_state_is_felt_by_every_solver():
         np.testing.assert_allclose(x, np.exp(1.0) / 16, rtol=tolerance)
 
 
-@pytest.mark.fast
 def test_the_number_of_steps_and_their_times_are_exact():
     """Counted in float32, 1/700 is not: a run must neither miss its end nor add a tiny step."""
     times = []

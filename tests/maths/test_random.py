@@ -8,7 +8,6 @@ import pytest
 from jaximpute.maths import random
 
 
-@pytest.mark.fast
 @pytest.mark.parametrize("shape", [(), (7,), (5, 3), (2, 4, 3, 1)])
 def test_bits_are_those_of_jax(shape):
     def same(ours, theirs, *given, **more):

@@ -26,7 +26,6 @@ def gaussian_score(process, mean, sd):
     return score
 
 
-@pytest.mark.fast
 def test_the_marginal_solves_the_process(process):
     """d alpha / dt = f alpha and d sigma^2 / dt = 2 f sigma^2 + g^2, for the drift f x."""
     for t in (0.2, 0.7):
@@ -124,7 +123,6 @@ def test_the_corrector_leaves_its_density_alone_and_repairs_another():
         np.testing.assert_allclose(x.std(), 1.0, atol=2 * tol)
 
 
-@pytest.mark.fast
 def test_the_corrector_steps_by_what_it_corrects():
     """Two columns, one of them corrected: as if the other were not there, whatever its score."""
     where = jnp.broadcast_to(jnp.array([[True, False]]), (50, 2))

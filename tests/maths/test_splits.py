@@ -40,7 +40,6 @@ def test_random_shares_are_uniform_and_exact(key):
     assert (third.sum(axis=1) == 6).all()
 
 
-@pytest.mark.fast
 def test_historical_asks_for_what_another_row_lacks(key):
     mask = jnp.array([[True, True, True, True], [True, False, True, False]])
     for i in range(8):

@@ -115,7 +115,6 @@ def test_semi_relaxed_is_optimal_by_its_dual():
     assert gaps[2] < 2e-3
 
 
-@pytest.mark.fast
 def test_semi_relaxed_from_one_point_is_a_soft_minimum():
     x, y = np.zeros((1, 2), np.float32), points(4, 5)
     epsilon, rho = 0.05, 0.8
@@ -196,7 +195,6 @@ def test_outliers_saturate_semi_relaxed_but_not_balanced_transport():
     assert rigid[-1] > 3 * rigid[-2]  # the square of the distance
 
 
-@pytest.mark.fast
 def test_the_bound_printed_in_the_paper_is_violated():
     zeta, z = 0.1, [30.0, 0.0]
     # one point to one point, in closed form: S = -log sum b exp(-c)
@@ -227,7 +225,6 @@ def fig1_toy():
     return source.astype(np.float32), target.astype(np.float32)
 
 
-@pytest.mark.fast
 def test_figure_1_transport_feeds_outliers_and_crosses_modes_and_spt_does_neither():
     source, target = fig1_toy()
     outlier = target[:, 1] > 4

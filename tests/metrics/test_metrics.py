@@ -68,7 +68,6 @@ def gaussian_crps(y, mean, sd):
     return sd * (z * (2 * stats.norm.cdf(z) - 1) + 2 * stats.norm.pdf(z) - 1 / np.sqrt(np.pi))
 
 
-@pytest.mark.fast
 def test_crps_of_gaussians_is_the_closed_form(key):
     y = jnp.array([-2.0, 0.0, 0.7, 3.0])
     mean, sd = 0.5, 1.7
@@ -89,7 +88,6 @@ def test_only_the_fair_crps_is_unbiased_for_few_draws(key):
     assert abs(plain - exact * (1 + 1 / 3)) < 0.015  # the spread is short by a factor 1 - 1/m
 
 
-@pytest.mark.fast
 def test_crps_survives_a_large_level():
     rng = np.random.default_rng(3)
     draws = (1000 + rng.normal(size=(500, 1))).astype(np.float32)
@@ -151,7 +149,6 @@ def test_squared_distances_have_the_right_gradient(samples):
     np.testing.assert_allclose(got, wanted, rtol=1e-3, atol=1e-2)
 
 
-@pytest.mark.fast
 def test_energy_distance_is_scipys_squared_in_one_dimension(samples):
     x, y = (s[:, :1] for s in samples)
     got = metrics.energy_distance(jnp.asarray(x), jnp.asarray(y))
@@ -209,7 +206,6 @@ def test_sliced_wasserstein_is_scipys_in_one_dimension(key, sizes):
     np.testing.assert_allclose(got, stats.wasserstein_distance(x[:, 0], y[:, 0]), rtol=1e-4)
 
 
-@pytest.mark.fast
 def test_sliced_wasserstein_of_a_shift_is_the_closed_form(key, samples):
     x = jnp.asarray(samples[0])
     shift = jnp.array([3.0, 0.0, 4.0])

@@ -54,7 +54,6 @@ def test_block_hits_its_rate_at_every_time(law, length, together):
     assert shared if together else not shared
 
 
-@pytest.mark.fast
 def test_block_gaps_have_the_lengths_asked_for():
     x = jnp.zeros((20, 400, 2))
     fixed = hidden(missing.block(0.2, length=7, law="fixed"), x)
@@ -88,7 +87,6 @@ def test_mar_bias_is_solved_for_skewed_columns():
     np.testing.assert_allclose(gone.mean(0)[gone.any(0)], 0.2, atol=0.03)
 
 
-@pytest.mark.fast
 def test_mnar_self_follows_the_logistic():
     slope, p = 1.5, 0.3
     x = normal(3, (40_000, 1))
@@ -102,7 +100,6 @@ def test_mnar_self_follows_the_logistic():
     assert z[small].mean() < -0.3
 
 
-@pytest.mark.fast
 @pytest.mark.parametrize(("tail", "side"), [("upper", 1), ("lower", -1), ("both", 0)])
 def test_mnar_quantile_hides_only_the_tails(tail, side):
     x = jax.random.permutation(jax.random.key(4), jnp.arange(1000.0))[:, None]

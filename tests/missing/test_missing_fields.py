@@ -51,7 +51,6 @@ def test_blocks_are_thirds_with_the_remainder_last(size, edges, key):
     assert len(np.unique(mask.reshape(20, -1), axis=0)) > 10  # drawn anew for each row
 
 
-@pytest.mark.fast
 def test_stations_are_few_and_the_same_for_all_rows(key):
     mask = np.asarray(missing.stations(7)(key, FIELD))
     assert (mask.sum((2, 3)) == 7).all()

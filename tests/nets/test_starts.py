@@ -8,7 +8,6 @@ from jax.nn import initializers as theirs
 from jaximpute.nets import starts
 
 
-@pytest.mark.fast
 @pytest.mark.parametrize("shape", [(7, 5), (3, 3, 4, 6)])
 @pytest.mark.parametrize(
     ("ours", "wanted"),

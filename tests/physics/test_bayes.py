@@ -55,7 +55,6 @@ def test_known_parameters_equal_brute_force(waves, noise):
     np.testing.assert_allclose(error[0], 1, atol=1e-4)
 
 
-@pytest.mark.fast
 def test_a_mixture_equals_brute_force(waves):
     x, mask = _draw(waves[1], seed=1)
     prior = np.array([0.5, 0.2, 0.3])
@@ -96,7 +95,6 @@ def test_the_error_it_promises_is_the_error_it_makes():
     assert abs(made / promised - 1) < 0.15
 
 
-@pytest.mark.fast
 def test_bad_input_is_refused(waves):
     x, mask = jnp.zeros((1, 2, 8, 8)), jnp.ones((1, 2, 8, 8), bool)
     with pytest.raises(ji.DataError, match="same last axes"):

@@ -40,7 +40,6 @@ def test_where_nothing_is_observed_the_gradient_part_goes(flows):
     np.testing.assert_array_equal(out, divergence_free(u, lengths=SIDE))
 
 
-@pytest.mark.fast
 def test_observed_entries_stay_and_pythagoras_holds(flows):
     k_mask, k_noise = jax.random.split(jax.random.key(9))
     seen = jax.random.uniform(k_mask, flows.shape) < 0.3

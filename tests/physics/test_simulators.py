@@ -38,7 +38,6 @@ def test_shallow_water_keeps_mass_energy_and_potential_vorticity(sea, water):
     assert np.abs(sea[-1] - sea[0]).max() > 0.5  # it does move
 
 
-@pytest.mark.fast
 def test_shallow_water_without_rotation_is_a_wave(water):
     still = water._replace(coriolis=0.0)
     x = jnp.arange(12) / 12 * 2 * jnp.pi
@@ -49,7 +48,6 @@ def test_shallow_water_without_rotation_is_a_wave(water):
     np.testing.assert_allclose(frames[..., 2], expected, atol=2e-6)
 
 
-@pytest.mark.fast
 def test_a_uniform_flow_turns_with_the_rotation(water):
     state = jnp.zeros((*SHAPE, 3)).at[..., 0].set(1.0)
     frames = shallow_water.spectral(state, water, 5)
@@ -65,7 +63,6 @@ def test_without_any_waves_nothing_divides_by_zero(water):
     np.testing.assert_allclose(frames, 1.0, atol=1e-6)
 
 
-@pytest.mark.fast
 def test_the_residual_is_zero_for_the_scheme_and_not_for_others(sea, water):
     scheme = shallow_water.c_grid(sea[0], water, 20)
     own = float(shallow_water.feasibility(scheme, water))
@@ -177,7 +174,6 @@ def test_exponax_and_our_own_steps_agree_where_both_resolve(force):
     np.testing.assert_allclose(other, own, atol=3e-4 * change)
 
 
-@pytest.mark.fast
 def test_engines_are_refused_by_name(whirl):
     with pytest.raises(OptionError, match="engine is 'fast'; expected own or exponax"):
         navier_stokes.simulate(whirl, navier_stokes.Flow(), 2, engine="fast")

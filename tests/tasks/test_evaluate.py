@@ -92,7 +92,6 @@ def test_only_observed_cells_are_hidden_about_as_many_as_asked(key, pattern):
     assert 0.13 < share < 0.27
 
 
-@pytest.mark.fast
 def test_blocks_are_stretches_of_time_whatever_the_order_of_rows(key):
     order = np.random.default_rng(2).permutation(1000)
     x = wave(1000)
@@ -105,7 +104,6 @@ def test_blocks_are_stretches_of_time_whatever_the_order_of_rows(key):
     assert 5 < runs(table[:, 0]).mean() < 12  # stretches of rows
 
 
-@pytest.mark.fast
 def test_own_holes_have_the_lengths_of_the_holes_there_are(key):
     x = wave(1000)
     for start in range(20, 1000, 50):
@@ -199,7 +197,6 @@ def test_the_ranking_is_that_of_the_true_errors():
     assert (overall(scores, "memory_mb") >= 0).all()
 
 
-@pytest.mark.fast
 def test_the_same_seed_makes_the_same_scores_and_the_data_are_not_touched():
     x = wave(100)
     x[3, 0] = np.nan

@@ -25,8 +25,6 @@ from jaximpute.tasks.filling import fill
 from jaximpute.tasks.impute import impute_with_report
 from jaximpute.types import Info
 
-pytestmark = pytest.mark.fast
-
 
 def people(n=30):
     rng = np.random.default_rng(1)
@@ -66,6 +64,7 @@ def test_a_mixed_table_is_completed_by_means_and_modes():
         assert result[name][hole[name]].map(counts).eq(counts.max()).all()
 
 
+@pytest.mark.fast
 def test_polars_gives_what_pandas_gives():
     data = people()
     table = pl.from_pandas(data)
@@ -74,6 +73,7 @@ def test_polars_gives_what_pandas_gives():
     assert result.equals(pl.from_pandas(ji.impute(data, "mean")))
 
 
+@pytest.mark.fast
 def test_arrays_of_every_library_agree():
     rng = np.random.default_rng(0)
     x = np.where(rng.random((12, 3)) < 0.3, np.nan, rng.normal(size=(12, 3))).astype(np.float32)
@@ -87,6 +87,7 @@ def test_arrays_of_every_library_agree():
     np.testing.assert_array_equal(ji.impute(x[None].repeat(2, 0), "mean")[1], result)
 
 
+@pytest.mark.fast
 def test_nothing_missing_is_returned_as_an_equal_copy():
     data = people().dropna()
     result = ji.impute(data, "mean")
@@ -98,6 +99,7 @@ def test_nothing_missing_is_returned_as_an_equal_copy():
     np.testing.assert_array_equal(ji.impute(x, "mean"), x)
 
 
+@pytest.mark.fast
 def test_methods_and_options_are_checked_even_if_nothing_is_missing():
     x = np.arange(6.0).reshape(3, 2)
     with pytest.raises(OptionError, match="did you mean 'mean'"):
@@ -110,6 +112,7 @@ def test_methods_and_options_are_checked_even_if_nothing_is_missing():
         ji.impute(x, "mean", max_gap=2)
 
 
+@pytest.mark.fast
 def test_columns_left_empty_are_named():
     data = people().assign(void=None, name=[f"name {i}" if i % 3 else None for i in range(30)])
     data["born"] = pd.to_datetime(["2000-01-01", None] * 15)
@@ -140,6 +143,7 @@ def test_warnings_point_at_the_line_of_the_caller(tmp_path):
     assert done.stdout.strip() == "[6, 7, 8]"
 
 
+@pytest.mark.fast
 def test_many_columns_share_one_warning():
     x = np.full((2, 40), np.nan)
     with pytest.warns(ImputationWarning) as caught:
@@ -149,6 +153,7 @@ def test_many_columns_share_one_warning():
     assert np.isnan(result).all()
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     "x", [[[1.0, np.nan], [np.nan, np.nan], [3.0, 5.0]], [[1.0, 2.0]], [[1.0], [np.nan]]]
 )
@@ -165,6 +170,7 @@ def test_ten_thousand_columns():
     np.testing.assert_allclose(result, np.where(np.isnan(x), np.nanmean(x, axis=0), x), atol=1e-5)
 
 
+@pytest.mark.fast
 def test_stamps_may_come_in_any_order():
     stamps = pd.date_range("2024", periods=6, freq="h")
     whole = pd.DataFrame({"x": np.arange(6.0)}, index=stamps)
@@ -176,6 +182,7 @@ def test_stamps_may_come_in_any_order():
     pd.testing.assert_frame_equal(result.sort_index(), ji.impute(whole, "mean"), check_freq=False)
 
 
+@pytest.mark.fast
 def test_time_column_is_kept_as_it_is():
     data = pl.DataFrame({"t": ["2024-01-01", "2024-01-02", "2024-01-05"], "x": [1.0, None, 3.0]})
     result = ji.impute(data, "mean", time="t")
@@ -185,6 +192,7 @@ def test_time_column_is_kept_as_it_is():
         ji.impute(data.with_columns(t=pl.lit("2024-01-01")), "mean", time="t")
 
 
+@pytest.mark.fast
 def test_long_gaps_stay_empty():
     x = np.array([1.0, np.nan, 3, np.nan, np.nan, np.nan, 7])[:, None]
     with pytest.warns(ImputationWarning, match="longer than max_gap"):
@@ -194,6 +202,7 @@ def test_long_gaps_stay_empty():
     np.testing.assert_allclose(filled[3:6], 11 / 3, rtol=1e-6)
 
 
+@pytest.mark.fast
 def test_report_is_json_and_tells_the_story():
     data = people().assign(void=np.nan)
     with pytest.warns(ImputationWarning):
@@ -216,6 +225,7 @@ def test_report_is_json_and_tells_the_story():
     np.testing.assert_array_equal(result.mask, data.notna())
 
 
+@pytest.mark.fast
 def test_report_of_a_time_axis():
     data = pd.DataFrame({"x": [1.0, None, 3.0]}, index=pd.to_datetime(["2024", "2025", "2027"]))
     report = impute_with_report(data, "mean").report
@@ -251,6 +261,7 @@ def registered(monkeypatch):
     return register
 
 
+@pytest.mark.fast
 def test_worse_than_the_start_is_said_with_both_numbers(registered):
     x = np.array([[1.0, np.nan], [3.0, 4.0], [0.0, 1.0]])
     registered(restless(start_error=1.0, error=2.5))
@@ -261,6 +272,7 @@ def test_worse_than_the_start_is_said_with_both_numbers(registered):
     assert result.report["metrics"] == {"start_error": 1.0, "error": 2.5}
 
 
+@pytest.mark.fast
 @pytest.mark.parametrize(
     "metrics",
     [
@@ -278,6 +290,7 @@ def test_better_than_the_start_is_no_warning(registered, metrics):
     json.dumps(result.report, allow_nan=False)
 
 
+@pytest.mark.fast
 def test_divergence_is_an_error(registered):
     still, x = mean(), np.array([[1.0, np.nan], [3.0, 4.0], [0.0, 1.0]])
     registered(still._replace(estimate=lambda key, state, data: data.values * jnp.inf), steps=0)
@@ -292,6 +305,7 @@ def test_divergence_is_an_error(registered):
         ji.impute(x, "restless")
 
 
+@pytest.mark.fast
 def test_advice_names_the_rates_with_the_values_they_have():
     text = advice.on_divergence("csbi", "fast", {"lr": 0.5})
     assert "Lower lr (now 0.5) or warmup_lr (now 0.002) or lr_forward (now 0.0001)" in text
@@ -299,6 +313,7 @@ def test_advice_names_the_rates_with_the_values_they_have():
     assert advice.on_divergence("mean") == "Take another preset or another method"
 
 
+@pytest.mark.fast
 def test_irregular_times_reach_the_method(registered, monkeypatch):
     registered(restless(error=0.5), kinds=("series",))
     seen = {}
@@ -311,6 +326,7 @@ def test_irregular_times_reach_the_method(registered, monkeypatch):
     assert seen["times"] is None
 
 
+@pytest.mark.fast
 def test_same_seed_same_answer_and_no_global_seed_is_touched():
     x = people().to_numpy(dtype=object)
     np.random.seed(3)  # noqa: NPY002
@@ -320,6 +336,7 @@ def test_same_seed_same_answer_and_no_global_seed_is_touched():
     assert (np.random.get_state()[1] == before).all()  # noqa: NPY002
 
 
+@pytest.mark.fast
 def test_fill_is_impute_between_reading_and_writing():
     data = people()
     frame = read(data)
@@ -330,6 +347,7 @@ def test_fill_is_impute_between_reading_and_writing():
     np.testing.assert_allclose(filled.values, again.values, rtol=1e-6)
 
 
+@pytest.mark.fast
 def test_auto_is_a_method_of_the_kind():
     for kind in ("table", "series", "image", "field"):
         assert choose(kind) in registry.names(kind)
@@ -337,6 +355,7 @@ def test_auto_is_a_method_of_the_kind():
         assert registry.entry(choose(kind, draws=True)).draws
 
 
+@pytest.mark.fast
 def test_the_two_calls_take_the_same_arguments():
     plain, told = (dict(inspect.signature(f).parameters) for f in (ji.impute, impute_with_report))
     del told["interval"]  # its ends have no place in a completed container
@@ -371,6 +390,7 @@ def test_any_column_mix_is_completed(data):
     assert result.loc[:, empty].isna().all(axis=None)
 
 
+@pytest.mark.fast
 @pytest.mark.fast
 def test_options_are_checked_even_if_nothing_is_missing():
     complete = np.ones((3, 2))

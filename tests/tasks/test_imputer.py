@@ -124,7 +124,6 @@ def drawing_registered(monkeypatch):
     monkeypatch.setattr(registry, "build", lambda *given, **options: registry.Plan(drawing()))
 
 
-@pytest.mark.fast
 def test_a_random_row_does_not_depend_on_its_company(drawing_registered):
     x = holes(rows=37)
     imputer = Imputer("drawing", random_state=0).fit(x)

@@ -89,7 +89,6 @@ def test_what_cannot_be_read_is_said(saved, tmp_path):
         ji.Imputer.load(saved)
 
 
-@pytest.mark.fast
 def test_arrays_of_another_shape_are_refused(tmp_path):
     ji.Imputer("gaussian").fit(rows()).save(tmp_path / "model")
     with np.load(tmp_path / "model" / "arrays.npz") as file:
@@ -109,7 +108,6 @@ def rewrite(model: Path, **changes) -> None:
     np.savez(model / "arrays.npz", **{k: v for k, v in arrays.items() if v is not None})
 
 
-@pytest.mark.fast
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_parameters_that_are_not_finite_are_refused(tmp_path, bad):
     name, model = "state/0", tmp_path / "model"

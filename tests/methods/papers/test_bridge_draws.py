@@ -193,7 +193,6 @@ def test_draws_in_few_steps_are_as_wide_as_the_data(name, spread):
     assert abs(width(60) / spread - 1) < 0.03
 
 
-@pytest.mark.fast
 @pytest.mark.parametrize("process", [*PROCESSES.values(), processes.sub_vp(), processes.edm()])
 def test_draws_end_at_one_noise_level(process):
     alpha, sigma = process.marginal(jnp.asarray(draws.last_time(process)))
@@ -207,7 +206,6 @@ def test_draws_end_at_one_noise_level(process):
         np.testing.assert_allclose(gaps, gaps[:1].repeat(steps - 1), rtol=0.05)
 
 
-@pytest.mark.fast
 def test_langevin_does_not_look_at_the_context():
     """What a policy answers for entries that are known changes no draw, and moves none of them."""
     known = Known("ve", 0.7)

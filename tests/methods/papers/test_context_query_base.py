@@ -182,7 +182,6 @@ def test_many_rows_leave_some_out_of_all_learning():
     assert int((~held.left(few, hidden).mask).sum()) == 1
 
 
-@pytest.mark.fast
 def test_tiles_are_told_where_they_lie():
     view = partial(tiles, size=(1, 2, 4), overlap=1)
     where = coordinates((3, 1, 2, 10, 1), view)

@@ -58,7 +58,6 @@ def test_the_divergence_of_a_linear_field_is_its_trace(probe):
     np.testing.assert_allclose(found, expected, atol=0.12)
 
 
-@pytest.mark.fast
 def test_one_rademacher_probe_is_exact_on_a_diagonal():
     a = jnp.diag(jnp.arange(1.0, 5.0))
     x, g = jnp.zeros((2, 4)), jnp.ones(2)

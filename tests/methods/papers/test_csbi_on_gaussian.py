@@ -20,7 +20,6 @@ LAW = np.array([[1.0, 0.8], [0.8, 1.0]])
 ROOT = jnp.array([[1.0, 0.0], [0.8, 0.6]])
 
 
-@pytest.mark.fast
 def test_a_given_probe_measures_the_divergence_in_its_covariance():
     """Of z = A r with probes of covariance C: the trace of C A, over the entries scored."""
     root = jax.random.normal(jax.random.key(0), (3, 3))

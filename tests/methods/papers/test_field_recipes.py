@@ -41,7 +41,6 @@ def test_convolutions_are_not_scanned_on_cpus():
     assert build("context_query", net="unet", sgd_total=100).steps == 100
 
 
-@pytest.mark.fast
 def test_partitions_feeds_and_networks_by_name():
     for partition in ("block", "rows", "columns", "swath", "own", "time_block", "missdiff"):
         build("context_query", partition=partition)

@@ -59,7 +59,6 @@ def test_a_tenth_is_hidden_in_boxes_as_large_as_the_holes(name, expected, key):
         assert below > 0.6
 
 
-@pytest.mark.fast
 def test_land_has_no_shape_and_static_holes_stay_static(key):
     sea = jnp.arange(24) >= 8
     at_sea = clouds() & sea.reshape(1, 1, 1, 24, 1)
@@ -69,7 +68,6 @@ def test_land_has_no_shape_and_static_holes_stay_static(key):
     np.testing.assert_array_equal(query, jnp.broadcast_to(query[:, :1], query.shape))
 
 
-@pytest.mark.fast
 def test_who_would_be_left_with_less_than_half_is_asked_nothing(key):
     one = jnp.zeros((3, 1, 6, 6, 1), bool).at[1, 0, 0, 0].set(True).at[2, 0, :2].set(True)
     context, query = hole_boxes.hole_shaped()(key, one)

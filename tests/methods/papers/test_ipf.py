@@ -29,7 +29,6 @@ def noisy(size):
     return approximate
 
 
-@pytest.mark.fast
 def test_the_marginals_become_exact():
     cost, mu, nu = toy(1.0)
     fit = ipf(jax.random.key(0), cost, mu, nu, iterations=300)

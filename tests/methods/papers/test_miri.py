@@ -70,7 +70,6 @@ def test_the_exact_velocity_draws_from_the_exact_conditional(solver, steps):
     np.testing.assert_array_equal(x[data.mask], data.values[data.mask])
 
 
-@pytest.mark.fast
 @pytest.mark.parametrize(
     ("solver", "times"), [("euler_end", [0.25, 0.5, 0.75, 1.0]), ("euler", [0.0, 0.25, 0.5, 0.75])]
 )

@@ -145,7 +145,6 @@ def test_a_base_that_learns_on_the_host_teaches_on_cells_it_has_not_seen():
     np.testing.assert_array_equal(drawn[0][data.mask], data.values[data.mask])
 
 
-@pytest.mark.fast
 def test_the_budget_follows_the_rows():
     assert [steps_for(n, 128, 70, 1000) for n in (178, 768, 10**6)] == [100, 420, 1000]
     assert steps_for(178, 128, 70, 5) == 5  # so many were asked for

@@ -58,7 +58,6 @@ def test_images_take_the_same_partitions(key):
         np.testing.assert_array_equal(context, jnp.broadcast_to(context[..., :1], mask.shape))
 
 
-@pytest.mark.fast
 def test_pixels_are_shared_over_frames_and_independent_of_the_query(key):
     context, query = partitions.pixel(0.7, 0.4)(key, jnp.full((200, 3, 12, 12, 2), True))
     for part, share in ((context, 0.7), (query, 0.4)):
@@ -115,7 +114,6 @@ def test_own_holes_come_from_the_bank(key):
     assert not context.all()
 
 
-@pytest.mark.fast
 def test_the_audit_gives_the_known_probabilities(key):
     masks = block_masks()
     rest = exposure_audit(partitions.block(), masks, key=key, radius=0)

@@ -123,7 +123,6 @@ def test_energy_change_of_centred_rows_is_that_of_their_density():
     np.testing.assert_allclose(change, exact, rtol=1e-4)
 
 
-@pytest.mark.fast
 def test_weights_follow_equations_12_and_13():
     _, data = gaussian_rows()
     rule = PLAIN._replace(weights=True, temperature=2.0, eta=0.05)
@@ -167,7 +166,6 @@ def test_the_dissipative_term_spreads_the_particles(dissipative):
     np.testing.assert_allclose(moved.x.var(0), expected, rtol=0.12)
 
 
-@pytest.mark.fast
 def test_scores_in_chunks_equal_scores_in_one_piece():
     x = jax.random.normal(jax.random.key(1), (1, 40, 2))
     view = windows(x.shape, length=6)

@@ -108,7 +108,6 @@ def test_before_anything_is_learned_the_answer_is_that_of_the_start():
     np.testing.assert_array_equal(plan.method.estimate(jax.random.key(1), state, data), start)
 
 
-@pytest.mark.fast
 def test_the_surroundings_of_a_step_are_what_they_are_said_to_be():
     key_x, key_mask = jax.random.split(jax.random.key(0))
     x = jax.random.normal(key_x, (2, 40, 3))

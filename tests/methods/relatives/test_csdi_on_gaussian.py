@@ -27,7 +27,6 @@ def still() -> Net:
     return Net(lambda key, x, t, cond: {}, lambda params, x, t, cond, key=None: jnp.zeros_like(x))
 
 
-@pytest.mark.fast
 def test_frames_are_the_conditional_moments():
     a = jax.random.normal(jax.random.key(0), (6, 6))
     cov, mean = a @ a.T + jnp.eye(6), jnp.arange(6.0)
@@ -114,7 +113,6 @@ def test_a_network_that_is_worse_is_not_used():
     )
 
 
-@pytest.mark.fast
 def test_scores_choose_a_share_only_where_sure():
     part, every = jnp.arange(400) // 10, jnp.ones(400, bool)
     noise = jax.random.normal(jax.random.key(0), (400,))

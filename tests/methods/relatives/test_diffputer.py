@@ -42,7 +42,6 @@ def test_a_network_of_zeros_shrinks_and_the_exact_one_denoises():
     np.testing.assert_allclose(got, np.asarray(x) @ gain.T, atol=1e-5)
 
 
-@pytest.mark.fast
 def test_the_loss_of_the_exact_denoiser_is_what_noise_hides():
     got = _edm.loss(_exact(COV), {}, jax.random.key(0), _normal(20000))
     sigma = np.exp(-1.2 + 1.2 * np.random.default_rng(0).normal(size=20000))
@@ -68,7 +67,6 @@ def test_draws_have_the_conditional_moments_of_a_gaussian():
     np.testing.assert_allclose(left, np.sqrt(COV[0, 0] - gain @ COV[1:, 0]), rtol=0.08)
 
 
-@pytest.mark.fast
 def test_a_free_row_has_the_moments_of_the_model():
     x = jnp.zeros((4000, 3))
     mask = jnp.full(x.shape, False)

@@ -14,7 +14,6 @@ def rows(seed, n, d=3):
     return jnp.asarray(np.random.default_rng(seed).normal(size=(n, d)), jnp.float32)
 
 
-@pytest.mark.fast
 def test_the_direction_is_that_of_the_papers_sum():
     given, h, entropy = (rows(0, 5), rows(1, 5)), 0.9, 3.0
     x, score = (np.asarray(a) for a in given)
@@ -31,7 +30,6 @@ def test_the_direction_is_that_of_the_papers_sum():
     np.testing.assert_allclose(blocked, got, atol=1e-5)
 
 
-@pytest.mark.fast
 def test_entropy_gathers_rows():
     x = rows(2, 30)
     pull = velocity(x, x, jnp.zeros_like(x), jnp.ones(30), 1.0, 1.0)

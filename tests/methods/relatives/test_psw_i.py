@@ -19,7 +19,6 @@ def batch(seed, n, time=6, channels=2):
     return jnp.asarray(x, jnp.float32)
 
 
-@pytest.mark.fast
 @pytest.mark.parametrize("time", [6, 7])
 def test_distances_are_those_of_the_whole_spectrum(time):
     x, y = batch(0, 3, time), batch(1, 4, time)

@@ -53,7 +53,6 @@ def test_the_gradient_is_that_of_the_divergence():
     assert jnp.abs(gradient).max() > 0.05
 
 
-@pytest.mark.fast
 def test_batches_are_drawn_without_replacement_and_avoid_padding():
     weight = jnp.array([1.0, 0.0, 1.0, 1.0, 0.0, 1.0])
     counts = np.zeros(6)

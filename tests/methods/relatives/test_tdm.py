@@ -22,7 +22,6 @@ def uniform(n):
     return jnp.full(n, 1 / n)
 
 
-@pytest.mark.fast
 def test_a_sharp_plan_is_the_assignment():
     cost = costs(0)
     plan = sinkhorn_plan(jnp.asarray(cost, jnp.float32), uniform(6), uniform(6), 0.005, 2000)
@@ -43,7 +42,6 @@ def test_points_without_mass_take_no_part():
     assert np.isfinite(plan).all()
 
 
-@pytest.mark.fast
 def test_the_relaxed_plan_minimises_its_objective():
     """Against a quasi-Newton method on the logarithms of the plan, in float64."""
     cost, rho = costs(2, 4, 5), 0.6

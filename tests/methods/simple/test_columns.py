@@ -27,7 +27,6 @@ def test_equals_scikit_learn(strategy):
     np.testing.assert_allclose(complete(METHODS[strategy](), x), expected, rtol=1e-6)
 
 
-@pytest.mark.fast
 @pytest.mark.parametrize("strategy", METHODS)
 def test_padding_rows_count_nothing(strategy):
     x = _table()

@@ -80,7 +80,6 @@ def test_noise_is_found_in_a_long_series():
     assert float(state.ratio[0]) == 10.0
 
 
-@pytest.mark.fast
 def test_padding_series_count_nothing():
     x = _series()
     padded = np.concatenate([x, 50 * np.sin(np.arange(90.0)).reshape(1, 30, 3)])

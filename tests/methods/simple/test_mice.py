@@ -26,7 +26,6 @@ def _learn(method, x, sweeps):
     return data, ji.fit(method, jax.random.key(0), data, sweeps, chunk=sweeps)
 
 
-@pytest.mark.fast
 @pytest.mark.parametrize("unused", [0, 10])
 def test_the_ridge_equals_scikit_learns(unused):
     x = _rows(80)
@@ -42,7 +41,6 @@ def test_the_ridge_equals_scikit_learns(unused):
     np.testing.assert_allclose(covariance, wanted.sigma_, atol=1e-4)
 
 
-@pytest.mark.fast
 def test_the_ridge_tells_columns_apart_that_are_nearly_one():
     """Their difference carries the target; in single precision their Gram matrix has lost it."""
     rng = np.random.default_rng(0)

@@ -187,7 +187,6 @@ def test_blocks_of_a_wrong_length_are_refused():
         ji.methods.mice(categories=(0, 0)).init(jax.random.key(0), data)
 
 
-@pytest.mark.fast
 @pytest.mark.parametrize("method", ["mode", "median"])
 def test_the_mode_of_a_category_is_its_most_frequent_level(method):
     deck = pd.Series(["A"] * 15 + ["B"] * 47 + ["C"] * 59 + ["D"] * 33 + ["E"] * 32 + [None] * 9)

@@ -132,7 +132,6 @@ def test_the_columns_of_a_category_are_hiddentogether():
     assert (hidden[:, 0] != hidden[:, 1]).any()
 
 
-@pytest.mark.fast
 def test_what_is_hidden_again_looks_like_the_holes():
     mask = jnp.full((1, 600, 2), True)
     for start in range(20, 580, 60):

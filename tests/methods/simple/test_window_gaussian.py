@@ -79,7 +79,6 @@ def test_draws_of_a_long_series_hold_together_across_blocks():
     assert 0.8 < steps.std() < 1.2
 
 
-@pytest.mark.fast
 @pytest.mark.parametrize("kind", _marginals.KINDS)
 def test_maps_rise_and_come_back(kind):
     rng = np.random.default_rng(0)
@@ -95,7 +94,6 @@ def test_maps_rise_and_come_back(kind):
     )
 
 
-@pytest.mark.fast
 def test_normal_scores_are_normal_and_ties_lie_in_their_middle():
     x = jnp.asarray(np.random.default_rng(0).exponential(size=(2000, 1)), jnp.float32)
     x = x.at[:400].set(0.0)
