@@ -14,7 +14,7 @@ from jaximpute.data.codec import Codec
 from jaximpute.data.frames import Container, Frame, read
 from jaximpute.data.layout import lay_out
 from jaximpute.metrics.chains import r_hat
-from jaximpute.types import Method, Observed, PRNGKey
+from jaximpute.types import Method, Observed
 
 
 class Chains(NamedTuple):
@@ -118,7 +118,7 @@ def chains(
     )
 
 
-def _follow(method: Method, keys: PRNGKey, data: Observed, sweeps: int) -> Any:
+def _follow(method: Method, keys: jax.Array, data: Observed, sweeps: int) -> Any:
     """Means and standard deviations of the missing cells after every sweep of every chain."""
     missing = ~data.mask & (data.weight > 0)[:, None]
 

@@ -53,7 +53,7 @@ def least_squares(formula: str, like: pd.DataFrame) -> tuple[Analysis, tuple[str
         >>> frame = pd.DataFrame({"y": [1.0, 3.0, 5.0, 7.1], "x": [0.0, 1.0, 2.0, 3.0]})
         >>> fit, names, left = least_squares("y ~ x", frame)
         >>> names, fit(frame)[0].round(2).tolist(), left
-        (('intercept', 'x'), [0.99, 2.03], 2.0)
+        (('intercept', 'x'), [0.98, 2.03], 2.0)
     """
     explained, explaining = _parts(formula, [str(name) for name in like.columns])
     levels = {name: _levels(like[name]) for name in explaining}

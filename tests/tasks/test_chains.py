@@ -1,6 +1,7 @@
 """Chains of `mice`: R-hat against a plain twin, and chains that mix and that do not."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
@@ -30,18 +31,18 @@ def twin(chains):
 def test_r_hat_is_what_loops_give(n):
     x = np.random.default_rng(0).normal(size=(3, n, 2)) * [1.0, 1e4]
     x[1, :, 0] += 2
-    found = np.asarray(r_hat(np.float32(x)))
+    found = np.asarray(r_hat(jnp.asarray(x)))
     np.testing.assert_allclose(found, [twin(x[..., i]) for i in range(2)], rtol=1e-4)
 
 
 @pytest.mark.fast
 def test_r_hat_sees_levels_trends_and_widths():
-    x = np.asarray(jax.random.normal(jax.random.key(0), (4, 100)))
+    x = jax.random.normal(jax.random.key(0), (4, 100))
     assert r_hat(x) < 1.03
-    assert r_hat(x + np.arange(4.0)[:, None]) > 1.5
-    assert r_hat(x + np.linspace(0, 4, 100)) > 1.3
-    assert r_hat(x * np.array([[1.0], [1.0], [1.0], [6.0]])) > 1.1
-    assert np.isnan(r_hat(np.ones((2, 8), np.float32)))
+    assert r_hat(x + jnp.arange(4.0)[:, None]) > 1.5
+    assert r_hat(x + jnp.linspace(0, 4, 100)[None]) > 1.3
+    assert r_hat(x * jnp.array([[1.0], [1.0], [1.0], [6.0]])) > 1.1
+    assert np.isnan(r_hat(jnp.ones((2, 8))))
     with pytest.raises(OptionError, match="of 3 values"):
         r_hat(x[:, :3])
 
