@@ -45,16 +45,6 @@ def scatter(key: PRNGKey, unit: Observed, noise: Scalar) -> Float[Array, "n *eve
     return clamp(noise * random.normal(key, unit.values.shape, unit.values.dtype), unit)
 
 
-def limits(unit: Observed) -> tuple[Float[Array, "d"], Float[Array, "d"]]:
-    """The smallest and the largest observed value of each column, in real rows."""
-    d = unit.values.shape[-1]
-    real = (unit.weight > 0).reshape(-1, *(1,) * (unit.mask.ndim - 1))
-    used, x = (unit.mask & real).reshape(-1, d), unit.values.reshape(-1, d)
-    low = jnp.where(used, x, jnp.inf).min(axis=0)
-    high = jnp.where(used, x, -jnp.inf).max(axis=0)
-    return jnp.where(low <= high, low, 0), jnp.where(low <= high, high, 0)
-
-
 def batch_size(wanted: int, n: int) -> int:
     """As many rows as wanted, or the largest power of two that is at most half of all rows."""
     return wanted if 2 * wanted <= n else 2 ** max(0, (n // 2).bit_length() - 1)

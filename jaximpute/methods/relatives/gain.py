@@ -13,7 +13,7 @@ from jaxtyping import Array, Bool, Float
 
 from jaximpute import registry
 from jaximpute._errors import OptionError
-from jaximpute.masking import clamp, masked_mean, pick, share
+from jaximpute.masking import channel_range, clamp, masked_mean, pick, share
 from jaximpute.maths import random
 from jaximpute.nets import mlp
 from jaximpute.types import Info, Method, Net, Observed, Params, PRNGKey, Scalar
@@ -175,11 +175,7 @@ def generator_loss(
 
 def _range(data: Observed) -> tuple[jax.Array, jax.Array]:
     """The least observed value of each column, and how far above it the greatest is."""
-    real = (data.weight > 0).reshape(-1, *(1,) * (data.values.ndim - 1))
-    used, axes = data.mask & real, tuple(range(data.values.ndim - 1))
-    low = jnp.where(used, data.values, jnp.inf).min(axes)
-    high = jnp.where(used, data.values, -jnp.inf).max(axes)
-    low, high = (jnp.where(jnp.isfinite(a), a, 0) for a in (low, high))
+    low, high = channel_range(data)
     columns = (1,) * (data.values.ndim - 1) + (-1,)
     return low.reshape(columns), (high - low).reshape(columns)
 

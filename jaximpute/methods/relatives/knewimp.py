@@ -8,7 +8,7 @@ import optax
 from jaxtyping import Array, Float
 
 from jaximpute import registry
-from jaximpute.masking import pick, share
+from jaximpute.masking import channel_range, pick, share
 from jaximpute.maths.kernels import rbf_sums
 from jaximpute.maths.losses import denoising_score_matching
 from jaximpute.maths.optimise import descend
@@ -133,7 +133,7 @@ def knewimp(
         k_learn, k_move = jax.random.split(key)
         z = _entries.columns(data).into(data)
         n = z.values.shape[0]
-        low, high = _entries.limits(z)
+        low, high = channel_range(z)
 
         def loss(params, k):
             k_rows, k_noise = jax.random.split(k)

@@ -8,6 +8,7 @@ import optax
 from jaxtyping import Array, Float
 
 from jaximpute import registry
+from jaximpute.masking import channel_range
 from jaximpute.maths.distances import squared_distances
 from jaximpute.maths.optimise import gradient
 from jaximpute.methods.relatives import _entries
@@ -115,7 +116,7 @@ def tdm(
     def step(key: PRNGKey, state: TdmState, data: Observed) -> tuple[TdmState, Info]:
         z = _entries.columns(data).into(data)
         size = _entries.batch_size(batch, z.values.shape[0])
-        low, high = _entries.limits(z)
+        low, high = channel_range(z)
 
         def loss(both, k):
             x, params = both

@@ -6,7 +6,7 @@ from jaxtyping import Array, Bool, Float
 
 from jaximpute import views
 from jaximpute._errors import OptionError
-from jaximpute.masking import channel_moments, clamp, masked_mean
+from jaximpute.masking import channel_moments, clamp, masked_mean, used
 from jaximpute.maths import random
 from jaximpute.methods.simple._static import static_method
 from jaximpute.types import Method, Observed
@@ -59,8 +59,7 @@ def soft_impute(*, length: int = 24, thresholds: int = 12, iterations: int = 15)
         mean, scale = channel_moments(data)
         columns = (1,) * (data.values.ndim - 1) + (-1,)
         mean, scale = mean.reshape(columns), scale.reshape(columns)
-        real = (data.weight > 0).reshape(-1, *(1,) * (data.values.ndim - 1))
-        mask = data.mask & real
+        mask = used(data)
         x = jnp.where(mask, (data.values - mean) / scale, 0)
         shape = x.shape
         view = views.identity(shape)
