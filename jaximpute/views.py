@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,7 +13,12 @@ from jaximpute.types import View
 
 def identity(shape: tuple[int, ...]) -> View:
     """The rows are the state's own rows."""
-    return View(shape[0], lambda x, i: x[i], lambda rows: rows, whole=True)
+
+    def take(x, i):
+        chex.assert_shape(x, shape)
+        return x[i]
+
+    return View(shape[0], take, lambda rows: rows, whole=True)
 
 
 def every(view: View, x: Shaped[Array, "n *event"]) -> Shaped[Array, "rows *rest"]:
@@ -67,6 +73,7 @@ def windows(shape: tuple[int, ...], length: int, stride: int = 1, apart: bool = 
     cover, covered = _cover(starts, length, time)
 
     def take(x, i):
+        chex.assert_shape(x, shape)
         series, window = i // len(starts), i % len(starts)
         steps = jnp.asarray(starts)[window][:, None] + jnp.arange(length)[None]
         return x[series[:, None], steps]
@@ -124,6 +131,7 @@ def tiles(shape: tuple[int, ...], size: Sequence[int], overlap: Sequence[int] | 
     per_field = int(np.prod(counts))
 
     def take(x, i):
+        chex.assert_shape(x, shape)
         index = jnp.unravel_index(i % per_field, counts)
         begin = [jnp.asarray(one)[k] for one, k in zip(starts, index, strict=True)]
 
@@ -201,6 +209,7 @@ def row_weight(
     view: View, weight: Float[Array, "n"], where: Bool[Array, "n *event"]
 ) -> Float[Array, "rows"]:
     """The weight of each row of a view; 0 for a row none of whose entries is in `where`."""
+    chex.assert_shape(weight, where.shape[:1])
     spread = jnp.where(where, weight.reshape(-1, *(1,) * (where.ndim - 1)), 0)
     return every(view, spread).reshape(view.size, -1).max(axis=1)
 

@@ -10,6 +10,7 @@ import math
 import warnings
 from typing import Any, NamedTuple
 
+import chex
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
@@ -329,8 +330,11 @@ def _kl(q: Float[Array, "n"], b: Float[Array, "n"]) -> Float[Array, ""]:
 
 
 def _masses(x: jax.Array, a: jax.Array | None) -> jax.Array:
+    chex.assert_rank(x, 2)
     n = x.shape[0]
-    return jnp.full(n, 1 / n, x.dtype) if a is None else a
+    a = jnp.full(n, 1 / n, x.dtype) if a is None else a
+    chex.assert_shape(a, (n,))
+    return a
 
 
 def _check_positive(**options: float) -> None:
