@@ -188,6 +188,21 @@ def channel_range(
     return low, high
 
 
+def standardise(data: Observed, mean: Float[Array, "d"], scale: Float[Array, "d"]) -> Observed:
+    """The data with its columns centred and scaled; 0 where unobserved."""
+    along = (1,) * (data.values.ndim - 1) + (-1,)
+    x = (data.values - mean.reshape(along)) / scale.reshape(along)
+    return data._replace(values=jnp.where(data.mask, x, 0))
+
+
+def restore(
+    x: Float[Array, "n *event"], mean: Float[Array, "d"], scale: Float[Array, "d"], data: Observed
+) -> Float[Array, "n *event"]:
+    """Completed rows of standardised data, in the units of the data and clamped to it."""
+    along = (1,) * (x.ndim - 1) + (-1,)
+    return clamp(x * scale.reshape(along) + mean.reshape(along), data)
+
+
 def used(data: Observed) -> Bool[Array, "n *event"]:
     """Which entries count: those observed, in rows that are not padding."""
     return data.mask & (data.weight > 0).reshape(-1, *(1,) * (data.values.ndim - 1))

@@ -1,13 +1,13 @@
 """Missing entries as parameters: what the methods that align batches of rows share."""
 
-from typing import NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from jaximpute._errors import OptionError
-from jaximpute.masking import channel_moments, clamp
+from jaximpute.masking import channel_moments, clamp, restore, standardise
 from jaximpute.maths import random
 from jaximpute.maths.distances import squared_distances
 from jaximpute.types import Observed, PRNGKey, Scalar
@@ -15,29 +15,14 @@ from jaximpute.types import Observed, PRNGKey, Scalar
 _MOST = 512  # rows whose distances tell the scale
 
 
-class Columns(NamedTuple):
-    """Where the columns lie; methods work on standardised ones."""
-
-    mean: Float[Array, "d"]
-    scale: Float[Array, "d"]
-
-    def into(self, data: Observed) -> Observed:
-        """The data, standardised."""
-        return data._replace(values=jnp.where(data.mask, self._shift(data.values), 0))
-
-    def back(self, z: Float[Array, "n *event"], data: Observed) -> Float[Array, "n *event"]:
-        """Completed rows in the units of the data, whose observed entries return as they were."""
-        along = (1,) * (z.ndim - 1) + (-1,)
-        return clamp(z * self.scale.reshape(along) + self.mean.reshape(along), data)
-
-    def _shift(self, x: jax.Array) -> jax.Array:
-        along = (1,) * (x.ndim - 1) + (-1,)
-        return (x - self.mean.reshape(along)) / self.scale.reshape(along)
+def standardised(data: Observed) -> Observed:
+    """The data by the moments of the observed entries."""
+    return standardise(data, *channel_moments(data))
 
 
-def columns(data: Observed) -> Columns:
-    """The moments of the observed entries."""
-    return Columns(*channel_moments(data))
+def fill(state: Any, data: Observed) -> Float[Array, "n *event"]:
+    """The `fill` of a method whose state holds completed rows, standardised so."""
+    return restore(state.x, *channel_moments(data), data)
 
 
 def scatter(key: PRNGKey, unit: Observed, noise: Scalar) -> Float[Array, "n *event"]:

@@ -122,7 +122,7 @@ def knewimp(
 
     def init(key: PRNGKey, data: Observed) -> KnewImpState:
         k_start, k_net, k_unit = jax.random.split(key, 3)
-        z = _entries.columns(data).into(data)
+        z = _entries.standardised(data)
         x = _entries.scatter(k_start, z, noise)
         params = net.init(k_net, x[:1], jnp.zeros(1, x.dtype), ())
         h = jnp.sqrt(_entries.spread(k_unit, z.values, z.weight)) / 5
@@ -131,7 +131,7 @@ def knewimp(
 
     def step(key: PRNGKey, state: KnewImpState, data: Observed) -> tuple[KnewImpState, Info]:
         k_learn, k_move = jax.random.split(key)
-        z = _entries.columns(data).into(data)
+        z = _entries.standardised(data)
         n = z.values.shape[0]
         low, high = channel_range(z)
 
@@ -164,10 +164,7 @@ def knewimp(
         (x, opt), _ = jax.lax.scan(move, (state.x, state.opt), jnp.arange(moves))
         return KnewImpState(x, opt, params, net_opt, state.bandwidth), Info(losses.mean(), {})
 
-    def fill(state: KnewImpState, data: Observed) -> jax.Array:
-        return _entries.columns(data).back(state.x, data)
-
-    return Method(init, step, fill)
+    return Method(init, step, _entries.fill)
 
 
 def velocity(

@@ -128,12 +128,12 @@ def psw_i(
                 f"data has shape {data.values.shape}; expected series, (n, time, channels)"
             )
         k_learn, k_start = jax.random.split(key)
-        z = _entries.columns(data).into(data)
+        z = _entries.standardised(data)
         x = begin(k_start, start.init(k_learn, z), z)
         return PswState(x, optimiser.init(x))
 
     def step(key: PRNGKey, state: PswState, data: Observed) -> tuple[PswState, Info]:
-        z = _entries.columns(data).into(data)
+        z = _entries.standardised(data)
         rows = view(z.values.shape)
         size = _entries.batch_size(batch, rows.size)
         weight = row_weight(rows, z.weight, jnp.full(z.mask.shape, True))
@@ -155,10 +155,7 @@ def psw_i(
         (x, opt), losses = jax.lax.scan(move, (state.x, state.opt), jnp.arange(moves))
         return PswState(x, opt), Info(losses.mean(), {})
 
-    def fill(state: PswState, data: Observed) -> jax.Array:
-        return _entries.columns(data).back(state.x, data)
-
-    return Method(init, step, fill)
+    return Method(init, step, _entries.fill)
 
 
 def discrepancy(

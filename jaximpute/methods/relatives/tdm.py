@@ -108,13 +108,13 @@ def tdm(
 
     def init(key: PRNGKey, data: Observed) -> TdmState:
         k_start, k_net = jax.random.split(key)
-        z = _entries.columns(data).into(data)
+        z = _entries.standardised(data)
         x = _entries.scatter(k_start, z, noise)
         params = net.init(k_net, x[:1], jnp.zeros(1, x.dtype), ())
         return TdmState(x, params, optimiser.init((x, params)))
 
     def step(key: PRNGKey, state: TdmState, data: Observed) -> tuple[TdmState, Info]:
-        z = _entries.columns(data).into(data)
+        z = _entries.standardised(data)
         size = _entries.batch_size(batch, z.values.shape[0])
         low, high = channel_range(z)
 
@@ -137,10 +137,7 @@ def tdm(
         ((x, params), opt), losses = jax.lax.scan(move, start, jnp.arange(moves))
         return TdmState(x, params, opt), Info(losses.mean(), {})
 
-    def fill(state: TdmState, data: Observed) -> jax.Array:
-        return _entries.columns(data).back(state.x, data)
-
-    return Method(init, step, fill)
+    return Method(init, step, _entries.fill)
 
 
 def matching(

@@ -13,7 +13,7 @@ from jaximpute._errors import OptionError
 from jaximpute.engine.lessons import Lessons, lessons, parts
 from jaximpute.engine.onhost import OnHost
 from jaximpute.engine.threads import alone
-from jaximpute.masking import channel_moments, clamp
+from jaximpute.masking import channel_moments, restore
 from jaximpute.maths import forests, grown
 from jaximpute.maths.choice import Choice, believe
 from jaximpute.maths.forests import Forest
@@ -146,7 +146,7 @@ def boosted_smoother(
     def estimate(key, state: BoostedState, data: Observed) -> jax.Array:
         filled = _scaled(complete(key, state.base, data), state.mean, state.scale)
         filled = filled + _corrections(state, filled, data.mask)
-        return clamp(filled * state.scale[None, None] + state.mean[None, None], data)
+        return restore(filled, state.mean, state.scale, data)
 
     def step(key, state: BoostedState, data):
         del key, data

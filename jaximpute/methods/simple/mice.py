@@ -9,7 +9,7 @@ from jaxtyping import Array, Float, Int
 
 from jaximpute import registry
 from jaximpute._errors import DataError, OptionError
-from jaximpute.masking import channel_moments, channel_range, clamp, used
+from jaximpute.masking import channel_moments, channel_range, clamp, standardise, used
 from jaximpute.maths.averages import median_of
 from jaximpute.methods.simple import _guess
 from jaximpute.methods.simple._categories import likeliest, targets
@@ -217,7 +217,7 @@ def _start(key: PRNGKey, run: Chain, keep: int, data: Observed) -> ChainState:
     """Moments, ranges and order of the columns, and the first completion."""
     d = data.values.shape[1]
     mean, scale = channel_moments(data)
-    x = _standardise(data, mean, scale)
+    x = standardise(data, mean, scale).values
     # a column with nothing observed has no range, and is its mean
     low, high = channel_range(data, mean)
     seen = used(data).sum(0)[run.of.members[:, 0]]
@@ -234,7 +234,7 @@ def _start(key: PRNGKey, run: Chain, keep: int, data: Observed) -> ChainState:
 
 def _begin(key: PRNGKey, run: Chain, state: ChainState, data: Observed) -> jax.Array:
     """The first completion, by a Gaussian."""
-    x = _standardise(data, state.mean, state.scale)
+    x = standardise(data, state.mean, state.scale).values
     x = _guess.complete(key if run.draws else None, x, data.mask, *state.guess)
     return likeliest(x, *state.ends, data.mask, run.of) if run.draws else x
 
@@ -290,10 +290,6 @@ def _replay(key: PRNGKey, run: Chain, state: ChainState, data: Observed) -> jax.
 
     x = _begin(k_begin, run, state, data)
     return jax.lax.scan(visit, x, jnp.arange((1 + keep) * number))[0]
-
-
-def _standardise(data: Observed, mean: Float[Array, "d"], scale: Float[Array, "d"]) -> jax.Array:
-    return jnp.where(data.mask, (data.values - mean[None]) / scale[None], 0)
 
 
 def ice_recipe(

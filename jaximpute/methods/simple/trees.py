@@ -13,7 +13,7 @@ from jaximpute import registry
 from jaximpute._errors import DataError, OptionError
 from jaximpute.engine.onhost import OnHost
 from jaximpute.engine.threads import alone
-from jaximpute.masking import channel_moments, channel_range, clamp
+from jaximpute.masking import channel_moments, channel_range, restore, standardise
 from jaximpute.maths import forests, random
 from jaximpute.maths.forests import Forest
 from jaximpute.maths.gaussians import conditional_deviation
@@ -177,14 +177,14 @@ def _grow(key, x, mask, guess, of: Targets, shape: Shape, stages: int):
 
 def _complete(state: TreesState, data: Observed) -> jax.Array:
     """Standardised rows as the Gaussian completes them."""
-    x = jnp.where(data.mask, (data.values - state.mean[None]) / state.scale[None], 0)
+    x = standardise(data, state.mean, state.scale).values
     return _guess.complete(None, x, data.mask, *state.guess)
 
 
 def _finish(state: TreesState, data: Observed, x: jax.Array, of: Targets) -> jax.Array:
     """Rows of levels that may be, in the units of the data."""
     x = likeliest(x, state.low, state.high, data.mask, of)
-    return clamp(x * state.scale[None] + state.mean[None], data)
+    return restore(x, state.mean, state.scale, data)
 
 
 def _draw(key: PRNGKey, state: TreesState, data: Observed, z, w, of: Targets) -> jax.Array:
@@ -265,8 +265,8 @@ def _put(x, found, part, of: Targets) -> jax.Array:
 def _standardised(data: Observed):
     """Moments and ranges of the columns, and rows in which they are standardised."""
     mean, scale = channel_moments(data)
-    x = jnp.where(data.mask, (data.values - mean[None]) / scale[None], 0)
-    return mean, scale, *channel_range(data._replace(values=x)), x
+    z = standardise(data, mean, scale)
+    return mean, scale, *channel_range(z), z.values
 
 
 _fit = jax.jit(partial(_joint.fit, passes=_PASSES))
