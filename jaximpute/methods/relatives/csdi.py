@@ -280,9 +280,7 @@ def csdi_recipe(
     """CSDI for given data: on windows of a series, on the rows of a table.
 
     Args:
-        data: what it will run on; only its shape matters.
-        kind: `series` or `table`.
-        times: positions of the steps of a series.
+        data, kind, times: see `registry.build`.
         base: `window_gaussian`, what is learned on; None for the paper's form. Centred rows, and
             windows of more than 1536 values, have none.
         net: `mlp` or `transformer`; None = `mlp` on a base, whose steps are the cheaper ones.

@@ -169,9 +169,7 @@ def diffputer_recipe(
     """DiffPuter for given data.
 
     Args:
-        data: what it will run on; only its shape matters.
-        kind: `table`.
-        times: not used.
+        data, kind, times: see `registry.build`.
         steps: rounds of EM.
         width: of the outer two of four hidden layers, even; the inner two are twice as wide.
         options: of the factory.

@@ -200,9 +200,7 @@ def gain_recipe(
     """GAIN for given data.
 
     Args:
-        data: what it will run on; only its shape matters.
-        kind: `table`.
-        times: not used.
+        data, kind, times: see `registry.build`.
         steps: of 100 updates each, by default.
         width: of both hidden layers of both networks; 0 = the number of columns, None = that or
             8, whichever is more. Wider networks mostly do worse.

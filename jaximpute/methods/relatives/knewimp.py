@@ -195,9 +195,7 @@ def knewimp_recipe(
     """KnewImp for a table.
 
     Args:
-        data: what it will run on; only its shape matters.
-        kind: `table`.
-        times: not used.
+        data, kind, times: see `registry.build`.
         steps: rounds of score learning, each followed by moves of the entries.
         width: hidden width of the energy network.
         layers: its number of hidden layers.

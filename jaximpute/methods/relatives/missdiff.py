@@ -179,9 +179,7 @@ def missdiff_recipe(
     """MissDiff for given data: windows that do not overlap, the rows of a table, or images.
 
     Args:
-        data: what it will run on; only its shape matters.
-        kind: `series`, `table` or `image`.
-        times: not used.
+        data, kind, times: see `registry.build`.
         steps: of 200 updates each, by default.
         window: steps in a window of a series.
         width: of the hidden layers, even; None = by the size of a row, 128 to 256. A network of

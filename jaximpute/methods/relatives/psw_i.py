@@ -221,10 +221,7 @@ def psw_i_recipe(
     """PSW-I for series, on overlapping windows.
 
     Args:
-        data: what it will run on; only its shape matters.
-        kind: `series`.
-        times: positions of the steps, for the start.
-        categories: the category that each channel is of, for the start.
+        data, kind, times, categories: see `registry.build`.
         steps: passes, each of `moves` gradient steps.
         start: the name of an inductive method, which makes the first completion.
         window: steps in a window.

@@ -150,9 +150,7 @@ def sinkhorn_recipe(
     """The Sinkhorn divergence imputer for a table.
 
     Args:
-        data: what it will run on.
-        kind: `table`.
-        times: not used.
+        data, kind, times: see `registry.build`.
         steps: passes, each of `moves` gradient steps.
         options: of the factory.
 

@@ -179,9 +179,7 @@ def tdm_recipe(
     """Transformed distribution matching for a table of at least two columns.
 
     Args:
-        data: what it will run on; only its shape matters.
-        kind: `table`.
-        times: not used.
+        data, kind, times: see `registry.build`.
         steps: passes, each of `moves` gradient steps.
         blocks: see `nets.real_nvp`.
         width: see `nets.real_nvp`.

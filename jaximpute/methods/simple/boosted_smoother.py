@@ -216,9 +216,7 @@ def boosted_smoother_recipe(
     """Boosted trees on a base by its name.
 
     Args:
-        data: what it will run on.
-        kind: `series`.
-        times: positions of the steps of a series, for the base.
+        data, kind, times: see `registry.build`.
         base: the name of an inductive method that learns in `init`.
         options: of `methods.boosted_smoother`, whose defaults they have.
 

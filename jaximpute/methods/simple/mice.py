@@ -304,10 +304,7 @@ def ice_recipe(
     """`ice` for given data; it stops when entries hardly move any more.
 
     Args:
-        data: what it will run on.
-        kind: `table`.
-        times: not used.
-        categories: the category that each column is of.
+        data, kind, times, categories: see `registry.build`.
         steps: sweeps, at most.
         options: of the factory.
 

@@ -266,10 +266,7 @@ def stack_recipe(
     """`stack` for given data.
 
     Args:
-        data: what it will run on.
-        kind: `table`, `series`, `image` or `field`.
-        times: of a series' steps.
-        categories: the category that each column is of.
+        data, kind, times, categories: see `registry.build`.
         answer: what will be asked; for draws, the members that draw are compared.
         members: names of inductive methods; or `few`, `usual`, or `learned`, which adds networks.
             Stacks of many series get `window_gaussian`, too; fields of few frames no `eof`.

@@ -287,10 +287,7 @@ def trees_recipe(
     """`trees` for given data: it learns in `init`, and there are no steps.
 
     Args:
-        data: what it will run on.
-        kind: `table`.
-        times: not used.
-        categories: the category that each column is of.
+        data, kind, times, categories: see `registry.build`.
         options: of the factory.
 
     Returns:
