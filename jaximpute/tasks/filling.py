@@ -94,7 +94,10 @@ def fill(
     ask = _Ask(name, preset, int(seed), options, answer, draws, last)
     _check(ask, frame.kind)
     stage(f"preparing the data for '{name}'", show=progress)
-    laid = _laid_out(frame, name)
+    exact = registry.entry(name).exact
+    with precision(bool(exact)):
+        laid = lay_out(frame, exact)
+        laid = laid._replace(data=None if laid.data is None else in_few_sizes(laid.data))
     kept, why = _left_empty(frame, laid.axis, max_gap, never_impute)
     notes = [*frame.notes, *laid.notes]
     check = registry.entry(name).grid_check
@@ -156,13 +159,6 @@ def _check(ask: _Ask, kind: Kind) -> None:
         raise OptionError(f"answer is '{ask.answer}'; expected one of {', '.join(ANSWERS)}")
     if ask.random and not registry.entry(ask.name, kind).draws:
         raise OptionError(no_draws(kind))
-
-
-def _laid_out(frame: Frame, name: str) -> Layout:
-    exact = registry.entry(name).exact
-    with precision(bool(exact)):
-        laid = lay_out(frame, exact)
-        return laid if laid.data is None else laid._replace(data=in_few_sizes(laid.data))
 
 
 def _completions(

@@ -27,7 +27,6 @@ from jaximpute.views import identity
 
 PRESETS: dict[str, dict[str, Any]] = {
     "fast": {"steps": 10},
-    "balanced": {},
     "best": {"steps": 200, "lr": 1e-3, "width": 384, "layers": 4, "batch": 128, "draw_steps": 16},
     # healthcare and air quality: 200 epochs of batches of 16 come to about this many steps
     "paper": {
@@ -305,26 +304,11 @@ def csdi_recipe(
         OptionError: no such split, base or network.
     """
     made = setting(
-        data,
-        kind,
-        base=base if not centred else None,
-        net=net,
-        window=window,
-        width=width,
-        layers=layers,
-        heads=heads,
-        dropout=dropout,
-        split=split,
-        horizon=horizon,
-    )
+        data, kind, base=base if not centred else None, net=net, window=window, width=width,
+        layers=layers, heads=heads, dropout=dropout, split=split, horizon=horizon,
+    )  # fmt: skip
     method = csdi(
-        made.net,
-        **made.views,
-        split=made.split,
-        times=times,
-        centred=centred,
-        total=steps * sgd_steps,
-        sgd_steps=sgd_steps,
-        **options,
-    )
+        made.net, **made.views, split=made.split, times=times, centred=centred,
+        total=steps * sgd_steps, sgd_steps=sgd_steps, **options,
+    )  # fmt: skip
     return registry.Plan(method, steps)

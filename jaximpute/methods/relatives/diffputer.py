@@ -23,7 +23,6 @@ from jaximpute.types import Info, Method, Net, Observed, Params, PRNGKey, Proces
 
 PRESETS: dict[str, dict[str, Any]] = {
     "fast": {"steps": 2, "updates": 500, "levels": 10, "resamplings": 2},
-    "balanced": {},
     "best": {"steps": 8, "levels": 30, "resamplings": 10, "trials": 10},
     # made for a large accelerator: 40 000 evaluations of a wide network per row and round
     "paper": {

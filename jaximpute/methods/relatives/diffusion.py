@@ -25,9 +25,7 @@ from jaximpute.views import every, identity, row_weight
 
 PRESETS: dict[str, dict[str, Any]] = {
     "fast": {"steps": 3, "sde_steps": 50},
-    "balanced": {},
     "best": {"steps": 40},
-    "paper": {},
 }
 
 

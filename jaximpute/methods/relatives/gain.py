@@ -20,7 +20,6 @@ from jaximpute.types import Info, Method, Net, Observed, Params, PRNGKey, Scalar
 
 PRESETS: dict[str, dict[str, Any]] = {
     "fast": {"steps": 10},
-    "balanced": {},
     "best": {"steps": 100},
     # hidden layers as wide as a row, as the authors' program has them
     "paper": {"steps": 100, "width": 0},

@@ -18,7 +18,6 @@ from jaximpute.types import Info, Method, Net, Observed, Params, PRNGKey, Scalar
 
 PRESETS: dict[str, dict[str, Any]] = {
     "fast": {"steps": 1},
-    "balanced": {},
     "best": {"steps": 2, "score_steps": 400, "width": 256},
     "paper": {"steps": 2, "moves": 500, "bandwidth": 0.5, "clip": False},
 }

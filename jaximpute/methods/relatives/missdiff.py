@@ -26,7 +26,6 @@ from jaximpute.views import every, identity, row_weight
 
 PRESETS: dict[str, dict[str, Any]] = {
     "fast": {"steps": 5, "sde_steps": 50},
-    "balanced": {},
     "best": {"steps": 60, "sde_steps": 200},
     "paper": {"steps": 60, "width": 1024, "sde_steps": 100},
 }

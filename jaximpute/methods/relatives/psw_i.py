@@ -20,7 +20,6 @@ from jaximpute.views import row_weight
 
 PRESETS: dict[str, dict[str, Any]] = {
     "fast": {"steps": 2},
-    "balanced": {},
     "best": {"steps": 10, "batch": 256},
     "paper": {
         "start": "moving_average",

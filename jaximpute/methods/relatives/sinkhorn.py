@@ -15,7 +15,6 @@ from jaximpute.types import Info, Method, Observed, PRNGKey, Scalar
 
 PRESETS: dict[str, dict[str, Any]] = {
     "fast": {"steps": 3},
-    "balanced": {},
     "best": {"steps": 30},
     "paper": {"steps": 30, "epsilon": 0.05, "max_iterations": 2000},
 }

@@ -18,7 +18,6 @@ from jaximpute.types import Info, Method, Net, Observed, Params, PRNGKey, Scalar
 
 PRESETS: dict[str, dict[str, Any]] = {
     "fast": {"steps": 10},
-    "balanced": {},
     "best": {"steps": 50},
     "paper": {"steps": 100, "net_lr": 1e-2, "epsilon": 0.005, "iterations": 500, "clip": False},
 }

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from jaximpute._errors import DataError, OptionError
-from jaximpute.masking import channel_moments
+from jaximpute.masking import channel_moments, restore
 from jaximpute.maths.hole_boxes import hole_shaped
 from jaximpute.types import Observed, PRNGKey
 
@@ -44,8 +44,8 @@ def standardised(
 
 
 def restored(values: Float[Array, "n c t y x"], mean, scale, data: Observed) -> jax.Array:
-    """The inverse of `standardised`, in the shape of the data."""
-    return back(values * scale[None, :, None, None, None] + mean[None, :, None, None, None], data)
+    """The inverse of `standardised`, in the shape of the data and clamped to it."""
+    return restore(back(values, data), mean, scale, data)
 
 
 def hold_out(

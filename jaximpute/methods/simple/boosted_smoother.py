@@ -24,9 +24,7 @@ from jaximpute.types import Info, Method, Observed, Split, State
 
 PRESETS: dict[str, dict[str, Any]] = {
     "fast": {"hidings": 4},
-    "balanced": {},
     "best": {"hidings": 20, "most": 40000},
-    "paper": {},
 }
 _LEAST = 60  # cells, for trees to be grown
 

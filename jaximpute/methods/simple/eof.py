@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from jaximpute._errors import OptionError
-from jaximpute.masking import channel_moments, clamp, masked_mean
+from jaximpute.masking import channel_moments, masked_mean
 from jaximpute.methods.simple import _chunks, _field_draws, _field_kriging, _film_modes, _modes
 from jaximpute.methods.simple._blocks import Blocks
 from jaximpute.methods.simple._field_kriging import Kriging
@@ -107,7 +107,11 @@ def eof(*, modes: int | None = None, rows: str = "auto", passes: int = _PASSES) 
         x, mask = standardised(data, mean, scale)
         film = rows == "film" or (rows == "auto" and len(x) >= _MANY)
         ranks = _ranks(x.shape, film) if modes is None else [modes]
-        films = _hold_out(k_hide, k_rows, x, mask, data.weight, film)
+        mask = mask & (data.weight > 0).reshape(-1, 1, 1, 1, 1)
+        shown, hidden = hold_out(k_hide, mask)
+        blocks = Blocks(x.shape[2:], _REACH)
+        some = _field_kriging.some_rows(k_rows, data.weight, blocks)
+        films = _Films(x, mask, shown, hidden, data.weight, some, film, blocks)
         found = _search(k_chunks, k_modes, films, ranks, passes)
         wider = _inflation(k_draw, found, films)
         return EofState(mean, scale, found.modes, found.kriging, found.kriged, wider, found.errors)
@@ -116,13 +120,13 @@ def eof(*, modes: int | None = None, rows: str = "auto", passes: int = _PASSES) 
         del key
         x, mask = standardised(data, state.mean, state.scale)
         found = _complete(state, x, mask, ~mask)
-        return clamp(restored(found, state.mean, state.scale, data), data)
+        return restored(found, state.mean, state.scale, data)
 
     def sample(key, state: EofState, data: Observed) -> jax.Array:
         x, mask = standardised(data, state.mean, state.scale)
         drawn = state.inflation * _film_modes.drawn(key, state.modes, state.kriging, x)
         found = drawn + _complete(state, jnp.where(mask, x - drawn, 0), mask, ~mask)
-        return clamp(restored(found, state.mean, state.scale, data), data)
+        return restored(found, state.mean, state.scale, data)
 
     return static_method(learn, estimate=estimate, sample=sample)
 
@@ -133,7 +137,6 @@ class _Films(NamedTuple):
     Attributes:
         some: films to judge by.
         film: whether a mode is of a whole film, and not of a frame.
-        columns: entries that a mode has.
     """
 
     x: Array
@@ -143,7 +146,6 @@ class _Films(NamedTuple):
     weight: Array
     some: Array
     film: bool
-    columns: int
     blocks: Blocks
 
 
@@ -157,17 +159,10 @@ class _Search(NamedTuple):
     errors: Float[Array, "ranks"]
 
 
-def _hold_out(k_hide, k_rows, x, mask, weight, film: bool) -> _Films:
-    mask = mask & (weight > 0).reshape(-1, 1, 1, 1, 1)
-    blocks = Blocks(x.shape[2:], _REACH)
-    some = _field_kriging.some_rows(k_rows, weight, blocks)
-    columns = x[0].size if film else x[0].size // x.shape[2]
-    return _Films(x, mask, *hold_out(k_hide, mask), weight, some, film, columns, blocks)
-
-
 def _search(k_chunks, k_modes, films: _Films, ranks: list[int], passes: int) -> _Search:
     """The best number of modes at held-out entries, learned once more from all entries."""
-    seen = films.mask.sum() / films.columns
+    columns = films.x[0].size // (1 if films.film else films.x.shape[2])
+    seen = films.mask.sum() / columns
     most = max(ranks)
     fits = [partial(_fit, k_modes, films, rank, most, passes) for rank in ranks]
 
@@ -194,7 +189,7 @@ def _search(k_chunks, k_modes, films: _Films, ranks: list[int], passes: int) -> 
 
     start = _Search(
         jnp.zeros((), int),
-        _modes.none(films.columns, most, films.x.dtype),
+        _modes.none(columns, most, films.x.dtype),
         _field_kriging.first_kriging(films.x, films.mask),
         jnp.zeros((), bool),
         jnp.full(len(ranks), jnp.inf, films.x.dtype),

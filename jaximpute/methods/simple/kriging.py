@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaximpute._errors import OptionError
-from jaximpute.masking import channel_moments, clamp
+from jaximpute.masking import channel_moments
 from jaximpute.methods.simple import _chunks, _field_draws, _field_kriging, _place
 from jaximpute.methods.simple._blocks import Blocks
 from jaximpute.methods.simple._field_kriging import Kriging
@@ -131,7 +131,7 @@ def kriging(*, place: bool = True, reach: int = 24) -> Method:
         parts = state.effect, state.kriging, state.inflation
         apart = jnp.arange(x.shape[1]), *parts, x.swapaxes(0, 1), mask.swapaxes(0, 1)
         filled = jax.lax.map(channel, apart).swapaxes(0, 1)
-        return clamp(restored(filled, state.mean, state.scale, data), data)
+        return restored(filled, state.mean, state.scale, data)
 
     def estimate(key, state: KrigingState, data: Observed) -> jax.Array:
         del key

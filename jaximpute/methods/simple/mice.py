@@ -18,7 +18,6 @@ from jaximpute.types import Info, Method, Observed, PRNGKey, State
 
 PRESETS: dict[str, dict[str, Any]] = {
     "fast": {"steps": 10},
-    "balanced": {},
     "best": {"steps": 100},
     # as scikit-learn has it
     "paper": {"steps": 10, "clip": False},

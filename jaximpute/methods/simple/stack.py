@@ -42,9 +42,7 @@ _MANY = 32  # series that begin alike, as days do, from which moments of each st
 _FRAMES = 24  # of a field, from which modes are learned
 PRESETS: dict[str, dict[str, Any]] = {
     "fast": {"members": "few"},
-    "balanced": {},
     "best": {"members": "learned"},
-    "paper": {},
 }
 
 

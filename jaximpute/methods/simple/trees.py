@@ -26,7 +26,6 @@ from jaximpute.types import Method, Observed, PRNGKey
 
 PRESETS: dict[str, dict[str, Any]] = {
     "fast": {"trees": 20},
-    "balanced": {},
     "best": {"trees": 100, "rows": 8192},
     "paper": {"trees": 100},  # as Geurts et al. have it
 }
