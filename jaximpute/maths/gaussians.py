@@ -107,10 +107,7 @@ def draw_conditional(
 
     Args:
         key: of the draws.
-        x: see `conditional_mean`, as all arguments.
-        mask: True = observed.
-        mean: of the Gaussian.
-        cov: of the Gaussian, positive definite.
+        x, mask, mean, cov: see `conditional_mean`.
 
     Returns:
         Draws of all coordinates: the observed ones come back up to rounding, so `clamp` them. Rows
@@ -171,10 +168,7 @@ def leave_one_out(
         \frac{[\Sigma_{oo}^{-1} (x_o - \mu_o)]_i}{[\Sigma_{oo}^{-1}]_{ii}}
 
     Args:
-        x: see `conditional_mean`, as all arguments.
-        mask: True = observed.
-        mean: of the Gaussian.
-        cov: of the Gaussian.
+        x, mask, mean, cov: see `conditional_mean`.
 
     Returns:
         The residuals, 0 where nothing is observed; NaN for rows that fail in this precision.

@@ -72,10 +72,7 @@ def draw_from_precision(
 
     Args:
         key: of the noise.
-        x: see `mean_from_precision`, as all arguments.
-        mask: True = observed.
-        mean: of the Gaussian.
-        precision: of the Gaussian.
+        x, mask, mean, precision: see `mean_from_precision`.
 
     Returns:
         The completed rows, observed entries as they are.

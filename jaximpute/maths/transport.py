@@ -100,8 +100,7 @@ def balanced(
         epsilon: entropic regularisation, positive, in the units of the squared distance.
         a: masses of the source, summing to 1; equal by default.
         b: masses of the target, of the same sum.
-        threshold: see `sinkhorn_divergence`.
-        max_iterations: see `sinkhorn_divergence`.
+        threshold, max_iterations: see `sinkhorn_divergence`.
 
     Returns:
         The coupling and its cost :math:`\langle C, P \rangle`.
@@ -149,8 +148,7 @@ def unbalanced(
             about :math:`\sqrt{2 \rho}`.
         a: masses of the source; equal, summing to 1, by default.
         b: masses of the target; any sum.
-        threshold: see `sinkhorn_divergence`.
-        max_iterations: see `sinkhorn_divergence`.
+        threshold, max_iterations: see `sinkhorn_divergence`.
 
     Returns:
         The coupling and the objective above, computed from it.
@@ -221,8 +219,7 @@ def semi_relaxed(
             `math.inf` gives `balanced`.
         a: masses of the source, summing to 1; equal by default.
         b: masses of the target.
-        threshold: see `sinkhorn_divergence`.
-        max_iterations: see `sinkhorn_divergence`.
+        threshold, max_iterations: see `sinkhorn_divergence`.
 
     Returns:
         The coupling and the objective above, computed from it.

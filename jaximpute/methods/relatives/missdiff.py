@@ -181,10 +181,8 @@ def missdiff_recipe(
         data, kind, times: see `registry.build`.
         steps: of 200 updates each, by default.
         window: steps in a window of a series.
-        width: of the hidden layers, even; None = by the size of a row, 128 to 256. A network of
-            images has an eighth as many channels.
-            The CNN for images has an eighth as many channels, rounded down to a multiple of 8; None
-            = 32.
+        width: of the hidden layers, even; None = by the size of a row, 128 to 256. The CNN for
+            images has an eighth as many channels, rounded down to a multiple of 8; None = 32.
         layers: how many there are, or residual blocks of the CNN.
         on_mask: see the factory.
         options: of the factory.

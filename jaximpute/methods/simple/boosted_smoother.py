@@ -202,7 +202,7 @@ def _corrections(state: BoostedState, filled, mask) -> Float[Array, "n time d"]:
     def correct(channel):
         near, trees, share = channel
         x = _cells.features(cells, near, state.period, row, step)
-        return share * _said(trees, x).reshape(n, time)
+        return share * _predicted(trees, x).reshape(n, time)
 
     added = jax.lax.map(correct, (state.near, state.trees, state.share))
     return jnp.moveaxis(added, 0, -1)
@@ -239,7 +239,7 @@ def _check(base, hidings, share, iterations, rate, leaves, most):
         raise OptionError(f"share is {share} and rate {rate}; expected 0..1, the ends left out")
 
 
-def _said(trees: Forest, x) -> jax.Array:
+def _predicted(trees: Forest, x) -> jax.Array:
     return forests.predict(trees, x)[:, 0]
 
 
@@ -247,7 +247,7 @@ def _scaled(x, mean, scale):
     return (x - mean[None, None]) / scale[None, None]
 
 
-_look, _predict = jax.jit(_cells.look), jax.jit(_said)
+_look, _predict = jax.jit(_cells.look), jax.jit(_predicted)
 _features = jax.jit(_cells.features)
 _PIECE = 1024  # cells are asked about in multiples, so that few programs are compiled
 

@@ -133,11 +133,9 @@ def gaussian(*, block: int = 12, context: int = 24, passes: int | None = None) -
         joined = jnp.moveaxis(parts, 0, -2).reshape(*x.shape[:-1], -1)[..., :d]
         return restore(joined, state.mean, state.scale, data)
 
-    def estimate(key, state: GaussianState, data: Observed) -> jax.Array:
-        del key
-        return completed(None, state, data)
-
-    return static_method(learn, estimate=estimate, sample=completed)
+    return static_method(
+        learn, estimate=lambda _, *given: completed(None, *given), sample=completed
+    )
 
 
 def _columns_together(d: int) -> int:

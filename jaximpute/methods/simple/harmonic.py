@@ -60,9 +60,7 @@ def biharmonic(
     membrane (`harmonic`) it carries slopes on across a hole, and may overshoot in a large one.
 
     Args:
-        axes: see `harmonic`, as all arguments.
-        periodic: axes that close on themselves.
-        tol: relative residual at which conjugate gradients stop.
+        axes, periodic, tol: see `harmonic`.
         most: iterations, at most. A hole `w` cells wide takes about `w`² of them, in which single
             precision settles its finer structure first; the start is the membrane.
 

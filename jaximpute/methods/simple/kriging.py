@@ -133,11 +133,9 @@ def kriging(*, place: bool = True, reach: int = 24) -> Method:
         filled = jax.lax.map(channel, apart).swapaxes(0, 1)
         return restored(filled, state.mean, state.scale, data)
 
-    def estimate(key, state: KrigingState, data: Observed) -> jax.Array:
-        del key
-        return completed(None, state, data)
-
-    return static_method(learn, estimate=estimate, sample=completed)
+    return static_method(
+        learn, estimate=lambda _, *given: completed(None, *given), sample=completed
+    )
 
 
 class _Films(NamedTuple):

@@ -294,7 +294,7 @@ def stack_recipe(
         plans, holdout=holdout, rows=rows, by_draws=answer == "draw", categories=categories
     )
 
-    def tells(state: StackState) -> dict[str, Any]:
+    def choices(state: StackState) -> dict[str, Any]:
         weights = np.asarray(state.weights).mean(axis=1)
         return {
             "weights": {n: round(float(w), 3) for n, w in zip(chosen, weights, strict=True)},
@@ -310,7 +310,7 @@ def stack_recipe(
             "column_errors": np.asarray(state.errors).tolist(),
         }
 
-    return Plan(made, tells=tells)
+    return Plan(made, tells=choices)
 
 
 def _named(members: Any, kind: str) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """A joint Gaussian of whole windows of series: of every step and channel with every other."""
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -114,13 +115,8 @@ def window_gaussian(
         joined = jnp.moveaxis(parts, 0, -2).reshape(*data.values.shape[:2], -1)
         return restore(joined[..., : data.values.shape[2]], state.mean, state.scale, data)
 
-    def estimate(key, state, data):
-        return completed(key, state, data, draw=False)
-
-    def draw(key, state, data):
-        return completed(key, state, data, draw=True)
-
-    return static_method(learn, estimate=estimate, sample=draw)
+    mean, draw = (partial(completed, draw=draw) for draw in (False, True))
+    return static_method(learn, estimate=mean, sample=draw)
 
 
 def _shape(shape, window: int | None) -> tuple[int, int]:
