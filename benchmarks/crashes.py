@@ -269,12 +269,12 @@ def _deaths(
 
 
 def _run(command: Command, version: int, *more: str) -> None:
-    code, text = call(_words(command, version, *more))
+    code, text = call(_arguments(command, version, *more))
     if code:
-        raise RuntimeError(f"{' '.join(_words(command, version, *more))}: {code}: {text}")
+        raise RuntimeError(f"{' '.join(_arguments(command, version, *more))}: {code}: {text}")
 
 
-def _words(command: Command, version: int, *more: str) -> list[str]:
+def _arguments(command: Command, version: int, *more: str) -> list[str]:
     data = f"in{version}{command.suffix}"
     return [word.replace("{in}", data) for word in (*command.words, *more)]
 
@@ -288,12 +288,12 @@ def _look(command: Command, place: Path, old: bool, before: Held, after: Held) -
     else:
         lost = found not in (results(before), results(after))
     again = ["--force"] * old + ["--resume"] * command.kept
-    code, text = call(_words(command, 1, *again))
+    code, text = call(_arguments(command, 1, *again))
     # nothing was forced, and the result, or a part of it, is there
     refused = not old and code == 1 and "exists; pass --force" in " ".join(text.split())
     whole = results(contents(place)) == results(after)
     if refused and not whole and command.one_by_one:
-        code, text = call(_words(command, 1, "--force", *again))
+        code, text = call(_arguments(command, 1, "--force", *again))
         whole, refused = results(contents(place)) == results(after), code == 0
     if lost:
         faults.append("lost")

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import chex
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
@@ -66,7 +67,7 @@ def believe(
 
     Source: Stone, "Cross-validatory choice and assessment of statistical predictions" (1974).
     """
-
+    chex.assert_equal_shape([missed, said, where, part])
     shares = jnp.asarray(SHARES, missed.dtype)
     off = jax.lax.map(lambda share: jnp.abs(missed - share * said) ** power, shares)
     return prefer(off, SHARES, where, part, parts, sure=sure)
@@ -101,6 +102,8 @@ def prefer(
         >>> float(prefer(errors, (0.0, 1.0), every, jnp.arange(40) // 10, 4).share)
         1.0
     """
+    chex.assert_shape(errors, (len(shares), *where.shape))
+    chex.assert_equal_shape([where, part])
 
     def summed(off):
         return jax.ops.segment_sum(jnp.where(where, off, 0).ravel(), part.ravel(), parts)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import chex
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -68,7 +69,9 @@ def integrate(
         return t0 + h * s
 
     def field(s, x, args):
-        return h * velocity(x, when(s))
+        found = velocity(x, when(s))
+        chex.assert_equal_shape([x, found])
+        return h * found
 
     method: diffrax.AbstractSolver = _diffrax.SOLVERS[solver]()
     if project is not None:

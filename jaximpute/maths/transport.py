@@ -10,6 +10,7 @@ import math
 import warnings
 from typing import Any, NamedTuple
 
+import chex
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
@@ -99,8 +100,7 @@ def balanced(
         epsilon: entropic regularisation, positive, in the units of the squared distance.
         a: masses of the source, summing to 1; equal by default.
         b: masses of the target, of the same sum.
-        threshold: see `sinkhorn_divergence`.
-        max_iterations: see `sinkhorn_divergence`.
+        threshold, max_iterations: see `sinkhorn_divergence`.
 
     Returns:
         The coupling and its cost :math:`\langle C, P \rangle`.
@@ -148,8 +148,7 @@ def unbalanced(
             about :math:`\sqrt{2 \rho}`.
         a: masses of the source; equal, summing to 1, by default.
         b: masses of the target; any sum.
-        threshold: see `sinkhorn_divergence`.
-        max_iterations: see `sinkhorn_divergence`.
+        threshold, max_iterations: see `sinkhorn_divergence`.
 
     Returns:
         The coupling and the objective above, computed from it.
@@ -220,8 +219,7 @@ def semi_relaxed(
             `math.inf` gives `balanced`.
         a: masses of the source, summing to 1; equal by default.
         b: masses of the target.
-        threshold: see `sinkhorn_divergence`.
-        max_iterations: see `sinkhorn_divergence`.
+        threshold, max_iterations: see `sinkhorn_divergence`.
 
     Returns:
         The coupling and the objective above, computed from it.
@@ -329,8 +327,11 @@ def _kl(q: Float[Array, "n"], b: Float[Array, "n"]) -> Float[Array, ""]:
 
 
 def _masses(x: jax.Array, a: jax.Array | None) -> jax.Array:
+    chex.assert_rank(x, 2)
     n = x.shape[0]
-    return jnp.full(n, 1 / n, x.dtype) if a is None else a
+    a = jnp.full(n, 1 / n, x.dtype) if a is None else a
+    chex.assert_shape(a, (n,))
+    return a
 
 
 def _check_positive(**options: float) -> None:

@@ -157,7 +157,7 @@ def residual(
         k_judge, k_pool, k_train = jax.random.split(key, 3)
         series, base = _base.as_series(data), state.base
         length = length_of(series, window)
-        kept, hidden = held(series)
+        kept, hidden = hold_out(series)
         taught = pool(k_pool, base, kept, length, split, times)
 
         def own(params, k):
@@ -234,11 +234,11 @@ def _positions(series: Observed, times: Any) -> Float[Array, "n time"]:
     return jnp.broadcast_to(steps.astype(jnp.float32), (n, time))
 
 
-def held(series: Observed) -> tuple[Observed, Bool[Array, "n time d"]]:
+def hold_out(series: Observed) -> tuple[Observed, Bool[Array, "n time d"]]:
     """What the network learns from, and what it does not see: some of many rows, or cells."""
     n = len(series.weight)
     if n >= _MANY:
-        out = jnp.zeros(n, bool).at[_rows_held(n)].set(True)
+        out = jnp.zeros(n, bool).at[_rows_held_out(n)].set(True)
         hidden = series.mask & out[:, None, None]
         return series._replace(weight=jnp.where(out, 0, series.weight)), hidden
     # the same in every round
@@ -246,7 +246,7 @@ def held(series: Observed) -> tuple[Observed, Bool[Array, "n time d"]]:
     return series._replace(values=jnp.where(shown, series.values, 0), mask=shown), hidden
 
 
-def _rows_held(n: int) -> np.ndarray:
+def _rows_held_out(n: int) -> np.ndarray:
     number = min(n // 8, _JUDGED)
     return ((np.arange(number) + 0.5) * n / number).astype(int)
 
@@ -282,7 +282,7 @@ def judged(key, base: Base, series: Observed, kept: Observed, hidden, length, sp
     n, time, _ = series.values.shape
     z, at = _base.scores(base, series), _positions(series, times)
     if n >= _MANY:
-        i: Any = jnp.asarray(_rows_held(n))
+        i: Any = jnp.asarray(_rows_held_out(n))
         rows = windows(series.values.shape, length, length)
         i = i * (rows.size // n)  # the first window of each
         truth, mask = rows.take(z, i), rows.take(series.mask, i)

@@ -155,7 +155,7 @@ def evaluate(
                         _measure(frame, holed, hidden, run, seed + repeat, preset, draws)
                     )
                 except Exception as error:  # one method's failure must not hide the others' scores
-                    failures[label] = _in_words(error)
+                    failures[label] = _message(error)
     result = _gather(runs, found, failures)
     if verbose:
         text = f"{holdout:.0%} of the observed cells hidden ({pattern}), {repeats} times"
@@ -290,7 +290,7 @@ def _cell(row: pd.Series, metric: str) -> str:
     return f"{row['mean']:.3f}{spread}"
 
 
-def _in_words(error: Exception) -> str:
+def _message(error: Exception) -> str:
     text = str(error).strip().splitlines()
     first = text[0] if text else "no message"
     return first if isinstance(error, JaximputeError) else f"{type(error).__name__}: {first}"

@@ -20,7 +20,7 @@ def is_name(name: str) -> bool:
     return _NAMES.fullmatch(name) is not None
 
 
-def check_about(about: Mapping[str, Any]) -> None:
+def check_description(about: Mapping[str, Any]) -> None:
     """Refuse a description whose values are not of their types, or out of range.
 
     Raises:

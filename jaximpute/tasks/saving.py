@@ -14,7 +14,7 @@ from jaximpute.data import codecplain
 from jaximpute.data.columns import Column
 from jaximpute.files import atomic, safe_arrays
 from jaximpute.tasks.fitted import Fitted, leaves, rebuild
-from jaximpute.tasks.savedformat import check_about, check_codec, check_finite, is_name
+from jaximpute.tasks.savedformat import check_codec, check_description, check_finite, is_name
 
 FORMAT = 2
 _ABOUT, _ARRAYS = "imputer.json", "arrays.npz"
@@ -101,7 +101,7 @@ def load(path: str | Path) -> Saved:
     try:
         about = json.loads(safe_arrays.read_text(folder / _ABOUT))
         _refuse_format(about, path)
-        check_about(about)
+        check_description(about)
         arrays = safe_arrays.read_arrays(folder / _ARRAYS, is_name)
         return _restore(about, arrays, str(path))
     except FileNotFoundError as error:

@@ -25,9 +25,7 @@ from jaximpute.views import every, identity, row_weight
 
 PRESETS: dict[str, dict[str, Any]] = {
     "fast": {"steps": 3, "sde_steps": 50},
-    "balanced": {},
     "best": {"steps": 40},
-    "paper": {},
 }
 
 
@@ -163,10 +161,7 @@ def diffusion_recipe(
     """The plain diffusion for given data, on windows that do not overlap; see `spirit`.
 
     Args:
-        data: what it will run on.
-        kind: `series` or `table`.
-        times: positions of the steps of a series, for the start.
-        categories: the category that each column is of, for the start.
+        data, kind, times, categories: see `registry.build`.
         steps: rounds of score learning.
         start: the name of an inductive method, which completes the rows to learn from.
         process: `vp` or `ve`.

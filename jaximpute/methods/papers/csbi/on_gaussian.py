@@ -139,7 +139,7 @@ def bridged(
         k_rounds, k_judge = jax.random.split(key)
         series, base = _base.as_series(data), state.warm.base
         length = residuals.length_of(series, window)
-        kept, hidden = residuals.held(series)
+        kept, hidden = residuals.hold_out(series)
 
         def once(carry, i):
             back, fore = carry
