@@ -1,6 +1,5 @@
 """Context-query diffusion for given data: its partition, network, feeds and presets."""
 
-import inspect
 import math
 from collections.abc import Callable
 from functools import partial
@@ -281,16 +280,6 @@ def _asked(shape: tuple[int, ...], tile: Any) -> tuple[int, ...]:
         )
     axes = shape[1:-1]
     return tuple(min(pair) for pair in zip(tile[-len(axes) :], axes, strict=True))
-
-
-def with_its_options(recipe: Callable[..., registry.Plan]) -> Callable[..., registry.Plan]:
-    """A recipe that passes its `options` on to this one shows the options of both."""
-    own, base = (inspect.signature(f).parameters for f in (recipe, context_query))
-    merged = {**base, **{name: p for name, p in own.items() if name != "options"}}
-    ordered = sorted(merged.values(), key=lambda p: p.kind)
-    shown: Any = recipe
-    shown.__signature__ = inspect.Signature(ordered)
-    return shown
 
 
 def make_split(
