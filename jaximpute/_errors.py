@@ -76,7 +76,7 @@ def check_positive(**options: Any) -> None:
             raise OptionError(f"{name} is {value}; expected a positive number")
 
 
-def check_chosen(**options: tuple[str, Iterable[str]]) -> None:
+def check_chosen(**options: tuple[Any, Iterable[str]]) -> None:
     """Values that are not among those that an option takes are named."""
     for name, (chosen, valid) in options.items():
         if chosen not in valid:

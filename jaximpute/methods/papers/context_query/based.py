@@ -114,7 +114,9 @@ def on_base(
 
     Source: ours, with the loss of "Incomplete Data, Complete Dynamics" (ICLR 2026), Algorithm 1.
     """
-    _check(bases, hidings, total, batch, sgd_steps, rows)
+    if not bases or any(base.estimate is None for base in bases):
+        raise OptionError("a base has no `estimate`, or there is none; expected inductive methods")
+    check_positive(hidings=hidings, total=total, batch=batch, sgd_steps=sgd_steps, rows=rows)
     optimiser = optimise.warmed(lr, total=total, warmup=warmup, clip=clip)
     seen = Seen(net, looped or net, view, places, rows)
     estimates, draws = _answers(bases, "estimate"), _answers(bases, "sample")
@@ -153,11 +155,8 @@ def on_base(
         after = jax.lax.cond(due, partial(choose, seen), lambda state, _: state, after, truth)
         return after, Info(losses.mean(), metrics(after.choice, 2))
 
-    def filled_by(which, key: PRNGKey, state: BasedState, data: Observed) -> jax.Array:
-        return jax.lax.switch(which, estimates, key, state.bases, data)
-
     def estimate(key: PRNGKey, state: BasedState, data: Observed) -> jax.Array:
-        filled = filled_by(state.chosen, key, state, data)
+        filled = jax.lax.switch(state.chosen, estimates, key, state.bases, data)
         return masking.clamp(corrected(seen, state, filled, data), data)
 
     def sample(key: PRNGKey, state: BasedState, data: Observed) -> jax.Array:
@@ -169,8 +168,8 @@ def on_base(
         drawn = jax.lax.switch(number, draws, k_draw, state.bases, data)
 
         def moved(drawn):
-            filled = filled_by(state.chosen, k_fill, state, data)
-            mean = filled_by(which, k_mean, state, data)
+            filled = jax.lax.switch(state.chosen, estimates, k_fill, state.bases, data)
+            mean = jax.lax.switch(which, estimates, k_mean, state.bases, data)
             before, after = jnp.maximum(state.choice.before, _LEAST**2), state.choice.after
             wide = state.wide * jnp.sqrt(after / before)
             return corrected(seen, state, filled, data) + wide * (drawn - mean)
@@ -262,11 +261,3 @@ def _answers(bases: Sequence[Method], kind: str) -> list[Callable[..., jax.Array
 
     found = [getattr(base, kind) for base in bases]
     return [partial(one, answer, i) for i, answer in enumerate(found) if answer is not None]
-
-
-def _check(
-    bases: Sequence[Method], hidings: int, total: int, batch: int, sgd_steps: int, rows: int
-) -> None:
-    if not bases or any(base.estimate is None for base in bases):
-        raise OptionError("a base has no `estimate`, or there is none; expected inductive methods")
-    check_positive(hidings=hidings, total=total, batch=batch, sgd_steps=sgd_steps, rows=rows)

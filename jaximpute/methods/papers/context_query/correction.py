@@ -77,9 +77,7 @@ def deviations(state: BasedState, x: Float[Array, "n *event"]) -> jax.Array:
     return (x - held.along(state.mean, x)) / held.along(state.scale, x)
 
 
-def conditions(
-    shown: Bool[Array, "n *event"], filled: Float[Array, "n *event"], where: jax.Array | None
-) -> tuple[jax.Array, tuple[jax.Array, ...]]:
+def conditions(shown, filled, where) -> tuple[jax.Array, tuple[jax.Array, ...]]:
     """What the network is shown of rows that are completed, in deviations."""
     x = jnp.where(shown, filled, 0)
     cond = (shown.astype(x.dtype), filled - x)
@@ -87,13 +85,7 @@ def conditions(
 
 
 def missed(
-    net: Net,
-    state: BasedState,
-    params: Params,
-    shown: Bool[Array, "n *event"],
-    filled: Float[Array, "n *event"],
-    where: jax.Array | None,
-    key: PRNGKey | None = None,
+    net: Net, state: BasedState, params: Params, shown, filled, where, key=None
 ) -> Float[Array, "n *event"]:
     """The network's answer less the base's, in deviations; `filled` is the base's."""
     under = jnp.where(state.alone & ~shown, 0, filled)
@@ -103,16 +95,7 @@ def missed(
 
 
 def missed_loss(
-    net: Net,
-    state: BasedState,
-    places: jax.Array | None,
-    params: Params,
-    key: PRNGKey,
-    wanted: Float[Array, "n *event"],
-    filled: Float[Array, "n *event"],
-    shown: Bool[Array, "n *event"],
-    asked: Bool[Array, "n *event"],
-    tile: Int[Array, "n"],
+    net: Net, state: BasedState, places, params: Params, key, wanted, filled, shown, asked, tile
 ) -> Float[Array, ""]:
     """The mean square, at what is asked, of what the base and the network both miss."""
     wanted, filled = (deviations(state, a) for a in (wanted, filled))

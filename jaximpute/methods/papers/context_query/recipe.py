@@ -8,7 +8,7 @@ from typing import Any
 import jax
 
 from jaximpute import registry
-from jaximpute._errors import OptionError
+from jaximpute._errors import OptionError, check_chosen
 from jaximpute.maths import hole_boxes
 from jaximpute.methods.papers.context_query import (
     contexts,
@@ -306,8 +306,7 @@ def make_split(
         "missdiff": lambda: partitions.missdiff,
         "ambient": lambda: partitions.ambient(ratio, shared=shared),
     }
-    if partition not in makers:
-        raise OptionError(f"partition is '{partition}'; expected one of {', '.join(makers)}")
+    check_chosen(partition=(partition, makers))
     return makers[partition]()
 
 
@@ -330,8 +329,7 @@ def _feeds(
         "auto": (contexts.observed, own),
         "shares": (contexts.observed, own),
     }
-    if feed not in feeds:
-        raise OptionError(f"feed is '{feed}'; expected one of {', '.join(feeds)}")
+    check_chosen(feed=(feed, feeds))
     if feed == "shares":
         if partition not in _SHARED:
             raise OptionError(

@@ -4,7 +4,6 @@ Algorithm 2 trains two policies in turn, each on paths of the other; Algorithm 4
 missing by the backward one, given what is observed.
 """
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -207,14 +206,7 @@ def csbi(
     return Method(WarmUp(warm, pieces, begin), step, sample=sample)
 
 
-def refresh(
-    policies: Policies,
-    rounds: Rounds,
-    draw: Callable[[PRNGKey], Batch],
-    key: PRNGKey,
-    state: CSBIState,
-    i: jax.Array,
-) -> tuple[CSBIState, tuple[jax.Array, jax.Array]]:
+def refresh(policies: Policies, rounds: Rounds, draw, key: PRNGKey, state: CSBIState, i):
     """Lines 4-9 of Algorithm 2, the `i`-th time: both policies on new paths, and their losses."""
     k_back, k_fore = jax.random.split(jax.random.fold_in(key, i))
     back, loss = train_backward(policies, rounds, k_back, state.backward, state.forward, draw)
@@ -226,13 +218,7 @@ def refresh(
 
 
 def draw_rows(
-    policies: Policies,
-    sampler: str,
-    steps: int,
-    snr: Scalar,
-    state: CSBIState,
-    key: PRNGKey,
-    rows: Batch,
+    policies: Policies, sampler: str, steps: int, snr: Scalar, state: CSBIState, key, rows: Batch
 ) -> Float[Array, "n *event"]:
     """Algorithm 4 for some rows, or the probability flow, by the sampler's name."""
     process = policies.bridge.process

@@ -13,13 +13,12 @@ noise.
 """
 
 import math
-from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float
 
 from jaximpute import masking
 from jaximpute.engine.warmup import WarmUp
@@ -185,12 +184,7 @@ def forward_policy(net: Net, process: Process) -> Policy:
 
 
 def path_loss(
-    process: Process,
-    own: Policy,
-    other: Policy,
-    paths: Float[Array, "steps n time d"],
-    rows: Lesson,
-    batch: int,
+    process: Process, own: Policy, other: Policy, paths, rows: Lesson, batch: int
 ) -> Loss:
     """Eq. (12) of one policy on cached paths of the other; its probes are the Gaussian's noise.
 
@@ -236,13 +230,7 @@ def bridge_flow(
 
 
 def choose(
-    net: Net,
-    flow: Callable[..., jax.Array],
-    state: BridgedState,
-    rows: Lesson,
-    part: Int[Array, "n time d"],
-    count: int,
-    steps: int,
+    net: Net, flow: Policy, state: BridgedState, rows: Lesson, part, count: int, steps: int
 ) -> BridgedState:
     """Whether draws are the bridge's or the warm-up's, by their CRPS at judged rows."""
     warm = state.warm

@@ -259,14 +259,7 @@ def learn(
 
 
 def pair_loss(
-    flow: Flow,
-    settings: Settings,
-    state: MiriState,
-    data: Observed,
-    weight: Float[Array, "n"],
-    partner: Int[Array, "n"] | None,
-    params: Params,
-    key: PRNGKey,
+    flow: Flow, settings: Settings, state: MiriState, data: Observed, weight, partner, params, key
 ) -> Float[Array, ""]:
     """Lines 5-7: eq. (6) on pairs of rows, each drawn by its weight or the partner of the first."""
     k_rows, k_others, k_guess, k_time = jax.random.split(key, 4)

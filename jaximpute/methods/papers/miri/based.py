@@ -138,13 +138,7 @@ def on_base(flow: Flow, base: Method, *, sgd_steps: int, draws: int, holdout: fl
 
 
 def begin(
-    flow: Flow,
-    base: Method,
-    sgd_steps: int,
-    key: PRNGKey,
-    data: Observed,
-    parts: Bool[Array, "parts n *event"],
-    bases: tuple[State, State],
+    flow: Flow, base: Method, sgd_steps: int, key: PRNGKey, data: Observed, parts, bases
 ) -> BasedState:
     """The state before the first round: draws of what is not held out, and rows to judge by."""
     k_x, k_net, k_rows, k_draw, k_say, k_lend = jax.random.split(key, 6)

@@ -222,15 +222,7 @@ def learn(
     return train(loss, optimiser, key, state.learner, settings.score_steps, _FALL)
 
 
-def noise_loss(
-    score: Score,
-    key: PRNGKey,
-    level: Scalar,
-    clean: Float[Array, "n d"],
-    asked: Bool[Array, "n d"],
-    shown: Bool[Array, "n d"],
-    *given: jax.Array,
-) -> Float[Array, ""]:
+def noise_loss(score: Score, key: PRNGKey, level: Scalar, clean, asked, shown, *given) -> jax.Array:
     r"""Eq. (15), noise on what is not shown, with the absolute value: see `spirit`.
 
     .. math:: \mathrm{mean}_A\, \sqrt{1 + \sigma^2}\,
@@ -242,15 +234,7 @@ def noise_loss(
 
 
 def climbed(
-    net: Net,
-    rule: Recursion,
-    settings: Settings,
-    key: PRNGKey,
-    params: Params,
-    state: ConditionalState,
-    filled: Float[Array, "n *event"],
-    shown: Bool[Array, "n *event"],
-    weight: Float[Array, "n"],
+    net: Net, rule: Recursion, settings: Settings, key, params, state, filled, shown, weight
 ) -> tuple[Float[Array, "n *event"], Float[Array, ""], Float[Array, ""]]:
     """Lines 3-10: where the particles end, in deviations from the base; their energy and size."""
     around = surroundings(filled, shown, state.units, settings.window)
