@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from jaximpute._errors import OptionError
+from jaximpute._errors import check_positive
 from jaximpute.maths.distances import squared_distances
 
 
@@ -74,7 +74,7 @@ def sinkhorn_divergence(
     Source: Feydy et al., "Interpolating between optimal transport and MMD using Sinkhorn
     divergences" (2019).
     """
-    _check_positive(epsilon=epsilon)
+    check_positive(epsilon=epsilon)
     return _divergence(x, y, _masses(x, a), _masses(y, b), epsilon, threshold, max_iterations)
 
 
@@ -116,7 +116,7 @@ def balanced(
 
     Source: Cuturi, "Sinkhorn distances: lightspeed computation of optimal transport" (2013).
     """
-    _check_positive(epsilon=epsilon)
+    check_positive(epsilon=epsilon)
     price = (math.inf, math.inf)
     return _solve(x, y, _masses(x, a), _masses(y, b), epsilon, price, threshold, max_iterations)
 
@@ -164,7 +164,7 @@ def unbalanced(
 
     Source: Chizat et al., "Scaling algorithms for unbalanced optimal transport problems" (2018).
     """
-    _check_positive(epsilon=epsilon, rho=rho)
+    check_positive(epsilon=epsilon, rho=rho)
     price = (rho, rho)
     return _solve(x, y, _masses(x, a), _masses(y, b), epsilon, price, threshold, max_iterations)
 
@@ -237,7 +237,7 @@ def semi_relaxed(
     Source: Chen et al., "Analyzing and improving diffusion models for time-series data imputation:
     a proximal recursion perspective" (2026), eq. (6) and (7).
     """
-    _check_positive(epsilon=epsilon, rho=rho)
+    check_positive(epsilon=epsilon, rho=rho)
     price = (math.inf, rho)
     return _solve(x, y, _masses(x, a), _masses(y, b), epsilon, price, threshold, max_iterations)
 
@@ -332,9 +332,3 @@ def _masses(x: jax.Array, a: jax.Array | None) -> jax.Array:
     a = jnp.full(n, 1 / n, x.dtype) if a is None else a
     chex.assert_shape(a, (n,))
     return a
-
-
-def _check_positive(**options: float) -> None:
-    for name, value in options.items():
-        if not value > 0:
-            raise OptionError(f"{name} is {value}; expected a positive number")

@@ -6,7 +6,6 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from jaximpute._errors import OptionError
 from jaximpute.masking import channel_moments, clamp, restore, standardise
 from jaximpute.maths import random
 from jaximpute.maths.distances import squared_distances
@@ -57,10 +56,3 @@ def spread(
     squared = jnp.where(pairs, squared_distances(x[i], x[i]), jnp.nan)
     median = jnp.nanquantile(jnp.where(pairs.any(), squared, 0), share)
     return jnp.where(median > 1e-6, median, 1).astype(x.dtype)
-
-
-def check_positive(**options: Scalar | int) -> None:
-    """Numbers out of range are named; traced ones cannot be looked at."""
-    for name, value in options.items():
-        if isinstance(value, int | float) and not value > 0:
-            raise OptionError(f"{name} is {value}; expected a positive number")

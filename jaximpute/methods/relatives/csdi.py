@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaximpute import registry
-from jaximpute._errors import OptionError
+from jaximpute._errors import OptionError, check_positive
 from jaximpute.masking import masked_mean
 from jaximpute.maths import optimise, random
 from jaximpute.maths.splits import RANDOM
@@ -162,10 +162,7 @@ def csdi(
         draw_steps = 8 if on_gaussian else -(-chain_steps // 2)
     if batch is None:
         batch = 64 if on_gaussian else 16
-    counts = {"sgd_steps": sgd_steps, "batch": batch, "chain_steps": chain_steps}
-    for name, value in (counts | {"draw_steps": draw_steps}).items():
-        if value < 1:
-            raise OptionError(f"{name} is {value}; expected at least 1")
+    check_positive(sgd_steps=sgd_steps, batch=batch, chain_steps=chain_steps, draw_steps=draw_steps)
     if on_gaussian:
         return residual(
             net, window=window, split=split, times=times, lr=lr, total=total, sgd_steps=sgd_steps,
@@ -257,45 +254,26 @@ def reverse(noise_in, key: PRNGKey, x: jax.Array, kept: np.ndarray, steps: int |
     return jax.lax.scan(back, x, moves)[0]
 
 
+@registry.passing_to(setting)
 def csdi_recipe(
     data: Observed,
     *,
     kind: str,
     times: Any = None,
-    base: str | None = "window_gaussian",
-    net: str | None = None,
     steps: int = 30,
-    window: int | None = None,
-    width: int | None = None,
-    layers: int | None = None,
-    heads: int = 4,
-    dropout: float = 0.0,
-    split: str = "historical",
-    horizon: int = 1,
-    centred: bool = False,
     sgd_steps: int = 100,
     **options: Any,
 ) -> registry.Plan:
     """CSDI for given data: on windows of a series, on the rows of a table.
 
     Args:
-        data, kind, times: see `registry.build`.
-        base: `window_gaussian`, what is learned on; None for the paper's form. Centred rows, and
-            windows of more than 1536 values, have none.
-        net: `mlp` or `transformer`; None = `mlp` on a base, whose steps are the cheaper ones.
+        data: what it will run on; only its shape matters.
+        kind: `series` or `table`.
+        times: positions of the steps of a series.
         steps: rounds of training.
-        window: steps in a window of a series; None = whole series on a base, if they have at most
-            512 values, and 24 steps otherwise.
-        width: channels inside the network; None = 256 of an MLP, 32 of a transformer.
-        layers: number of its blocks; None = 3 and 2.
-        heads: of each attention.
-        dropout: in training.
-        split: what is asked for in training: `random`, `historical` (what another row lacks),
-            `mix` (one of the two), `block` or `forecast`.
-        horizon: steps asked for by `forecast`.
-        centred: see `methods.csdi`.
         sgd_steps: steps of training in a round.
-        options: of `methods.csdi`, whose defaults they have.
+        options: of `methods._conditional_rows.setting` and of `methods.csdi`, whose defaults they
+            have.
 
     Returns:
         The method and its number of steps.
@@ -303,12 +281,6 @@ def csdi_recipe(
     Raises:
         OptionError: no such split, base or network.
     """
-    made = setting(
-        data, kind, base=base if not centred else None, net=net, window=window, width=width,
-        layers=layers, heads=heads, dropout=dropout, split=split, horizon=horizon,
-    )  # fmt: skip
-    method = csdi(
-        made.net, **made.views, split=made.split, times=times, centred=centred,
-        total=steps * sgd_steps, sgd_steps=sgd_steps, **options,
-    )  # fmt: skip
+    net, given = setting(data, kind=kind, times=times, **options)
+    method = csdi(net, total=steps * sgd_steps, sgd_steps=sgd_steps, **given)
     return registry.Plan(method, steps)

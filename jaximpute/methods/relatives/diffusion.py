@@ -14,7 +14,7 @@ import optax
 from jaxtyping import Array, Float
 
 from jaximpute import masking, registry
-from jaximpute._errors import OptionError
+from jaximpute._errors import OptionError, check_chosen
 from jaximpute.maths import processes, random
 from jaximpute.maths.optimise import descend
 from jaximpute.maths.solvers import reverse_sde
@@ -176,8 +176,7 @@ def diffusion_recipe(
     Raises:
         OptionError: no such process.
     """
-    if process not in ("vp", "ve"):
-        raise OptionError(f"process is '{process}'; expected one of vp, ve")
+    check_chosen(process=(process, ("vp", "ve")))
     first = registry.build(start, data, kind=kind, times=times, categories=categories).method
     event, view = rows(data, kind, window, window)
     net = adaln_mlp(event, width=width or width_for(event), layers=layers)

@@ -8,6 +8,7 @@ import optax
 from jaxtyping import Array, Float
 
 from jaximpute import registry
+from jaximpute._errors import check_positive
 from jaximpute.masking import channel_range, pick, share
 from jaximpute.maths.kernels import rbf_sums
 from jaximpute.maths.losses import denoising_score_matching
@@ -110,7 +111,7 @@ def knewimp(
     Source: Chen et al., "Rethinking the diffusion models for numerical tabular data imputation from
     the perspective of Wasserstein gradient flow" (2024), algorithm 1.
     """
-    _entries.check_positive(
+    check_positive(
         sigma=sigma, lr=lr, net_lr=net_lr, score_steps=score_steps, moves=moves, batch=batch,
         kernel_rows=kernel_rows, **({} if bandwidth is None else {"bandwidth": bandwidth}),
     )  # fmt: skip

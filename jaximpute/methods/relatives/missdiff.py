@@ -14,7 +14,7 @@ import optax
 from jaxtyping import Array, Bool, Float
 
 from jaximpute import masking, registry
-from jaximpute._errors import OptionError
+from jaximpute._errors import check_positive
 from jaximpute.maths import random
 from jaximpute.maths.optimise import descend
 from jaximpute.maths.processes import vp
@@ -95,10 +95,7 @@ def missdiff(
     Departure: the network predicts the noise, whose size does not depend on the time, and each
     entry counts the same at all times.
     """
-    if min(updates, batch, sde_steps) < 1:
-        raise OptionError(
-            f"updates is {updates}, batch {batch} and sde_steps {sde_steps}; expected at least 1"
-        )
+    check_positive(updates=updates, batch=batch, sde_steps=sde_steps)
     optimiser = optax.adam(lr)
 
     def init(key: PRNGKey, data: Observed) -> MissDiffState:

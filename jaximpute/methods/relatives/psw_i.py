@@ -10,7 +10,7 @@ import optax
 from jaxtyping import Array, Float
 
 from jaximpute import registry
-from jaximpute._errors import DataError, OptionError
+from jaximpute._errors import DataError, OptionError, check_chosen, check_positive
 from jaximpute.maths.optimise import gradient
 from jaximpute.methods._rows import rows
 from jaximpute.methods.relatives import _entries
@@ -112,11 +112,8 @@ def psw_i(
 
     Source: Wang et al., "Optimal transport for time series imputation" (ICLR 2025), algorithm 1.
     """
-    _entries.check_positive(
-        rho=rho, lr=lr, batch=batch, pairs=pairs, moves=moves, iterations=iterations
-    )
-    if distance not in ("modulus", "squared"):
-        raise OptionError(f"distance is '{distance}'; expected one of modulus, squared")
+    check_positive(rho=rho, lr=lr, batch=batch, pairs=pairs, moves=moves, iterations=iterations)
+    check_chosen(distance=(distance, ("modulus", "squared")))
     if start.estimate is None:
         raise OptionError("the start has no `estimate`; expected an inductive one such as linear()")
     begin, optimiser = start.estimate, optax.adam(lr)

@@ -8,6 +8,7 @@ import optax
 from jaxtyping import Array, Float
 
 from jaximpute import registry
+from jaximpute._errors import check_positive
 from jaximpute.maths.optimise import gradient
 from jaximpute.maths.transport import sinkhorn_divergence
 from jaximpute.methods.relatives import _entries
@@ -87,7 +88,7 @@ def sinkhorn(
 
     Source: Muzellec et al., "Missing data imputation using optimal transport" (2020), algorithm 1.
     """
-    _entries.check_positive(
+    check_positive(
         epsilon=epsilon, lr=lr, batch=batch, moves=moves, threshold=threshold,
         max_iterations=max_iterations,
     )  # fmt: skip

@@ -8,6 +8,7 @@ import optax
 from jaxtyping import Array, Float
 
 from jaximpute import registry
+from jaximpute._errors import check_positive
 from jaximpute.masking import channel_range
 from jaximpute.maths.distances import squared_distances
 from jaximpute.maths.optimise import gradient
@@ -96,7 +97,7 @@ def tdm(
     Source: Zhao et al., "Transformed distribution matching for missing value imputation" (2023),
     algorithm 1.
     """
-    _entries.check_positive(
+    check_positive(
         lr=lr, net_lr=net_lr, batch=batch, moves=moves, epsilon=epsilon, iterations=iterations
     )
     rates = {"entries": lr, "net": net_lr}

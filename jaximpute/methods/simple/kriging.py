@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaximpute._errors import OptionError
+from jaximpute._errors import check_positive
 from jaximpute.masking import channel_moments
 from jaximpute.methods.simple import _chunks, _field_draws, _field_kriging, _place
 from jaximpute.methods.simple._blocks import Blocks
@@ -88,8 +88,7 @@ def kriging(*, place: bool = True, reach: int = 24) -> Method:
     Source: Cressie, "Statistics for spatial data" (1993), §2.6 and §3; the likelihood of chunks as
     in Caragea and Smith (2007); a covariance that drifts as in Gneiting, Genton and Guttorp (2007).
     """
-    if reach < 1:
-        raise OptionError(f"reach is {reach}; expected at least 1")
+    check_positive(reach=reach)
 
     def learn(key, data: Observed) -> KrigingState:
         k_hide, k_rows, k_chunks, k_draw = jax.random.split(key, 4)

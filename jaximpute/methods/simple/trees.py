@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaximpute import registry
-from jaximpute._errors import DataError, OptionError
+from jaximpute._errors import DataError, check_positive
 from jaximpute.engine.onhost import OnHost
 from jaximpute.engine.threads import alone
 from jaximpute.masking import channel_moments, channel_range, restore, standardise
@@ -114,10 +114,7 @@ def trees(
     Learn. Res. 7 (2006), for draws from leaves, there of a tree at random. Hiding the target again
     and the order of draws are our own.
     """
-    if min(trees, leaf, stages, rows) < 1:
-        raise OptionError(
-            f"trees is {trees}, leaf {leaf}, stages {stages} and rows {rows}; expected at least 1"
-        )
+    check_positive(trees=trees, leaf=leaf, stages=stages, rows=rows)
 
     def sizes(data: Observed) -> tuple[Targets, Shape]:
         if data.values.ndim != 2:
