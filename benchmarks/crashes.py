@@ -111,8 +111,13 @@ COMMANDS: dict[str, Command] = {
         ".times.csv",
     ),
     "page": Command(
-        ("report", "{in}", "-o", "out.html", "-m", "mean", "--no-scores", "-q"), ".csv"
+        ("report", "{in}", "-o", "out.html", "-m", "mean", "--no-scores", "-q"), ".long.csv"
     ),
+    "scores": Command(
+        ("evaluate", "{in}", "-o", "out.csv", "-m", "mean", "-m", "median", "--repeats", "1", "-q"),
+        ".long.csv",
+    ),
+    "picture of holes": Command(("inspect", "{in}", "--plot", "out.png")),
     "fit, checkpoints": Command(
         ("fit", "{in}", "--save", "out", "-m", "mice", "-q", *_QUICKLY, *_KEPT), kept=True
     ),
@@ -126,8 +131,9 @@ COMMANDS: dict[str, Command] = {
 def source(path: Path, version: int) -> None:
     """Data of a version, by the suffix."""
     draw = np.random.default_rng(version)
-    x = draw.normal(size=(12, 2)).round(3)
-    x[np.arange(24).reshape(12, 2) % 5 == 1] = np.nan
+    n = 60 if path.name.endswith(".long.csv") else 12  # enough cells to hide
+    x = draw.normal(size=(n, 2)).round(3)
+    x[np.arange(2 * n).reshape(n, 2) % 5 == 1] = np.nan
     frame = pd.DataFrame(x, columns=["a", "b"])
     suffix = path.name.removeprefix(f"in{version}")
     if suffix == ".parquet":
@@ -209,12 +215,17 @@ def walk(name: str, old: bool, quick: bool = False) -> dict[str, Any]:
             before = contents(place)
             os.chdir(here)
             shutil.copytree(place, start)
+            os.chdir(place)
+            after = _after(
+                command, start, old
+            )  # first: what dies while it is imported stays broken
+            os.chdir(here)
             for at in _deaths(command, place, start, Path(folder, "copies"), patch, old):
                 changes += 1
                 if quick and at % 10:
                     continue
                 os.chdir(place)
-                for fault in _look(command, place, old, before, _after(command, start, old)):
+                for fault in _look(command, place, old, before, after):
                     counts[fault] += 1
                     print(f"{name}, {'forced' if old else 'new'}: {fault} at {at}", flush=True)
                 os.chdir(here)
