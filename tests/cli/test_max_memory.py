@@ -51,6 +51,7 @@ def test_what_would_take_more_is_refused(name, here):
 def test_apply_looks_at_what_completes(here):
     assert call("fit", "in.csv", "-o", "model", "-m", "mean").exit_code == 0
     words = ("apply", "model", "in.csv", "-o", "out.csv", "--max-memory")
+    assert call(*words, "0.1kB").exit_code == 5  # by the size of the file
     refused = call(*words, "1.5kB")
     assert (refused.exit_code, "'mean' needs about" in refused.stderr) == (5, True)
     assert not (here / "out.csv").exists()
