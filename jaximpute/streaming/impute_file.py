@@ -183,8 +183,8 @@ def impute_file(
     registry.check(name, kind=opened.kind, preset=preset, options=options)
     feeds.grain()
     spans = spans_of(opened, block_rows, margin, completions=max(1, draws), full=transductive)
-    if max_memory is not None:
-        max_memory -= limits.refuse_cells(opened, spans, draws, max_memory)
+    most = max_memory
+    cells = 0.0 if most is None else limits.refuse_cells(opened, spans, draws, most)
     run_identity = {
         "source": was,
         **fingerprint.run(name, preset, seed, options),
@@ -215,16 +215,16 @@ def impute_file(
             fitted = made(codec, _shape(opened, spans, codec))
             if transductive:
                 fitted = fitted._replace(plan=build(fitted)) if codec.width else fitted
-                if max_memory is not None:
-                    limits.refuse_together(fitted, opened, spans, max_memory)
+                if most is not None:
+                    limits.refuse_together(fitted, opened, spans, most, cells)
             else:
                 rows = feeds.pools(opened, min(sample_rows, opened.length), int(seed), spans.window)
                 hooks_of = partial(_hooks, name, curve, bar and codec.width > 0)
-                block, timed, most = fitted.shape, opened.along == "time", max_memory
+                block, timed = fitted.shape, opened.along == "time"
 
                 def look(fitted: Fitted, pool: Observed) -> None:
                     if most is not None:
-                        limits.refuse_learning(fitted, pool, block, timed, draws, most)
+                        limits.refuse_learning(fitted, pool, block, timed, draws, most, cells)
 
                 fitted, pools = learning.learn(fitted, rows, opened.columns, hooks_of, look)
             reached = resume.beginning(found, fitted.shape, pools, curve)

@@ -43,7 +43,13 @@ def refuse_cells(source: Source, spans: Spans, draws: int, most: float) -> float
 
 
 def refuse_learning(
-    fitted: Fitted, data: Observed, block: Sequence[int], timed: bool, draws: int, most: float
+    fitted: Fitted,
+    data: Observed,
+    block: Sequence[int],
+    timed: bool,
+    draws: int,
+    most: float,
+    besides: float,
 ) -> None:
     """Refuse to learn from rows, and to complete blocks by what was learned.
 
@@ -54,6 +60,7 @@ def refuse_learning(
         timed: whether blocks go along time.
         draws: random completions; 0 = one estimate.
         most: megabytes that it may take.
+        besides: what `refuse_cells` returned.
 
     Raises:
         OutOfMemoryError: it would take more; see `tasks.limits`.
@@ -62,13 +69,17 @@ def refuse_learning(
 
     def look(state: State) -> None:
         known, dtype = fitted._replace(state=state), data.values.dtype
-        limits.refuse_completion(known, block, dtype, most, batch=batch, many=draws)
+        limits.refuse_completion(
+            known, block, dtype, most, batch=batch, many=draws, besides=besides
+        )
 
     assert fitted.plan is not None
-    limits.refuse_run(fitted.name, fitted.plan, data, most, look)
+    limits.refuse_run(fitted.name, fitted.plan, data, most, look, besides)
 
 
-def refuse_together(fitted: Fitted, source: Source, spans: Spans, most: float) -> None:
+def refuse_together(
+    fitted: Fitted, source: Source, spans: Spans, most: float, besides: float
+) -> None:
     """Refuse to complete blocks each from its own rows, by the first of them.
 
     Args:
@@ -76,6 +87,7 @@ def refuse_together(fitted: Fitted, source: Source, spans: Spans, most: float) -
         source: what is completed.
         spans: its blocks.
         most: megabytes that it may take.
+        besides: what `refuse_cells` returned.
 
     Raises:
         OutOfMemoryError: it would take more.
@@ -87,4 +99,4 @@ def refuse_together(fitted: Fitted, source: Source, spans: Spans, most: float) -
     with precision(fitted.codec.exact):
         data = from_nan(jnp.asarray(matrix))
     with computing(fitted, matrix.shape):
-        limits.refuse_run(fitted.name, fitted.plan, data, most)
+        limits.refuse_run(fitted.name, fitted.plan, data, most, besides=besides)

@@ -24,6 +24,7 @@ def refuse_run(
     data: Observed,
     most: float,
     look: Callable[[State], None] | None = None,
+    besides: float = 0.0,
 ) -> None:
     """Refuse what a method would do, by one chunk of its steps.
 
@@ -33,11 +34,12 @@ def refuse_run(
         data: what it learns from.
         most: megabytes that it may take.
         look: looks at what completes, given a state; None = the same rows are completed.
+        besides: megabytes of arrays around it.
 
     Raises:
         OutOfMemoryError: it takes more; a program that would is not run.
     """
-    grown, limit = memory_of.watch(), Limit(name, most)
+    grown, limit = memory_of.watch(), Limit(name, most, besides)
     trial = try_out(plan, data, 0, limit, look)
     limit.check(float(np.fmax(max(part.peak for part in trial.parts), grown())))
 
@@ -82,4 +84,4 @@ def refuse_completion(
         )
     else:
         program = rows._answer_each.lower(method.estimate, key, codes, fitted.state, cells)
-    Limit(fitted.name, most).check(megabytes(program.compile()) + besides)
+    Limit(fitted.name, most, besides).check(megabytes(program.compile()))

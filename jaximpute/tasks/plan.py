@@ -203,13 +203,15 @@ def measure(
 
 
 class Limit(NamedTuple):
-    """Megabytes that a method may take; None for no limit."""
+    """Megabytes that a method may take, None for no limit; and those of arrays around it."""
 
     method: str
     most: float | None
+    besides: float = 0.0
 
     def check(self, needed: float) -> None:
         """Refuse what needs more."""
+        needed += self.besides
         if self.most is not None and needed > self.most:
             raise OutOfMemoryError(
                 f"'{self.method}' needs about {needed:.4g} MB here, and may take {self.most:.4g} MB"
