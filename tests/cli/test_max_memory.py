@@ -28,11 +28,20 @@ COMMANDS = {
     "fit": ("fit", "in.csv", "-o", "out", "-m", "mean"),
     "forecast": (
         *("forecast", "series.csv", "--time", "t", "--horizon", "2", "--context", "4"),
-        *("--draws", "3", "-m", "window_gaussian", "-o", "out"),
+        *("--draws", "3", "-m", "window_gaussian", "-o", "out.csv"),
     ),
     "report": ("report", "in.csv", "-m", "mean", "-o", "out.html"),
     "blocks": ("impute", "in.npy", "-o", "out.npy", "-m", "mean", "--block-rows", "10"),
-    "transductive": ("impute", "in.npy", "-o", "out.npy", "-m", "locf", "--block-rows", "10"),
+    "transductive": (
+        "impute",
+        "in.npy",
+        "-o",
+        "out.npy",
+        "-m",
+        "soft_impute",
+        "--block-rows",
+        "20",
+    ),
 }
 
 
