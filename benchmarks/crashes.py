@@ -85,7 +85,14 @@ COMMANDS: dict[str, Command] = {
         ("impute", "{in}", "-o", "out/", "--draws", "2", "-q", *_MICE, *_BLOCKS), ".npy"
     ),
     "model": Command(("fit", "{in}", "--save", "out", "-m", "mean", "-q")),
+    "model, report": Command(
+        ("fit", "{in}", "--save", "out", "-m", "mean", "-q", "--report", "out.json"),
+        one_by_one=True,
+    ),
     "apply": Command(("apply", "model", "{in}", "-o", "out.csv", "-q")),
+    "apply, report": Command(
+        ("apply", "model", "{in}", "-o", "out.csv", "-q", "--report", "out.json"), one_by_one=True
+    ),
     "simulate": Command(
         ("simulate", "{in}", "-o", "out.csv", "--mask", "out_mask.csv", "--rate", "0.2"),
         ".csv",
