@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from jaximpute._terminal import stage
-from jaximpute.cli import manifest, outputs, paths, settings
+from jaximpute.cli import limits, manifest, outputs, paths, settings
 from jaximpute.cli import reading as files_read
 from jaximpute.cli.common import (
     Assignments,
@@ -16,6 +16,7 @@ from jaximpute.cli.common import (
     Every,
     File,
     Force,
+    MaxMemory,
     Quiet,
     Report,
     Resume,
@@ -50,6 +51,7 @@ def fit(
     checkpoint: Checkpoint = None,
     resume: Resume = False,
     checkpoint_every: Every = None,
+    max_memory: MaxMemory = None,
     reading: Any = None,
     bounds: Bounds = None,
     circular: Circular = None,
@@ -70,6 +72,7 @@ def fit(
             "checkpoint": checkpoint,
             "resume": resume,
             "checkpoint_every": checkpoint_every,
+            "max_memory": max_memory,
             **files_read.given(reading),
             "bounds": bounds,
             "circular": circular,
@@ -91,6 +94,7 @@ def fit(
         if report is not None:  # written last: what a run that died left of it goes first
             sheets.check_output(report, force=force)
         saving.check(save, force=force)
+        limits.refuse_large(file, max_memory)
         sheet = files_read.read(file, run, quiet)
         keep_compiled()
         learned = models.learn(sheet, file, run, kept)
@@ -115,6 +119,7 @@ def apply(
         str, typer.Option("--output", "-o", help="Where to write, by suffix; CSV on stdout.")
     ] = "-",
     report: Report = None,
+    max_memory: MaxMemory = None,
     reading: Any = None,
     force: Force = False,
     quiet: Quiet = False,
@@ -129,6 +134,7 @@ def apply(
             "model": model,
             "output": output,
             "report": report,
+            "max_memory": max_memory,
             **files_read.given(reading),
             "force": force,
             "quiet": quiet,
@@ -147,10 +153,11 @@ def apply(
         if report is not None:  # as in fit
             sheets.check_output(report, force=force)
         sheets.check_table(output, force=force)
+        most = limits.refuse_large(file, max_memory)
         sheet = files_read.read(file, run, quiet)
         keep_compiled()
         stage(f"completing by {model}", show=not quiet)
-        applied = models.complete(sheet, file, model)
+        applied = models.complete(sheet, file, model, most)
         begin("writing", output, quiet)
         sheets.write_file(
             applied.sheet, output, force=force, like=None if file == sheets.STREAM else file

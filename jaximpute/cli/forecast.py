@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from jaximpute._errors import DataError
-from jaximpute.cli import paths, settings
+from jaximpute.cli import limits, paths, settings
 from jaximpute.cli import reading as files_read
 from jaximpute.cli.common import (
     Assignments,
@@ -14,6 +14,7 @@ from jaximpute.cli.common import (
     Debug,
     File,
     Force,
+    MaxMemory,
     Quiet,
     begin,
     reported,
@@ -45,6 +46,7 @@ def forecast(
     plot: Annotated[
         str | None, typer.Option(metavar="PNG", help="Draw the end of the series and the forecast.")
     ] = None,
+    max_memory: MaxMemory = None,
     reading: Any = None,
     bounds: Bounds = None,
     circular: Circular = None,
@@ -68,6 +70,7 @@ def forecast(
         if plot is not None:  # written last: what a run that died left of it goes first
             plots.check(plot, force=force)
         sheets.check_table(output, force=force)
+        most = limits.refuse_large(file, max_memory)
         table = files_read.read(file, files_read.settled(reading), quiet).table
         table = table if isinstance(table, pd.DataFrame) else table.to_pandas()
         columns = [str(name) for name in table.columns]
@@ -89,6 +92,7 @@ def forecast(
             preset=preset,
             bounds=settings.parse_bounds(bounds or []),
             circular=settings.parse_circular(circular or []),
+            max_memory=most,
             progress=not quiet,
             **options,
         )

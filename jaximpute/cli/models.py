@@ -64,6 +64,7 @@ def learn(
         OptionError: see `Imputer.fit`; or a column to leave that is not there.
     """
     started = clock.perf_counter()
+    how = (how or Execution())._replace(most=settings.parse_memory(run.max_memory))
     frame = frames.read(sheet.table)
     chosen, notes = _learnable(frame, file, run.leave)
     imputer = Imputer(
@@ -128,18 +129,20 @@ def _chosen(imputer: Imputer, frame: Any) -> dict[str, Any]:
     return {"chosen": report.chosen(choices, imputer.codec_, frame.columns)}
 
 
-def complete(sheet: sheets.Sheet, file: str, model: str) -> Applied:
+def complete(sheet: sheets.Sheet, file: str, model: str, most: float | None = None) -> Applied:
     """Complete a sheet by a saved imputer.
 
     Args:
         sheet: what `files.sheets.read_file` returned.
         file: its name, for messages.
         model: the folder.
+        most: megabytes that it may take; None for no limit.
 
     Returns:
         The completed sheet and a report.
 
     Raises:
+        OutOfMemoryError: it would take more than it may.
         DataError: no model is there, or the sheet lacks its columns, or they hold other kinds of
             values.
     """
@@ -161,7 +164,7 @@ def complete(sheet: sheets.Sheet, file: str, model: str) -> Applied:
     frame = frames.read(table)
     part = tablecolumns.part(frame, _columns(frame, file, names), names)
     alike, cells = recode(part, learned)
-    done = fitted.complete(imputer.fitted_, cells)
+    done = fitted.complete(imputer.fitted_, cells, most=most)
     values = done.values.copy()
     for i, column in enumerate(learned):
         if column.kind == "integer" or part.columns[i].kind == "integer":

@@ -12,7 +12,7 @@ from jaximpute.cli.settings import ImputeSettings
 from jaximpute.engine.compiled import keep_compiled
 
 # what needs all rows at once
-_WHOLE = ("group", "max_gap", "mask", "plot", "checkpoint", "max_memory")
+_WHOLE = ("group", "max_gap", "mask", "plot", "checkpoint")
 
 
 def is_streamed(file: str, run: ImputeSettings) -> bool:
@@ -97,6 +97,7 @@ def arguments(run: ImputeSettings) -> dict[str, Any]:
         "circular": settings.parse_circular(run.circular),
         "completions": run.draws,
         "interval": run.interval,
+        "max_memory": settings.parse_memory(run.max_memory),
         "progress": not run.quiet,
         **run.options,
     }

@@ -26,7 +26,17 @@ from jaximpute.data import possible
 from jaximpute.data.codec import Codec
 from jaximpute.engine import fingerprint, hooks
 from jaximpute.files import identity, sheets
-from jaximpute.streaming import completing, feeds, formats, learning, outputs, report, resume, scan
+from jaximpute.streaming import (
+    completing,
+    feeds,
+    formats,
+    learning,
+    limits,
+    outputs,
+    report,
+    resume,
+    scan,
+)
 from jaximpute.streaming import draws as draw_outputs
 from jaximpute.streaming.completing import Completed
 from jaximpute.streaming.resume import Progress
@@ -37,7 +47,7 @@ from jaximpute.tasks.choose import inductive
 from jaximpute.tasks.fitted import Fitted, build
 from jaximpute.tasks.report import Curve, Report
 from jaximpute.tasks.trials import check_level
-from jaximpute.types import Answer
+from jaximpute.types import Answer, Observed
 
 
 def impute_file(
@@ -57,6 +67,7 @@ def impute_file(
     circular: Any = None,
     completions: int | None = None,
     interval: float | None = None,
+    max_memory: float | None = None,
     force: bool = False,
     progress: bool = False,
     watch: Callable[[int, int], None] | None = None,
@@ -105,6 +116,8 @@ def impute_file(
             of steps of time; None = one, and for an interval a hundred.
         interval: coverage such as 0.8: of Parquet, the median of the completions, and columns
             `NAME_low` and `NAME_high` behind the others for columns of numbers with holes.
+        max_memory: megabytes that the run may take, predicted by one block, one trial step of what
+            learns, and the rows it learns from.
         force: replace an output that exists, and throw away an unfinished run that differs.
         progress: show a progress bar while learning.
         watch: called with the number of blocks done and of all, after each.
@@ -119,6 +132,7 @@ def impute_file(
         OptionError: a method that does not draw (the message names those that do), several
             completions where there is no place for them, other wrong settings, or an unfinished
             run for `output` that differs.
+        OutOfMemoryError: it would take more than `max_memory`; nothing was learned.
         OutputError: `output` exists, or the disk is full; what is done is kept.
         MissingExtraError: Grain (extra `train`) or the format's library is not installed.
 
@@ -169,6 +183,8 @@ def impute_file(
     registry.check(name, kind=opened.kind, preset=preset, options=options)
     feeds.grain()
     spans = spans_of(opened, block_rows, margin, completions=max(1, draws), full=transductive)
+    most = max_memory
+    cells = 0.0 if most is None else limits.refuse_cells(opened, spans, draws, most)
     run_identity = {
         "source": was,
         **fingerprint.run(name, preset, seed, options),
@@ -199,10 +215,18 @@ def impute_file(
             fitted = made(codec, _shape(opened, spans, codec))
             if transductive:
                 fitted = fitted._replace(plan=build(fitted)) if codec.width else fitted
+                if most is not None:
+                    limits.refuse_together(fitted, opened, spans, most, cells)
             else:
                 rows = feeds.pools(opened, min(sample_rows, opened.length), int(seed), spans.window)
                 hooks_of = partial(_hooks, name, curve, bar and codec.width > 0)
-                fitted, pools = learning.learn(fitted, rows, opened.columns, hooks_of)
+                block, timed = fitted.shape, opened.along == "time"
+
+                def look(fitted: Fitted, pool: Observed) -> None:
+                    if most is not None:
+                        limits.refuse_learning(fitted, pool, block, timed, draws, most, cells)
+
+                fitted, pools = learning.learn(fitted, rows, opened.columns, hooks_of, look)
             reached = resume.beginning(found, fitted.shape, pools, curve)
             run.begin(resume.arrays_of(found, fitted), reached)
         else:

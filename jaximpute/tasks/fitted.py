@@ -25,6 +25,7 @@ from jaximpute.engine.runs import keys, train
 from jaximpute.engine.threads import one_thread
 from jaximpute.masking import observe
 from jaximpute.registry import Plan
+from jaximpute.tasks import limits
 from jaximpute.tasks.advice import explained
 from jaximpute.types import Answer, Hook, Kind, Method, Net, Observed, State
 
@@ -151,6 +152,13 @@ def fit(
     plan = adapt(how, build(fitted, wrap=wrappers(how)), data)
     run = fingerprint.run(name, preset, seed, options) | identity(how)
     with computing(fitted, fitted.shape):
+        if (most := how.most) is not None:
+
+            def look(state: State) -> None:
+                known = fitted._replace(plan=plan, state=state)
+                limits.refuse_completion(known, fitted.shape, data.values.dtype, most)
+
+            limits.refuse_run(name, plan, data, most, look)
         state = train(plan, keys(seed).fit, data, hooks_of(plan), checkpoints, run)
         state = jax.tree.map(jnp.asarray, gathered(state)) if how.mesh else state
     return fitted._replace(plan=build(fitted), state=state)
@@ -168,13 +176,19 @@ class Completed(NamedTuple):
     moved: np.ndarray
 
 
-def complete(fitted: Fitted, values: np.ndarray, number: int = 0) -> Completed:
+def complete(
+    fitted: Fitted, values: np.ndarray, number: int = 0, most: float | None = None
+) -> Completed:
     """Complete rows, each by a key made of its own cells.
 
     Args:
         fitted: what has learned.
         values: `(rows, columns)` float64, NaN = missing.
         number: of a random completion, each of which is another; 0 = the estimate.
+        most: megabytes that it may take; None for no limit.
+
+    Raises:
+        OutOfMemoryError: it would take more.
     """
     keep_compiled()
     matrix = coding.encode(fitted.codec, values)
@@ -184,6 +198,10 @@ def complete(fitted: Fitted, values: np.ndarray, number: int = 0) -> Completed:
         key = jax.random.fold_in(key, number) if number else key
         answer: Any = fitted.method.sample if number else fitted.method.estimate
         with computing(fitted, (len(rows), fitted.codec.width)):
+            if most is not None:
+                cells = 2 * (values.nbytes + matrix.nbytes) / 1e6  # coded, and back
+                shape = (len(rows), fitted.codec.width)
+                limits.refuse_completion(fitted, shape, matrix.dtype, most, besides=cells)
             matrix[rows] = complete_rows(answer, key, fitted.state, matrix[rows])
     return Completed(
         coding.decode(fitted.codec, matrix, values, drawn=number > 0),

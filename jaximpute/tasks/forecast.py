@@ -11,7 +11,7 @@ from jaximpute import registry
 from jaximpute._errors import DataError, OptionError, TimeError
 from jaximpute.data import calendars, possible, series
 from jaximpute.data.frames import read
-from jaximpute.tasks import filling
+from jaximpute.tasks import filling, plan
 from jaximpute.tasks.choose import resolve
 from jaximpute.tasks.multiple import interval
 from jaximpute.tasks.report import Report
@@ -53,6 +53,7 @@ def forecast(
     preset: str = "balanced",
     bounds: Mapping[Any, Any] | None = None,
     circular: Any = None,
+    max_memory: float | None = None,
     progress: bool = False,
     **options: Any,
 ) -> Forecast:
@@ -76,6 +77,7 @@ def forecast(
         preset: of the method.
         bounds: of what may come, see `impute`.
         circular: columns of directions.
+        max_memory: megabytes that it may take, by the measure of one trial step.
         progress: show a progress bar.
         **options: of the method.
 
@@ -87,6 +89,7 @@ def forecast(
         TimeError: the times do not tell the next one.
         OptionError: see `impute_many`; or `horizon` or `context` out of range.
         DivergenceError: training met numbers that are not finite.
+        OutOfMemoryError: it would take more than `max_memory`.
 
     Example:
         >>> import numpy as np, pandas as pd
@@ -124,6 +127,10 @@ def forecast(
     frame = read(pd.DataFrame(steps[spare:], columns=channels), positions[spare:])
     frame = frame._replace(columns=possible.tell(frame.columns, bounds, circular))
     alone = "horizon" in known and np.array_equal(positions, np.arange(len(steps)))
+    last = options["window"] if alone else 0
+    if max_memory is not None:
+        asked: dict[str, Any] = {"preset": preset, "options": options, "draws": draws}
+        plan.measure(frame, name, most=max_memory, last=last, **asked)
     filled = filling.fill(
         frame,
         name,
@@ -132,7 +139,7 @@ def forecast(
         progress=progress,
         options=options,
         draws=draws,
-        last=options["window"] if alone else 0,
+        last=last,
         hint=circular is None,
     )
 
