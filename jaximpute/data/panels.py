@@ -91,3 +91,62 @@ def check_room(groups: int, stamps: int, cells: int, columns: int) -> None:
             f"for {cells:.1e} given. Series of different times should be told by the time since "
             "the start of each"
         )
+
+
+def numbers_of(shape: Sequence[int], group: np.ndarray | None) -> np.ndarray | None:
+    """The number of the series that each row belongs to; None if there is one series.
+
+    Args:
+        shape: `(n, T, D)`, see `data.frames.Frame`.
+        group: of the stamps, see `data.series.Stamps`.
+    """
+    if group is not None or shape[0] < 2:
+        return group
+    return np.repeat(np.arange(shape[0]), shape[1])
+
+
+def static_columns(values: np.ndarray, group: np.ndarray) -> tuple[int, ...]:
+    """The columns with one value for each series, such as a station's elevation.
+
+    In no series does such a column show two values. At least half of the series in which it shows
+    any show it twice, and not all show the same: what is measured once in each is not static.
+
+    Args:
+        values: `(rows, columns)`, NaN where missing.
+        group: `(rows,)` of which series.
+
+    Example:
+        >>> cells = np.array([[5.0, 1.0], [5.0, 2.0], [7.0, 3.0], [np.nan, 4.0], [7.0, 5.0]])
+        >>> static_columns(cells, np.array([0, 0, 1, 1, 1]))
+        (0,)
+    """
+    by = pd.DataFrame(values).groupby(group, sort=True)
+    low, high, cells = (part.to_numpy() for part in (by.min(), by.max(), by.count()))
+    seen = cells > 0
+    one = ((low == high) | ~seen).all(axis=0)
+    often = 2 * (cells > 1).sum(axis=0) >= np.maximum(seen.sum(axis=0), 1)
+    differ = np.where(seen, low, np.inf).min(axis=0) < np.where(seen, high, -np.inf).max(axis=0)
+    return tuple(np.flatnonzero(one & often & differ).tolist())
+
+
+def settled(
+    values: np.ndarray, filled: np.ndarray, group: np.ndarray, static: Sequence[int]
+) -> np.ndarray:
+    """Fills of static columns as their series' own value, where it shows one.
+
+    Args:
+        values: `(rows, columns)`, NaN where missing.
+        filled: the same completed, NaN where left empty.
+        group: `(rows,)` of which series.
+        static: the columns.
+
+    Returns:
+        `(rows, columns)`, not rounded on the way by what completed them.
+    """
+    result, chosen = filled.copy(), list(static)
+    by = pd.DataFrame(values[:, chosen]).groupby(group)
+    low, high = by.transform("min").to_numpy(), by.transform("max").to_numpy()
+    known = np.where(low == high, low, np.nan)
+    fills = np.isnan(values[:, chosen]) & ~np.isnan(filled[:, chosen]) & ~np.isnan(known)
+    result[:, chosen] = np.where(fills, known, filled[:, chosen])
+    return result
