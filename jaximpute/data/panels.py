@@ -1,7 +1,7 @@
 """Several series below one another: found by what tells rows of the same stamp apart."""
 
 from collections.abc import Hashable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -60,7 +60,18 @@ def number_groups(columns: Mapping[str, Sequence[Hashable]]) -> np.ndarray:
         >>> number_groups({"station": ["B", "A", "B"]}).tolist()
         [0, 1, 0]
     """
-    table = pd.DataFrame({name: list(cells) for name, cells in columns.items()}, dtype=object)
+    return number_rows(pd.DataFrame({n: list(c) for n, c in columns.items()}, dtype=object))
+
+
+def number_rows(table: pd.DataFrame) -> np.ndarray:
+    """`number_groups`, of columns of any type.
+
+    Args:
+        table: the columns.
+
+    Raises:
+        DataError: see there.
+    """
     for name in table:
         empty = (table[name].isna() | (table[name] == "")).to_numpy()
         if empty.any():
@@ -105,11 +116,66 @@ def numbers_of(shape: Sequence[int], group: np.ndarray | None) -> np.ndarray | N
     return np.repeat(np.arange(shape[0]), shape[1])
 
 
-def static_columns(values: np.ndarray, group: np.ndarray) -> tuple[int, ...]:
-    """The columns with one value for each series, such as a station's elevation.
+class Constancy(NamedTuple):
+    """How constant columns are within series; parts add up.
 
-    In no series does such a column show two values. At least half of the series in which it shows
-    any show it twice, and not all show the same: what is measured once in each is not static.
+    Attributes:
+        one: `(columns,)` whether no series shows two values.
+        often: `(columns,)` how many series show it twice or more.
+        seen: `(columns,)` how many show it.
+        low: `(columns,)` the least value of all.
+        high: `(columns,)` the greatest.
+    """
+
+    one: np.ndarray
+    often: np.ndarray
+    seen: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+    @property
+    def static(self) -> tuple[int, ...]:
+        """The columns with one value for each series, such as a station's elevation.
+
+        In no series does such a column show two values. At least half of the series in which it
+        shows any show it twice, and not all show the same: what is measured once in each is not
+        static.
+        """
+        often = 2 * self.often >= np.maximum(self.seen, 1)
+        return tuple(np.flatnonzero(self.one & often & (self.low < self.high)).tolist())
+
+
+def constancy(low: np.ndarray, high: np.ndarray, cells: np.ndarray) -> Constancy:
+    """How constant columns are.
+
+    Args:
+        low: `(series, columns)` the least value of each in each series; any where it shows none.
+        high: the greatest.
+        cells: how many are observed.
+    """
+    seen = cells > 0
+    return Constancy(
+        ((low == high) | ~seen).all(axis=0),
+        (cells > 1).sum(axis=0),
+        seen.sum(axis=0),
+        np.where(seen, low, np.inf).min(axis=0),
+        np.where(seen, high, -np.inf).max(axis=0),
+    )
+
+
+def both(a: Constancy, b: Constancy) -> Constancy:
+    """The constancy of two parts, which share no series, together."""
+    return Constancy(
+        a.one & b.one,
+        a.often + b.often,
+        a.seen + b.seen,
+        np.minimum(a.low, b.low),
+        np.maximum(a.high, b.high),
+    )
+
+
+def static_columns(values: np.ndarray, group: np.ndarray) -> tuple[int, ...]:
+    """The columns with one value for each series; see `Constancy.static`.
 
     Args:
         values: `(rows, columns)`, NaN where missing.
@@ -121,12 +187,7 @@ def static_columns(values: np.ndarray, group: np.ndarray) -> tuple[int, ...]:
         (0,)
     """
     by = pd.DataFrame(values).groupby(group, sort=True)
-    low, high, cells = (part.to_numpy() for part in (by.min(), by.max(), by.count()))
-    seen = cells > 0
-    one = ((low == high) | ~seen).all(axis=0)
-    often = 2 * (cells > 1).sum(axis=0) >= np.maximum(seen.sum(axis=0), 1)
-    differ = np.where(seen, low, np.inf).min(axis=0) < np.where(seen, high, -np.inf).max(axis=0)
-    return tuple(np.flatnonzero(one & often & differ).tolist())
+    return constancy(*(part.to_numpy() for part in (by.min(), by.max(), by.count()))).static
 
 
 def settled(

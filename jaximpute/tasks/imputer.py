@@ -168,7 +168,7 @@ class Imputer(TransformerMixin, BaseEstimator):
             )
         name = inductive(self.method, frame.kind, "use impute()")
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        frame = mixed.described(frame, _check_feature_names_in(self), whole, self)
+        frame = mixed.described(frame, _check_feature_names_in(self).tolist(), whole, self)
         self.columns_ = frame.columns if levelled else None
         self._notes = possible.notes(frame.columns, frame.values, hint=self.circular is None)
         self.indicator_ = None

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 import jaximpute as ji
+from tests.helpers.commands import call
 from tests.tasks.test_groups import stations
 from tests.tasks.test_static import highlands
 
