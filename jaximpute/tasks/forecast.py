@@ -247,7 +247,7 @@ def extend(data: pd.DataFrame, horizon: int, time: str | None) -> pd.DataFrame:
     later = _following_as_written(stamps, horizon)
     past = data[channels].astype(np.float64).to_numpy()
     values = np.concatenate([past, np.full((horizon, len(channels)), np.nan)])
-    index = stamps.append(later)
+    index = stamps.append(later).rename(stamps.name)
     if time is None:
         return pd.DataFrame(values, index=index, columns=channels)
     made = pd.DataFrame(values, columns=channels)

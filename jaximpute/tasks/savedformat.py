@@ -36,6 +36,11 @@ def check_about(about: Mapping[str, Any]) -> None:
     _get(settings, "missing_values", lambda value: value is None or _is_number(value), "a number")
     _get(settings, "options", lambda value: value is None or isinstance(value, dict), "an object")
     _get(settings, "seed_", lambda value: _is_whole(value) and 0 <= value < 2**32, "0..2**32-1")
+    _get(settings, "time", lambda value: value is None or _is_text(value), "text")
+    one_or_more = partial(_one_of, kinds=(_is_none, _is_text, partial(_all, holds=_is_text)))
+    _get(settings, "group", one_or_more, "texts")
+    gap = partial(_one_of, kinds=(_is_none, _is_text, _is_number))
+    _get(settings, "max_gap", gap, "a number or text")
     _get(settings, "n_features_in_", _is_size, "at least 1")
     axes = 2 if "along" in about else 1
     is_shape = partial(_is_row, parts=(_is_size,) * axes)
@@ -129,6 +134,10 @@ def _is_whole(value: Any) -> bool:
 
 def _is_count(value: Any) -> bool:
     return _is_whole(value) and 0 <= value < _MOST
+
+
+def _is_none(value: Any) -> bool:
+    return value is None
 
 
 def _is_size(value: Any) -> bool:

@@ -1,5 +1,6 @@
 """`Imputer` on series below one another: learned from all, each completed on its own."""
 
+import json
 import pickle
 
 import numpy as np
@@ -158,3 +159,15 @@ def test_the_command_line_learns_from_some_stations_and_completes_others(tmp_pat
     done = call("apply", tmp_path / "m", tmp_path / "new.csv")
     assert done.exit_code == 3
     assert "'station' is missing in row 0" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("step", 0), ("dated", 1), ("static", [9]), ("static", None)]
+)
+def test_what_is_saved_of_the_time_is_checked(name, value, tmp_path):
+    fitted(stations(), "mean").save(tmp_path / "model")
+    about = json.loads((tmp_path / "model" / "imputer.json").read_text())
+    about["along"][name] = value
+    (tmp_path / "model" / "imputer.json").write_text(json.dumps(about))
+    with pytest.raises(ji.DataError, match="is damaged"):
+        ji.Imputer.load(tmp_path / "model")
