@@ -272,8 +272,7 @@ class Imputer(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         if self.columns_ is not None:
             raise OptionError(
-                "frames with levels, and of series, have no quantiles here; sample() gives whole "
-                "completions"
+                "levels have no quantiles, and series none here; sample() gives whole completions"
             )
         draws = self.sample(X, n)
         found = np.quantile(draws, levels, axis=0)

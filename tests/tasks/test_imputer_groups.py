@@ -153,7 +153,7 @@ def test_the_command_line_learns_from_some_stations_and_completes_others(tmp_pat
     )
     assert done.exit_code == 0, done.stderr
     filled = pd.read_csv(tmp_path / "out.csv")
-    wanted = ji.impute(new, "linear", time="day")
+    wanted = ji.impute(new, "linear", **TOLD)
     np.testing.assert_allclose(filled[["v", "w"]], wanted[["v", "w"]], atol=1e-5)
     new.assign(station=None).to_csv(tmp_path / "new.csv", index=False)
     done = call("apply", tmp_path / "m", tmp_path / "new.csv")
