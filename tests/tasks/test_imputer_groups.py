@@ -33,6 +33,11 @@ def test_a_series_gets_the_same_answer_alone_later_and_among_others():
     assert together.v.notna().all()
     for _, rows in table.groupby("station"):
         pd.testing.assert_frame_equal(imputer.transform(rows), together.loc[rows.index])
+    held = table.assign(
+        v=np.where(table.v.isna(), np.nan, table.station.map({"A": 1, "B": 2, "C": 3}))
+    )
+    among, alone = imputer.transform(held), imputer.transform(held[held.station == "A"])
+    pd.testing.assert_frame_equal(alone, among[held.station == "A"])
     turned = imputer.transform(table[::-1])
     pd.testing.assert_frame_equal(turned[::-1], together)
 
