@@ -61,7 +61,8 @@ def test_draws_and_long_gaps(file):
     assert not parts[0].v.equals(parts[1].v)
     report = ji.impute_file(path, out, "linear", force=True, **how)
     assert report["left_empty"]["v"]["reason"] == "in gaps longer than max_gap"
-    wanted = ji.impute(table, "linear", max_gap=4, **TOLD)
+    with pytest.warns(ji.ImputationWarning, match="longer than max_gap"):
+        wanted = ji.impute(table, "linear", max_gap=4, **TOLD)
     pd.testing.assert_frame_equal(pd.read_parquet(out), wanted)
 
 

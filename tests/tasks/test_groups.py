@@ -106,9 +106,12 @@ def test_gaps_are_measured_within_each_group():
     table.loc[57:62, "v"] = np.nan  # three rows at the end of A, three at the beginning of B
     table.loc[80:83, "v"] = np.nan
     told = {"time": "day", "group": "station", "max_gap": 3}
-    filled = ji.impute(table, "linear", **told)
+    with pytest.warns(ji.ImputationWarning, match="longer than max_gap"):
+        filled = ji.impute(table, "linear", **told)
     assert np.flatnonzero(filled["v"].isna()).tolist() == [80, 81, 82, 83]
-    for one in ji.impute_many(table, "gaussian", draws=2, preset="fast", **told).draws:
+    with pytest.warns(ji.ImputationWarning, match="longer than max_gap"):
+        many = ji.impute_many(table, "gaussian", draws=2, preset="fast", **told)
+    for one in many.draws:
         assert np.flatnonzero(one["v"].isna()).tolist() == [80, 81, 82, 83]
     with pytest.raises(ji.DataError, match="'station' is missing in row 4"):
         ji.impute(table.assign(station=table.station.where(table.index != 4)), **told)
