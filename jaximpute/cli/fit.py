@@ -16,10 +16,12 @@ from jaximpute.cli.common import (
     Every,
     File,
     Force,
+    Group,
     MaxMemory,
     Quiet,
     Report,
     Resume,
+    Time,
     begin,
     reported,
     say,
@@ -38,6 +40,12 @@ def fit(
         str,
         typer.Option("--method", "-m", help="A method that completes new rows; auto picks one."),
     ] = "auto",
+    time: Time = None,
+    group: Group = None,
+    max_gap: Annotated[
+        str | None,
+        typer.Option(help="apply leaves longer gaps of a series empty: steps, or a duration."),
+    ] = None,
     preset: Annotated[
         str, typer.Option(help="fast, balanced, best, or paper (as published).")
     ] = "balanced",
@@ -59,7 +67,7 @@ def fit(
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
-    """Learn to complete tables; jaximpute apply completes others by what is saved."""
+    """Learn to complete tables, or series (--time); jaximpute apply completes others by it."""
     with reported(debug):
         flags = {
             "save": save,
@@ -68,6 +76,9 @@ def fit(
             "options": settings.parse_options(assignments or []),
             "seed": seed,
             "leave": leave,
+            "time": time,
+            "group": group,
+            "max_gap": None if max_gap is None else settings.parse_value(max_gap),
             "report": report,
             "checkpoint": checkpoint,
             "resume": resume,
@@ -125,9 +136,10 @@ def apply(
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
-    """Complete a table by a saved model; observed cells are copied as they are written.
+    """Complete a file by a saved model; observed cells are copied as they are written.
 
-    Each row is completed on its own: a row gets the same answer in any file and in any order.
+    Each row is completed on its own: a row gets the same answer in any file and in any order. Of
+    series, each series is, also one that fit has not seen.
     """
     with reported(debug):
         flags = {

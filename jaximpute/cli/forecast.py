@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from jaximpute._errors import DataError
+from jaximpute._errors import DataError, OptionError
 from jaximpute.cli import limits, paths, settings
 from jaximpute.cli import reading as files_read
 from jaximpute.cli.common import (
@@ -14,6 +14,7 @@ from jaximpute.cli.common import (
     Debug,
     File,
     Force,
+    Group,
     MaxMemory,
     Quiet,
     begin,
@@ -28,6 +29,7 @@ def forecast(
     file: File,
     time: Annotated[str, typer.Option(help="Column of time stamps.")],
     horizon: Annotated[int, typer.Option(help="Steps to forecast.")],
+    group: Group = None,
     output: Annotated[
         str, typer.Option("--output", "-o", help="Where to write, by suffix; CSV on stdout.")
     ] = "-",
@@ -54,7 +56,10 @@ def forecast(
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
-    """Draw the steps after the last one: their median, and columns NAME_low and NAME_high."""
+    """Draw the steps after the last one: their median, and columns NAME_low and NAME_high.
+
+    With --group those of each series, from its own end.
+    """
     with reported(debug):
         import pandas as pd
 
@@ -67,6 +72,8 @@ def forecast(
         settings.check_seed(seed)
         options = settings.parse_options(assignments or [])
         settings.refuse_taken(options, forecasting.forecast)
+        if plot is not None and group:
+            raise OptionError("--plot draws one series, not several (--group); leave it out")
         if plot is not None:  # written last: what a run that died left of it goes first
             plots.check(plot, force=force)
         sheets.check_table(output, force=force)
@@ -86,6 +93,7 @@ def forecast(
             method,
             draws,
             time=time,
+            group=group or None,
             level=interval,
             context=context,
             seed=seed,
@@ -97,7 +105,7 @@ def forecast(
             **options,
         )
         wide = found.median.copy()
-        for name in found.median.columns.drop(time):
+        for name in found.median.columns.drop([time, *(group or [])]):
             for column, part in (
                 (name, found.median),
                 (f"{name}_low", found.low),
@@ -124,4 +132,5 @@ def forecast(
             where = "stdout" if output == "-" else output
             seconds = found.report["seconds"]
             name = found.report["method"]
-            say(f"forecast {horizon} steps with '{name}' in {seconds:.0f} s: {where}")
+            of = f" of {len(wide) // horizon} series" if group else ""
+            say(f"forecast {horizon} steps{of} with '{name}' in {seconds:.0f} s: {where}")

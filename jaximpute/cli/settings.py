@@ -58,6 +58,9 @@ class FitSettings(RunSettings):
 
     save: str | None = None
     leave: tuple[str, ...] = ()
+    time: str | None = None
+    group: tuple[str, ...] = ()
+    max_gap: int | float | str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

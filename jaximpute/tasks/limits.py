@@ -1,7 +1,7 @@
 """What a run may take of memory (`--max-memory`): looked at before it is begun."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import jax
 import numpy as np
@@ -12,10 +12,23 @@ from jaximpute.engine.runs import keys
 from jaximpute.masking import from_nan
 from jaximpute.registry import Plan
 from jaximpute.tasks.plan import Limit, megabytes, try_out
-from jaximpute.types import Observed, State
+from jaximpute.types import Method, Observed, State
 
-if TYPE_CHECKING:
-    from jaximpute.tasks.fitted import Fitted
+
+class Learned(Protocol):
+    """What `tasks.fitted.Fitted` has, and is looked at here."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def seed(self) -> int: ...
+
+    @property
+    def method(self) -> Method | None: ...
+
+    @property
+    def state(self) -> State: ...
 
 
 def refuse_run(
@@ -45,7 +58,7 @@ def refuse_run(
 
 
 def refuse_completion(
-    fitted: "Fitted",
+    fitted: Learned,
     shape: Sequence[int],
     dtype: Any,
     most: float,
