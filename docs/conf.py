@@ -23,7 +23,26 @@ def convert_notebooks():
         jupytext.write(notebook, DOCS / "notebooks" / f"{source.stem}.ipynb")
 
 
+def write_commands():
+    """The help of every command, as a page."""
+    import typer
+
+    from jaximpute.cli import app
+
+    group = typer.main.get_command(app)
+    pages = {"jaximpute": group} | {
+        f"jaximpute {name}": group.get_command(None, name) for name in group.list_commands(None)
+    }
+    parts = ["# The command line\n"]
+    for name, command in pages.items():
+        context = command.make_context(name, [], resilient_parsing=True)
+        context.terminal_width = 90
+        parts.append(f"## `{name}`\n\n```text\n{command.get_help(context).strip()}\n```\n")
+    (DOCS / "commands.md").write_text("\n".join(parts))
+
+
 convert_notebooks()
+write_commands()
 
 project = "jaximpute"
 author = "The jaximpute developers"
@@ -36,6 +55,9 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx.ext.mathjax",
     "sphinx.ext.viewcode",
+    "sphinx_copybutton",
+    "sphinx_design",
+    "sphinx_mathjax_offline",
 ]
 exclude_patterns = ["_build", "jupyter_execute"]
 html_theme = "furo"

@@ -44,6 +44,7 @@ if TYPE_CHECKING:  # the same names, for editors and type checkers
     from jaximpute.methods.papers.context_query import partitions as partitions
     from jaximpute.methods.papers.context_query.exposure import exposure_audit as exposure_audit
     from jaximpute.streaming.impute_file import impute_file as impute_file
+    from jaximpute.tasks.chains import chains as chains
     from jaximpute.tasks.diagnose import missingness as missingness
     from jaximpute.tasks.evaluate import evaluate as evaluate
     from jaximpute.tasks.forecast import forecast as forecast
@@ -75,6 +76,7 @@ _NAMES = {
     "pool": "jaximpute.tasks.pooling",
     "joint": "jaximpute.tasks.pooling",
     "missingness": "jaximpute.tasks.diagnose",
+    "chains": "jaximpute.tasks.chains",
     "sensitivity": "jaximpute.tasks.sensitivity",
     # data and types
     "Observed": "jaximpute.types",

@@ -15,6 +15,7 @@ from jaximpute.cli.inspect import inspect
 from jaximpute.cli.methods import methods
 from jaximpute.cli.report import report
 from jaximpute.cli.reproduce import reproduce
+from jaximpute.cli.sensitivity import sensitivity
 from jaximpute.cli.simulate import simulate
 from jaximpute.cli.train import train
 
@@ -58,6 +59,7 @@ for command in (
     methods,
     report,
     reproduce,
+    sensitivity,
 ):
     app.command()(command)
 
