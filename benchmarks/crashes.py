@@ -35,6 +35,7 @@ from tests.helpers.snapshots import put_back, snapshots
 
 OUT = jobs.RESULTS / "crashes.jsonl"
 FAULTS = ("lost", "stuck", "leftovers")
+_COSTS = re.compile(rb"^.*,(seconds|memory_mb),.*\n", re.MULTILINE)  # of an evaluation
 _TIMES = re.compile(rb"\d+(\.\d+)? s\b|\d{4}-\d\d-\d\d[ T]\d\d:\d\d[:.\d]*")
 
 Held = dict[str, bytes]
@@ -84,7 +85,14 @@ COMMANDS: dict[str, Command] = {
         ("impute", "{in}", "-o", "out/", "--draws", "2", "-q", *_MICE, *_BLOCKS), ".npy"
     ),
     "model": Command(("fit", "{in}", "--save", "out", "-m", "mean", "-q")),
+    "model, report": Command(
+        ("fit", "{in}", "--save", "out", "-m", "mean", "-q", "--report", "out.json"),
+        one_by_one=True,
+    ),
     "apply": Command(("apply", "model", "{in}", "-o", "out.csv", "-q")),
+    "apply, report": Command(
+        ("apply", "model", "{in}", "-o", "out.csv", "-q", "--report", "out.json"), one_by_one=True
+    ),
     "simulate": Command(
         ("simulate", "{in}", "-o", "out.csv", "--mask", "out_mask.csv", "--rate", "0.2"),
         ".csv",
@@ -111,8 +119,13 @@ COMMANDS: dict[str, Command] = {
         ".times.csv",
     ),
     "page": Command(
-        ("report", "{in}", "-o", "out.html", "-m", "mean", "--no-scores", "-q"), ".csv"
+        ("report", "{in}", "-o", "out.html", "-m", "mean", "--no-scores", "-q"), ".long.csv"
     ),
+    "scores": Command(
+        ("evaluate", "{in}", "-o", "out.csv", "-m", "mean", "-m", "median", "--repeats", "1", "-q"),
+        ".long.csv",
+    ),
+    "picture of holes": Command(("inspect", "{in}", "--plot", "out.png")),
     "fit, checkpoints": Command(
         ("fit", "{in}", "--save", "out", "-m", "mice", "-q", *_QUICKLY, *_KEPT), kept=True
     ),
@@ -126,8 +139,9 @@ COMMANDS: dict[str, Command] = {
 def source(path: Path, version: int) -> None:
     """Data of a version, by the suffix."""
     draw = np.random.default_rng(version)
-    x = draw.normal(size=(12, 2)).round(3)
-    x[np.arange(24).reshape(12, 2) % 5 == 1] = np.nan
+    n = 60 if path.name.endswith(".long.csv") else 12  # enough cells to hide
+    x = draw.normal(size=(n, 2)).round(3)
+    x[np.arange(2 * n).reshape(n, 2) % 5 == 1] = np.nan
     frame = pd.DataFrame(x, columns=["a", "b"])
     suffix = path.name.removeprefix(f"in{version}")
     if suffix == ".parquet":
@@ -209,12 +223,16 @@ def walk(name: str, old: bool, quick: bool = False) -> dict[str, Any]:
             before = contents(place)
             os.chdir(here)
             shutil.copytree(place, start)
+            os.chdir(place)
+            # before any death: a module that dies while it is imported stays broken
+            after = _after(command, start, old)
+            os.chdir(here)
             for at in _deaths(command, place, start, Path(folder, "copies"), patch, old):
                 changes += 1
                 if quick and at % 10:
                     continue
                 os.chdir(place)
-                for fault in _look(command, place, old, before, _after(command, start, old)):
+                for fault in _look(command, place, old, before, after):
                     counts[fault] += 1
                     print(f"{name}, {'forced' if old else 'new'}: {fault} at {at}", flush=True)
                 os.chdir(here)
@@ -269,12 +287,12 @@ def _deaths(
 
 
 def _run(command: Command, version: int, *more: str) -> None:
-    code, text = call(_words(command, version, *more))
+    code, text = call(_arguments(command, version, *more))
     if code:
-        raise RuntimeError(f"{' '.join(_words(command, version, *more))}: {code}: {text}")
+        raise RuntimeError(f"{' '.join(_arguments(command, version, *more))}: {code}: {text}")
 
 
-def _words(command: Command, version: int, *more: str) -> list[str]:
+def _arguments(command: Command, version: int, *more: str) -> list[str]:
     data = f"in{version}{command.suffix}"
     return [word.replace("{in}", data) for word in (*command.words, *more)]
 
@@ -288,12 +306,12 @@ def _look(command: Command, place: Path, old: bool, before: Held, after: Held) -
     else:
         lost = found not in (results(before), results(after))
     again = ["--force"] * old + ["--resume"] * command.kept
-    code, text = call(_words(command, 1, *again))
+    code, text = call(_arguments(command, 1, *again))
     # nothing was forced, and the result, or a part of it, is there
     refused = not old and code == 1 and "exists; pass --force" in " ".join(text.split())
     whole = results(contents(place)) == results(after)
     if refused and not whole and command.one_by_one:
-        code, text = call(_words(command, 1, "--force", *again))
+        code, text = call(_arguments(command, 1, "--force", *again))
         whole, refused = results(contents(place)) == results(after), code == 0
     if lost:
         faults.append("lost")
@@ -334,7 +352,9 @@ def _read(file: Path) -> bytes:
         held.pop("seconds", None)
         held.get("settings", {}).pop("force", None)
         return json.dumps(held, sort_keys=True).encode()
-    return _TIMES.sub(b"", data) if file.suffix == ".html" else data
+    if file.suffix == ".html":
+        return _TIMES.sub(b"", data)
+    return _COSTS.sub(b"", data) if file.name == "out.csv" else data
 
 
 def main(given: Sequence[str] | None = None, measure: Callable[..., dict[str, Any]] = walk) -> int:

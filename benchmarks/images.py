@@ -66,12 +66,12 @@ def main(given: Sequence[str] | None = None) -> int:
         for method, _, preset in named
     ]
     how = image_worker.measure if options.quick else harness_jobs.worker("image_worker")
-    return harness_jobs.run(jobs, out, again=options.again, how=how, known=about)
+    return harness_jobs.run(jobs, out, again=options.again, how=how, known=known)
 
 
-def about(job: harness_jobs.Job) -> harness_jobs.Row:
+def known(job: harness_jobs.Job) -> harness_jobs.Row:
     """The part of a row that is known before the measurement."""
-    return harness_jobs.about(job, job.data, images.images(job.data), harness_jobs.settings(job))
+    return harness_jobs.known_of(job, job.data, images.images(job.data), harness_jobs.settings(job))
 
 
 if __name__ == "__main__":

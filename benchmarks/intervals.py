@@ -71,7 +71,7 @@ def main(given: Sequence[str] | None = None) -> int:
     done = set() if options.again else {jobs.identity(row) for row in jobs.read(out)}
     for name in options.problems or (QUICK if options.quick else CASES):
         for seed in range(options.seeds):
-            row = about(CASES[name], seed)
+            row = known(CASES[name], seed)
             if jobs.identity(row) in done:
                 continue
             row |= measure(CASES[name], seed)
@@ -81,10 +81,10 @@ def main(given: Sequence[str] | None = None) -> int:
     return 0
 
 
-def about(case: Case, seed: int) -> jobs.Row:
+def known(case: Case, seed: int) -> jobs.Row:
     """The part of a row that is known before the measurement."""
     job = jobs.Job(case.data, case.ratio, seed, case.method, pattern=case.pattern)
-    return jobs.about(job, case.data, truth_of(case.data).values, jobs.settings(job))
+    return jobs.known_of(job, case.data, truth_of(case.data).values, jobs.settings(job))
 
 
 def truth_of(data: str) -> Frame:

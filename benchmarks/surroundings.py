@@ -69,7 +69,7 @@ def sources(folder: Path, version: int = 0, rows: int = 800) -> None:
     data.to_zarr(folder / "in.zarr", consolidated=False, mode="w")
 
 
-def words(name: str, into: Path | str, source: str = "in", out: str = "out") -> list[str]:
+def arguments(name: str, into: Path | str, source: str = "in", out: str = "out") -> list[str]:
     """The arguments of a command that writes into a folder."""
     places = {"{in}": source, "{out}": f"{into}/{out}", "{kept}": f"{into}/kept"}
     given = list(COMMANDS[name])
@@ -87,7 +87,7 @@ def right(name: str) -> dict[str, bytes]:
     """The result of an undisturbed run."""
     if name not in _RIGHT:
         with tempfile.TemporaryDirectory() as place:
-            code, text = call(words(name, place))
+            code, text = call(arguments(name, place))
             if code:
                 raise RuntimeError(text)
             _RIGHT[name] = results(contents(Path(place)))
@@ -115,14 +115,14 @@ def full(place: Path, draw: random.Random) -> list[Fault]:
         before = {}
         if old:
             (place / "kept").mkdir(exist_ok=True)
-            code, text = call(words(name, place))
+            code, text = call(arguments(name, place))
             if code:
                 return [f"{name}: before anything was full: {text}"]
             shutil.rmtree(place / "kept")
             before = results(contents(place))
         room = draw.randrange(max(sizes, 2**14))
         resize(room)
-        given = [*words(name, place), *["--force"] * old]
+        given = [*arguments(name, place), *["--force"] * old]
         code, text = call(given)
         faults = look(code, text, place, name, before)
         resize(None)
@@ -173,11 +173,11 @@ def read_only(place: Path, draw: random.Random) -> list[Fault]:
     subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(place)], check=True)
     try:
         if old:
-            call(words(name, place))
+            call(arguments(name, place))
             shutil.rmtree(place / "kept", ignore_errors=True)
         before = results(contents(place))
         subprocess.run(["mount", "-o", "remount,ro", str(place)], check=True)
-        code, text = call([*words(name, place), *["--force"] * old])
+        code, text = call([*arguments(name, place), *["--force"] * old])
         faults = [] if code == 1 else [f"{name}: exit code {code}: {text[:160]}"]
         return faults + look(code, text, place, name, before)
     finally:
@@ -187,7 +187,7 @@ def read_only(place: Path, draw: random.Random) -> list[Fault]:
 def together(place: Path, draw: random.Random) -> list[Fault]:
     """Two processes write one output, and use one folder of checkpoints."""
     name = draw.choice(["csv", "npy", "checkpoints", "model"])
-    given = [sys.executable, "-c", _MAIN, *words(name, place)]
+    given = [sys.executable, "-c", _MAIN, *arguments(name, place)]
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     started = []
     for _ in range(2):
@@ -210,7 +210,7 @@ def changing(place: Path, draw: random.Random) -> list[Fault]:
         folder = place / f"source{version}"
         folder.mkdir()
         sources(folder, version)
-        call(words(name, place, f"{folder}/in"))
+        call(arguments(name, place, f"{folder}/in"))
         versions.append(results(contents(place)))
         for each in place.glob("out*"):
             each.unlink()
@@ -230,7 +230,7 @@ def changing(place: Path, draw: random.Random) -> list[Fault]:
 
     thread = threading.Thread(target=change)
     thread.start()
-    code, text = call(words(name, place, f"{place}/source0/in"))
+    code, text = call(arguments(name, place, f"{place}/source0/in"))
     thread.join()
     found = results(contents(place))
     if code not in CODES or "not foreseen" in text:
@@ -252,13 +252,13 @@ def clock(place: Path, draw: random.Random) -> list[Fault]:
 
     time.time = late
     try:
-        code, text = call(words(name, place))
+        code, text = call(arguments(name, place))
         faults = [] if code == 0 else [f"{name}: {code}: {text[:160]}"]
         faults += look(code, text, place, name, {})
         for each in place.rglob("*"):
             os.utime(each, (started + 1e9, started + 1e9))
         more = ["--force"]
-        code, text = call([*words(name, place), *more])
+        code, text = call([*arguments(name, place), *more])
         faults += [] if code == 0 else [f"{name}: {code}: {text[:160]}"]
         return faults + look(code, text, place, name, {})
     finally:
@@ -289,7 +289,7 @@ def names(place: Path, draw: random.Random) -> list[Fault]:
     if draw.random() < 0.3:
         end = len(name) + 1
         stem = stem[:9] + "y" * (255 - end - len(os.fsencode(stem[:9])))
-    code, text = call(words(name, place, out=stem))
+    code, text = call(arguments(name, place, out=stem))
     if "\x1b" in text:
         return [f"{name}: an escape reaches the terminal"]
     if code:
@@ -301,7 +301,7 @@ def names(place: Path, draw: random.Random) -> list[Fault]:
     faults = look(code, text, place, name, {})
     # and as a source
     os.rename(place / f"out.{name}", made)
-    code, text = call(words(name, place, os.fsdecode(os.fsencode(str(made)[: -len(name) - 1]))))
+    code, text = call(arguments(name, place, os.fsdecode(os.fsencode(str(made)[: -len(name) - 1]))))
     return faults + ([f"{name}: from {stem!r}: {code}: {text[:160]}"] if code else [])
 
 

@@ -60,7 +60,7 @@ def main(given: Sequence[str] | None = None) -> int:
     ]
     out = options.out or harness_jobs.RESULTS / options.file
     how = system_worker.measure if options.quick else harness_jobs.worker("system_worker")
-    return harness_jobs.run(jobs, out, again=options.again, how=how, known=about)
+    return harness_jobs.run(jobs, out, again=options.again, how=how, known=known)
 
 
 def _job(data: str, masks: str, seed: int, named: str, options: dict[str, Any]) -> harness_jobs.Job:
@@ -85,12 +85,12 @@ def possible(method: str, data: str) -> bool:
     return True
 
 
-def about(job: harness_jobs.Job) -> harness_jobs.Row:
+def known(job: harness_jobs.Job) -> harness_jobs.Row:
     """The part of a row that is known before the measurement."""
     own = job.method in (system_worker.BEST, *system_worker.OUTSIDE)
     made = systems.films(job.data)
     settings = {} if own else harness_jobs.settings(job)
-    return harness_jobs.about(job, job.data, made.x, settings) | {"films": len(made.x)}
+    return harness_jobs.known_of(job, job.data, made.x, settings) | {"films": len(made.x)}
 
 
 if __name__ == "__main__":

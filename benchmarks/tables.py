@@ -51,7 +51,7 @@ def main(given: Sequence[str] | None = None) -> int:
         if method != "exact" or data.startswith("toy")
     ]
     how = harness_jobs.worker("table_worker")
-    return harness_jobs.run(jobs, options.out, again=options.again, how=how, known=about)
+    return harness_jobs.run(jobs, options.out, again=options.again, how=how, known=known)
 
 
 def every_method() -> list[str]:
@@ -59,13 +59,13 @@ def every_method() -> list[str]:
     return [*registry.names("table"), *OUTSIDE, "exact"]
 
 
-def about(job: harness_jobs.Job) -> harness_jobs.Row:
+def known(job: harness_jobs.Job) -> harness_jobs.Row:
     """The part of a row that is known before the measurement."""
     outside = job.method == "exact" or job.method in outside_peers.PEERS
     settings: dict[str, Any] = {} if outside else harness_jobs.settings(job)
     mixed = mixed_problems.is_mixed(job.data)
     values = mixed_problems.table(job.data).values if mixed else tables.table(job.data)
-    return harness_jobs.about(job, job.data, values, settings)
+    return harness_jobs.known_of(job, job.data, values, settings)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Named exceptions. Each says what is wrong, where, what was expected and what to do."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from jaximpute._terminal import visible
@@ -66,6 +67,20 @@ class ImputationWarning(UserWarning):
     def __str__(self) -> str:
         """The message, with nothing in it that a terminal would obey."""
         return visible(super().__str__())
+
+
+def check_positive(**options: Any) -> None:
+    """Numbers that are not positive are named; traced ones cannot be looked at."""
+    for name, value in options.items():
+        if isinstance(value, int | float) and not value > 0:
+            raise OptionError(f"{name} is {value}; expected a positive number")
+
+
+def check_chosen(**options: tuple[Any, Iterable[str]]) -> None:
+    """Values that are not among those that an option takes are named."""
+    for name, (chosen, valid) in options.items():
+        if chosen not in valid:
+            raise OptionError(f"{name} is '{chosen}'; expected one of {', '.join(valid)}")
 
 
 def need_extra(package: str, extra: str, purpose: str) -> MissingExtraError:

@@ -30,7 +30,7 @@ class Entry(NamedTuple):
         begins: the option that names the method whose answer it begins from.
         forecast: the options, of `window`, `split`, `horizon` and `centred`, that a forecast sets.
         grid_check: `(grid, mask, kept, method, options) -> notes`, asked before a run on fields or
-            images, see `data.fields.check_learning`; a function, or `module:function`.
+            images, such as that of `context_query`; a function, or `module:function`.
     """
 
     summary: str
@@ -52,7 +52,20 @@ class Entry(NamedTuple):
 _TABLE, _SERIES, _BOTH = ("table",), ("series",), ("table", "series")
 _SPACE = ("image", "field")
 _DEEP = ("batch", "width", "window", "layers")
-_FIELD_SETTLED = ("feeds", "sgd_steps", "scan", "sampler_net")
+_FIELDS: dict[str, Any] = {
+    "draws": True,
+    "settled": ("feeds", "sgd_steps", "scan", "sampler_net"),
+    "rates": ("lr", "clip"),
+    "costly": ("batch", "width", "members"),
+    "grid_check": ".papers.context_query.grids:check",
+}
+_CONDITIONAL: dict[str, Any] = {
+    "draws": True,
+    "settled": ("on_gaussian",),
+    "costly": _DEEP,
+    "begins": "base",
+    "forecast": ("window", "split", "horizon", "centred"),
+}
 
 METHODS: dict[str, Entry] = {
     "mean": Entry("each column's mean", _BOTH + _SPACE, ".simple.columns:mean", exact="cells"),
@@ -272,22 +285,14 @@ METHODS: dict[str, Entry] = {
         ("field", "image"),
         ".papers.context_query.algorithm:context_query",
         ".papers.context_query.recipe:context_query",
-        draws=True,
-        settled=_FIELD_SETTLED,
-        rates=("lr", "clip"),
-        costly=("batch", "width", "members"),
-        grid_check="jaximpute.data.fields:check_learning",
+        **_FIELDS,
     ),
     "ambientdiff": Entry(
         "AmbientDiff (Daras et al., 2023): fields learned under a further corruption by pixels",
         ("field",),
         ".papers.context_query.algorithm:context_query",
         ".papers.context_query.recipe_ambientdiff:ambientdiff",
-        draws=True,
-        settled=_FIELD_SETTLED,
-        rates=("lr", "clip"),
-        costly=("batch", "width", "members"),
-        grid_check="jaximpute.data.fields:check_learning",
+        **_FIELDS,
     ),
     "diffusion": Entry(
         "draws of a reverse diffusion under the same kind of score, which SPIRIT argues against",
@@ -305,12 +310,8 @@ METHODS: dict[str, Entry] = {
         _SERIES,
         ".relatives.csdi:csdi",
         ".relatives.csdi:csdi_recipe",
-        draws=True,
-        settled=("on_gaussian",),
         rates=("lr",),
-        costly=_DEEP,
-        begins="base",
-        forecast=("window", "split", "horizon", "centred"),
+        **_CONDITIONAL,
     ),
     "tabcsdi": Entry(
         "TabCSDI (Zheng and Charoenphakdee, 2022): CSDI on the rows of a table",
@@ -319,31 +320,23 @@ METHODS: dict[str, Entry] = {
         ".relatives.csdi:csdi_recipe",
         draws=True,
         settled=("centred", "on_gaussian"),
-        rates=("lr",),
-        costly=_DEEP,
+        begins="",
+        forecast=(),
     ),
     "csbi": Entry(
         "CSBI (Chen et al., 2023): draws of a conditional Schrodinger bridge",
         _SERIES,
         ".papers.csbi.algorithm:csbi",
         ".papers.csbi.recipe:csbi",
-        draws=True,
-        settled=("on_gaussian",),
         rates=("lr", "warmup_lr", "lr_forward"),
-        costly=_DEEP,
-        begins="base",
-        forecast=("window", "split", "horizon", "centred"),
+        **_CONDITIONAL,
     ),
     "csbi0": Entry(
         "CSBI without its forward policy: draws of a score-based model",
         _SERIES,
         ".papers.csbi.algorithm:csbi",
         ".papers.csbi.recipe_csbi0:csbi0",
-        draws=True,
-        settled=("on_gaussian",),
         rates=("lr", "warmup_lr", "lr_forward"),
-        costly=_DEEP,
-        begins="base",
-        forecast=("window", "split", "horizon", "centred"),
+        **_CONDITIONAL,
     ),
 }

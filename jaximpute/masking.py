@@ -61,8 +61,10 @@ def from_nan(x: Float[Array, "n *event"], weight: Float[Array, "n"] | None = Non
         >>> data.mask.tolist(), data.values.tolist()
         ([[True, False]], [[1.0, 0.0]])
     """
+    chex.assert_type(x, float)
     mask = ~jnp.isnan(x)
     weight = jnp.ones(x.shape[0], x.dtype) if weight is None else weight
+    chex.assert_shape(weight, x.shape[:1])
     return Observed(jnp.where(mask, x, 0), mask, weight)
 
 
@@ -74,6 +76,7 @@ def to_nan(values: Float[Array, "*shape"], mask: Bool[Array, "*shape"]) -> Float
         >>> to_nan(jnp.array([1.0, 0.0]), jnp.array([True, False])).tolist()
         [1.0, nan]
     """
+    chex.assert_equal_shape([values, mask])
     return jnp.where(mask, values, jnp.nan)
 
 
@@ -141,16 +144,19 @@ def _name(column: int, names: Sequence[str] | None) -> str:
 
 def clamp(x: Float[Array, "n *event"], data: Observed) -> Float[Array, "n *event"]:
     """`x` with the observed entries put back, bit for bit."""
+    chex.assert_equal_shape([x, data.values, data.mask])
     return jnp.where(data.mask, data.values, x)
 
 
 def masked_mean(v: Float[Array, "*shape"], where: Bool[Array, "*shape"]) -> Float[Array, ""]:
     """Mean over the entries chosen; 0, with a zero gradient, if none is."""
+    chex.assert_equal_shape([v, where])
     return jnp.sum(jnp.where(where, v, 0)) / jnp.maximum(jnp.sum(where), 1).astype(v.dtype)
 
 
 def row_mean(v: Float[Array, "n"], weight: Float[Array, "n"]) -> Float[Array, ""]:
     """Weighted mean over rows; padding rows count nothing."""
+    chex.assert_equal_shape([v, weight])
     return jnp.sum(v * weight) / jnp.maximum(jnp.sum(weight), jnp.finfo(v.dtype).tiny)
 
 
@@ -160,20 +166,51 @@ def channel_moments(data: Observed) -> tuple[Float[Array, "d"], Float[Array, "d"
     A column without spread gets standard deviation 1, so that dividing by it is always safe.
     """
     d = data.values.shape[-1]
-    used = (data.mask & _real(data)).reshape(-1, d)
-    x = data.values.reshape(-1, d)
-    count = jnp.maximum(used.sum(0), 1)
-    mean = jnp.where(used, x, 0).sum(0) / count
-    variance = jnp.where(used, (x - mean[None]) ** 2, 0).sum(0) / count
+    counts, x = used(data).reshape(-1, d), data.values.reshape(-1, d)
+    count = jnp.maximum(counts.sum(0), 1)
+    mean = jnp.where(counts, x, 0).sum(0) / count
+    variance = jnp.where(counts, (x - mean[None]) ** 2, 0).sum(0) / count
     return mean, jnp.sqrt(jnp.where(variance > 1e-12, variance, 1.0))
 
 
-def _real(data: Observed) -> Bool[Array, "n *ones"]:
-    return (data.weight > 0).reshape(-1, *(1,) * (data.values.ndim - 1))
+def channel_range(
+    data: Observed, otherwise: Float[Array, "d"] | float = 0.0
+) -> tuple[Float[Array, "d"], Float[Array, "d"]]:
+    """The least and the greatest observed value of each column, in real rows.
+
+    Both are `otherwise` in a column of which nothing is observed.
+    """
+    d = data.values.shape[-1]
+    counts, x = used(data).reshape(-1, d), data.values.reshape(-1, d)
+    low = jnp.where(counts, x, jnp.inf).min(0)
+    high = jnp.where(counts, x, -jnp.inf).max(0)
+    low, high = (jnp.where(jnp.isfinite(end), end, otherwise) for end in (low, high))
+    return low, high
+
+
+def standardise(data: Observed, mean: Float[Array, "d"], scale: Float[Array, "d"]) -> Observed:
+    """The data with its columns centred and scaled; 0 where unobserved."""
+    along = (1,) * (data.values.ndim - 1) + (-1,)
+    x = (data.values - mean.reshape(along)) / scale.reshape(along)
+    return data._replace(values=jnp.where(data.mask, x, 0))
+
+
+def restore(
+    x: Float[Array, "n *event"], mean: Float[Array, "d"], scale: Float[Array, "d"], data: Observed
+) -> Float[Array, "n *event"]:
+    """Completed rows of standardised data, in the units of the data and clamped to it."""
+    along = (1,) * (x.ndim - 1) + (-1,)
+    return clamp(x * scale.reshape(along) + mean.reshape(along), data)
+
+
+def used(data: Observed) -> Bool[Array, "n *event"]:
+    """Which entries count: those observed, in rows that are not padding."""
+    return data.mask & (data.weight > 0).reshape(-1, *(1,) * (data.values.ndim - 1))
 
 
 def pick(key: PRNGKey, weight: Float[Array, "n"], count: int) -> Int[Array, "{count}"]:
     """`count` row numbers, with replacement, in proportion to weight (never a padding row)."""
+    chex.assert_rank(weight, 1)
     edges = jnp.cumsum(weight)
     u = jax.random.uniform(key, (count,), weight.dtype) * edges[-1]
     return jnp.minimum(jnp.searchsorted(edges, u, side="right"), weight.shape[0] - 1)

@@ -172,6 +172,19 @@ def options(name: str) -> dict[str, inspect.Parameter]:
     return merged
 
 
+def passing_to(base: Callable[..., Any]) -> Callable[[Any], Any]:
+    """A recipe that passes its `options` on to another function shows the options of both."""
+
+    def shown(recipe: Any) -> Any:
+        own, others = (inspect.signature(f).parameters for f in (recipe, base))
+        merged = {**others, **{name: p for name, p in own.items() if name != "options"}}
+        ordered = sorted(merged.values(), key=lambda p: p.kind)
+        recipe.__signature__ = inspect.Signature(ordered)
+        return recipe
+
+    return shown
+
+
 def presets(name: str) -> dict[str, dict[str, Any]]:
     """The options that each preset of a method sets; all empty for methods without a recipe."""
     found = entry(name)

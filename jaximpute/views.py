@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -67,6 +68,7 @@ def windows(shape: tuple[int, ...], length: int, stride: int = 1, apart: bool = 
     cover, covered = _cover(starts, length, time)
 
     def take(x, i):
+        chex.assert_axis_dimension(x, 1, time)
         series, window = i // len(starts), i % len(starts)
         steps = jnp.asarray(starts)[window][:, None] + jnp.arange(length)[None]
         return x[series[:, None], steps]
@@ -124,6 +126,7 @@ def tiles(shape: tuple[int, ...], size: Sequence[int], overlap: Sequence[int] | 
     per_field = int(np.prod(counts))
 
     def take(x, i):
+        chex.assert_shape(x, (None, *shape[1:]))
         index = jnp.unravel_index(i % per_field, counts)
         begin = [jnp.asarray(one)[k] for one, k in zip(starts, index, strict=True)]
 
@@ -201,6 +204,7 @@ def row_weight(
     view: View, weight: Float[Array, "n"], where: Bool[Array, "n *event"]
 ) -> Float[Array, "rows"]:
     """The weight of each row of a view; 0 for a row none of whose entries is in `where`."""
+    chex.assert_shape(weight, where.shape[:1])
     spread = jnp.where(where, weight.reshape(-1, *(1,) * (where.ndim - 1)), 0)
     return every(view, spread).reshape(view.size, -1).max(axis=1)
 

@@ -58,12 +58,12 @@ def settings(job: Job) -> dict[str, Any]:
     return values
 
 
-def about_series(job: Job) -> Row:
+def known_of_series(job: Job) -> Row:
     """The part of a row that is known before the measurement, of a series."""
-    return about(job, series.label(job.data), series.series(job.data), settings(job))
+    return known_of(job, series.label(job.data), series.series(job.data), settings(job))
 
 
-def about(job: Job, label: str, values: np.ndarray, options: dict[str, Any]) -> Row:
+def known_of(job: Job, label: str, values: np.ndarray, options: dict[str, Any]) -> Row:
     """The part of a row that is known before the measurement.
 
     Args:
@@ -181,7 +181,7 @@ def run(
     *,
     again: bool = False,
     how: Callable[[Job], Row] | None = None,
-    known: Callable[[Job], Row] = about_series,
+    known: Callable[[Job], Row] = known_of_series,
 ) -> int:
     """Measure the jobs that have no row yet, one at a time, and write each as it is done.
 

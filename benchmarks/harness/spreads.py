@@ -33,7 +33,7 @@ def chosen(rows: Iterable[Row], ask: dict[str, Any]) -> list[Row]:
         for row in rows
         if fits(row, where)
     }
-    described(found := list(kept.values()))
+    add_variants(found := list(kept.values()))
     return found
 
 
@@ -54,7 +54,7 @@ def named(row: Row) -> Row:
     return row
 
 
-def described(rows: Sequence[Row]) -> None:
+def add_variants(rows: Sequence[Row]) -> None:
     """Give rows `variant`, the method with options that not all share, and `change`, only these."""
     options = [own.items() for row in rows if (own := row.get("options")) is not None]
     shared = [pair for pair in options[0] if all(pair in own for own in options)] if options else []

@@ -55,14 +55,16 @@ def main(given: Sequence[str] | None = None) -> int:
         for ratio in options.ratios
     ]
     how = partial(measure, python=options.python)
-    return harness_jobs.run(jobs, options.out, again=options.again, how=how, known=about)
+    return harness_jobs.run(jobs, options.out, again=options.again, how=how, known=known)
 
 
-def about(job: harness_jobs.Job) -> harness_jobs.Row:
+def known(job: harness_jobs.Job) -> harness_jobs.Row:
     """The part of a row that is known before the measurement; the version is the script's own."""
     version = hashlib.sha256(SCRIPT.read_bytes()).hexdigest()[:12]
     series = series_problems.series(job.data)
-    row = harness_jobs.about(job, series_problems.label(job.data), series, SETTINGS | job.options)
+    row = harness_jobs.known_of(
+        job, series_problems.label(job.data), series, SETTINGS | job.options
+    )
     return row | {"version": version}
 
 

@@ -73,6 +73,14 @@ Report = Annotated[
         help="Write what was done: settings, versions, hashes; see jaximpute reproduce.",
     ),
 ]
+MaxMemory = Annotated[
+    str | None,
+    typer.Option(
+        metavar="2GB",
+        help="Refuse, before it is begun, a run that would take more, by the measure of one trial "
+        "step.",
+    ),
+]
 Config = Annotated[
     str | None, typer.Option(metavar="TOML", help="Settings by their long names; flags win.")
 ]

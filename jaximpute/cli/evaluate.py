@@ -7,7 +7,7 @@ import typer
 
 from jaximpute._errors import OptionError
 from jaximpute._terminal import stage
-from jaximpute.cli import paths, settings
+from jaximpute.cli import limits, paths, settings
 from jaximpute.cli import reading as files_read
 from jaximpute.cli.common import (
     GATE,
@@ -18,6 +18,7 @@ from jaximpute.cli.common import (
     File,
     Force,
     Group,
+    MaxMemory,
     Quiet,
     Time,
     begin,
@@ -70,6 +71,7 @@ def evaluate(
         float | None,
         typer.Option(metavar="NUMBER", help="Exit with 4 if the best score is above this."),
     ] = None,
+    max_memory: MaxMemory = None,
     reading: Any = None,
     bounds: Bounds = None,
     circular: Circular = None,
@@ -92,6 +94,7 @@ def evaluate(
             sheets.check_table(output, force=force)
         settings.check_seed(seed)
         options = _by_method(assignments or [])
+        most = limits.refuse_large(file, max_memory)
         sheet = files_read.read(file, files_read.settled(reading), quiet)
         mention_dates(sheet.table, time)
         keep_compiled()
@@ -106,6 +109,7 @@ def evaluate(
             repeats=repeats,
             budget=budget or None,
             draws=draws,
+            max_memory=most,
             seed=seed,
             preset=preset,
             options=options,

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from jaximpute._terminal import stage
-from jaximpute.cli import manifest, outputs, paths, settings
+from jaximpute.cli import limits, manifest, outputs, paths, settings
 from jaximpute.cli import reading as files_read
 from jaximpute.cli.common import (
     Assignments,
@@ -16,9 +16,12 @@ from jaximpute.cli.common import (
     Every,
     File,
     Force,
+    Group,
+    MaxMemory,
     Quiet,
     Report,
     Resume,
+    Time,
     begin,
     reported,
     say,
@@ -37,6 +40,12 @@ def fit(
         str,
         typer.Option("--method", "-m", help="A method that completes new rows; auto picks one."),
     ] = "auto",
+    time: Time = None,
+    group: Group = None,
+    max_gap: Annotated[
+        str | None,
+        typer.Option(help="apply leaves longer gaps of a series empty: steps, or a duration."),
+    ] = None,
     preset: Annotated[
         str, typer.Option(help="fast, balanced, best, or paper (as published).")
     ] = "balanced",
@@ -50,6 +59,7 @@ def fit(
     checkpoint: Checkpoint = None,
     resume: Resume = False,
     checkpoint_every: Every = None,
+    max_memory: MaxMemory = None,
     reading: Any = None,
     bounds: Bounds = None,
     circular: Circular = None,
@@ -57,7 +67,7 @@ def fit(
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
-    """Learn to complete tables; jaximpute apply completes others by what is saved."""
+    """Learn to complete tables, or series (--time); jaximpute apply completes others by it."""
     with reported(debug):
         flags = {
             "save": save,
@@ -66,10 +76,14 @@ def fit(
             "options": settings.parse_options(assignments or []),
             "seed": seed,
             "leave": leave,
+            "time": time,
+            "group": group,
+            "max_gap": None if max_gap is None else settings.parse_value(max_gap),
             "report": report,
             "checkpoint": checkpoint,
             "resume": resume,
             "checkpoint_every": checkpoint_every,
+            "max_memory": max_memory,
             **files_read.given(reading),
             "bounds": bounds,
             "circular": circular,
@@ -91,6 +105,7 @@ def fit(
         if report is not None:  # written last: what a run that died left of it goes first
             sheets.check_output(report, force=force)
         saving.check(save, force=force)
+        limits.refuse_large(file, max_memory)
         sheet = files_read.read(file, run, quiet)
         keep_compiled()
         learned = models.learn(sheet, file, run, kept)
@@ -115,20 +130,23 @@ def apply(
         str, typer.Option("--output", "-o", help="Where to write, by suffix; CSV on stdout.")
     ] = "-",
     report: Report = None,
+    max_memory: MaxMemory = None,
     reading: Any = None,
     force: Force = False,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
-    """Complete a table by a saved model; observed cells are copied as they are written.
+    """Complete a file by a saved model; observed cells are copied as they are written.
 
-    Each row is completed on its own: a row gets the same answer in any file and in any order.
+    Each row is completed on its own: a row gets the same answer in any file and in any order. Of
+    series, each series is, also one that fit has not seen.
     """
     with reported(debug):
         flags = {
             "model": model,
             "output": output,
             "report": report,
+            "max_memory": max_memory,
             **files_read.given(reading),
             "force": force,
             "quiet": quiet,
@@ -147,10 +165,11 @@ def apply(
         if report is not None:  # as in fit
             sheets.check_output(report, force=force)
         sheets.check_table(output, force=force)
+        most = limits.refuse_large(file, max_memory)
         sheet = files_read.read(file, run, quiet)
         keep_compiled()
         stage(f"completing by {model}", show=not quiet)
-        applied = models.complete(sheet, file, model)
+        applied = models.complete(sheet, file, model, most)
         begin("writing", output, quiet)
         sheets.write_file(
             applied.sheet, output, force=force, like=None if file == sheets.STREAM else file

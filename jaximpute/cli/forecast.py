@@ -4,8 +4,8 @@ from typing import Annotated, Any
 
 import typer
 
-from jaximpute._errors import DataError
-from jaximpute.cli import paths, settings
+from jaximpute._errors import DataError, OptionError
+from jaximpute.cli import limits, paths, settings
 from jaximpute.cli import reading as files_read
 from jaximpute.cli.common import (
     Assignments,
@@ -14,6 +14,8 @@ from jaximpute.cli.common import (
     Debug,
     File,
     Force,
+    Group,
+    MaxMemory,
     Quiet,
     begin,
     reported,
@@ -27,6 +29,7 @@ def forecast(
     file: File,
     time: Annotated[str, typer.Option(help="Column of time stamps.")],
     horizon: Annotated[int, typer.Option(help="Steps to forecast.")],
+    group: Group = None,
     output: Annotated[
         str, typer.Option("--output", "-o", help="Where to write, by suffix; CSV on stdout.")
     ] = "-",
@@ -45,6 +48,7 @@ def forecast(
     plot: Annotated[
         str | None, typer.Option(metavar="PNG", help="Draw the end of the series and the forecast.")
     ] = None,
+    max_memory: MaxMemory = None,
     reading: Any = None,
     bounds: Bounds = None,
     circular: Circular = None,
@@ -52,7 +56,10 @@ def forecast(
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
-    """Draw the steps after the last one: their median, and columns NAME_low and NAME_high."""
+    """Draw the steps after the last one: their median, and columns NAME_low and NAME_high.
+
+    With --group those of each series, from its own end.
+    """
     with reported(debug):
         import pandas as pd
 
@@ -65,9 +72,12 @@ def forecast(
         settings.check_seed(seed)
         options = settings.parse_options(assignments or [])
         settings.refuse_taken(options, forecasting.forecast)
+        if plot is not None and group:
+            raise OptionError("--plot draws one series, not several (--group); leave it out")
         if plot is not None:  # written last: what a run that died left of it goes first
             plots.check(plot, force=force)
         sheets.check_table(output, force=force)
+        most = limits.refuse_large(file, max_memory)
         table = files_read.read(file, files_read.settled(reading), quiet).table
         table = table if isinstance(table, pd.DataFrame) else table.to_pandas()
         columns = [str(name) for name in table.columns]
@@ -83,17 +93,19 @@ def forecast(
             method,
             draws,
             time=time,
+            group=group or None,
             level=interval,
             context=context,
             seed=seed,
             preset=preset,
             bounds=settings.parse_bounds(bounds or []),
             circular=settings.parse_circular(circular or []),
+            max_memory=most,
             progress=not quiet,
             **options,
         )
         wide = found.median.copy()
-        for name in found.median.columns.drop(time):
+        for name in found.median.columns.drop([time, *(group or [])]):
             for column, part in (
                 (name, found.median),
                 (f"{name}_low", found.low),
@@ -120,4 +132,5 @@ def forecast(
             where = "stdout" if output == "-" else output
             seconds = found.report["seconds"]
             name = found.report["method"]
-            say(f"forecast {horizon} steps with '{name}' in {seconds:.0f} s: {where}")
+            of = f" of {len(wide) // horizon} series" if group else ""
+            say(f"forecast {horizon} steps{of} with '{name}' in {seconds:.0f} s: {where}")

@@ -22,6 +22,7 @@ from jaximpute.cli.common import (
     File,
     Force,
     Group,
+    MaxMemory,
     Quiet,
     Report,
     Resume,
@@ -115,13 +116,7 @@ def impute(
         int | None,
         typer.Option(help="Block by block: rows that are learned from at a time; 8192 by default."),
     ] = None,
-    max_memory: Annotated[
-        str | None,
-        typer.Option(
-            metavar="2GB",
-            help="Refuse, before it is begun, a run that would take more, as --dry-run says it.",
-        ),
-    ] = None,
+    max_memory: MaxMemory = None,
     reading: Any = None,
     bounds: Bounds = None,
     circular: Circular = None,

@@ -21,7 +21,7 @@ from jaximpute.engine import fingerprint, hooks
 from jaximpute.engine.execution import Execution
 from jaximpute.engine.hooks import CheckpointPolicy
 from jaximpute.files import sheets
-from jaximpute.tasks import fitted, report
+from jaximpute.tasks import fitted, ordered, report
 from jaximpute.tasks.choose import inductive
 from jaximpute.tasks.imputer import Imputer
 
@@ -64,7 +64,8 @@ def learn(
         OptionError: see `Imputer.fit`; or a column to leave that is not there.
     """
     started = clock.perf_counter()
-    frame = frames.read(sheet.table)
+    how = (how or Execution())._replace(most=settings.parse_memory(run.max_memory))
+    frame = frames.read(sheet.table, run.time, None, run.group or None)
     chosen, notes = _learnable(frame, file, run.leave)
     imputer = Imputer(
         run.method,
@@ -74,8 +75,11 @@ def learn(
         options=run.options or None,
         bounds=settings.parse_bounds(run.bounds),
         circular=settings.parse_circular(run.circular),
+        time=run.time,
+        group=list(run.group) or None,
+        max_gap=run.max_gap,
     )
-    curve, name = report.Curve([], {}), inductive(run.method, "table", "use impute()")
+    curve, name = report.Curve([], {}), inductive(run.method, frame.kind, "use impute()")
 
     def hooks_of(plan: registry.Plan) -> list[Any]:
         bar = [] if run.quiet else [hooks.progress(plan.steps, label=name)]
@@ -85,7 +89,11 @@ def learn(
     names = [frame.names[i] for i in chosen]
     cells: Any = pd.DataFrame(frame.values[:, chosen], columns=names)
     holes = cells.isna().sum()
-    if any(frame.columns[i].levels for i in chosen):
+    holes = {name: int(n) for name, n in holes.items() if n}
+    if frame.kind == "series":
+        names = [column.name for column in frame.columns if _tells(column)] + names
+        cells = tablecolumns.some(sheet.table, names)
+    elif any(frame.columns[i].levels for i in chosen):
         cells = tablecolumns.some(sheet.table, names)
     whole = [frame.names[i] for i in chosen if frame.columns[i].kind == "integer"]
     imputer._fit(cells, whole, hooks_of, kept, how)
@@ -97,11 +105,11 @@ def learn(
             "preset": run.preset,
             "seed": run.seed,
             "answer": "estimate",
-            **_chosen(imputer, frame),
-            "kind": "table",
+            **_chosen(imputer, [frame.columns[frame.names.index(name)] for name in names]),
+            "kind": frame.kind,
             "rows": len(frame.values),
             "columns": len(chosen),
-            "missing": {str(name): int(n) for name, n in holes.items() if n},
+            "missing": holes,
             **report.limits(imputer.codec_, names),
             "seconds": round(clock.perf_counter() - started, 3),
             "losses": curve.losses,
@@ -121,25 +129,32 @@ def learn(
     )
 
 
-def _chosen(imputer: Imputer, frame: Any) -> dict[str, Any]:
+def _tells(column: Column) -> bool:
+    """Whether a column of series is their time, or tells them apart."""
+    return column.kind in ("time", "group") and not column.reason
+
+
+def _chosen(imputer: Imputer, columns: Sequence[Column]) -> dict[str, Any]:
     choices = imputer.fitted_.choices
     if not choices:
         return {}
-    return {"chosen": report.chosen(choices, imputer.codec_, frame.columns)}
+    return {"chosen": report.chosen(choices, imputer.codec_, columns)}
 
 
-def complete(sheet: sheets.Sheet, file: str, model: str) -> Applied:
+def complete(sheet: sheets.Sheet, file: str, model: str, most: float | None = None) -> Applied:
     """Complete a sheet by a saved imputer.
 
     Args:
         sheet: what `files.sheets.read_file` returned.
         file: its name, for messages.
         model: the folder.
+        most: megabytes that it may take; None for no limit.
 
     Returns:
         The completed sheet and a report.
 
     Raises:
+        OutOfMemoryError: it would take more than it may.
         DataError: no model is there, or the sheet lacks its columns, or they hold other kinds of
             values.
     """
@@ -158,10 +173,13 @@ def complete(sheet: sheets.Sheet, file: str, model: str) -> Applied:
     table = sheet.table
     if sheet.text is not None:
         table = tablecolumns.as_learned(table, learned)
-    frame = frames.read(table)
+    frame = frames.read(table, imputer.time, None, imputer.group)
     part = tablecolumns.part(frame, _columns(frame, file, names), names)
     alike, cells = recode(part, learned)
-    done = fitted.complete(imputer.fitted_, cells)
+    if imputer.fitted_.along is None:
+        done = fitted.complete(imputer.fitted_, cells, most=most)
+    else:
+        done = ordered.complete(imputer.fitted_, alike, cells, max_gap=imputer.max_gap, most=most)
     values = done.values.copy()
     for i, column in enumerate(learned):
         if column.kind == "integer" or part.columns[i].kind == "integer":
@@ -207,6 +225,8 @@ def _learnable(frame: Frame, file: str, leave: Sequence[str]) -> tuple[list[int]
             continue
         if not frame.mask[:, i].any():
             notes.append(f"column '{column.name}': nothing in it is observed; it is not learned")
+        elif _tells(column):
+            continue
         elif not column.holds_values:
             notes.append(f"column '{column.name}': {column.reason}; apply leaves it as it is")
         else:
@@ -217,9 +237,10 @@ def _learnable(frame: Frame, file: str, leave: Sequence[str]) -> tuple[list[int]
 
 
 def _refuse_ordered(frame: Frame, file: str) -> None:
-    if frame.kind != "table":
+    if frame.kind not in ("table", "series") or frame.strand is not None:
         raise DataError(
-            f"{file} is a {frame.kind}, and saved models complete tables; use jaximpute impute"
+            f"{file} holds {frame.kind}s of a grid, and saved models complete tables and series of "
+            "a table; use jaximpute impute"
         )
 
 

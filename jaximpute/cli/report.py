@@ -8,7 +8,7 @@ import typer
 
 from jaximpute._errors import OptionError
 from jaximpute._terminal import stage
-from jaximpute.cli import paths, settings
+from jaximpute.cli import limits, paths, settings
 from jaximpute.cli import reading as files_read
 from jaximpute.cli.common import (
     Bounds,
@@ -16,6 +16,7 @@ from jaximpute.cli.common import (
     Debug,
     File,
     Force,
+    MaxMemory,
     Quiet,
     Time,
     begin,
@@ -42,6 +43,7 @@ def report(
     scores: Annotated[
         bool, typer.Option("--scores/--no-scores", help="Set simple methods beside it.")
     ] = True,
+    max_memory: MaxMemory = None,
     reading: Any = None,
     bounds: Bounds = None,
     circular: Circular = None,
@@ -55,7 +57,7 @@ def report(
     """
     with reported(debug):
         from jaximpute import plots
-        from jaximpute.data import frames
+        from jaximpute.data import frames, possible
         from jaximpute.files import atomic
         from jaximpute.plots.densities import plot_densities
         from jaximpute.tasks import diagnose, evaluate, page
@@ -69,8 +71,10 @@ def report(
             )
         atomic.check(output, force=force)
         settings.check_seed(seed)
+        most = limits.refuse_large(file, max_memory)
         sheet = files_read.read(file, files_read.settled(reading), quiet)
-        kind = frames.read(sheet.table, time).kind
+        frame = frames.read(sheet.table, time)
+        kind = frame.kind
         if kind not in _SIMPLE:
             raise OptionError(f"pages are of tables and series, and {file} holds a {kind}")
         mention_dates(sheet.table, time)
@@ -79,6 +83,8 @@ def report(
             "bounds": settings.parse_bounds(bounds or []),
             "circular": settings.parse_circular(circular or []),
         }
+        frame = frame._replace(columns=possible.tell(frame.columns, **how))
+        limits.refuse_costly(frame, method, preset, {}, 0, most)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # they stand on the page
             done = impute_with_report(
@@ -101,6 +107,7 @@ def report(
                 repeats=1,
                 seed=seed,
                 preset=preset,
+                max_memory=most,
                 verbose=False,
                 **how,
             )

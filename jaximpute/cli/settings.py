@@ -29,6 +29,7 @@ class RunSettings(ReadSettings):
     checkpoint: str | None = None
     checkpoint_every: int = 1
     resume: bool = False
+    max_memory: str | None = None
     force: bool = False
     quiet: bool = False
 
@@ -49,7 +50,6 @@ class ImputeSettings(RunSettings):
     plot: str | None = None
     block_rows: int | None = None
     sample_rows: int | None = None
-    max_memory: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +58,9 @@ class FitSettings(RunSettings):
 
     save: str | None = None
     leave: tuple[str, ...] = ()
+    time: str | None = None
+    group: tuple[str, ...] = ()
+    max_gap: int | float | str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +81,7 @@ class ApplySettings(ReadSettings):
     model: str | None = None
     output: str = "-"
     report: str | None = None
+    max_memory: str | None = None
     force: bool = False
     quiet: bool = False
 

@@ -12,7 +12,7 @@ from jaximpute.cli.settings import ImputeSettings
 from jaximpute.engine.compiled import keep_compiled
 
 # what needs all rows at once
-_WHOLE = ("group", "max_gap", "mask", "plot", "checkpoint", "max_memory")
+_WHOLE = ("mask", "plot", "checkpoint")
 
 
 def is_streamed(file: str, run: ImputeSettings) -> bool:
@@ -30,6 +30,8 @@ def is_streamed(file: str, run: ImputeSettings) -> bool:
     clash = [
         f"--{name.replace('_', '-')}" for name in _WHOLE if getattr(run, name) not in (None, ())
     ]
+    if run.max_gap is not None and not run.group:
+        clash.append("--max-gap")
     clash += reading.used(run)
     if run.block_rows is not None:
         if clash:
@@ -91,12 +93,15 @@ def arguments(run: ImputeSettings) -> dict[str, Any]:
         "block_rows": run.block_rows,
         **({} if run.sample_rows is None else {"sample_rows": run.sample_rows}),
         "time": run.time,
+        "group": run.group or None,
+        "max_gap": run.max_gap,
         "dims": split_dims(run.dims),
         "fill_unseen": run.fill_unseen,
         "bounds": settings.parse_bounds(run.bounds),
         "circular": settings.parse_circular(run.circular),
         "completions": run.draws,
         "interval": run.interval,
+        "max_memory": settings.parse_memory(run.max_memory),
         "progress": not run.quiet,
         **run.options,
     }
@@ -108,7 +113,7 @@ def _drawn_together(file: str, run: ImputeSettings) -> bool:
 
     if run.draws is None and run.interval is None:
         return False
-    return run.time is not None or grids.is_grid_file(file)
+    return (run.time is not None and not run.group) or grids.is_grid_file(file)
 
 
 def _is_large(file: str) -> bool:

@@ -7,7 +7,7 @@ import typer
 
 from jaximpute._errors import OptionError
 from jaximpute._terminal import stage
-from jaximpute.cli import manifest, paths, settings
+from jaximpute.cli import limits, manifest, paths, settings
 from jaximpute.cli import reading as files_read
 from jaximpute.cli.common import (
     Assignments,
@@ -104,6 +104,12 @@ def _train(run: TrainSettings, data: str, save: str, size: int | None, kept: Any
     if run.report is not None:  # written last: what a run that died left of it goes first
         sheets.check_output(run.report, force=run.force)
     saving.check(save, force=run.force)
+    if run.max_memory is not None and jax.process_count() > 1:
+        raise OptionError(
+            "max_memory is a limit of one process: of several, one that it stops would leave the "
+            "others waiting. Leave it out, or take one process"
+        )
+    limits.refuse_large(data, run.max_memory)
     stage(f"reading {data}", show=not quiet)
     sheet = files_read.read(data, run, quiet)
     how = Execution(on, run.accumulate, run.bfloat16, run.remat)

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jaximpute._errors import OptionError, OutOfMemoryError
+from jaximpute._errors import OptionError
+from jaximpute.cli import limits, settings
 from jaximpute.cli import reading as files_read
-from jaximpute.cli import settings
 from jaximpute.cli.common import split_dims
 from jaximpute.cli.settings import ImputeSettings
 from jaximpute.engine.compiled import keep_compiled
@@ -37,7 +37,7 @@ def read_sheet(file: str, run: ImputeSettings) -> Any:
     mask = run.mask
     if Path(file).is_dir() and not grids.is_grid_file(file):
         return files.Sheet(pictures.with_holes(pictures.read_pictures(file), file, mask), None)
-    _refuse_large(file, run)
+    limits.refuse_large(file, run.max_memory)
     sheet = files_read.read(file, run, run.quiet)
     if mask is None:
         return sheet
@@ -67,7 +67,8 @@ def fill(sheet: Any, run: ImputeSettings, kept: Any = None, spread: bool = False
         whole = sheet.table if sheet.origin is None else sheet.origin.dataset
         gridwriting.check_spread(whole, lies)
     draws, level = count_draws(run), run.interval
-    _refuse_costly(frame, run, draws)
+    most = settings.parse_memory(run.max_memory)
+    limits.refuse_costly(frame, run.method, run.preset, run.options, draws, most)
     name = choose.resolve(run.method, frame.kind, draws=draws > 0)
     how: dict[str, Any] = {
         "seed": run.seed,
@@ -83,36 +84,6 @@ def fill(sheet: Any, run: ImputeSettings, kept: Any = None, spread: bool = False
         return Done(frame, filling.fill(frame, name, draws=draws, **how))
     bands = intervals.fill_between(frame, name, level, draws=draws or None, **how)
     return Done(frame, bands.filled, (bands.low, bands.high))
-
-
-def _refuse_large(file: str, run: ImputeSettings) -> None:
-    """Refuse a file that takes more memory than it may, before it is read.
-
-    Raises:
-        OutOfMemoryError: its bytes alone are more.
-    """
-    from jaximpute.files import identity
-
-    most = settings.parse_memory(run.max_memory)
-    if most is None or file == "-":
-        return
-    size = identity.size_of(file) / 1e6
-    if size > most:
-        raise OutOfMemoryError(
-            f"{file} has {size:.4g} MB, and its run may take {most:.4g} MB (--max-memory). Arrays, "
-            "grids and Parquet are completed block by block with --block-rows in its place"
-        )
-
-
-def _refuse_costly(frame: Any, run: ImputeSettings, draws: int) -> None:
-    """Refuse a run that would take more memory than it may, before it is begun."""
-    from jaximpute.tasks import plan
-
-    most = settings.parse_memory(run.max_memory)
-    if most is not None:
-        plan.measure(
-            frame, run.method, preset=run.preset, options=run.options, draws=draws, most=most
-        )
 
 
 def read_frame(sheet: Any, run: ImputeSettings) -> Any:

@@ -88,6 +88,13 @@ class Codec(NamedTuple):
         return len(self.numeric) + indicators + 2 * len(self.circles)
 
     @property
+    def sources(self) -> list[int]:
+        """For each column of the matrix the number of the column it is made of."""
+        indicators = [block.column for block in self.levels for _ in block.codes]
+        points = [circle.column for circle in self.circles for _ in range(2)]
+        return [*map(int, self.numeric), *indicators, *points]
+
+    @property
     def columns(self) -> list[int]:
         """The numbers of the columns that are learned."""
         levels, circles = ([block.column for block in part] for part in (self.levels, self.circles))

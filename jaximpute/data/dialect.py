@@ -225,7 +225,7 @@ def sniff(lines: Sequence[str], usual: str) -> str:
 
 def _blanks(lines: Sequence[str], other: str) -> bool:
     """Whether every line has as many words, half of them numbers, of which `other` makes fewer."""
-    words = [cells_apart(line) for line in lines]
+    words = [cells_with_blanks(line) for line in lines]
     width = len(words[0]) if words else 0
     if width < 2 or len(words) < 2 or any(len(row) != width for row in words):
         return False
@@ -247,11 +247,11 @@ def _is_one(cell: str) -> bool:
     return not re.search(r"[ \t]", cell) or _THOUSANDS.fullmatch(cell) is not None
 
 
-def cells_apart(line: str) -> list[str]:
+def cells_with_blanks(line: str) -> list[str]:
     """The words of a line with the blanks before them; what is behind the last belongs to it.
 
     Example:
-        >>> cells_apart(' 1  "a b" ')
+        >>> cells_with_blanks(' 1  "a b" ')
         [' 1', '  "a b" ']
     """
     if not line.strip(BLANKS):

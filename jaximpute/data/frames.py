@@ -13,7 +13,7 @@ import pandas as pd
 from narwhals.dependencies import is_pyarrow_table
 
 from jaximpute._errors import DataError, OptionError, TimeError
-from jaximpute.data import gridseries, looks
+from jaximpute.data import gridseries, looks, panels
 from jaximpute.data.columns import Column, is_arrow_decimal, native_values, read_objects
 from jaximpute.data.fields import Grid, array_grid, is_gridded, read_grid
 from jaximpute.data.gridseries import Strand
@@ -45,6 +45,7 @@ class Frame(NamedTuple):
         grid: how images and fields lie; None for the rest.
         strand: how the variables of an xarray object lie along its time; None for the rest.
         notes: what a user should know of the columns, as texts for warnings.
+        static: the columns with one value for each of several series, see `panels.static_columns`.
     """
 
     values: np.ndarray
@@ -56,6 +57,15 @@ class Frame(NamedTuple):
     grid: Grid | None = None
     notes: tuple[str, ...] = ()
     strand: Strand | None = None
+    static: tuple[int, ...] = ()
+
+    @property
+    def group(self) -> np.ndarray | None:
+        """The number of the series that each row belongs to; None if they are not several."""
+        if self.kind != "series":
+            return None
+        given = None if self.stamps is None else self.stamps.group
+        return panels.numbers_of(self.shape, given)
 
     @property
     def mask(self) -> np.ndarray:
@@ -121,6 +131,7 @@ def read(
         kind: Kind = "table" if cells.stamps is None else "series"
         frame = Frame(cells.values, cells.columns, cells.shape, kind, cells.stamps, data)
     _refuse_infinite(frame)
+    frame = frame._replace(static=_static(frame))
     if array or is_gridded(data):
         what = "variable" if is_gridded(data) else "column"
         notes = looks.extremes(frame.columns, frame.values, what, _IN_ARRAYS)
@@ -140,6 +151,7 @@ def write(frame: Frame, values: np.ndarray) -> Container:
         A copy of the container, of the same type, schema, index and column order, in which only
         cells that were missing differ.
     """
+    values = settled(frame, values)
     fill = ~frame.mask & ~np.isnan(values)
     lies = frame.strand or frame.grid
     if lies is not None and is_gridded(frame.native):
@@ -159,6 +171,22 @@ def write(frame: Frame, values: np.ndarray) -> Container:
     if isinstance(frame.native, pd.Series):
         return _write_pandas(frame.native.to_frame(), changes).iloc[:, 0].rename(frame.native.name)
     return _write_narwhals(frame.native, changes)
+
+
+def settled(frame: Frame, values: np.ndarray) -> np.ndarray:
+    """Cells completed, those of static columns bit for bit as elsewhere in their series."""
+    if not frame.static:
+        return values
+    group = np.zeros(len(values), int) if frame.group is None else frame.group
+    return panels.settled(frame.values, values, group, frame.static)
+
+
+def _static(frame: Frame) -> tuple[int, ...]:
+    group = frame.group
+    if group is None:
+        return ()
+    found = panels.static_columns(frame.values, group)
+    return tuple(i for i in found if frame.columns[i].holds_values)
 
 
 def _read_gridded(data: Any, dims: Sequence[str] | None) -> Frame:

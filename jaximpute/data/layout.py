@@ -14,6 +14,20 @@ from jaximpute.masking import observe
 from jaximpute.types import Observed
 
 
+class Static(NamedTuple):
+    """Columns of the matrix with one value for each series.
+
+    Attributes:
+        columns: `(S,)` which.
+        bare: `(n, S)` the series that show none of it.
+        step: `(n,)` the step of each series at which most is observed.
+    """
+
+    columns: np.ndarray
+    bare: np.ndarray
+    step: np.ndarray
+
+
 class Layout(NamedTuple):
     """A frame laid out.
 
@@ -23,6 +37,7 @@ class Layout(NamedTuple):
         axis: of time; None unless it is a series.
         data: the same cells as rows, series, images or fields; None if no column can be learned.
         notes: on the times or the grid, for the user.
+        static: what has one value for each series; methods see it at all steps.
     """
 
     codec: Codec
@@ -30,6 +45,7 @@ class Layout(NamedTuple):
     axis: series.Axis | None
     data: Observed | None
     notes: tuple[str, ...]
+    static: Static | None = None
 
     @property
     def times(self) -> np.ndarray | None:
@@ -66,6 +82,7 @@ def lay_out(frame: Frame, exact: Exact = "") -> Layout:
     notes: list[str] = []
     if frame.kind == "series":
         axis, notes = series.make_axis(frame.stamps, frame.shape[1])
+        axis = axis._replace(static=frame.static)
     elif frame.grid is not None:
         notes = list(frame.grid.notes)
     codec = coding.learn(frame, exact)
@@ -76,7 +93,29 @@ def lay_out(frame: Frame, exact: Exact = "") -> Layout:
         placed = matrix.reshape(*frame.shape[:-1], codec.width)
     else:
         placed = series.place(axis, matrix, frame.shape[0])
-    return Layout(codec, matrix, axis, observe(placed), tuple(notes))
+    static = None
+    if frame.static:
+        placed, static = spread(placed, codec, frame.static)
+    return Layout(codec, matrix, axis, observe(placed), tuple(notes), static)
+
+
+def spread(placed: np.ndarray, codec: Codec, static: tuple[int, ...]) -> tuple[np.ndarray, Static]:
+    """Series with their own value of static columns at all steps.
+
+    Args:
+        placed: `(n, T, codec.width)`, NaN where missing.
+        codec: of the columns.
+        static: those with one value for each series.
+    """
+    columns = np.flatnonzero(np.isin(codec.sources, static))
+    seen = ~np.isnan(placed)
+    first = np.argmax(seen[:, :, columns], axis=1)[:, None]
+    own = np.take_along_axis(placed[:, :, columns], first, axis=1)
+    # in series to come such a column may move after all
+    alike = (~seen[:, :, columns] | (placed[:, :, columns] == own)).all(axis=1, keepdims=True)
+    result = placed.copy()
+    result[:, :, columns] = np.where(seen[:, :, columns] | ~alike, placed[:, :, columns], own)
+    return result, Static(columns, np.isnan(own[:, 0]), np.argmax(seen.sum(axis=2), axis=1))
 
 
 def take_back(laid: Layout, completed: np.ndarray) -> np.ndarray:
@@ -87,11 +126,28 @@ def take_back(laid: Layout, completed: np.ndarray) -> np.ndarray:
         completed: shaped like `laid.data.values`; rows of padding come last.
 
     Returns:
-        `(rows, codec.width)`.
+        `(rows, codec.width)`. A series that shows nothing of a static column gets one value, that
+        of the step at which most is observed: a mean of all would take draws their spread.
     """
+    if laid.static is not None:
+        completed = constant(completed, laid.static)
     if laid.axis is None:
         return completed.reshape(-1, *laid.matrix.shape[1:])[: len(laid.matrix)]
     return series.take(laid.axis, completed)
+
+
+def constant(completed: np.ndarray, static: Static) -> np.ndarray:
+    """Series `(n, T, width)`, completed, with one value where they showed none; see `take_back`."""
+    columns, bare, step = static
+    result, every = np.array(completed), np.arange(len(completed))
+    one = result[every, step][:, None, columns]
+    result[:, :, columns] = np.where(bare[:, None], one, result[:, :, columns])
+    return result
+
+
+def few_sizes(n: int) -> int:
+    r"""The next of :math:`\{4, 5, 6, 7\} \cdot 2^j`, or `n` itself up to 8."""
+    return n if n <= 8 else n + -n % 2 ** ((n - 1).bit_length() - 3)
 
 
 def in_few_sizes(data: Observed) -> Observed:
@@ -109,8 +165,7 @@ def in_few_sizes(data: Observed) -> Observed:
     n = len(data.values)
     if data.values.ndim != 2 or n <= 8:
         return data
-    unit = 2 ** ((n - 1).bit_length() - 3)
-    more = -n % unit
+    more = few_sizes(n) - n
     return Observed(
         jnp.pad(data.values, ((0, more), (0, 0))),
         jnp.pad(data.mask, ((0, more), (0, 0))),

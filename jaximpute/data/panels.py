@@ -1,7 +1,7 @@
 """Several series below one another: found by what tells rows of the same stamp apart."""
 
 from collections.abc import Hashable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -60,7 +60,18 @@ def number_groups(columns: Mapping[str, Sequence[Hashable]]) -> np.ndarray:
         >>> number_groups({"station": ["B", "A", "B"]}).tolist()
         [0, 1, 0]
     """
-    table = pd.DataFrame({name: list(cells) for name, cells in columns.items()}, dtype=object)
+    return number_rows(pd.DataFrame({n: list(c) for n, c in columns.items()}, dtype=object))
+
+
+def number_rows(table: pd.DataFrame) -> np.ndarray:
+    """`number_groups`, of columns of any type.
+
+    Args:
+        table: the columns.
+
+    Raises:
+        DataError: see there.
+    """
     for name in table:
         empty = (table[name].isna() | (table[name] == "")).to_numpy()
         if empty.any():
@@ -91,3 +102,112 @@ def check_room(groups: int, stamps: int, cells: int, columns: int) -> None:
             f"for {cells:.1e} given. Series of different times should be told by the time since "
             "the start of each"
         )
+
+
+def numbers_of(shape: Sequence[int], group: np.ndarray | None) -> np.ndarray | None:
+    """The number of the series that each row belongs to; None if there is one series.
+
+    Args:
+        shape: `(n, T, D)`, see `data.frames.Frame`.
+        group: of the stamps, see `data.series.Stamps`.
+    """
+    if group is not None or shape[0] < 2:
+        return group
+    return np.repeat(np.arange(shape[0]), shape[1])
+
+
+class Constancy(NamedTuple):
+    """How constant columns are within series; parts add up.
+
+    Attributes:
+        one: `(columns,)` whether no series shows two values.
+        often: `(columns,)` how many series show it twice or more.
+        seen: `(columns,)` how many show it.
+        low: `(columns,)` the least value of all.
+        high: `(columns,)` the greatest.
+    """
+
+    one: np.ndarray
+    often: np.ndarray
+    seen: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+    @property
+    def static(self) -> tuple[int, ...]:
+        """The columns with one value for each series, such as a station's elevation.
+
+        In no series does such a column show two values. At least half of the series in which it
+        shows any show it twice, and not all show the same: what is measured once in each is not
+        static.
+        """
+        often = 2 * self.often >= np.maximum(self.seen, 1)
+        return tuple(np.flatnonzero(self.one & often & (self.low < self.high)).tolist())
+
+
+def constancy(low: np.ndarray, high: np.ndarray, cells: np.ndarray) -> Constancy:
+    """How constant columns are.
+
+    Args:
+        low: `(series, columns)` the least value of each in each series; any where it shows none.
+        high: the greatest.
+        cells: how many are observed.
+    """
+    seen = cells > 0
+    return Constancy(
+        ((low == high) | ~seen).all(axis=0),
+        (cells > 1).sum(axis=0),
+        seen.sum(axis=0),
+        np.where(seen, low, np.inf).min(axis=0),
+        np.where(seen, high, -np.inf).max(axis=0),
+    )
+
+
+def both(a: Constancy, b: Constancy) -> Constancy:
+    """The constancy of two parts, which share no series, together."""
+    return Constancy(
+        a.one & b.one,
+        a.often + b.often,
+        a.seen + b.seen,
+        np.minimum(a.low, b.low),
+        np.maximum(a.high, b.high),
+    )
+
+
+def static_columns(values: np.ndarray, group: np.ndarray) -> tuple[int, ...]:
+    """The columns with one value for each series; see `Constancy.static`.
+
+    Args:
+        values: `(rows, columns)`, NaN where missing.
+        group: `(rows,)` of which series.
+
+    Example:
+        >>> cells = np.array([[5.0, 1.0], [5.0, 2.0], [7.0, 3.0], [np.nan, 4.0], [7.0, 5.0]])
+        >>> static_columns(cells, np.array([0, 0, 1, 1, 1]))
+        (0,)
+    """
+    by = pd.DataFrame(values).groupby(group, sort=True)
+    return constancy(*(part.to_numpy() for part in (by.min(), by.max(), by.count()))).static
+
+
+def settled(
+    values: np.ndarray, filled: np.ndarray, group: np.ndarray, static: Sequence[int]
+) -> np.ndarray:
+    """Fills of static columns as their series' own value, where it shows one.
+
+    Args:
+        values: `(rows, columns)`, NaN where missing.
+        filled: the same completed, NaN where left empty.
+        group: `(rows,)` of which series.
+        static: the columns.
+
+    Returns:
+        `(rows, columns)`, not rounded on the way by what completed them.
+    """
+    result, chosen = filled.copy(), list(static)
+    by = pd.DataFrame(values[:, chosen]).groupby(group)
+    low, high = by.transform("min").to_numpy(), by.transform("max").to_numpy()
+    known = np.where(low == high, low, np.nan)
+    fills = np.isnan(values[:, chosen]) & ~np.isnan(filled[:, chosen]) & ~np.isnan(known)
+    result[:, chosen] = np.where(fills, known, filled[:, chosen])
+    return result

@@ -36,7 +36,8 @@ def recode(frame: Frame, columns: Sequence[Column]) -> tuple[Frame, np.ndarray]:
     Returns:
         The frame under these columns, whose container has room for their levels; and the cells for
         a method, `(rows, columns)`. A level that was not learned is observed in the frame, and so
-        stays as it is. To the method it is missing.
+        stays as it is. To the method it is missing. No column is static by these rows, among which
+        there may be one series only.
 
     Raises:
         DataError: a column holds levels where numbers were learned, or the other way round.
@@ -62,7 +63,8 @@ def recode(frame: Frame, columns: Sequence[Column]) -> tuple[Frame, np.ndarray]:
         cells[seen, i] = codes[frame.values[seen, i].astype(int)]
         values[seen, i] = np.nan_to_num(cells[seen, i])
     native = _with_room(frame.native, columns)
-    return frame._replace(values=values, columns=tuple(columns), native=native), cells
+    known = frame._replace(values=values, columns=tuple(columns), native=native, static=())
+    return known, cells
 
 
 def _refuse_other_kind(own: Column, learned: Column) -> None:

@@ -14,6 +14,7 @@ from jaximpute.types import Observed
 JITTER = 0.1  # of a step that a stamp may lie off its slot: months of 28 to 31 days are even
 DRIFT = 0.25  # the same across a long gap
 MOST_GRID = 4  # a grid may have at most this many rows for each row given
+_MOST_ABSENT = 10_000  # and so many more, of series that are completed by what others taught
 
 
 class Stamps(NamedTuple):
@@ -44,6 +45,7 @@ class Axis(NamedTuple):
         seconds: in a usual step; None if the axis is not a time.
         at: of series with stamps of their own, the place of each row in all steps of all series,
             one after the other; `order` and `slots` are then of the stamps that any of them has.
+        static: columns with one value for each series, which have no gaps in time.
     """
 
     order: np.ndarray
@@ -52,6 +54,7 @@ class Axis(NamedTuple):
     positions: np.ndarray | None
     seconds: float | None
     at: np.ndarray | None = None
+    static: tuple[int, ...] = ()
 
     def absent(self, count: int) -> int:
         """How many steps of `count` series no row fills."""
@@ -156,6 +159,58 @@ def make_axis(stamps: Stamps | None, length: int) -> tuple[Axis, list[str]]:
     return Axis(order, regular, length, positions, seconds), notes
 
 
+def step_of(stamps: Stamps) -> float:
+    """The usual step of series, in seconds for dates.
+
+    Example:
+        >>> step_of(parse_stamps(["2024-01-01", "2024-01-02", "2024-01-04"], rows=3))
+        86400.0
+    """
+    gaps = np.diff(np.unique(stamps.ticks))
+    usual = float(np.quantile(gaps, 0.5, method="lower")) if len(gaps) else 1.0
+    return usual * (stamps.seconds or 1.0)
+
+
+def axis_by(stamps: Stamps, rows: np.ndarray, step: float) -> Axis:
+    """The axis of one of several series, on steps of a length that is known.
+
+    Args:
+        stamps: of all series.
+        rows: of this one.
+        step: in seconds for dates; see `step_of`.
+
+    Returns:
+        An axis whose `order` holds numbers of `rows`.
+
+    Raises:
+        TimeError: its rows lie between the steps, or too far from one another.
+
+    Example:
+        >>> stamps = parse_stamps([9.0, 4.0, 5.0], rows=3)
+        >>> axis_by(stamps, np.array([1, 0]), 1.0).slots.tolist()
+        [0, 5]
+    """
+    order = rows[np.argsort(stamps.ticks[rows], kind="stable")]
+    gaps = np.diff(stamps.ticks[order]) * (stamps.seconds or 1.0) / step
+    counts = np.maximum(np.rint(gaps), 1)
+    off = np.abs(gaps - counts) > np.minimum(JITTER * counts, DRIFT)
+    unit = "" if stamps.seconds is None else " seconds"
+    if off.any():
+        raise TimeError(
+            f"the stamp {stamps.labels[order[1:][off][0]]} lies between the steps of "
+            f"{step:g}{unit} that were learned from. Round the stamps to steps, or use impute()"
+        )
+    length = int(counts.sum()) + 1
+    if length > MOST_GRID * len(rows) + _MOST_ABSENT:
+        raise TimeError(
+            f"a series of {len(rows)} rows from {stamps.labels[order[0]]} to "
+            f"{stamps.labels[order[-1]]} has {length} steps of {step:g}{unit}, nearly all absent. "
+            "Call its parts different series"
+        )
+    slots = np.concatenate([[0], np.cumsum(counts)]).astype(int)
+    return Axis(order, slots, length, None, None if stamps.seconds is None else step)
+
+
 def place(axis: Axis, rows: np.ndarray, count: int = 1) -> np.ndarray:
     """Rows `(count * T, D)` as series `(count, length, D)`, NaN in steps that no row fills."""
     if axis.at is not None:
@@ -214,7 +269,8 @@ def long_gaps(axis: Axis, mask: np.ndarray, max_gap: Any, count: int = 1) -> np.
 
 
 def gap_lengths(axis: Axis, mask: np.ndarray, count: int = 1) -> np.ndarray:
-    """The length of the gap in which each cell lies, `(count * T, D)`; 0 where it is observed.
+    """The length of the gap in which each cell lies, `(count * T, D)`; 0 where it is observed, or
+    has no place in time.
 
     Args:
         axis: see `long_gaps`, as all arguments.
@@ -234,7 +290,9 @@ def gap_lengths(axis: Axis, mask: np.ndarray, count: int = 1) -> np.ndarray:
     # clipped where a step is observed: there first = last + 1, and the cell is not missing
     top = axis.length - 1
     gap = position[np.clip(last, 0, top)] - position[np.clip(first, 0, top)] + 1
-    return take(axis, np.where(missing, gap, 0))
+    lengths = take(axis, np.where(missing, gap, 0))
+    lengths[:, list(axis.static)] = 0
+    return lengths
 
 
 def _in_steps(max_gap: Any, axis: Axis) -> float:

@@ -32,6 +32,7 @@ def part(frame: Frame, where: Sequence[int], names: Sequence[str]) -> Frame:
         values=frame.values[:, list(where)],
         columns=tuple(frame.columns[i] for i in where),
         native=some(frame.native, names),
+        static=tuple(i for i, column in enumerate(where) if column in frame.static),
     )
 
 

@@ -99,13 +99,17 @@ def _find_axis(table: nw.DataFrame, labels: list[Any], data: Any, time: Any, gro
         return _Axis(None)
     names: tuple[Hashable, ...] = ()
     numbers = None
+    levels = index.names if isinstance(index, pd.MultiIndex) else ()
+    named = levels and (time is None or isinstance(time, str))
+    if named and {time, *_listed(group)} <= {None, *levels}:
+        return _from_levels(index, time, group)
     if group is not None:
         if time is None and not isinstance(index, _TIMES):
             raise OptionError(
                 f"group is {group!r}, and no time is given; what tells series apart needs time= "
                 "(--time), the column of their stamps"
             )
-        names = tuple(group) if isinstance(group, list | tuple) else (group,)
+        names = _listed(group)
         if missing := [name for name in names if name not in labels]:
             texts = [str(label) for label in labels]
             raise DataError(f"no column is called {missing[0]!r}{suggest(str(missing[0]), texts)}")
@@ -117,12 +121,28 @@ def _find_axis(table: nw.DataFrame, labels: list[Any], data: Any, time: Any, gro
     return _Axis(stamps, times, names)
 
 
-def _from_levels(index: pd.MultiIndex) -> _Axis:
-    """Of an index with one level of dates: what tells the series apart are the others."""
+def _listed(group: Any) -> tuple[Hashable, ...]:
+    return tuple(group) if isinstance(group, list | tuple) else (group,)
+
+
+def _from_levels(index: pd.MultiIndex, time: Any = None, group: Any = None) -> _Axis:
+    """Of an index with one level of dates: what tells the series apart are the others.
+
+    Levels may be named instead; without a group's name, all but the time are groups.
+    """
     dated = [i for i, level in enumerate(index.levels) if isinstance(level, _TIMES)]
+    if time is not None:
+        dated = [index.names.index(time)]
     if len(dated) != 1 or index.nlevels < 2:
+        if group is not None:
+            raise TimeError(
+                f"the index has {len(dated)} levels of dates, and no time is given; expected one, "
+                "or time= with the name of a level"
+            )
         return _Axis(None)
     others = [i for i in range(index.nlevels) if i != dated[0]]
+    if group is not None:
+        others = [i for i in others if index.names[i] in _listed(group)]
     cells = {str(index.names[i] or i): index.get_level_values(i).tolist() for i in others}
     when = index.get_level_values(dated[0])
     return _Axis(parse_stamps(when, len(index), "the index", panels.number_groups(cells)))

@@ -25,12 +25,14 @@ class Execution(NamedTuple):
         accumulate: batches to an update, see `optimise.accumulated`.
         bfloat16: activations of networks in bfloat16, see `nets.in_bfloat16`.
         remat: activations computed again for gradients, see `nets.remat`.
+        most: megabytes that the run may take, see `tasks.limits`; None for no limit.
     """
 
     mesh: Any = None
     accumulate: int = 1
     bfloat16: bool = False
     remat: bool = False
+    most: float | None = None
 
 
 def wrappers(how: Execution) -> tuple[Callable[[Net], Net], ...]:
@@ -49,7 +51,7 @@ def wrappers(how: Execution) -> tuple[Callable[[Net], Net], ...]:
 
 
 def identity(how: Execution) -> dict[str, Any]:
-    """What one run must share with another to go on from its checkpoints; the mesh may change.
+    """What one run must share with another to go on from its checkpoints; where it runs may change.
 
     Example:
         >>> identity(Execution(remat=True)), identity(Execution())
@@ -59,7 +61,7 @@ def identity(how: Execution) -> dict[str, Any]:
     return {
         f"run {name}": value
         for name, value in how._asdict().items()
-        if name != "mesh" and value != usual[name]
+        if name not in ("mesh", "most") and value != usual[name]
     }
 
 

@@ -82,6 +82,11 @@ def lessons(
     return jax.lax.map(one, jnp.arange(k))
 
 
+def spread(n: int, number: int) -> Int[np.ndarray, "{number}"]:
+    """So many of `n` rows, evenly spread."""
+    return ((np.arange(number) + 0.5) * n / number).astype(int)
+
+
 def parts(shape: tuple[int, ...]) -> tuple[Int[np.ndarray, "*shape"], int]:
     """Parts of rows whose errors are nearly independent: what `maths.choice.believe` counts by.
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
@@ -52,6 +53,25 @@ class OnHost:
 def learns_on_host(init: Callable[..., State]) -> bool:
     """Whether an `init`, or the one that it lays out on a mesh, has to be called with arrays."""
     return isinstance(getattr(init, "begin", init), OnHost)
+
+
+def beginning_with(
+    base: Callable[..., State], init: Callable[[Callable[..., Any], PRNGKey, Observed], State]
+) -> Callable[..., State]:
+    """An `init` that calls a base's, and so runs on the host where that does.
+
+    Args:
+        base: the base's.
+        init: `(compiled, key, data) -> state`, pure but for the call of the base's. What it does
+            beside that it passes through `compiled`: `jax.jit` on the host, nothing elsewhere.
+    """
+
+    def traced(key: PRNGKey, data: Observed) -> State:
+        return init(lambda function: function, key, data)
+
+    if not learns_on_host(base):
+        return traced
+    return OnHost(partial(init, jax.jit), lambda data: traced(jax.random.key(0), data))
 
 
 # a step that has shapes and no program

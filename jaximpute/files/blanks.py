@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from jaximpute._errors import DataError
-from jaximpute.data.dialect import BLANKS, cells_apart
+from jaximpute.data.dialect import BLANKS, cells_with_blanks
 from jaximpute.files.records import quoted, unquoted
 
 _WORD = re.compile("[^ ]+")
@@ -31,7 +31,7 @@ def split(lines: Sequence[str], over: frozenset[int]) -> tuple[list[list[str]], 
         >>> split(["a  b", "1 22", "  33"], frozenset())
         ([['a', '  b'], ['1', ' 22'], [' ', ' 33']], True)
     """
-    words = [[line] if i in over else cells_apart(line) for i, line in enumerate(lines)]
+    words = [[line] if i in over else cells_with_blanks(line) for i, line in enumerate(lines)]
     rows = [i for i, line in enumerate(lines) if i not in over and line.strip()]
     if len({len(words[i]) for i in rows}) < 2:
         return words, False

@@ -99,7 +99,9 @@ def typed(text: Text, source: str, reading: Reading | None = None) -> Typed:
         dresses.append(dress if column.counts else None)
         holes[j] = column.holes
     missing = [list(row) for row in zip(*holes, strict=True)]
-    return Typed(pd.DataFrame(arrays), text._replace(missing=missing), dresses, notes.said(reading))
+    return Typed(
+        pd.DataFrame(arrays), text._replace(missing=missing), dresses, notes.texts(reading)
+    )
 
 
 class _Column(NamedTuple):
@@ -141,7 +143,7 @@ class _Notes(NamedTuple):
             worn = dress if shown else dress._replace(decimal=".")
             self.worn.setdefault(worn, []).append(name)
 
-    def said(self, reading: Reading) -> list[str]:
+    def texts(self, reading: Reading) -> list[str]:
         texts = [
             f"{_named(names)}: numbers with {numerals.named(dress)} (--decimal, or --as "
             f"'{names[0]}=text', reads them otherwise)"

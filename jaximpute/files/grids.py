@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from jaximpute._errors import DataError, JaximputeError, need_extra
-from jaximpute.data import hdf5check, hdf5filters
+from jaximpute.data import hdf5check, hdf5filters, hdf5links
 from jaximpute.files import atomic, zarrcodecs, zarrfolders
 
 NETCDF, ZARR = (".nc", ".nc4"), (".zarr",)
@@ -121,6 +121,7 @@ def _open_once(path: str) -> None:
     if h5py.is_hdf5(path):
         hdf5check.check(path)
         with h5py.File(path, "r") as file:
+            hdf5links.refuse(file, path)
             hdf5filters.check(file, path)
 
 

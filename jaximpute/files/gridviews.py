@@ -96,7 +96,7 @@ def _signed(part: Any, missing: Sequence[str]) -> tuple[Any, list[str]]:
         number, where, cells = signs.number_of(sign, "variable", names), [], 0
         for name in wanted:
             array = changed.get(name, part[name])
-            found, code, packed = _held(array, number)
+            found, code, packed = _holding(array, number)
             if found.any():
                 changed[name] = _without(array, found, code)
                 where.append(f"'{name}'{' (packed)' if packed else ''}")
@@ -105,7 +105,7 @@ def _signed(part: Any, missing: Sequence[str]) -> tuple[Any, list[str]]:
     return part.assign(changed), notes
 
 
-def _held(array: Any, number: float) -> tuple[np.ndarray, float, bool]:
+def _holding(array: Any, number: float) -> tuple[np.ndarray, float, bool]:
     """Which cells are a number, its code in the file, and whether the code is what was meant."""
     packing, cells = cfpacking.packing_of(array), np.asarray(array.values, np.float64)
     codes, code = ((each - packing.offset) / packing.scale for each in (cells, number))

@@ -1,7 +1,8 @@
 """How much of a learned correction to believe, by entries that neither chose nor taught it."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import chex
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
@@ -66,7 +67,7 @@ def believe(
 
     Source: Stone, "Cross-validatory choice and assessment of statistical predictions" (1974).
     """
-
+    chex.assert_equal_shape([missed, said, where, part])
     shares = jnp.asarray(SHARES, missed.dtype)
     off = jax.lax.map(lambda share: jnp.abs(missed - share * said) ** power, shares)
     return prefer(off, SHARES, where, part, parts, sure=sure)
@@ -101,6 +102,8 @@ def prefer(
         >>> float(prefer(errors, (0.0, 1.0), every, jnp.arange(40) // 10, 4).share)
         1.0
     """
+    chex.assert_shape(errors, (len(shares), *where.shape))
+    chex.assert_equal_shape([where, part])
 
     def summed(off):
         return jax.ops.segment_sum(jnp.where(where, off, 0).ravel(), part.ravel(), parts)
@@ -145,3 +148,34 @@ def among(
     before = each[0].sum() / total
     share = jnp.where(chosen, jnp.asarray(shares, each.dtype)[jnp.argmin(each.sum(1))], 0)
     return Choice(share, before, jnp.where(chosen, before - gain, before), doubt)
+
+
+def undecided(error: Float[Array, ""]) -> Choice:
+    """Nothing is believed yet, and the error is the base's."""
+    # buffers of their own, which a run may give away
+    return Choice(jnp.zeros_like(error), error, jnp.array(error), jnp.zeros_like(error))
+
+
+def metrics(choice: Choice, power: int = 1) -> dict[str, Float[Array, ""]]:
+    """What an info reports of a choice: both errors, of squared ones the root, and the share."""
+    before, after = (jnp.sqrt(e) if power == 2 else e for e in (choice.before, choice.after))
+    return {"start_error": before, "error": after, "share": choice.share}
+
+
+def told(choice: Choice, base: str, learned: str, name: str, power: int = 1) -> dict[str, Any]:
+    """What a report says of a choice: the weights of what answers, and the errors of both answers.
+
+    Example:
+        >>> told(Choice(0.25, 0.4, 0.3, 0.0), "gaussian", "flow", "miri")["weights"]
+        {'gaussian': 0.75, 'flow': 0.25}
+    """
+    share, before, after = (float(a) for a in (choice.share, choice.before, choice.after))
+    return {
+        "weights": {base: round(1 - share, 3), learned: round(share, 3)},
+        "errors": {base: round(before ** (1 / power), 4), name: round(after ** (1 / power), 4)},
+    }
+
+
+def either(first: Bool[Array, ""], new: Any, old: Any) -> Any:
+    """The first of two alike trees, or the second: what is kept of two passes."""
+    return jax.tree.map(lambda a, b: jnp.where(first, a, b), new, old)

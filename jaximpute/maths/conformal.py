@@ -249,13 +249,13 @@ def _binned(
     number = int(np.clip(len(found) // max(LEAST, 2 * least_scores(level)), 1, _MOST_BINS))
     order = np.sort(difficulty)
     cuts = [order[len(order) * i // number] for i in range(1, number)]
-    edges = _apart(cuts, difficulty)
+    edges = _with_enough_beside(cuts, difficulty)
     spot = np.searchsorted(edges, difficulty, side="right")
     width = [bound(found[spot == i], level, weight[spot == i]) for i in range(len(edges) + 1)]
     return edges, np.array(width)
 
 
-def _apart(cuts: Sequence[float], difficulty: np.ndarray) -> np.ndarray:
+def _with_enough_beside(cuts: Sequence[float], difficulty: np.ndarray) -> np.ndarray:
     """The cuts that leave enough cells on both sides; equal difficulties are never cut apart."""
     kept: list[float] = []
     for cut in np.unique(cuts).tolist():

@@ -1,5 +1,6 @@
 """Distances between rows."""
 
+import chex
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -17,6 +18,8 @@ def squared_distances(x: Float[Array, "n d"], y: Float[Array, "m d"]) -> Float[A
         >>> squared_distances(jnp.array([[0.0, 0.0]]), jnp.array([[3.0, 4.0], [0.0, 0.0]])).tolist()
         [[25.0, 0.0]]
     """
+    chex.assert_rank([x, y], 2)
+    chex.assert_equal_shape_suffix([x, y], 1)
     centre = jax.lax.stop_gradient(y.mean(axis=0))[None]
     x, y = x - centre, y - centre
     cross = jnp.matmul(x, y.T, precision="highest")

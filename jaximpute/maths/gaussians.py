@@ -9,6 +9,7 @@ matrices to XLA's own threads and blocks one of them until they are done, so two
 side by side on two processors wait for each other for ever (jaxlib 0.10.2).
 """
 
+import chex
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
@@ -47,6 +48,7 @@ def conditional_mean(
         >>> conditional_mean(x, mask, jnp.zeros(2), cov).tolist()
         [[2.0, 1.0]]
     """
+    assert_rows_of(x, mask, mean, cov)
     return jax.lax.map(lambda row: _mean(*row, mean, cov), (x, mask))
 
 
@@ -78,6 +80,8 @@ def conditional_moments(
         >>> conditional_moments(x, mask, jnp.ones(1), jnp.zeros(2), cov)[1].tolist()
         [[0.0, 0.0], [0.0, 0.75]]
     """
+    assert_rows_of(x, mask, mean, cov)
+    chex.assert_shape(weight, x.shape[:1])
 
     def one(total, row):
         x, mask, weight = row
@@ -103,10 +107,7 @@ def draw_conditional(
 
     Args:
         key: of the draws.
-        x: see `conditional_mean`, as all arguments.
-        mask: True = observed.
-        mean: of the Gaussian.
-        cov: of the Gaussian, positive definite.
+        x, mask, mean, cov: see `conditional_mean`.
 
     Returns:
         Draws of all coordinates: the observed ones come back up to rounding, so `clamp` them. Rows
@@ -123,6 +124,7 @@ def draw_conditional(
 
     Source: Journel and Huijbregts, "Mining Geostatistics" (1978), section VII.B.
     """
+    assert_rows_of(x, mask, mean, cov)
     root = _factor(jnp.ones_like(mask[0]), cov)
     noise = random.normal(key, x.shape, x.dtype)
     z = mean[None] + jnp.matmul(noise, root.T, precision=_EXACT)
@@ -150,6 +152,7 @@ def conditional_deviation(
         >>> [round(x, 3) for x in found[0].tolist()]
         [0.0, 0.8]
     """
+    chex.assert_shape(cov, 2 * mask.shape[1:])
     return jax.lax.map(lambda row: _deviation(row, cov), mask)
 
 
@@ -165,10 +168,7 @@ def leave_one_out(
         \frac{[\Sigma_{oo}^{-1} (x_o - \mu_o)]_i}{[\Sigma_{oo}^{-1}]_{ii}}
 
     Args:
-        x: see `conditional_mean`, as all arguments.
-        mask: True = observed.
-        mean: of the Gaussian.
-        cov: of the Gaussian.
+        x, mask, mean, cov: see `conditional_mean`.
 
     Returns:
         The residuals, 0 where nothing is observed; NaN for rows that fail in this precision.
@@ -182,7 +182,14 @@ def leave_one_out(
 
     Source: Dubrule, "Cross validation of kriging in a unique neighborhood" (1983).
     """
+    assert_rows_of(x, mask, mean, cov)
     return jax.lax.map(lambda row: _alone(*row, mean, cov), (x, mask))
+
+
+def assert_rows_of(x: Array, mask: Array, mean: Array, matrix: Array) -> None:
+    """Refuse rows that a Gaussian of this mean and covariance, or precision, cannot have."""
+    chex.assert_equal_shape([x, mask])
+    chex.assert_shape([mean, matrix], [x.shape[1:], 2 * x.shape[1:]])
 
 
 @jax.custom_batching.sequential_vmap

@@ -1,5 +1,6 @@
 """The Gaussian kernel between rows, and its sums and gradients without the whole matrix."""
 
+import chex
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -57,6 +58,8 @@ def rbf_sums(
         >>> round(float(total[0, 0]), 4), float(pull[0, 0])
         (0.6065, 0.0)
     """
+    chex.assert_rank([x, y, values], 2)
+    chex.assert_equal_shape_prefix([y, values, weight], 1)
     n, e = x.shape[0], values.shape[1]
     centre = jax.lax.stop_gradient(y.mean(axis=0))[None]  # keeps the cancellation below small
     x, y = x - centre, y - centre

@@ -1,5 +1,6 @@
 """Training losses as pure functions."""
 
+import chex
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
@@ -52,6 +53,8 @@ def denoising_score_matching(
         >>> bool(abs(loss - 1 / 1.01) < 0.03)
         True
     """
+    chex.assert_type([x, where], [float, bool])
+    chex.assert_equal_shape([x, where])
     k_noise, k_net = jax.random.split(key)
     noise = random.normal(k_noise, x.shape, x.dtype)
     t = jnp.full(x.shape[:1], sigma, x.dtype)

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 
+import chex
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaximpute._errors import OptionError
+from jaximpute._errors import check_chosen, check_positive
 from jaximpute.types import Scalar
 
 Velocity = Callable[[jax.Array, Float[Array, ""]], jax.Array]
@@ -52,10 +53,8 @@ def integrate(
         >>> bool(abs(x[0] - jnp.exp(-1.0)) < 1e-5)
         True
     """
-    if solver not in EVALUATIONS:
-        raise OptionError(f"solver is '{solver}'; expected one of {', '.join(EVALUATIONS)}")
-    if steps < 1:
-        raise OptionError(f"steps is {steps}; expected at least 1")
+    check_chosen(solver=(solver, EVALUATIONS))
+    check_positive(steps=steps)
     import diffrax
 
     from jaximpute.maths import _diffrax
@@ -68,7 +67,9 @@ def integrate(
         return t0 + h * s
 
     def field(s, x, args):
-        return h * velocity(x, when(s))
+        found = velocity(x, when(s))
+        chex.assert_equal_shape([x, found])
+        return h * found
 
     method: diffrax.AbstractSolver = _diffrax.SOLVERS[solver]()
     if project is not None:

@@ -7,11 +7,13 @@ observed: for wide rows with small holes a hundredth of the work. Shapes may not
 row, so holes are padded to one of a few sizes.
 """
 
+import chex
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from jaximpute.maths import random
+from jaximpute.maths.gaussians import assert_rows_of
 from jaximpute.types import PRNGKey
 
 _EXACT = "highest"
@@ -51,6 +53,7 @@ def mean_from_precision(
 
     Source: Rue and Held, "Gaussian Markov Random Fields" (2005), theorem 2.5.
     """
+    assert_rows_of(x, mask, mean, precision)
     none = jnp.zeros_like(x)
     return jax.lax.map(lambda row: _complete(*row, mean, precision), (x, mask, none))
 
@@ -69,10 +72,7 @@ def draw_from_precision(
 
     Args:
         key: of the noise.
-        x: see `mean_from_precision`, as all arguments.
-        mask: True = observed.
-        mean: of the Gaussian.
-        precision: of the Gaussian.
+        x, mask, mean, precision: see `mean_from_precision`.
 
     Returns:
         The completed rows, observed entries as they are.
@@ -86,6 +86,7 @@ def draw_from_precision(
 
     Source: Rue and Held, algorithm 2.5.
     """
+    assert_rows_of(x, mask, mean, precision)
     noise = random.normal(key, x.shape, x.dtype)
     return jax.lax.map(lambda row: _complete(*row, mean, precision), (x, mask, noise))
 
@@ -106,6 +107,7 @@ def marginals_from_precision(
         >>> [round(float(v), 3) for v in variance[0]]
         [0.0, 0.75]
     """
+    assert_rows_of(x, mask, mean, precision)
     return jax.lax.map(lambda row: _marginals(*row, mean, precision), (x, mask))
 
 
@@ -138,6 +140,8 @@ def frames_from_precision(
         >>> round(float(deviation[0, 1]), 3), round(float(drawn[0, 0, 1]), 3)
         (0.8, 0.8)
     """
+    assert_rows_of(x, mask, mean, precision)
+    chex.assert_shape(noise, (len(x), None, *x.shape[1:]))
     return jax.lax.map(lambda row: _framed(*row, mean, precision), (x, mask, noise))
 
 
@@ -158,6 +162,8 @@ def moments_from_precision(
         >>> [round(float(v), 3) for v in left.ravel()]
         [0.0, 0.0, 0.0, 0.75]
     """
+    assert_rows_of(x, mask, mean, precision)
+    chex.assert_shape(weight, x.shape[:1])
 
     def one(total, row):
         x, mask, weight = row

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 
+import chex
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -58,6 +59,7 @@ def euler_maruyama(
 
     from jaximpute.maths import _diffrax
 
+    chex.assert_type(x, float)
     k_path, k_hooks = jax.random.split(key)
     h = (t1 - t0) / steps
     path = diffrax.UnsafeBrownianPath(jax.ShapeDtypeStruct(x.shape, x.dtype), k_path)
@@ -128,6 +130,7 @@ def langevin(
         def once(x, i):
             noise = inside(random.normal(jax.random.fold_in(key, i), x.shape, x.dtype))
             gradient = inside(score(x, t))
+            chex.assert_equal_shape([x, gradient])
             tiny = jnp.finfo(x.dtype).tiny
             size = 2 * (snr * norm(noise) / jnp.maximum(norm(gradient), tiny)) ** 2
             # no score, no scale to step by
@@ -182,7 +185,9 @@ def reverse_sde(
     """
 
     def drift(x, t):
-        return process.drift(x, t) - process.diffusion(t) ** 2 * score(x, t)
+        found = score(x, t)
+        chex.assert_equal_shape([x, found])
+        return process.drift(x, t) - process.diffusion(t) ** 2 * found
 
     return euler_maruyama(
         drift,

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool
 
-from jaximpute._errors import OptionError
+from jaximpute._errors import OptionError, check_chosen
 from jaximpute.maths import random as flat_random
 from jaximpute.types import PRNGKey, Split
 
@@ -192,8 +192,7 @@ def named(name: str, horizon: int = 1) -> Split:
         "block": block,
         "forecast": lambda: forecast(horizon),
     }
-    if name not in makers:
-        raise OptionError(f"split is '{name}'; expected one of {', '.join(makers)}")
+    check_chosen(split=(name, makers))
     return makers[name]()
 
 

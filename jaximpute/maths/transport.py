@@ -10,11 +10,12 @@ import math
 import warnings
 from typing import Any, NamedTuple
 
+import chex
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from jaximpute._errors import OptionError
+from jaximpute._errors import check_positive
 from jaximpute.maths.distances import squared_distances
 
 
@@ -73,7 +74,7 @@ def sinkhorn_divergence(
     Source: Feydy et al., "Interpolating between optimal transport and MMD using Sinkhorn
     divergences" (2019).
     """
-    _check_positive(epsilon=epsilon)
+    check_positive(epsilon=epsilon)
     return _divergence(x, y, _masses(x, a), _masses(y, b), epsilon, threshold, max_iterations)
 
 
@@ -99,8 +100,7 @@ def balanced(
         epsilon: entropic regularisation, positive, in the units of the squared distance.
         a: masses of the source, summing to 1; equal by default.
         b: masses of the target, of the same sum.
-        threshold: see `sinkhorn_divergence`.
-        max_iterations: see `sinkhorn_divergence`.
+        threshold, max_iterations: see `sinkhorn_divergence`.
 
     Returns:
         The coupling and its cost :math:`\langle C, P \rangle`.
@@ -116,7 +116,7 @@ def balanced(
 
     Source: Cuturi, "Sinkhorn distances: lightspeed computation of optimal transport" (2013).
     """
-    _check_positive(epsilon=epsilon)
+    check_positive(epsilon=epsilon)
     price = (math.inf, math.inf)
     return _solve(x, y, _masses(x, a), _masses(y, b), epsilon, price, threshold, max_iterations)
 
@@ -148,8 +148,7 @@ def unbalanced(
             about :math:`\sqrt{2 \rho}`.
         a: masses of the source; equal, summing to 1, by default.
         b: masses of the target; any sum.
-        threshold: see `sinkhorn_divergence`.
-        max_iterations: see `sinkhorn_divergence`.
+        threshold, max_iterations: see `sinkhorn_divergence`.
 
     Returns:
         The coupling and the objective above, computed from it.
@@ -165,7 +164,7 @@ def unbalanced(
 
     Source: Chizat et al., "Scaling algorithms for unbalanced optimal transport problems" (2018).
     """
-    _check_positive(epsilon=epsilon, rho=rho)
+    check_positive(epsilon=epsilon, rho=rho)
     price = (rho, rho)
     return _solve(x, y, _masses(x, a), _masses(y, b), epsilon, price, threshold, max_iterations)
 
@@ -220,8 +219,7 @@ def semi_relaxed(
             `math.inf` gives `balanced`.
         a: masses of the source, summing to 1; equal by default.
         b: masses of the target.
-        threshold: see `sinkhorn_divergence`.
-        max_iterations: see `sinkhorn_divergence`.
+        threshold, max_iterations: see `sinkhorn_divergence`.
 
     Returns:
         The coupling and the objective above, computed from it.
@@ -239,7 +237,7 @@ def semi_relaxed(
     Source: Chen et al., "Analyzing and improving diffusion models for time-series data imputation:
     a proximal recursion perspective" (2026), eq. (6) and (7).
     """
-    _check_positive(epsilon=epsilon, rho=rho)
+    check_positive(epsilon=epsilon, rho=rho)
     price = (math.inf, rho)
     return _solve(x, y, _masses(x, a), _masses(y, b), epsilon, price, threshold, max_iterations)
 
@@ -329,11 +327,8 @@ def _kl(q: Float[Array, "n"], b: Float[Array, "n"]) -> Float[Array, ""]:
 
 
 def _masses(x: jax.Array, a: jax.Array | None) -> jax.Array:
+    chex.assert_rank(x, 2)
     n = x.shape[0]
-    return jnp.full(n, 1 / n, x.dtype) if a is None else a
-
-
-def _check_positive(**options: float) -> None:
-    for name, value in options.items():
-        if not value > 0:
-            raise OptionError(f"{name} is {value}; expected a positive number")
+    a = jnp.full(n, 1 / n, x.dtype) if a is None else a
+    chex.assert_shape(a, (n,))
+    return a

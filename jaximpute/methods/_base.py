@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from jaximpute.masking import channel_moments
+from jaximpute.masking import channel_moments, standardise
 from jaximpute.maths import precisions, random
 from jaximpute.methods.simple import _marginals, _windowed
 from jaximpute.types import Observed, PRNGKey
@@ -65,7 +65,7 @@ def as_series(data: Observed) -> Observed:
 def fit(key: PRNGKey, series: Observed, length: int) -> Base:
     """The joint Gaussian of windows of `length` steps, see `methods.window_gaussian`."""
     mean, scale = channel_moments(series)
-    x = jnp.where(series.mask, (series.values - mean[None, None]) / scale[None, None], 0)
+    x = standardise(series, mean, scale).values
     passes = 10 if length * len(mean) <= _WIDE else 2
     model = _windowed.fit(
         key, x, series.mask, series.weight, length=length, passes=passes, marginals="auto"

@@ -20,8 +20,9 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from jaximpute import masking
+from jaximpute.engine.lessons import spread
 from jaximpute.maths import optimise
-from jaximpute.maths.choice import prefer
+from jaximpute.maths.choice import Choice, metrics, prefer, undecided
 from jaximpute.methods import _base
 from jaximpute.methods._base import Base, Frame
 from jaximpute.methods._conditional import per_row
@@ -44,17 +45,14 @@ class ResidualState(NamedTuple):
         base: the fitted Gaussian.
         learner: the network.
         rounds: taken.
-        share: of what the network says that is believed; 0 = draws are the base's.
-        start_error: CRPS of the base's draws at entries hidden once more, in scores.
-        error: CRPS of the draws chosen.
+        choice: how much of what the network says is believed, 0 = draws are the base's; by the CRPS
+            of draws at entries hidden once more, in scores.
     """
 
     base: Base
     learner: optimise.Learner
     rounds: Int[Array, ""]
-    share: Float[Array, ""]
-    start_error: Float[Array, ""]
-    error: Float[Array, ""]
+    choice: Choice
 
 
 class Lesson(NamedTuple):
@@ -149,15 +147,15 @@ def residual(
         none = jnp.zeros((1, length, series.values.shape[2]), series.values.dtype)
         frame = Frame(none, none + 1, none > 0, none[..., 0])
         params = net.init(k_net, none, none[:, 0, 0], frame.cond)
-        zero = jnp.zeros((), none.dtype)
         learner = optimise.learner(params, optimiser, decay)
-        return ResidualState(base, learner, jnp.zeros((), int), zero, zero, zero)
+        unknown = undecided(jnp.zeros((), none.dtype))
+        return ResidualState(base, learner, jnp.zeros((), int), unknown)
 
     def step(key: PRNGKey, state: ResidualState, data: Observed):
         k_judge, k_pool, k_train = jax.random.split(key, 3)
         series, base = _base.as_series(data), state.base
         length = length_of(series, window)
-        kept, hidden = held(series)
+        kept, hidden = hold_out(series)
         taught = pool(k_pool, base, kept, length, split, times)
 
         def own(params, k):
@@ -175,11 +173,10 @@ def residual(
 
         def choose(state: ResidualState) -> ResidualState:
             rows, part, count = judged(k_judge, base, series, kept, hidden, length, split, times)
-            return _choose(net, state, rows, part, count, draw_steps)
+            return state._replace(choice=_chosen(net, state, rows, part, count, draw_steps))
 
         state = jax.lax.cond(last | (rounds % _EVERY == 0), choose, lambda state: state, state)
-        told = {"start_error": state.start_error, "error": state.error, "share": state.share}
-        return state, Info(losses.mean(), told)
+        return state, Info(losses.mean(), metrics(state.choice))
 
     def sample(key: PRNGKey, state: ResidualState, data: Observed) -> jax.Array:
         def draw(frame: Frame, e):
@@ -194,8 +191,8 @@ def drawn(net: Net, state: ResidualState, frame: Frame, noise, steps: int) -> ja
     """A draw in the base's units, as far as the network is believed."""
     params = optimise.averaged(state.learner)
     return jax.lax.cond(
-        state.share > 0,
-        lambda: follow(net, params, frame, noise, state.share, steps),
+        state.choice.share > 0,
+        lambda: follow(net, params, frame, noise, state.choice.share, steps),
         lambda: noise,
     )
 
@@ -234,21 +231,16 @@ def _positions(series: Observed, times: Any) -> Float[Array, "n time"]:
     return jnp.broadcast_to(steps.astype(jnp.float32), (n, time))
 
 
-def held(series: Observed) -> tuple[Observed, Bool[Array, "n time d"]]:
+def hold_out(series: Observed) -> tuple[Observed, Bool[Array, "n time d"]]:
     """What the network learns from, and what it does not see: some of many rows, or cells."""
     n = len(series.weight)
     if n >= _MANY:
-        out = jnp.zeros(n, bool).at[_rows_held(n)].set(True)
+        out = jnp.zeros(n, bool).at[spread(n, min(n // 8, _JUDGED))].set(True)
         hidden = series.mask & out[:, None, None]
         return series._replace(weight=jnp.where(out, 0, series.weight)), hidden
     # the same in every round
     shown, hidden = again(0.1)(jax.random.key(0), series.mask)
     return series._replace(values=jnp.where(shown, series.values, 0), mask=shown), hidden
-
-
-def _rows_held(n: int) -> np.ndarray:
-    number = min(n // 8, _JUDGED)
-    return ((np.arange(number) + 0.5) * n / number).astype(int)
 
 
 def pool(
@@ -282,7 +274,7 @@ def judged(key, base: Base, series: Observed, kept: Observed, hidden, length, sp
     n, time, _ = series.values.shape
     z, at = _base.scores(base, series), _positions(series, times)
     if n >= _MANY:
-        i: Any = jnp.asarray(_rows_held(n))
+        i: Any = jnp.asarray(spread(n, min(n // 8, _JUDGED)))
         rows = windows(series.values.shape, length, length)
         i = i * (rows.size // n)  # the first window of each
         truth, mask = rows.take(z, i), rows.take(series.mask, i)
@@ -307,9 +299,7 @@ def judged(key, base: Base, series: Observed, kept: Observed, hidden, length, sp
     return Lesson(frame, truth, noise, query), part, count
 
 
-def _choose(
-    net: Net, state: ResidualState, rows: Lesson, part, count: int, steps: int
-) -> ResidualState:
+def _chosen(net: Net, state: ResidualState, rows: Lesson, part, count: int, steps: int) -> Choice:
     """The share of what the network says whose draws score best, if surely better than none."""
     params = optimise.averaged(state.learner)
 
@@ -322,8 +312,7 @@ def _choose(
         return scored(draw, rows)
 
     errors = jax.lax.map(score, jnp.asarray(SHARES, rows.truth.dtype))
-    found = prefer(errors, SHARES, rows.query, part, count)
-    return state._replace(share=found.share, start_error=found.before, error=found.after)
+    return prefer(errors, SHARES, rows.query, part, count)
 
 
 def scored(draw: Callable[[jax.Array], jax.Array], rows: Lesson) -> Float[Array, "n time d"]:

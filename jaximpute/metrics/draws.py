@@ -1,5 +1,6 @@
 """Scores of many completions on chosen entries: are the draws near the truth, and honest?"""
 
+import chex
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
@@ -46,6 +47,7 @@ def crps_from_draws(
     Source: Gneiting and Raftery, "Strictly proper scoring rules, prediction, and estimation"
     (2007), eq. (21); Ferro, "Fair scores for ensemble forecasts" (2014).
     """
+    _check_shapes(truth, draws, where)
     m = draws.shape[0]
     if m < 1 + fair:
         raise OptionError(f"draws has {m} draws; expected at least {1 + fair} for fair={fair}")
@@ -86,6 +88,7 @@ def crps_csdi(
     Source: Tashiro et al., "CSDI: conditional score-based diffusion models for probabilistic time
     series imputation" (2021), appendix D.
     """
+    _check_shapes(truth, draws, where)
     levels = jnp.asarray(_CSDI_LEVELS, truth.dtype)
     estimates = jnp.quantile(draws, levels, axis=0)
     level = levels.reshape(-1, *(1,) * truth.ndim)
@@ -127,6 +130,12 @@ def coverage(
     """
     if not 0 < level < 1:
         raise OptionError(f"level is {level}; expected a share strictly between 0 and 1")
+    _check_shapes(truth, draws, where)
     ends = jnp.asarray([(1 - level) / 2, (1 + level) / 2], draws.dtype)
     low, high = jnp.quantile(draws, ends, axis=0)
     return masked_mean(((low <= truth) & (truth <= high)).astype(truth.dtype), where)
+
+
+def _check_shapes(truth: Array, draws: Array, where: Array) -> None:
+    chex.assert_equal_shape([truth, where])
+    chex.assert_shape(draws, (None, *truth.shape))

@@ -1,5 +1,6 @@
 """Errors of one completion on chosen entries."""
 
+import chex
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
@@ -25,6 +26,7 @@ def mae(
         >>> float(mae(jnp.array([1.0, 2.0, 9.0]), jnp.array([2.0, 5.0, 0.0]), where))
         2.0
     """
+    chex.assert_equal_shape([truth, estimate, where])
     return masked_mean(jnp.abs(estimate - truth), where)
 
 
@@ -38,6 +40,7 @@ def mse(
         >>> float(mse(jnp.array([1.0, 2.0]), jnp.array([2.0, 5.0]), jnp.array([True, True])))
         5.0
     """
+    chex.assert_equal_shape([truth, estimate, where])
     return masked_mean((estimate - truth) ** 2, where)
 
 
@@ -67,5 +70,6 @@ def mre(
         >>> float(mre(jnp.array([1.0, 3.0]), jnp.array([2.0, 4.0]), jnp.array([True, True])))
         0.5
     """
+    chex.assert_equal_shape([truth, estimate, where])
     size = jnp.sum(jnp.where(where, jnp.abs(truth), 0))
     return jnp.sum(jnp.where(where, jnp.abs(estimate - truth), 0)) / size

@@ -1,5 +1,6 @@
 """Distances between two samples of rows."""
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -130,6 +131,8 @@ def sliced_wasserstein(
     """
     if projections < 1 or p < 1:
         raise OptionError(f"projections is {projections} and p {p}; expected both at least 1")
+    chex.assert_rank([x, y], 2)
+    chex.assert_equal_shape_suffix([x, y], 1)
     theta = random.normal(key, (x.shape[1], projections), x.dtype)
     theta = theta / jnp.linalg.norm(theta, axis=0, keepdims=True)
     xs = jnp.sort(jnp.matmul(x, theta, precision="highest"), axis=0)
@@ -167,6 +170,7 @@ def _median_squared(squared: Float[Array, "n n"]) -> Float[Array, ""]:
 
 
 def _check_rows(x: jax.Array, y: jax.Array, unbiased: bool) -> None:
+    chex.assert_rank([x, y], 2)
     fewest = min(x.shape[0], y.shape[0])
     if fewest < 1 + unbiased:
         raise OptionError(

@@ -1,5 +1,6 @@
 """Observed entries hidden once more, in holes like those that the data have."""
 
+import chex
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool
@@ -36,6 +37,8 @@ def hidden_again(
         >>> bool(0.05 < hidden.sum() / mask.sum() < 0.15), bool((hidden & ~mask).any())
         (True, False)
     """
+    chex.assert_type(mask, bool)
+    chex.assert_rank(mask, {2, 3, 4, 5})
     if mask.ndim > 3:
         return hole_boxes.hole_shaped(share)(key, mask)[1]
     k_lend, k_keep, k_single = jax.random.split(key, 3)

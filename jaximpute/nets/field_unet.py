@@ -45,7 +45,7 @@ def _by_shifts(padded, kernel):
 class Conv(nnx.Module):
     """A 3 x 3 convolution with a bias."""
 
-    def __init__(self, inside, outside, padding, loops, rngs: nnx.Rngs, zero: bool = False):
+    def __init__(self, inside, outside, rngs, zero=False, padding="zero", loops=True):
         spread = nnx.initializers.zeros if zero else he_normal
         self.kernel = nnx.Param(spread(rngs.params(), (3, 3, inside, outside), jnp.float32))
         self.bias = nnx.Param(jnp.zeros(outside))
@@ -85,7 +85,7 @@ class FieldUNet(nnx.Module):
         self.event, self.width, self.places = event, width, places
 
         def conv(inside, outside, zero=False):
-            return Conv(inside, outside, padding, loops, rngs, zero)
+            return Conv(inside, outside, rngs, zero, padding, loops)
 
         widths = [width * min(2**i, 4) for i in range(levels)]
         self.embed = Linear(width, width, rngs=rngs)

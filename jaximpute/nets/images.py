@@ -1,7 +1,7 @@
 """Velocity networks for images: a residual CNN and a small U-Net.
 
-Convolutions are 3 x 3, written twice: XLA runs a convolution inside a loop an order of magnitude
-slower on CPU, so there they are one matrix product of nine shifted copies.
+XLA runs a convolution inside a loop an order of magnitude slower on CPU, so there they are one
+matrix product of nine shifted copies; see `field_unet.convolve`.
 """
 
 from itertools import pairwise
@@ -13,43 +13,11 @@ from jaxtyping import Array, Float
 
 from jaximpute.maths.local_average import local_average
 from jaximpute.nets.contract import from_nnx
-from jaximpute.nets.starts import he_normal
+from jaximpute.nets.field_unet import Conv, double
 from jaximpute.types import Net
 
 _GROUP = 8  # channels normalised together
 _SPREADS = (0.7, 1.5, 4.0)  # of the averages, in pixels
-
-
-def convolve(
-    x: Float[Array, "n h w c"], kernel: Float[Array, "3 3 c d"]
-) -> Float[Array, "n h w d"]:
-    """A 3 x 3 convolution, zero padded, in the form that the platform runs well inside a loop."""
-    return jax.lax.platform_dependent(x, kernel, cpu=_by_shifts, default=_by_library)
-
-
-def _by_library(x, kernel):
-    return jax.lax.conv_general_dilated(
-        x, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
-    )
-
-
-def _by_shifts(x, kernel):
-    _, h, w, _ = x.shape
-    padded = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
-    shifts = [padded[:, i : i + h, j : j + w] for i in range(3) for j in range(3)]
-    return jnp.concatenate(shifts, axis=-1) @ kernel.reshape(-1, kernel.shape[-1])
-
-
-class Conv(nnx.Module):
-    """A 3 x 3 convolution with a bias."""
-
-    def __init__(self, inside: int, outside: int, rngs: nnx.Rngs, zero: bool = False):
-        spread = nnx.initializers.zeros if zero else he_normal
-        self.kernel = nnx.Param(spread(rngs.params(), (3, 3, inside, outside), jnp.float32))
-        self.bias = nnx.Param(jnp.zeros(outside))
-
-    def __call__(self, x):
-        return convolve(x, self.kernel[...]) + self.bias[...].reshape(1, 1, 1, -1)
 
 
 class Residual(nnx.Module):
@@ -118,7 +86,7 @@ class UNet(nnx.Module):
             h = block(widen(_halve(h)))
         for narrow, block in zip(reversed(self.narrow), reversed(self.up), strict=True):
             skip = left.pop()
-            h = block(skip + narrow(_double(h))[:, : skip.shape[1], : skip.shape[2]])
+            h = block(skip + narrow(double(h))[:, : skip.shape[1], : skip.shape[2]])
         return self.outside(h)
 
 
@@ -192,7 +160,3 @@ def _halve(h: Float[Array, "n h w c"]) -> jax.Array:
     n, height, width, c = h.shape
     h = jnp.pad(h, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)), mode="edge")
     return h.reshape(n, (height + 1) // 2, 2, (width + 1) // 2, 2, c).mean(axis=(2, 4))
-
-
-def _double(h: Float[Array, "n h w c"]) -> jax.Array:
-    return h.repeat(2, axis=1).repeat(2, axis=2)

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from jaximpute._errors import OptionError
+from jaximpute._errors import OptionError, check_chosen, check_positive
 from jaximpute.maths import processes
 from jaximpute.types import Net, Process
 
@@ -59,12 +59,10 @@ def interpolated(
 
     Source: ours.
     """
-    if surface not in SURFACES:
-        raise OptionError(f"surface is '{surface}'; expected one of {', '.join(SURFACES)}")
+    check_chosen(surface=(surface, SURFACES))
+    check_positive(sweeps=sweeps)
     if not axes or not set(axes) <= set(AXES):
         raise OptionError(f"axes is '{axes}'; expected letters of '{AXES}'")
-    if sweeps < 1:
-        raise OptionError(f"sweeps is {sweeps}; expected at least 1")
     process = processes.vp() if process is None else process
 
     def filled(x, context):

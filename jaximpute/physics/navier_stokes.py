@@ -133,32 +133,6 @@ def velocity(vorticity: Float[Array, "y x"]) -> Float[Array, "y x 2"]:
     return jnp.stack([jnp.fft.irfft2(u, shape), jnp.fft.irfft2(v, shape)], axis=-1)
 
 
-def energy(vorticity: Float[Array, "y x"]) -> Float[Array, ""]:
-    """Mean kinetic energy."""
-    return (velocity(vorticity) ** 2).sum(-1).mean() / 2
-
-
-def enstrophy(vorticity: Float[Array, "y x"]) -> Float[Array, ""]:
-    """Half the mean squared vorticity."""
-    return (vorticity**2).mean() / 2
-
-
-def energy_spectrum(vorticity: Float[Array, "y x"]) -> Float[Array, "k"]:
-    """Energy in shells of `k - 1/2 .. k + 1/2` crests, for `k = 0, 1, ...`; it sums to `energy`."""
-    ny, nx = vorticity.shape
-    ky, kx = wavenumbers((ny, nx), (_SIDE, _SIDE))
-    square = ky**2 + kx**2
-    shell = jnp.asarray(np.rint(np.sqrt(square)).astype(int).ravel())
-    per_wave = jnp.abs(jnp.fft.fft2(vorticity) / (ny * nx)) ** 2 / 2
-    inverse = jnp.asarray(np.where(square > 0, 1 / np.where(square > 0, square, 1), 0))
-    shells = int(np.rint(np.sqrt(square.max()))) + 1
-    return (
-        jnp.zeros(shells, vorticity.dtype)
-        .at[shell]
-        .add((per_wave * inverse.astype(vorticity.dtype)).ravel())
-    )
-
-
 def _grid(shape, dtype):
     """Wavenumbers of `rfft2`, the inverse of their square, and those that the 2/3 rule keeps."""
     ny, nx = shape

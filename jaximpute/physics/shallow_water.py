@@ -191,24 +191,6 @@ def feasibility(x: Float[Array, "t y x 3"], water: Water) -> Float[Array, ""]:
     return 1e8 * jnp.mean(residual(x, water) ** 2)
 
 
-def energy(x: Float[Array, "*t y x 3"], water: Water) -> Float[Array, "*t"]:
-    """Mean energy of each frame."""
-    kinetic = water.depth * (x[..., 0] ** 2 + x[..., 1] ** 2)
-    return ((kinetic + water.gravity * x[..., 2] ** 2) / 2).mean((-2, -1))
-
-
-def potential_vorticity(x: Float[Array, "*t y x 3"], water: Water) -> Float[Array, "*t y x"]:
-    """Linear potential vorticity at each point, by spectral derivatives."""
-    ky, kx = (jnp.asarray(k, x.dtype) / water.dx for k in wavenumbers(x.shape[-3:-1]))
-
-    def derivative(a, k):
-        k = k.reshape((1,) * (a.ndim - 2) + k.shape)
-        return jnp.fft.ifft2(1j * k * jnp.fft.fft2(a)).real
-
-    spin = derivative(x[..., 1], kx) - derivative(x[..., 0], ky)
-    return (spin - water.coriolis * x[..., 2] / water.depth).astype(x.dtype)
-
-
 def _u_change(state, water):
     _, v, h = (state[..., i] for i in range(3))
     # v on the four north and south faces around an east face

@@ -24,7 +24,6 @@ _PICTURES = (".png", ".svg", ".pdf")
 _MOST_BINS = 1200  # along the rows of a picture of the mask
 _MOST_NAMES = 45
 _FEW = 300  # points that can be told apart
-_LONGEST_NAME = 24
 
 
 def plot_imputation(
@@ -62,12 +61,7 @@ def plot_imputation(
         >>> [axes.get_title(loc="left") for axes in figure.axes]
         ['1']
     """
-    frame, completed = read(before, time), read(after, time)
-    if completed.values.shape != frame.values.shape:
-        raise DataError(
-            f"before has {frame.values.shape} rows and columns and after {completed.values.shape}; "
-            "expected the same"
-        )
+    frame, completed = read_pair(before, after, time)
     frame = frame._replace(columns=possible.tell(frame.columns, None, circular))
     filled = ~frame.mask & completed.mask
     chosen, note = _choose(frame, filled, columns)
@@ -133,7 +127,7 @@ def plot_missingness(data: Container, *, time: Any = None) -> "Figure":
     )
     every = -(-count // _MOST_NAMES)
     shown = range(0, count, every)
-    axes.set_yticks(shown, [_short(frame.names[i]) for i in shown])
+    axes.set_yticks(shown, [short(frame.names[i]) for i in shown])
     axes.set_yticks(np.arange(count - 1) + 0.5, minor=True)
     if count <= _MOST_NAMES:
         axes.grid(which="minor", axis="y", color="white", linewidth=2)
@@ -192,6 +186,21 @@ def _suffix(path: str) -> str:
     if suffix not in _PICTURES:
         raise OutputError(f"{path} has the suffix '{suffix}'; expected {', '.join(_PICTURES)}")
     return suffix
+
+
+def read_pair(before: Container, after: Container, time: Any) -> tuple[Frame, Frame]:
+    """The same data with holes and completed.
+
+    Raises:
+        DataError: the two do not have the same shape.
+    """
+    frame, completed = read(before, time), read(after, time)
+    if completed.values.shape != frame.values.shape:
+        raise DataError(
+            f"before has {frame.values.shape} rows and columns and after {completed.values.shape}; "
+            "expected the same"
+        )
+    return frame, completed
 
 
 def new_figure(width: float, height: float) -> "Figure":
@@ -288,7 +297,7 @@ def _panel(
     if about.levels:
         every = -(-len(about.levels) // 6)
         shown = range(0, len(about.levels), every)
-        axes.set_yticks(shown, [_short(str(about.levels[i])) for i in shown])
+        axes.set_yticks(shown, [short(str(about.levels[i])) for i in shown])
         axes.set_ylim(-0.5, len(about.levels) - 0.5)
 
 
@@ -328,8 +337,9 @@ def _two_colours() -> Any:
     return LinearSegmentedColormap.from_list("holes", ["#dfe6ec", _FILLED])
 
 
-def _short(name: str) -> str:
-    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
+def short(name: str, most: int = 24) -> str:
+    """A name as far as there is room."""
+    return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
 def _percent(value: float) -> str:

@@ -4,9 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from jaximpute._errors import DataError
-from jaximpute.data.frames import Container, read
-from jaximpute.plots import new_figure
+from jaximpute.data.frames import Container
+from jaximpute.plots import new_figure, read_pair, short
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -40,12 +39,7 @@ def plot_densities(before: Container, after: Container, *, time: Any = None) -> 
         >>> [axes.get_title(loc="left") for axes in figure.axes]
         ['1']
     """
-    frame, completed = read(before, time), read(after, time)
-    if completed.values.shape != frame.values.shape:
-        raise DataError(
-            f"before has {frame.values.shape} rows and columns and after {completed.values.shape}; "
-            "expected the same"
-        )
+    frame, completed = read_pair(before, after, time)
     filled = ~frame.mask & completed.mask
     chosen = np.flatnonzero(filled.any(axis=0))[:_MOST_PANELS].tolist()
     lines = max(1, -(-len(chosen) // _ACROSS))
@@ -65,7 +59,9 @@ def plot_densities(before: Container, after: Container, *, time: Any = None) -> 
                     how = {"weights": np.full(len(values), 1 / len(values)), "color": color}
                     axes.hist(values, edges, histtype="stepfilled", alpha=0.25, **how)
                     axes.hist(values, edges, histtype="step", **how)
-        axes.set_title(_short(frame.names[i]), loc="left", fontsize="medium", parse_math=False)
+        axes.set_title(
+            short(frame.names[i], _LONGEST), loc="left", fontsize="medium", parse_math=False
+        )
         axes.set_yticks([])
         axes.tick_params(labelsize="small")
     for axes in panels[len(chosen) :]:
@@ -90,8 +86,4 @@ def _bars(axes: Any, parts: Any, after: Any, before: Any) -> None:
     for values, color, off in zip(named, (_OBSERVED, _FILLED), (-0.2, 0.2), strict=True):
         share = [(values == name).mean() if len(values) else 0.0 for name in names]
         axes.bar(place + off, share, 0.4, color=color)
-    axes.set_xticks(place, [_short(name) for name in names], parse_math=False, rotation=30)
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= _LONGEST else name[: _LONGEST - 1] + "…"
+    axes.set_xticks(place, [short(name, _LONGEST) for name in names], parse_math=False, rotation=30)

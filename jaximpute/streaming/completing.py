@@ -1,6 +1,6 @@
 """Blocks of data completed, or drawn several times, by what was fitted."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -32,6 +32,11 @@ class Completed(NamedTuple):
 
     values: np.ndarray
     clipped: np.ndarray
+
+
+def batch_of(event: Sequence[int], most: int = MOST_ROWS) -> int:
+    """Rows in a compiled call, of so many cells each."""
+    return max(1, min(most, _CELLS // int(np.prod(event))))
 
 
 def complete(fitted: Fitted, values: np.ndarray, most: int = MOST_ROWS) -> Completed:
@@ -134,7 +139,7 @@ def _completions(
     if fitted.method is None:
         holed = holed[:0]
     elif holed.size:
-        batch = max(1, min(most, _CELLS // int(np.prod(matrix.shape[1:]))))
+        batch = batch_of(matrix.shape[1:], most)
         with computing(fitted, (len(holed), *matrix.shape[1:])):
             done = completed(matrix[holed], holed, batch)
             refuse_divergence(done)

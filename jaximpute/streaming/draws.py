@@ -81,7 +81,7 @@ def open_sink(
         holed = [
             i
             for i, column in enumerate(source.columns)
-            if column.holds_numbers and cells[i] < source.length
+            if column.holds_numbers and cells[i] < source.rows
         ]
         return parquet_output.with_interval(source, folder, holed)
     if not many.is_folder(output):

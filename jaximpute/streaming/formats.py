@@ -19,7 +19,12 @@ _SPAN = 2**13
 SUFFIXES = (".npy", *PARQUET, *grids.SUFFIXES)
 
 
-def open_source(path: str, dims: Sequence[str] | None = None, time: str | None = None) -> Source:
+def open_source(
+    path: str,
+    dims: Sequence[str] | None = None,
+    time: str | None = None,
+    group: Sequence[str] = (),
+) -> Source:
     """Open a file that is to be read block by block.
 
     Args:
@@ -27,11 +32,14 @@ def open_source(path: str, dims: Sequence[str] | None = None, time: str | None =
         dims: of Zarr and NetCDF: see `jaximpute.data.fields.read_grid`.
         time: of Parquet: the column of time stamps, in order and with none absent, which makes it
             a series.
+        group: of Parquet with `time`: the columns that tell series below one another apart. The
+            rows of each lie together; their stamps and lengths may differ.
 
     Returns:
         The source. Arrays of `(rows, columns)` and Parquet are tables; of three, four and five axes
         series, images and fields, one a row. Zarr and NetCDF go along their time, or without one
-        along their one further dimension; so does Parquet with `time`.
+        along their one further dimension; so does Parquet with `time`. With `group` each series is
+        a row.
 
     Raises:
         DataError: no such file, of no such format, no rows, or cells that are no numbers.
@@ -57,6 +65,11 @@ def open_source(path: str, dims: Sequence[str] | None = None, time: str | None =
         raise DataError(f"cannot read {path}: No such file or directory")
     if time is not None and suffix not in PARQUET:
         raise OptionError(f"time names a column of a Parquet file, and {path} has none")
+    if group and suffix not in PARQUET:
+        raise OptionError(
+            f"group names columns of a Parquet file, and {path} has none; what arrays hold along "
+            "their first axis are series by themselves"
+        )
     if grids.is_grid_file(path):
         from jaximpute.streaming.grids import open_grid
 
@@ -66,7 +79,7 @@ def open_source(path: str, dims: Sequence[str] | None = None, time: str | None =
     if suffix in PARQUET:
         from jaximpute.streaming.parquet import open_parquet
 
-        return open_parquet(path, time)
+        return open_parquet(path, time, group)
     return _open_npy(path)
 
 

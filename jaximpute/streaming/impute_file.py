@@ -26,9 +26,21 @@ from jaximpute.data import possible
 from jaximpute.data.codec import Codec
 from jaximpute.engine import fingerprint, hooks
 from jaximpute.files import identity, sheets
-from jaximpute.streaming import completing, feeds, formats, learning, outputs, report, resume, scan
+from jaximpute.streaming import (
+    completing,
+    feeds,
+    formats,
+    learning,
+    limits,
+    outputs,
+    panel,
+    report,
+    resume,
+    scan,
+)
 from jaximpute.streaming import draws as draw_outputs
 from jaximpute.streaming.completing import Completed
+from jaximpute.streaming.panel import rows_in_series
 from jaximpute.streaming.resume import Progress
 from jaximpute.streaming.spans import Spans, spans_of
 from jaximpute.streaming.types import Source
@@ -37,7 +49,7 @@ from jaximpute.tasks.choose import inductive
 from jaximpute.tasks.fitted import Fitted, build
 from jaximpute.tasks.report import Curve, Report
 from jaximpute.tasks.trials import check_level
-from jaximpute.types import Answer
+from jaximpute.types import Answer, Observed
 
 
 def impute_file(
@@ -51,12 +63,15 @@ def impute_file(
     sample_rows: int = 8192,
     margin: int | None = None,
     time: str | None = None,
+    group: str | Sequence[str] | None = None,
+    max_gap: Any = None,
     dims: Sequence[str] | None = None,
     fill_unseen: bool = False,
     bounds: Mapping[Any, Any] | None = None,
     circular: Any = None,
     completions: int | None = None,
     interval: float | None = None,
+    max_memory: float | None = None,
     force: bool = False,
     progress: bool = False,
     watch: Callable[[int, int], None] | None = None,
@@ -96,6 +111,10 @@ def impute_file(
         margin: steps of time beyond a block on both sides; by default 24 for fields and
             512 for series, at most a block.
         time: of Parquet: the column of time stamps, which makes it a series.
+        group: of Parquet with `time`: the column or columns that tell series below one another
+            apart. The rows of each lie together; blocks hold whole series, and each is completed on
+            its own, so that it gets the same answer in blocks of any length.
+        max_gap: with `group`: leave gaps that are longer empty, see `impute`.
         dims: of Zarr and NetCDF; see `impute`.
         fill_unseen: fill places of a field that are observed at no time, too.
         bounds: by a column's name the least and greatest value that a missing cell may get; see
@@ -105,6 +124,8 @@ def impute_file(
             of steps of time; None = one, and for an interval a hundred.
         interval: coverage such as 0.8: of Parquet, the median of the completions, and columns
             `NAME_low` and `NAME_high` behind the others for columns of numbers with holes.
+        max_memory: megabytes that the run may take, predicted by one block, one trial step of what
+            learns, and the rows it learns from.
         force: replace an output that exists, and throw away an unfinished run that differs.
         progress: show a progress bar while learning.
         watch: called with the number of blocks done and of all, after each.
@@ -118,7 +139,8 @@ def impute_file(
         DataError: the file cannot be used.
         OptionError: a method that does not draw (the message names those that do), several
             completions where there is no place for them, other wrong settings, or an unfinished
-            run for `output` that differs.
+            run for `output` that differs, or a block that is shorter than a series.
+        OutOfMemoryError: it would take more than `max_memory`; nothing was learned.
         OutputError: `output` exists, or the disk is full; what is done is kept.
         MissingExtraError: Grain (extra `train`) or the format's library is not installed.
 
@@ -145,7 +167,10 @@ def impute_file(
     if output is not None and not draws:
         sheets.check_output(output, force=force)
     was = identity.fingerprint_of(source)
-    opened = formats.open_source(source, dims, time)
+    groups = () if group is None else (group,) if isinstance(group, str) else tuple(group)
+    if max_gap is not None and not groups:
+        raise OptionError("max_gap needs whole series; block by block those told apart by group=")
+    opened = formats.open_source(source, dims, time, groups)
     opened = opened._replace(columns=possible.tell(opened.columns, bounds, circular))
 
     def check() -> None:
@@ -168,7 +193,14 @@ def impute_file(
     name = method if transductive else inductive(method, opened.kind, instead, draws=draws > 0)
     registry.check(name, kind=opened.kind, preset=preset, options=options)
     feeds.grain()
-    spans = spans_of(opened, block_rows, margin, completions=max(1, draws), full=transductive)
+    lines, sampled = block_rows, sample_rows
+    if opened.panel is not None:
+        sampled = max(1, sample_rows // opened.panel.length)
+        if block_rows is not None:
+            lines = rows_in_series(opened.panel, block_rows, "block_rows (--block-rows)")
+    spans = spans_of(opened, lines, margin, completions=max(1, draws), full=transductive)
+    most = max_memory
+    took = 0.0 if most is None else limits.refuse_cells(opened, spans, draws, most)
     run_identity = {
         "source": was,
         **fingerprint.run(name, preset, seed, options),
@@ -176,6 +208,8 @@ def impute_file(
         "sample_rows": None if transductive else sample_rows,
         "margin": spans.margin,
         "time": time,
+        "group": list(groups),
+        "max_gap": fingerprint.plain(max_gap),
         "dims": None if dims is None else list(dims),
         "fill_unseen": fill_unseen,
         "columns": [[column.bounds, column.period] for column in opened.columns],
@@ -199,10 +233,20 @@ def impute_file(
             fitted = made(codec, _shape(opened, spans, codec))
             if transductive:
                 fitted = fitted._replace(plan=build(fitted)) if codec.width else fitted
+                if most is not None:
+                    limits.refuse_together(fitted, opened, spans, most, took)
             else:
-                rows = feeds.pools(opened, min(sample_rows, opened.length), int(seed), spans.window)
+                rows = feeds.pools(opened, min(sampled, opened.length), int(seed), spans.window)
+                if found.static:
+                    rows = (panel.spread(pool, found.static) for pool in rows)
                 hooks_of = partial(_hooks, name, curve, bar and codec.width > 0)
-                fitted, pools = learning.learn(fitted, rows, opened.columns, hooks_of)
+                block, timed = fitted.shape, opened.along == "time"
+
+                def look(fitted: Fitted, pool: Observed) -> None:
+                    if most is not None:
+                        limits.refuse_learning(fitted, pool, block, timed, draws, most, took)
+
+                fitted, pools = learning.learn(fitted, rows, opened.columns, hooks_of, look)
             reached = resume.beginning(found, fitted.shape, pools, curve)
             run.begin(resume.arrays_of(found, fitted), reached)
         else:
@@ -216,12 +260,20 @@ def impute_file(
         try:
             for window, (start, stop, first, _) in feeds.in_order(load, spans.all[went_on_at:]):
                 begin, length = start - first, stop - start
+                cells = window[begin : begin + length]
+                shown = panel.spread(window, found.static) if found.static else window
                 if draws:
-                    completed = _draw(opened, fitted, window, start, draws, interval)
+                    completed = _draw(opened, fitted, shown, start, draws, interval, found.static)
                 else:
                     number = reached.done if transductive else None
-                    completed = _complete(opened, fitted, window, number, begin, length)
-                values, fill = _new(window[begin : begin + length], completed.values, seen)
+                    completed = _complete(opened, fitted, shown, number, begin, length)
+                    if found.static:
+                        alike = panel.constant(cells, completed.values, found.static)
+                        completed = completed._replace(values=alike)
+                left = None
+                if opened.panel is not None:
+                    left = panel.left_empty(opened.panel, start, cells, found.static, max_gap)
+                values, fill = _new(cells, completed.values, seen, left)
                 reached = _counted(reached, values, fill, completed.clipped)
                 run.write(start, stop, fill, values, reached)
                 if watch is not None:
@@ -236,7 +288,7 @@ def impute_file(
         run.finish()
     return report.describe(opened, found, reached, fitted, hint=circular is None) | {
         "blocks": len(spans.all),
-        "block_rows": spans.block,
+        "block_rows": spans.block * (1 if opened.panel is None else opened.panel.length),
         "sample_rows": run_identity["sample_rows"],
         "pools": reached.pools,
         "went_on_at": went_on_at,
@@ -283,10 +335,11 @@ def _draw(
     start: int,
     draws: int,
     interval: float | None,
+    static: tuple[int, ...],
 ) -> Completed:
     """A block's draws; or their median, and the lower and upper ends of their intervals."""
     done = completing.draw(fitted, block, draws, start)
-    found = done.values
+    found = panel.constant(block, done.values, static) if static else done.values
     if interval is None:
         return done._replace(values=found[1:])
     ends = multiple.ends_of(found[1:], found[0], source.columns, interval)
@@ -294,13 +347,21 @@ def _draw(
 
 
 def _new(
-    cells: np.ndarray, completed: np.ndarray, seen: np.ndarray | None
+    cells: np.ndarray,
+    completed: np.ndarray,
+    seen: np.ndarray | None,
+    left: np.ndarray | None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A block's completed cells, or several completions of them, and which cells are new."""
+    """A block's completed cells, or several completions of them, and which cells are new.
+
+    New are none at places that are observed at no time (not `seen`), and none that are `left`.
+    """
     missing = np.isnan(cells)
     fill = missing & ~np.isnan(completed.reshape(-1, *cells.shape)[0])
     if seen is not None:
         fill &= seen[None]
+    if left is not None:
+        fill &= ~left
     return np.where(missing & ~fill, np.nan, completed), fill
 
 

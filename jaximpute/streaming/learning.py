@@ -24,6 +24,7 @@ def learn(
     pools: Iterator[np.ndarray],
     columns: Sequence[Column],
     hooks_of: Callable[[Plan], Sequence[Hook]] = lambda plan: plan.hooks,
+    check: Callable[[Fitted, Observed], None] | None = None,
 ) -> tuple[Fitted, int]:
     """Learn from pools of rows, each in memory only while it is learned from.
 
@@ -35,6 +36,7 @@ def learn(
         pools: parts of the data of one shape, `(rows, *event)`, NaN where missing.
         columns: what they hold.
         hooks_of: hooks for a plan.
+        check: looks at the built method and the first pool before anything is learned.
 
     Returns:
         The method with what it learned, and from how many pools.
@@ -58,6 +60,8 @@ def learn(
             yield from_nan(jnp.asarray(encoded(codec, pool)))
 
     with computing(fitted, fitted.shape):
+        if check is not None:
+            check(fitted._replace(plan=plan), data)
         rotates = plan.steps > plan.chunk and not keeps_rows(plan.method, data)
         key = keys(fitted.seed).fit
         state, number = _fit(plan, key, data, later(), rotates, hooks_of(plan))

@@ -1,22 +1,24 @@
 """Parquet in blocks of rows, tables or series, and a block of rows with its gaps filled."""
 
 import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from jaximpute._errors import DataError, TimeError
 from jaximpute.data.codec import MOST_LEVELS
-from jaximpute.data.columns import Column, is_long, read_long, suggest
+from jaximpute.data.columns import Column, ColumnKind, is_long, read_long, suggest
 from jaximpute.data.series import make_axis, parse_stamps
 from jaximpute.files.parquet import pyarrow
+from jaximpute.streaming.panel import Panel, check_columns, panel_of, placed
 from jaximpute.streaming.types import Source
 
 _TOO_MANY = f"it holds more than {MOST_LEVELS} different values, too many to learn"
 
 
-def open_parquet(path: str, time: str | None = None) -> Source:
-    """A Parquet file as rows, or as steps of time.
+def open_parquet(path: str, time: str | None = None, group: Sequence[str] = ()) -> Source:
+    """A Parquet file as rows, as steps of time, or as series that are a row each.
 
     Columns of texts and categories are read once, one after the other, for their levels. Reading a
     block decodes the row groups it lies in, whole.
@@ -24,9 +26,10 @@ def open_parquet(path: str, time: str | None = None) -> Source:
     Args:
         path: of the file.
         time: the column of time stamps of a series.
+        group: the columns that tell several apart, which lie below one another.
 
     Raises:
-        DataError: it is no Parquet file, or has no rows or columns.
+        DataError: it is no Parquet file, or has no rows or columns; or see `panel.panel_of`.
         TimeError: see `jaximpute.streaming.formats.open_source`.
         MissingExtraError: pyarrow is not installed.
     """
@@ -40,10 +43,20 @@ def open_parquet(path: str, time: str | None = None) -> Source:
         raise DataError(f"{path} has {about.num_rows} rows and {len(schema)} columns")
     if len(set(schema.names)) < len(schema):
         raise DataError(f"the columns of {path} have the same names; expected one name for each")
+    panel = None
+    if group:
+        check_columns(schema.names, path, time, group)
     if time is not None:
+        _check_name(file, time)
+    if group and time is not None:
+        keys = file.read(columns=[*group, time], use_threads=False)
+        panel = panel_of(keys, path, time, group, len(schema))
+    elif time is not None:
         _check_time(file, path, time)
+    kinds: dict[str, ColumnKind] = dict.fromkeys(group, "group")
+    kinds |= {} if time is None else {time: "time"}
     columns = tuple(
-        Column(field.name, "time") if field.name == time else _column(file, field)
+        Column(field.name, kinds[field.name]) if field.name in kinds else _column(file, field)
         for field in schema
     )
     groups = [about.row_group(i).num_rows for i in range(about.num_row_groups)]
@@ -52,22 +65,28 @@ def open_parquet(path: str, time: str | None = None) -> Source:
     event = (len(columns),) if time is None else (1, len(columns))
 
     @functools.lru_cache(maxsize=1)  # blocks in order want the same group again
-    def group(i: int) -> Any:
+    def part(i: int) -> Any:
         return file.read_row_group(i, use_threads=False)
 
     def rows(start: int, stop: int) -> Any:
         first = int(np.searchsorted(starts, start, side="right")) - 1
         last = int(np.searchsorted(starts, stop, side="left"))
         parts = [
-            group(i).slice(max(start - starts[i], 0), stop - max(start, starts[i]))
+            part(i).slice(max(start - starts[i], 0), stop - max(start, starts[i]))
             for i in range(first, last)
         ]
         return arrow.concat_tables(parts)
 
+    def cells_in(table: Any) -> np.ndarray:
+        return np.column_stack(
+            [cells_of(table.column(i), column) for i, column in enumerate(columns)]
+        )
+
     def read(start: int, stop: int) -> np.ndarray:
-        table = rows(start, stop)
-        cells = [cells_of(table.column(i), column) for i, column in enumerate(columns)]
-        return np.column_stack(cells).reshape(stop - start, *event)
+        return cells_in(rows(start, stop)).reshape(stop - start, *event)
+
+    if panel is not None:
+        return _of_series(path, panel, columns, max(groups), (file, rows), cells_in)
 
     return Source(
         path,
@@ -80,6 +99,38 @@ def open_parquet(path: str, time: str | None = None) -> Source:
         align=1,
         read=read,
         native=(file, rows),
+    )
+
+
+def _of_series(
+    path: str,
+    panel: Panel,
+    columns: tuple[Column, ...],
+    unit: int,
+    native: tuple[Any, Callable[[int, int], Any]],
+    cells_in: Callable[[Any], np.ndarray],
+) -> Source:
+    """Whole series, one after the other."""
+    file, rows = native
+
+    def lines(start: int, stop: int) -> Any:
+        return rows(int(panel.starts[start]), int(panel.starts[stop]))
+
+    def read(start: int, stop: int) -> np.ndarray:
+        return placed(panel, start, stop, cells_in(lines(start, stop)))
+
+    return Source(
+        path,
+        "series",
+        "rows",
+        len(panel.starts) - 1,
+        (panel.length, len(columns)),
+        columns,
+        unit=max(1, unit // panel.length),
+        align=1,
+        read=read,
+        native=(file, lines),
+        panel=panel,
     )
 
 
@@ -128,11 +179,14 @@ def filled(table: Any, columns: tuple[Column, ...], fill: np.ndarray, values: np
     return table
 
 
-def _check_time(file: Any, path: str, time: str) -> None:
-    """Refuse stamps between which a block would have to know what lies in others."""
+def _check_name(file: Any, time: str) -> None:
     names = file.schema_arrow.names
     if time not in names:
         raise TimeError(f"no column is called {time!r}{suggest(time, names)}")
+
+
+def _check_time(file: Any, path: str, time: str) -> None:
+    """Refuse stamps between which a block would have to know what lies in others."""
     stamps = file.read(columns=[time], use_threads=False).column(0)
     length = len(stamps)
     axis, _ = make_axis(parse_stamps(stamps.to_pandas(), length, f"column {time!r}"), length)

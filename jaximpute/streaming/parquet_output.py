@@ -13,6 +13,7 @@ from jaximpute.files import draws as many
 from jaximpute.files.atomic import to_disk
 from jaximpute.files.parquet import pyarrow
 from jaximpute.streaming import parts
+from jaximpute.streaming.panel import taken
 from jaximpute.streaming.parquet import filled
 from jaximpute.streaming.types import Sink, Source
 
@@ -96,13 +97,17 @@ def with_interval(source: Source, folder: Path, holed: Sequence[int]) -> Sink:
 
 
 def _block(source: Source, start: int, stop: int, fill: np.ndarray, values: np.ndarray) -> Any:
-    flat = (stop - start, len(source.columns))
     rows: Callable[[int, int], Any] = source.native[1]
-    return filled(rows(start, stop), source.columns, fill.reshape(flat), values.reshape(flat))
+    if source.panel is None:
+        flat = (stop - start, len(source.columns))
+        here, cells = fill.reshape(flat), values.reshape(flat)
+    else:
+        here, cells = (taken(source.panel, start, stop, part) for part in (fill, values))
+    return filled(rows(start, stop), source.columns, here, cells)
 
 
 def _write(source: Source, folder: Path, start: int, stop: int, table: Any) -> None:
-    size = max(1, stop - start)
+    size = max(1, table.num_rows)
     with parts.part(folder, start, stop).open("wb") as out:
         pyarrow("pyarrow.parquet").write_table(table, out, row_group_size=size, **_how(source))
         to_disk(out)

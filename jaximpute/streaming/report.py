@@ -36,12 +36,14 @@ def describe(
         Plain values for JSON.
     """
     name, options = fitted.name, fitted.options or {}
-    rows = source.length * int(np.prod(source.event[:-1]))
+    rows = source.rows
     names = [column.name for column in source.columns]
     missing = {names[i]: int(rows - n) for i, n in enumerate(found.cells) if n < rows}
     filled = dict(zip(names, progress.filled, strict=True))
     reasons = {names[i]: reason for i, reason in found.codec.unlearned.items()}
     unseen = "observed at no time, as land is; fill_unseen=True (--fill-unseen) fills them too"
+    if source.panel is not None:
+        unseen = "in gaps longer than max_gap"
     about: Report = {
         "kind": source.kind,
         "rows": rows,
@@ -54,7 +56,15 @@ def describe(
             if n > filled[column]
         },
         "not_learned": reasons,
-        "time": None,
+        "time": None
+        if source.panel is None
+        else {
+            "steps": source.panel.length,
+            "series": source.length,
+            "absent_rows": source.panel.length * source.length - rows,
+            "regular": True,
+            "step_seconds": source.panel.seconds,
+        },
     }
     notes = list(source.native.notes if grids.is_grid_file(source.path) else ())
     size = 8 * source.align * int(np.prod(source.event))
@@ -98,7 +108,7 @@ def describe(
 def _outside(source: Source, found: Scan, hint: bool) -> list[str]:
     """See `possible.notes`; here the ends of columns are known, and not their cells."""
     texts = []
-    rows = source.length * int(np.prod(source.event[:-1]))
+    rows = source.rows
     for i, column in enumerate(source.columns):
         low, high = found.ends[:, i]
         if column.bounds is not None:

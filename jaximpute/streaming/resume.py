@@ -34,6 +34,7 @@ class Progress(NamedTuple):
         metrics: the last of each.
         filled: cells, of each column.
         clipped: cells brought within their bounds, of each column.
+        static: see `Scan`.
         done: blocks.
         result: the hash of these.
     """
@@ -48,6 +49,7 @@ class Progress(NamedTuple):
     metrics: dict[str, float | None]
     filled: list[int]
     clipped: list[int]
+    static: list[int]
     done: int = 0
     result: str = ""
 
@@ -254,6 +256,7 @@ def beginning(found: Scan, shape: tuple[int, ...], pools: int, curve: Curve) -> 
         metrics=curve.metrics,
         filled=nothing,
         clipped=nothing,
+        static=list(found.static),
     )
 
 
@@ -281,7 +284,8 @@ def restored(
         DataError: the arrays are not those of this method.
     """
     codec, ends = codecplain.from_plain(progress.codec), np.array(progress.ends)
-    found = Scan(codec, np.array(progress.cells), arrays.get("seen"), progress.data, ends)
+    cells, seen, static = np.array(progress.cells), arrays.get("seen"), tuple(progress.static)
+    found = Scan(codec, cells, seen, progress.data, ends, static)
     state = [arrays[key] for key in sorted(arrays) if key.startswith("state/")]
     fitted = made(codec_to_learn(found, source), tuple(progress.shape))
     return found, rebuild(fitted, state, "what was learned", "begin again (--force)")

@@ -7,9 +7,10 @@ import numpy as np
 
 from jaximpute._errors import DataError
 from jaximpute.catalogue import Exact
+from jaximpute.data import panels
 from jaximpute.data.codec import Codec
 from jaximpute.engine import fingerprint
-from jaximpute.streaming import feeds, moments
+from jaximpute.streaming import feeds, moments, panel
 from jaximpute.streaming.types import Source
 
 _CELLS = 2**18  # read at a time
@@ -24,6 +25,7 @@ class Scan(NamedTuple):
         seen: `(*event,)` which places are observed at some time; for steps of time.
         digest: of all cells.
         ends: `(2, columns)` the least and greatest value of each column.
+        static: columns with one value for each of several series.
     """
 
     codec: Codec
@@ -31,6 +33,7 @@ class Scan(NamedTuple):
     seen: np.ndarray | None
     digest: str
     ends: np.ndarray
+    static: tuple[int, ...] = ()
 
 
 def scan(source: Source, exact: Exact = "") -> Scan:
@@ -44,7 +47,7 @@ def scan(source: Source, exact: Exact = "") -> Scan:
         DataError: an infinite value; the message names its column and row.
     """
     total, counts, seen, digest = None, None, None, hashlib.sha256()
-    first = np.zeros((0, len(source.columns)))
+    first, constancy = np.zeros((0, len(source.columns))), None
     # parts of a length that no setting changes, so that moments round the same way
     many = max(1, _CELLS // (source.unit * int(np.prod(source.event))))
     step = source.unit * many
@@ -57,6 +60,9 @@ def scan(source: Source, exact: Exact = "") -> Scan:
         total = part if total is None else moments.merged(total, part)
         levels = moments.count_levels(flat, source.columns)
         counts = levels if counts is None else [a + b for a, b in zip(counts, levels, strict=True)]
+        if source.panel is not None:
+            part_of = panel.constancy(values)
+            constancy = part_of if constancy is None else panels.both(constancy, part_of)
         if source.along == "time":
             here = ~np.isnan(values).all(axis=0)
             seen = here if seen is None else seen | here
@@ -65,13 +71,16 @@ def scan(source: Source, exact: Exact = "") -> Scan:
     assert counts is not None
     codec = moments.codec_of(total, counts, source.columns, first, exact)
     ends = np.stack([total.low, total.high])[:, : len(source.columns)]
-    return Scan(codec, total.cells[: len(source.columns)], seen, digest.hexdigest(), ends)
+    static: tuple[int, ...] = ()
+    if constancy is not None:
+        static = tuple(i for i in constancy.static if source.columns[i].holds_values)
+    return Scan(codec, total.cells[: len(source.columns)], seen, digest.hexdigest(), ends, static)
 
 
 def codec_to_learn(found: Scan, source: Source) -> Codec:
     """The codec of all columns; of none, if nothing is missing that could be filled."""
     codec = found.codec
-    if (found.cells[codec.columns] < source.length * int(np.prod(source.event[:-1]))).any():
+    if (found.cells[codec.columns] < source.rows).any():
         return codec
     none = np.zeros(0)
     return Codec(
@@ -92,8 +101,11 @@ def _refuse_infinite(source: Source, values: np.ndarray, start: int) -> None:
     infinite = np.isinf(values)
     if infinite.any():
         place = np.argwhere(infinite)[0]
+        row = start + int(place[0])
+        if source.panel is not None:
+            row = panel.row_at(source.panel, row, int(place[1]))
         raise DataError(
             f"{source.columns[place[-1]].called} of {source.path} holds "
-            f"{values[tuple(place)]} in row {start + place[0]}; expected finite numbers. Make "
+            f"{values[tuple(place)]} in row {row}; expected finite numbers. Make "
             "infinite cells missing (NaN) to have them imputed"
         )

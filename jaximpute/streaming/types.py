@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from jaximpute.data.columns import Column
+from jaximpute.streaming.panel import Panel
 from jaximpute.types import Kind
 
 PARQUET = (".parquet", ".pq")
@@ -29,6 +30,7 @@ class Source(NamedTuple):
         read: `(start, stop) -> (stop - start, *event)` float64, NaN where missing; booleans and
             texts as codes of their column's levels.
         native: what a writer needs besides, such as the open dataset.
+        panel: where the rows of a file lie in its series, which are a row of the sequence each.
     """
 
     path: str
@@ -41,6 +43,14 @@ class Source(NamedTuple):
     align: int
     read: Callable[[int, int], np.ndarray]
     native: Any = None
+    panel: Panel | None = None
+
+    @property
+    def rows(self) -> int:
+        """Cells of a column."""
+        if self.panel is not None:
+            return self.panel.rows
+        return self.length * int(np.prod(self.event[:-1]))
 
 
 class Sink(NamedTuple):

@@ -20,7 +20,7 @@ from jaximpute._errors import DataError, OptionError, OutputError
 from jaximpute.engine import fingerprint
 from jaximpute.files import atomic, safe_arrays, workrooms
 
-_PROGRESS, _LEARNED, _FORMAT = "progress.json", "learned.npz", 2
+_PROGRESS, _LEARNED, _FORMAT = "progress.json", "learned.npz", 3
 _OURS = re.compile(r"progress\.json(\.part)?|learned\.npz|whole.*|rows_\d+_\d+\.part|draw_\d+")
 
 

@@ -19,7 +19,7 @@ from jaximpute._terminal import stage, visible
 from jaximpute.data import holes, possible
 from jaximpute.data.frames import Container, Frame, read
 from jaximpute.engine import memory
-from jaximpute.tasks import filling
+from jaximpute.tasks import filling, plan
 from jaximpute.tasks.choose import resolve
 from jaximpute.tasks.score import OVERALL, score, score_draws
 from jaximpute.types import Kind
@@ -56,6 +56,7 @@ def evaluate(
     bounds: Mapping[Any, Any] | None = None,
     circular: Any = None,
     draws: int = 0,
+    max_memory: float | None = None,
     verbose: bool = True,
 ) -> pd.DataFrame:
     r"""Hide observed cells, complete the data with each method, and score the hidden cells only.
@@ -103,6 +104,8 @@ def evaluate(
         circular: columns of directions; their errors are taken the shorter way round.
         draws: random completions by which methods that draw are scored as well, 20 or more; none by
             default, since they take time.
+        max_memory: megabytes that each method may take; one that would take more, by the measure of
+            one trial step, fails.
         verbose: print a table, best score first, and on a terminal what is running.
 
     Returns:
@@ -151,11 +154,14 @@ def evaluate(
                 continue
             with _announced(f"{label}, repeat {repeat + 1} of {repeats}", verbose):
                 try:
+                    if max_memory is not None and not repeat:
+                        own: dict[str, Any] = {"preset": preset, "options": run.options}
+                        plan.measure(holed, run.name, most=max_memory, **own)
                     found[label].append(
                         _measure(frame, holed, hidden, run, seed + repeat, preset, draws)
                     )
                 except Exception as error:  # one method's failure must not hide the others' scores
-                    failures[label] = _in_words(error)
+                    failures[label] = _message(error)
     result = _gather(runs, found, failures)
     if verbose:
         text = f"{holdout:.0%} of the observed cells hidden ({pattern}), {repeats} times"
@@ -290,7 +296,7 @@ def _cell(row: pd.Series, metric: str) -> str:
     return f"{row['mean']:.3f}{spread}"
 
 
-def _in_words(error: Exception) -> str:
+def _message(error: Exception) -> str:
     text = str(error).strip().splitlines()
     first = text[0] if text else "no message"
     return first if isinstance(error, JaximputeError) else f"{type(error).__name__}: {first}"

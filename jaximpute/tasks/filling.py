@@ -1,7 +1,7 @@
 """What is between reading a container and writing it back: its cells, filled by a method."""
 
 import time as clock
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,8 +11,9 @@ from jaximpute._errors import OptionError
 from jaximpute._terminal import stage
 from jaximpute.data import codec as coding
 from jaximpute.data import fields, possible, series
+from jaximpute.data.codec import Codec
 from jaximpute.data.frames import Frame
-from jaximpute.data.layout import in_few_sizes, lay_out, take_back
+from jaximpute.data.layout import Layout, in_few_sizes, lay_out, take_back
 from jaximpute.engine import fingerprint, hooks, runs
 from jaximpute.engine.compiled import keep_compiled
 from jaximpute.engine.draws import no_draws
@@ -21,7 +22,7 @@ from jaximpute.engine.warmup import warm_steps
 from jaximpute.tasks import report
 from jaximpute.tasks.advice import explained, refuse_divergence
 from jaximpute.tasks.report import Curve, Report
-from jaximpute.types import Answer, Hook
+from jaximpute.types import Answer, Hook, Kind
 
 ANSWERS = ("estimate", "draw")
 
@@ -89,70 +90,132 @@ def fill(
     """
     started = clock.perf_counter()
     keep_compiled()
-    options = dict(options or {})
-    registry.check(name, kind=frame.kind, preset=preset, options=options)
-    if answer not in ANSWERS:
-        raise OptionError(f"answer is '{answer}'; expected one of {', '.join(ANSWERS)}")
-    drawn = draws > 0 or answer == "draw"
-    if drawn and not registry.entry(name, frame.kind).draws:
-        raise OptionError(no_draws(frame.kind))
-    exact = registry.entry(name).exact
+    options, curve = dict(options or {}), Curve([], {})
+    ask = _Ask(name, preset, int(seed), options, answer, draws, last)
+    _check(ask, frame.kind)
     stage(f"preparing the data for '{name}'", show=progress)
+    exact = registry.entry(name).exact
     with precision(bool(exact)):
         laid = lay_out(frame, exact)
-        if laid.data is not None:
-            laid = laid._replace(data=in_few_sizes(laid.data))
+        laid = laid._replace(data=None if laid.data is None else in_few_sizes(laid.data))
     kept, why = _left_empty(frame, laid.axis, max_gap, never_impute)
     notes = [*frame.notes, *laid.notes]
     check = registry.entry(name).grid_check
     if frame.grid is not None and check is not None:
         notes += registry.load(check)(frame.grid, frame.mask, kept, name, options)
+    matrices, choices = _completions(ask, frame.kind, laid, curve, checkpoints, progress)
+    values, stacked, moved = _decoded(ask, frame, laid.codec, matrices, kept)
 
-    matrices = [laid.matrix] * (1 + draws)
-    curve, choices = Curve([], {}), dict[str, Any]()
-    if laid.data is not None:
-        plan = registry.build(
-            name,
-            laid.data,
-            kind=frame.kind,
-            preset=preset,
-            times=laid.times,
-            categories=laid.categories,
-            options=options,
-            answer="draw" if drawn else "estimate",
-        )
-        identity = fingerprint.run(name, preset, seed, options)
-        identity["times"] = None if laid.times is None else fingerprint.digest([laid.times])
-        identity["categories"] = list(laid.categories)
-        if np.isnan(laid.matrix).any():
-            watchers: list[Hook] = [curve.record, *plan.hooks]
-            if progress:
-                warmup = warm_steps(plan.method)
-                watchers.append(hooks.progress(plan.steps, label=name, warmup=warmup))
-                steps = plan.steps + warmup
-                more = f"; then the first of {steps} steps" if steps else ""
-                stage(f"'{name}': compiling and starting{more}")
-            with (
-                explained(name, laid.data.values.shape, preset, options),
-                precision(bool(exact)),
-            ):
-                completed, choices = runs.completions(
-                    plan,
-                    seed,
-                    laid.data,
-                    watchers,
-                    answer=answer,
-                    draws=draws,
-                    last=last,
-                    checkpoints=checkpoints,
-                    identity=identity,
-                    progress=progress,
-                )
-                matrices = [take_back(laid, one) for one in completed]
-                for one in matrices:
-                    refuse_divergence(one)
+    data_report = report.describe(frame, laid.codec, laid.axis, values, why)
+    whole = {
+        "method": name,
+        **({"chosen": report.chosen(choices, laid.codec, frame.columns)} if choices else {}),
+        "options": {key: fingerprint.plain(value) for key, value in options.items()},
+        "preset": preset,
+        "seed": ask.seed,
+        "answer": "median of draws" if draws else answer,
+        **data_report,
+        **report.possible(laid.codec, frame.names, moved),
+        "seconds": round(clock.perf_counter() - started, 3),
+        "losses": curve.losses,
+        "metrics": curve.metrics,
+        "warnings": [
+            *notes,
+            *possible.notes(frame.columns, frame.values, hint=hint),
+            *report.room_warnings(laid.codec, frame.columns, moved),
+            *report.empty_warnings(data_report),
+            *report.worse_warning(name, curve.metrics),
+            *report.gap_warning(name, options, _lengths(frame, laid.axis, kept)),
+        ],
+        "hashes": {
+            "data": fingerprint.digest([frame.values]),
+            "result": fingerprint.digest([values, *stacked]),
+        },
+        "versions": fingerprint.versions(),
+    }
+    return Filled(values, whole, stacked)
+
+
+class _Ask(NamedTuple):
+    """What is asked of which method; see `fill`."""
+
+    name: str
+    preset: str
+    seed: int
+    options: Mapping[str, Any]
+    answer: Answer
+    draws: int
+    last: int
+
+    @property
+    def random(self) -> bool:
+        """Whether any completion is a random one."""
+        return self.draws > 0 or self.answer == "draw"
+
+
+def _check(ask: _Ask, kind: Kind) -> None:
+    registry.check(ask.name, kind=kind, preset=ask.preset, options=ask.options)
+    if ask.answer not in ANSWERS:
+        raise OptionError(f"answer is '{ask.answer}'; expected one of {', '.join(ANSWERS)}")
+    if ask.random and not registry.entry(ask.name, kind).draws:
+        raise OptionError(no_draws(kind))
+
+
+def _completions(
+    ask: _Ask,
+    kind: Kind,
+    laid: Layout,
+    curve: Curve,
+    checkpoints: hooks.CheckpointPolicy | None,
+    progress: bool,
+) -> tuple[list[np.ndarray], Mapping[str, Any]]:
+    """`1 + draws` matrices, complete; and what the method has to tell of its choices."""
+    if laid.data is None:
+        return [laid.matrix] * (1 + ask.draws), {}
+    name = ask.name
+    plan = registry.build(
+        name,
+        laid.data,
+        kind=kind,
+        preset=ask.preset,
+        times=laid.times,
+        categories=laid.categories,
+        options=ask.options,
+        answer="draw" if ask.random else "estimate",
+    )
+    if not np.isnan(laid.matrix).any():
+        return [laid.matrix] * (1 + ask.draws), {}
+    identity = fingerprint.run(name, ask.preset, ask.seed, ask.options)
+    identity["times"] = None if laid.times is None else fingerprint.digest([laid.times])
+    identity["categories"] = list(laid.categories)
+    watchers: list[Hook] = [curve.record, *plan.hooks]
+    if progress:
+        warmup = warm_steps(plan.method)
+        watchers.append(hooks.progress(plan.steps, label=name, warmup=warmup))
+        steps = plan.steps + warmup
+        more = f"; then the first of {steps} steps" if steps else ""
+        stage(f"'{name}': compiling and starting{more}")
+    with (
+        explained(name, laid.data.values.shape, ask.preset, ask.options),
+        precision(bool(registry.entry(name).exact)),
+    ):
+        completed, choices = runs.completions(
+            plan, ask.seed, laid.data, watchers, answer=ask.answer, draws=ask.draws,
+            last=ask.last, checkpoints=checkpoints, identity=identity, progress=progress,
+        )  # fmt: skip
+        matrices = [take_back(laid, one) for one in completed]
+        for one in matrices:
+            refuse_divergence(one)
+    return matrices, choices
+
+
+def _decoded(
+    ask: _Ask, frame: Frame, codec: Codec, matrices: Sequence[np.ndarray], kept: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The completion to report, the draws, and how many cells of each column met its bounds."""
+    draws = ask.draws
     decoded = [
-        coding.decode(laid.codec, one, frame.values, drawn=drawn and (i > 0 or not draws))
+        coding.decode(codec, one, frame.values, drawn=ask.random and (i > 0 or not draws))
         for i, one in enumerate(matrices)
     ]
     for one in decoded:
@@ -160,43 +223,12 @@ def fill(
     values, stacked = decoded[0], np.empty((0, *decoded[0].shape))
     if draws:
         stacked = np.stack(decoded[1:])
-        values = coding.middle(laid.codec, values, stacked)
+        values = coding.middle(codec, values, stacked)
     moved = sum(
-        (coding.impossible(laid.codec, one, frame.values) & ~kept).sum(axis=0)
+        (coding.impossible(codec, one, frame.values) & ~kept).sum(axis=0)
         for one in matrices[1 if draws else 0 :]
     )
-
-    data_report = report.describe(frame, laid.codec, laid.axis, values, why)
-    return Filled(
-        values,
-        {
-            "method": name,
-            **({"chosen": report.chosen(choices, laid.codec, frame.columns)} if choices else {}),
-            "options": {key: fingerprint.plain(value) for key, value in options.items()},
-            "preset": preset,
-            "seed": int(seed),
-            "answer": "median of draws" if draws else answer,
-            **data_report,
-            **report.possible(laid.codec, frame.names, moved),
-            "seconds": round(clock.perf_counter() - started, 3),
-            "losses": curve.losses,
-            "metrics": curve.metrics,
-            "warnings": [
-                *notes,
-                *possible.notes(frame.columns, frame.values, hint=hint),
-                *report.room_warnings(laid.codec, frame.columns, moved),
-                *report.empty_warnings(data_report),
-                *report.worse_warning(name, curve.metrics),
-                *report.gap_warning(name, options, _lengths(frame, laid.axis, kept)),
-            ],
-            "hashes": {
-                "data": fingerprint.digest([frame.values]),
-                "result": fingerprint.digest([values, *stacked]),
-            },
-            "versions": fingerprint.versions(),
-        },
-        stacked,
-    )
+    return values, stacked, moved
 
 
 def _left_empty(

@@ -9,11 +9,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaximpute import registry
-from jaximpute._errors import DataError
+from jaximpute._errors import DataError, TimeError
 from jaximpute._version import __version__
 from jaximpute.data import codec as coding
 from jaximpute.data.codec import Codec
 from jaximpute.data.frames import Frame
+from jaximpute.data.layout import lay_out
+from jaximpute.data.series import step_of
 from jaximpute.engine import fingerprint
 from jaximpute.engine.compiled import keep_compiled
 from jaximpute.engine.execution import Execution, adapt, identity, place, wrappers
@@ -25,8 +27,23 @@ from jaximpute.engine.runs import keys, train
 from jaximpute.engine.threads import one_thread
 from jaximpute.masking import observe
 from jaximpute.registry import Plan
+from jaximpute.tasks import limits
 from jaximpute.tasks.advice import explained
 from jaximpute.types import Answer, Hook, Kind, Method, Net, Observed, State
+
+
+class Along(NamedTuple):
+    """What was learned of the time of series.
+
+    Attributes:
+        step: their usual one, in seconds for dates.
+        dated: whether they have dates.
+        static: the columns with one value for each series, see `data.panels.static_columns`.
+    """
+
+    step: float
+    dated: bool
+    static: tuple[int, ...]
 
 
 class Fitted(NamedTuple):
@@ -44,6 +61,7 @@ class Fitted(NamedTuple):
         plan: the method; None if there was nothing to learn, or until `rebuild` is called.
         state: what the method learned; None if there was nothing, and of a method that completes
             only the rows it learns from.
+        along: what was learned of the time; None but for series of frames.
     """
 
     name: str
@@ -56,6 +74,7 @@ class Fitted(NamedTuple):
     answer: Answer = "estimate"
     plan: Plan | None = None
     state: State = None
+    along: Along | None = None
 
     @property
     def method(self) -> Method | None:
@@ -122,7 +141,7 @@ def fit(
     checkpoints: CheckpointPolicy | None = None,
     how: Execution | None = None,
 ) -> Fitted:
-    """Learn from a table.
+    """Learn from a table, or from series.
 
     Args:
         frame: the rows; columns with nothing observed are left out of what is learned.
@@ -136,21 +155,39 @@ def fit(
 
     Raises:
         OptionError: an unknown method, preset or option.
+        TimeError: the steps of series are irregular.
         DivergenceError, OutOfMemoryError: see `advice.explained`.
     """
     keep_compiled()
-    codec = coding.learn(frame, registry.entry(name).exact)
-    shape = (len(frame.values), codec.width)
-    fitted = Fitted(name, "table", preset, options, seed, codec, shape)
-    if not codec.width:
+    exact = registry.entry(name).exact
+    with precision(bool(exact)):
+        laid = lay_out(frame, exact)
+    codec, along = laid.codec, None
+    if frame.stamps is not None:
+        if laid.times is not None:
+            raise TimeError(
+                "the steps of time are irregular, and what is learned is learned by steps. Round "
+                "the stamps to steps, or use impute()"
+            )
+        along = Along(step_of(frame.stamps), frame.stamps.seconds is not None, frame.static)
+    shape = (*frame.shape[:-1], codec.width)
+    fitted = Fitted(name, frame.kind, preset, options, seed, codec, shape, along=along)
+    if laid.data is None:
         return fitted
     how = how or Execution()
     with precision(codec.exact):
-        data = place(how, observe(coding.encode(codec, frame.values)))
+        data = place(how, laid.data)
     fitted = fitted._replace(shape=data.values.shape)
     plan = adapt(how, build(fitted, wrap=wrappers(how)), data)
     run = fingerprint.run(name, preset, seed, options) | identity(how)
     with computing(fitted, fitted.shape):
+        if (most := how.most) is not None:
+
+            def look(state: State) -> None:
+                known = fitted._replace(plan=plan, state=state)
+                limits.refuse_completion(known, fitted.shape, data.values.dtype, most)
+
+            limits.refuse_run(name, plan, data, most, look)
         state = train(plan, keys(seed).fit, data, hooks_of(plan), checkpoints, run)
         state = jax.tree.map(jnp.asarray, gathered(state)) if how.mesh else state
     return fitted._replace(plan=build(fitted), state=state)
@@ -168,13 +205,19 @@ class Completed(NamedTuple):
     moved: np.ndarray
 
 
-def complete(fitted: Fitted, values: np.ndarray, number: int = 0) -> Completed:
+def complete(
+    fitted: Fitted, values: np.ndarray, number: int = 0, most: float | None = None
+) -> Completed:
     """Complete rows, each by a key made of its own cells.
 
     Args:
         fitted: what has learned.
         values: `(rows, columns)` float64, NaN = missing.
         number: of a random completion, each of which is another; 0 = the estimate.
+        most: megabytes that it may take; None for no limit.
+
+    Raises:
+        OutOfMemoryError: it would take more.
     """
     keep_compiled()
     matrix = coding.encode(fitted.codec, values)
@@ -184,6 +227,10 @@ def complete(fitted: Fitted, values: np.ndarray, number: int = 0) -> Completed:
         key = jax.random.fold_in(key, number) if number else key
         answer: Any = fitted.method.sample if number else fitted.method.estimate
         with computing(fitted, (len(rows), fitted.codec.width)):
+            if most is not None:
+                cells = 2 * (values.nbytes + matrix.nbytes) / 1e6  # coded, and back
+                shape = (len(rows), fitted.codec.width)
+                limits.refuse_completion(fitted, shape, matrix.dtype, most, besides=cells)
             matrix[rows] = complete_rows(answer, key, fitted.state, matrix[rows])
     return Completed(
         coding.decode(fitted.codec, matrix, values, drawn=number > 0),

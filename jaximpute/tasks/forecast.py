@@ -1,7 +1,7 @@
 """`forecast`: the steps after the last one, by the methods that fill gaps at random."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,8 +10,8 @@ import pandas as pd
 from jaximpute import registry
 from jaximpute._errors import DataError, OptionError, TimeError
 from jaximpute.data import calendars, possible, series
-from jaximpute.data.frames import read
-from jaximpute.tasks import filling
+from jaximpute.data.frames import Frame, read, settled
+from jaximpute.tasks import filling, longform, plan
 from jaximpute.tasks.choose import resolve
 from jaximpute.tasks.multiple import interval
 from jaximpute.tasks.report import Report
@@ -26,17 +26,18 @@ class Forecast(NamedTuple):
     """What may come.
 
     Attributes:
-        median: of the draws, a frame of the steps to come, with the columns of the series.
+        median: of the draws, a frame of the steps to come, with the columns of the series; of
+            several those of each, in the order in which they first appear.
         low: lower ends of the intervals.
         high: upper ends.
         draws: the draws, each a frame like `median`.
         report: what was done; see `tasks.filling.fill`.
     """
 
-    median: pd.DataFrame
-    low: pd.DataFrame
-    high: pd.DataFrame
-    draws: list[pd.DataFrame]
+    median: Any
+    low: Any
+    high: Any
+    draws: list[Any]
     report: Report
 
 
@@ -47,28 +48,34 @@ def forecast(
     draws: int = 100,
     *,
     time: str | None = None,
+    group: Any = None,
     level: float = 0.9,
     context: int | None = None,
     seed: int = 0,
     preset: str = "balanced",
     bounds: Mapping[Any, Any] | None = None,
     circular: Any = None,
+    max_memory: float | None = None,
     progress: bool = False,
     **options: Any,
 ) -> Forecast:
-    r"""Draw what may follow a series.
+    r"""Draw what may follow a series, or each of several.
 
     The steps to come are taken as missing, and drawn given the last `context` steps:
     :math:`p(x_{T+1:T+h} \mid x_{T-c+1:T})`. Methods that are trained on a split (CSDI, CSBI) are
     trained to answer for the last `horizon` steps of windows, each seen relative to the last value
-    before them. Gaps in the past may stay.
+    before them. Gaps in the past may stay. Several series are learned from together, and each goes
+    on from its own end, wherever that lies.
 
     Args:
-        data: a pandas frame of numbers in order of time, evenly spaced but for gaps.
+        data: a frame of numbers in order of time, evenly spaced but for gaps: of pandas, polars or
+            pyarrow, or what xarray holds of `(time, station)`.
         horizon: steps to draw, at least 1.
         method: one that draws on series, or `auto`.
         draws: how many, at least 1.
         time: the column of time stamps; the index, which is then of dates, if None.
+        group: the column or columns that tell series below one another apart. The levels beside
+            the dates of an index are groups without being named.
         level: nominal coverage of the intervals, in (0, 1).
         context: steps of the past in a window, at least 1; by default as many as are drawn, and 48
             at least.
@@ -76,17 +83,20 @@ def forecast(
         preset: of the method.
         bounds: of what may come, see `impute`.
         circular: columns of directions.
+        max_memory: megabytes that it may take, by the measure of one trial step.
         progress: show a progress bar.
         **options: of the method.
 
     Returns:
-        Median, intervals and draws of the steps to come.
+        Median, intervals and draws of the steps to come, in containers like `data`.
 
     Raises:
-        DataError: no frame, or too short.
-        TimeError: the times do not tell the next one.
+        DataError: no frame, too short, or what tells series apart is missing in a row.
+        TimeError: the times do not tell the next one, or those of one of several series are not
+            evenly spaced; the message names it.
         OptionError: see `impute_many`; or `horizon` or `context` out of range.
         DivergenceError: training met numbers that are not finite.
+        OutOfMemoryError: it would take more than `max_memory`.
 
     Example:
         >>> import numpy as np, pandas as pd
@@ -103,13 +113,12 @@ def forecast(
     if draws < 1:
         raise OptionError(f"draws is {draws}; expected at least 1")
     check_level(level)
-    extended = extend(data, horizon, time)
-    channels = extended.columns if time is None else extended.columns.drop(time)
-    later = extended.iloc[-horizon:]
-    steps, positions = _grid(extended[channels].to_numpy(), _stamps(extended, time))
-    window = min(context + horizon, len(steps))
+    long = longform.apart(data, time, group)
+    ends = [_end(part, horizon, long.time, name) for name, part in long.parts.items()]
+    most = max(len(end.steps) for end in ends)
+    window = min(context + horizon, most)
     if window <= horizon:
-        raise DataError(f"the series has {len(data)} rows; there is nothing to forecast from")
+        raise DataError(f"the series has {most - horizon} rows; there is nothing to forecast from")
     name = _USUAL if method == "auto" else resolve(method, "series", draws=True)
     known = registry.entry(name).forecast
     own: dict[str, Any] = {
@@ -120,10 +129,13 @@ def forecast(
     }
     options = {key: own[key] for key in known} | options
     # whole windows, counted from the end: every step to come is drawn in one window, with its past
-    spare = len(steps) % options.get("window", window)
-    frame = read(pd.DataFrame(steps[spare:], columns=channels), positions[spare:])
+    frame = _laid(ends, most - most % options.get("window", window))
     frame = frame._replace(columns=possible.tell(frame.columns, bounds, circular))
-    alone = "horizon" in known and np.array_equal(positions, np.arange(len(steps)))
+    alone = "horizon" in known and all(end.positions is None for end in ends)
+    last = options["window"] if alone else 0
+    if max_memory is not None:
+        asked: dict[str, Any] = {"preset": preset, "options": options, "draws": draws}
+        plan.measure(frame, name, most=max_memory, last=last, **asked)
     filled = filling.fill(
         frame,
         name,
@@ -132,17 +144,67 @@ def forecast(
         progress=progress,
         options=options,
         draws=draws,
-        last=options["window"] if alone else 0,
+        last=last,
         hint=circular is None,
     )
 
-    def frames(values: np.ndarray) -> pd.DataFrame:
-        made = later.copy()
-        made[channels] = values[-horizon:]
-        return made
+    def frames(values: np.ndarray) -> Any:
+        every = settled(frame, values).reshape(len(ends), -1, values.shape[1])
+        parts = []
+        for end, steps in zip(ends, every, strict=True):
+            made = end.later.copy()
+            made[end.channels] = steps[-horizon:]
+            parts.append(made)
+        return long.joined(parts)
 
     median, low, high = (frames(v) for v in (filled.values, *interval(frame, filled, level)))
     return Forecast(median, low, high, [frames(one) for one in filled.draws], filled.report)
+
+
+class _End(NamedTuple):
+    """A series up to the steps that are to come.
+
+    Attributes:
+        steps: `(T, D)` those to come, and absent ones, empty.
+        positions: of the steps, in usual steps; None if they are even.
+        later: the rows to come.
+        channels: the columns that are forecast.
+    """
+
+    steps: np.ndarray
+    positions: np.ndarray | None
+    later: pd.DataFrame
+    channels: pd.Index
+
+
+def _end(part: pd.DataFrame, horizon: int, time: str | None, name: tuple[Any, ...]) -> _End:
+    told = ", ".join(map(str, name))
+    try:
+        extended = extend(part, horizon, time)
+    except TimeError as error:
+        raise TimeError(f"group '{told}': {error}" if name else str(error)) from None
+    channels = extended.columns if time is None else extended.columns.drop(time)
+    steps, positions = _grid(extended[channels].to_numpy(), _stamps(extended, time))
+    even = np.array_equal(positions, np.arange(len(steps)))
+    if name and not even:
+        raise TimeError(
+            f"group '{told}' is not evenly spaced in time; several series are forecast by steps. "
+            "Round its stamps to steps, or forecast it on its own"
+        )
+    return _End(steps, None if even else positions, extended.iloc[-horizon:], channels)
+
+
+def _laid(ends: Sequence[_End], length: int) -> Frame:
+    """The last steps of series, which end together."""
+    steps = np.full((len(ends), length, len(ends[0].channels)), np.nan)
+    for own, end in zip(steps, ends, strict=True):
+        last = end.steps[-length:]
+        own[length - len(last) :] = last
+    positions = np.arange(float(length)) if ends[0].positions is None else ends[0].positions
+    frame = read(steps, positions[-length:])
+    names = map(str, ends[0].channels)
+    named = (one._replace(name=name) for one, name in zip(frame.columns, names, strict=True))
+    return frame._replace(columns=tuple(named))
 
 
 def past(horizon: int) -> int:
@@ -163,7 +225,7 @@ def _grid(values: np.ndarray, stamps: pd.Index) -> tuple[np.ndarray, np.ndarray]
     return steps, np.arange(axis.length, dtype=float) if axis.positions is None else axis.positions
 
 
-def extend(data: Any, horizon: int, time: str | None) -> pd.DataFrame:
+def extend(data: pd.DataFrame, horizon: int, time: str | None) -> pd.DataFrame:
     """The frame with `horizon` empty rows at its end, whose times go on as before.
 
     Args:
@@ -179,7 +241,7 @@ def extend(data: Any, horizon: int, time: str | None) -> pd.DataFrame:
         TimeError: the times do not tell the next one.
     """
     if not isinstance(data, pd.DataFrame):
-        raise DataError(f"forecast takes a pandas frame, and this is a {type(data).__name__}")
+        raise DataError(f"expected a pandas frame, and this is a {type(data).__name__}")
     if time is not None and time not in data.columns:
         raise TimeError(f"no column is called {time!r}")
     stamps = data.index if time is None else pd.Index(data[time])
@@ -192,7 +254,7 @@ def extend(data: Any, horizon: int, time: str | None) -> pd.DataFrame:
     later = _following_as_written(stamps, horizon)
     past = data[channels].astype(np.float64).to_numpy()
     values = np.concatenate([past, np.full((horizon, len(channels)), np.nan)])
-    index = stamps.append(later)
+    index = stamps.append(later).rename(stamps.name)
     if time is None:
         return pd.DataFrame(values, index=index, columns=channels)
     made = pd.DataFrame(values, columns=channels)

@@ -123,21 +123,10 @@ def impute(
         [[1.0, 4.0], [3.0, 4.0]]
     """
     result = _impute(
-        data,
-        method,
-        time,
-        group,
-        dims,
-        bounds,
-        circular,
-        seed=seed,
-        preset=preset,
-        max_gap=max_gap,
-        never_impute=never_impute,
-        progress=progress,
-        answer=answer,
+        data, method, time, group, dims, bounds, circular, seed=seed, preset=preset,
+        max_gap=max_gap, never_impute=never_impute, progress=progress, answer=answer,
         options=options,
-    )
+    )  # fmt: skip
     _warn(result.report["warnings"])
     return result.data
 
@@ -210,22 +199,10 @@ def impute_with_report(
     Romano, Patterson and Candes, "Conformalized quantile regression", NeurIPS 2019.
     """
     result = _impute(
-        data,
-        method,
-        time,
-        group,
-        dims,
-        bounds,
-        circular,
-        seed=seed,
-        preset=preset,
-        max_gap=max_gap,
-        never_impute=never_impute,
-        progress=progress,
-        answer=answer,
-        options=options,
-        interval=interval,
-    )
+        data, method, time, group, dims, bounds, circular, seed=seed, preset=preset,
+        max_gap=max_gap, never_impute=never_impute, progress=progress, answer=answer,
+        options=options, interval=interval,
+    )  # fmt: skip
     _warn(result.report["warnings"])
     return result
 

@@ -21,18 +21,22 @@ from jaximpute.data.recode import holds_levels, recode
 from jaximpute.engine.draws import no_draws
 from jaximpute.engine.execution import Execution
 from jaximpute.engine.hooks import CheckpointPolicy
-from jaximpute.tasks import fitted, mixed, saving
+from jaximpute.tasks import fitted, mixed, ordered, saving
 from jaximpute.tasks.choose import inductive
 from jaximpute.types import Hook, State
 
 
 class Imputer(TransformerMixin, BaseEstimator):
-    r"""Fill in tables inside scikit-learn pipelines.
+    r"""Fill in tables, and series below one another, inside scikit-learn pipelines.
 
     `fit` learns from the rows it is given; `transform` completes any rows, each on its own:
     :math:`\hat x_n = f(x_n^\mathrm{obs}; \theta)`. So a row gets the same answer alone, later,
-    or in another order. Random methods draw from a key made of the row's own cells. Series and
-    transductive methods have `impute`.
+    or in another order. Random methods draw from a key made of the row's own cells. Transductive
+    methods have `impute`.
+
+    With `time`, or `group`, frames hold series below one another, and what is completed on its own
+    is a series: learned from all that `fit` is given, whatever their lengths, and filled alike
+    among others or alone. One that `fit` has not seen is completed by what the others taught.
 
     Frames of pandas, polars and pyarrow may hold texts, categories and booleans beside numbers, and
     come back as frames. A level that `fit` has not seen stays as it is, and tells nothing of the
@@ -52,6 +56,10 @@ class Imputer(TransformerMixin, BaseEstimator):
         keep_empty_features: columns with nothing observed in `fit` cannot be learned. False drops
             them, with a warning that names them; True returns them as they are.
         options: of the method, by name.
+        time: of frames of series: the column of time stamps, or the level of an index; the index,
+            which is then of dates, if there is only a `group`.
+        group: the column or columns, or levels, that tell series below one another apart.
+        max_gap: leave gaps of a series that are longer empty; see `impute`.
 
     Attributes:
         fitted_: what was learned: `method_`, `codec_`, `seed_` and `state_` are parts of it.
@@ -69,6 +77,10 @@ class Imputer(TransformerMixin, BaseEstimator):
         >>> pets = pd.DataFrame({"legs": [4, 2, 4, 2], "kind": ["cat", "hen", "cat", None]})
         >>> Imputer("mode").fit(pets).transform(pets)["kind"].tolist()
         ['cat', 'hen', 'cat', 'cat']
+        >>> old = pd.DataFrame({"id": [*"aaabb"], "t": [0, 1, 2, 0, 1], "x": [1.0, 2, 3, 5, 6]})
+        >>> new = pd.DataFrame({"id": [*"ccc"], "t": [0, 1, 2], "x": [7.0, None, 9.0]})
+        >>> Imputer("linear", time="t", group="id").fit(old).transform(new)["x"].tolist()
+        [7.0, 8.0, 9.0]
     """
 
     method: Any
@@ -80,6 +92,9 @@ class Imputer(TransformerMixin, BaseEstimator):
     options: Mapping[str, Any] | None
     bounds: Mapping[Any, Any] | None
     circular: Any
+    time: Any
+    group: Any
+    max_gap: Any
 
     @no_type_check  # scikit-learn's rule: the constructor stores whatever it is given
     def __init__(
@@ -94,6 +109,9 @@ class Imputer(TransformerMixin, BaseEstimator):
         options: Mapping[str, Any] | None = None,
         bounds: Mapping[Any, Any] | None = None,
         circular: Any = None,
+        time: Any = None,
+        group: Any = None,
+        max_gap: Any = None,
     ):
         self.method = method
         self.preset = preset
@@ -104,12 +122,15 @@ class Imputer(TransformerMixin, BaseEstimator):
         self.options = options
         self.bounds = bounds
         self.circular = circular
+        self.time = time
+        self.group = group
+        self.max_gap = max_gap
 
     def fit(self, X: Any, y: Any = None) -> "Imputer":
         """Learn from rows.
 
         Args:
-            X: `(rows, columns)` numbers, or a frame.
+            X: `(rows, columns)` numbers, or a frame; a frame of series with `time` or `group`.
             y: ignored.
 
         Returns:
@@ -119,7 +140,9 @@ class Imputer(TransformerMixin, BaseEstimator):
             OptionError: unknown method, preset or option, or a method that cannot complete new
                 rows.
             ValueError: an array of anything but numbers, or infinite values.
-            DataError: a column of a frame mixes kinds of values.
+            DataError: a column of a frame mixes kinds of values, or what tells series apart is
+                missing in a row.
+            TimeError: the time is no column, or its steps are irregular.
         """
         self._fit(X)
         for text in self._notes:
@@ -135,14 +158,17 @@ class Imputer(TransformerMixin, BaseEstimator):
         how: Execution | None = None,
     ) -> "Imputer":
         """`fit`, with columns named that hold whole numbers, hooks, checkpoints, and devices."""
-        if levelled := holds_levels(X):
-            validate_data(self, X, reset=True, skip_check_array=True)
-            frame = mixed.read(X, self.missing_values)
+        if levelled := self._along or holds_levels(X):
+            frame = self._read(X, reset=True)
         else:
             frame = read(self._validate(X, reset=True))
-        name = inductive(self.method, "table", "use impute()")
+        if self.max_gap is not None and frame.kind != "series":
+            raise OptionError(
+                f"max_gap is {self.max_gap!r}, and a table has no gaps in time; pass time="
+            )
+        name = inductive(self.method, frame.kind, "use impute()")
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        frame = self._described(frame, whole)
+        frame = mixed.described(frame, _check_feature_names_in(self).tolist(), whole, self)
         self.columns_ = frame.columns if levelled else None
         self._notes = possible.notes(frame.columns, frame.values, hint=self.circular is None)
         self.indicator_ = None
@@ -187,10 +213,13 @@ class Imputer(TransformerMixin, BaseEstimator):
 
         Returns:
             `(rows, columns kept)` in the float type of `X`; observed cells are bit-identical. With
-            `set_output`, a pandas or polars frame. Of columns with levels, a frame like `X`.
+            `set_output`, a pandas or polars frame. Of columns with levels, and of series, a frame
+            like `X`.
 
         Raises:
-            DataError: a column holds levels where numbers were learned, or the other way round.
+            DataError: a column holds levels where numbers were learned, or the other way round; or
+                what tells series apart is missing in a row.
+            TimeError: stamps of another kind than were learned, or between the steps.
         """
         check_is_fitted(self)
         if self.columns_ is not None:
@@ -210,7 +239,7 @@ class Imputer(TransformerMixin, BaseEstimator):
 
         Returns:
             `(n, rows, columns kept)`; observed cells are bit-identical in each. No indicator. Of
-            columns with levels, a list of `n` frames.
+            columns with levels, and of series, a list of `n` frames.
 
         Raises:
             OptionError: the method fitted does not draw, or `n` out of range.
@@ -218,8 +247,8 @@ class Imputer(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         if n < 1:
             raise OptionError(f"n is {n}; expected at least 1")
-        if not registry.entry(self.method_).draws:
-            raise OptionError(no_draws("table"))
+        if not registry.entry(self.method_, self.fitted_.kind).draws:
+            raise OptionError(no_draws(self.fitted_.kind))
         if self.columns_ is not None:
             return [self._complete_levels(X, number) for number in range(1, n + 1)]
         X = self._validate(X, reset=False)
@@ -238,11 +267,13 @@ class Imputer(TransformerMixin, BaseEstimator):
             `(levels, rows, columns kept)`.
 
         Raises:
-            OptionError: see `sample`; or some columns have levels.
+            OptionError: see `sample`; or some columns have levels, or these are series.
         """
         check_is_fitted(self)
         if self.columns_ is not None:
-            raise OptionError("levels have no quantiles; sample() gives whole completions")
+            raise OptionError(
+                "levels have no quantiles, and series none here; sample() gives whole completions"
+            )
         draws = self.sample(X, n)
         found = np.quantile(draws, levels, axis=0)
         for circle in self.codec_.circles:
@@ -277,17 +308,7 @@ class Imputer(TransformerMixin, BaseEstimator):
             OptionError: a setting that JSON cannot hold.
         """
         check_is_fitted(self)
-        names = getattr(self, "feature_names_in_", None)
-        saved = saving.Saved(
-            settings={name: getattr(self, name) for name in saving.SETTINGS},
-            columns=self.n_features_in_,
-            names=None if names is None else names.tolist(),
-            kept=self._kept,
-            flagged=None if self.indicator_ is None else self.indicator_.features_,
-            fitted=self.fitted_,
-            described=self.columns_,
-        )
-        saving.save(saved, path, force=force)
+        saving.save(saving.parts_of(self), path, force=force)
 
     @staticmethod
     def load(path: Any) -> "Imputer":
@@ -303,18 +324,7 @@ class Imputer(TransformerMixin, BaseEstimator):
             DataError: nothing is saved there, or by a newer version, or it is damaged.
         """
         saved = saving.load(path)
-        imputer = Imputer(**saved.settings)
-        imputer.n_features_in_ = saved.columns
-        if saved.names is not None:
-            imputer.feature_names_in_ = np.array(saved.names, object)
-        imputer.fitted_, imputer._kept = saved.fitted, saved.kept
-        imputer.columns_ = saved.described
-        imputer.indicator_ = None
-        if saved.flagged is not None:
-            rows = np.zeros((1, saved.columns))
-            rows[:, saved.flagged] = np.nan
-            imputer.indicator_ = MissingIndicator(error_on_new=False).fit(rows)
-        return imputer
+        return saving.put_into(Imputer(**saved.settings), saved)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -347,44 +357,33 @@ class Imputer(TransformerMixin, BaseEstimator):
         )
         return X if marked_by_nan else np.where(self.missing_values == X, np.nan, X)
 
-    def _described(self, frame: Frame, whole: Sequence[str]) -> Frame:
-        """The rows given to `fit`, under the names of their columns and with what these hold."""
-        names = _check_feature_names_in(self)
-        columns = tuple(
-            column._replace(name=str(name), kind="integer" if name in whole else column.kind)
-            for column, name in zip(frame.columns, names, strict=True)
-        )
-
-        def known(name: Any) -> Any:  # a position, where columns have no names
-            named = hasattr(self, "feature_names_in_") or name in names
-            return name if named else f"x{name}"
-
-        bounds, circular = self.bounds, self.circular
-        if isinstance(bounds, Mapping):
-            bounds = {known(name): pair for name, pair in bounds.items()}
-        if isinstance(circular, Mapping):
-            circular = {known(name): period for name, period in circular.items()}
-        elif isinstance(circular, Sequence) and not isinstance(circular, str):
-            circular = [known(name) for name in circular]
-        return frame._replace(columns=possible.tell(columns, bounds, circular))
-
     def _complete(self, X: np.ndarray, number: int = 0) -> fitted.Completed:
         """One completion; random methods give another for each number."""
         filled = fitted.complete(self.fitted_, X.astype(np.float64), number)
         return filled._replace(values=np.where(np.isnan(X), filled.values.astype(X.dtype), X))
 
     def _complete_levels(self, X: Any, number: int = 0, flag: bool = False) -> Any:
-        """One completion of a frame with levels, with the indicator's columns if asked for."""
-        if not hasattr(X, "columns") and not hasattr(X, "column_names"):
-            raise DataError(f"this is {type(X).__name__}; expected a frame with the columns of fit")
-        validate_data(self, X, reset=False, skip_check_array=True)
-        frame, cells = recode(mixed.read(X, self.missing_values), self.columns_ or ())
+        """One completion of a frame, with the indicator's columns if asked for."""
+        frame, cells = recode(self._read(X, reset=False), self.columns_ or ())
         flags = {}
         if flag and self.indicator_ is not None:
             names = self.indicator_.get_feature_names_out(_check_feature_names_in(self))
             flags = dict(zip(names, self.indicator_.transform(frame.values).T, strict=True))
-        values = fitted.complete(self.fitted_, cells, number).values
+        if self.fitted_.along is None:
+            values = fitted.complete(self.fitted_, cells, number).values
+        else:
+            values = ordered.complete(self.fitted_, frame, cells, number, self.max_gap).values
         return mixed.write(X, frame, values, self._kept, flags)
+
+    @property
+    def _along(self) -> bool:
+        return self.time is not None or self.group is not None
+
+    def _read(self, X: Any, reset: bool) -> Frame:
+        if not hasattr(X, "columns") and not hasattr(X, "column_names"):
+            raise DataError(f"this is {type(X).__name__}; expected a frame with the columns of fit")
+        validate_data(self, X, reset=reset, skip_check_array=True)
+        return mixed.read(X, self.missing_values, self.time, self.group)
 
     def _drop_empty(self, frame: Frame) -> None:
         self._kept = np.asarray(self.keep_empty_features | frame.mask.any(axis=0))

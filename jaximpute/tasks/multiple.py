@@ -165,17 +165,10 @@ def impute_many(
     if lies is not None:
         gridwriting.check_spread(data, lies)
     filled = filling.fill(
-        frame,
-        resolve(method, frame.kind, draws=True),
-        seed=seed,
-        preset=preset,
-        max_gap=max_gap,
-        never_impute=never_impute,
-        progress=progress,
-        options=options,
-        draws=draws,
+        frame, resolve(method, frame.kind, draws=True), seed=seed, preset=preset, max_gap=max_gap,
+        never_impute=never_impute, progress=progress, options=options, draws=draws,
         hint=circular is None,
-    )
+    )  # fmt: skip
     for text in filled.report["warnings"]:
         warnings.warn(text, ImputationWarning, stacklevel=2)
     low, high = interval(frame, filled, level)

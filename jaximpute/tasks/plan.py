@@ -1,17 +1,16 @@
 """`plan`: what a run will cost, before it is run to its end."""
 
 import time as clock
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaximpute import registry
 from jaximpute._errors import OutOfMemoryError
 from jaximpute.data import codec as coding
-from jaximpute.data import frames, possible
+from jaximpute.data import frames, possible, series
 from jaximpute.data.frames import Container, Frame
 from jaximpute.data.layout import lay_out, take_back
 from jaximpute.engine import fingerprint, loop
@@ -26,7 +25,7 @@ from jaximpute.engine.warmup import WarmUp
 from jaximpute.tasks import report
 from jaximpute.tasks.advice import cheaper, explained
 from jaximpute.tasks.choose import resolve
-from jaximpute.types import Observed
+from jaximpute.types import Observed, State
 
 _QUICK = 5.0  # seconds
 
@@ -129,6 +128,7 @@ def measure(
     options: Mapping[str, Any] | None = None,
     draws: int = 0,
     most: float | None = None,
+    last: int = 0,
 ) -> Cost:
     """`plan` of a frame that is read.
 
@@ -139,6 +139,7 @@ def measure(
         options: of the method.
         draws: random completions asked for.
         most: megabytes that the run may take; None for no limit.
+        last: steps at the end of a series that alone are completed; 0 = all.
 
     Returns:
         The cost.
@@ -171,7 +172,7 @@ def measure(
         one_thread(),
         precision(bool(exact)),
     ):
-        trial = _measure(built, data, draws, _Limit(name, most))
+        trial = try_out(built, data, draws, Limit(name, most), last=last)
     # what a run does besides, for the time it takes
     values = coding.decode(laid.codec, take_back(laid, trial.completed), frame.values)
     report.describe(frame, laid.codec, laid.axis, values)
@@ -182,7 +183,7 @@ def measure(
     program, more = max(part.peak for part in parts), 2 * (many - 1) * data.values.nbytes / 1e6
     peak = grown() + more
     step = trial.step
-    _Limit(name, most).check(program if np.isnan(peak) else max(program, peak))
+    Limit(name, most).check(program if np.isnan(peak) else max(program, peak))
     return Cost(
         method=name,
         rows=int((np.asarray(data.weight) > 0).sum()),
@@ -201,13 +202,16 @@ def measure(
     )
 
 
-class _Limit(NamedTuple):
-    """Megabytes that a method may take; None for no limit."""
+class Limit(NamedTuple):
+    """Megabytes that a method may take, None for no limit; and those of arrays around it."""
 
     method: str
     most: float | None
+    besides: float = 0.0
 
     def check(self, needed: float) -> None:
+        """Refuse what needs more."""
+        needed += self.besides
         if self.most is not None and needed > self.most:
             raise OutOfMemoryError(
                 f"'{self.method}' needs about {needed:.4g} MB here, and may take {self.most:.4g} MB"
@@ -215,7 +219,7 @@ class _Limit(NamedTuple):
             )
 
 
-_FREE = _Limit("", None)
+_FREE = Limit("", None)
 
 
 class _Part(NamedTuple):
@@ -246,8 +250,24 @@ class _Trial(NamedTuple):
     aside: np.ndarray
 
 
-def _measure(built: registry.Plan, data: Observed, draws: int, limit: _Limit = _FREE) -> _Trial:
-    """What `training.completions` does, by the same programs."""
+def try_out(
+    built: registry.Plan,
+    data: Observed,
+    draws: int,
+    limit: Limit = _FREE,
+    look: Callable[[State], None] | None = None,
+    last: int = 0,
+) -> _Trial:
+    """What `engine.runs.completions` does, by the same programs, with one chunk of steps.
+
+    Args:
+        built: what is run.
+        data: the rows.
+        draws: random completions.
+        limit: of memory.
+        look: looks at what completes, given the state, in place of completing.
+        last: see `measure`.
+    """
     method, steps = built.method, built.steps
     key = keys(0).fit
     parts: list[_Part] = []
@@ -281,18 +301,25 @@ def _measure(built: registry.Plan, data: Observed, draws: int, limit: _Limit = _
     if steps:
         state = chunk_of(method, state, steps, chunk)
         step = parts[-1]
-    if draws:
+    past, end = series.part(data, last) if last else (None, data)
+    if look is not None:
+        look(state)
+        completed = np.asarray(end.values)
+    elif draws:
         one, static = jax.random.split(key, 1), {"method": method, "batch": 1}
-        completed = run(_draw_many, static, (float(draws), 1), keys=one, state=state, data=data)[0]
+        completed = run(_draw_many, static, (float(draws), 1), keys=one, state=state, data=end)[0]
     else:
-        completed = run(loop._complete, {"method": method}, key=key, state=state, data=data)
+        completed = run(loop._complete, {"method": method}, key=key, state=state, data=end)
     begun = _now()
     specs = layouts(row_specs(method, data))
     leaves = jax.tree.leaves(state)
     fixed = sum(x.size for x, s in zip(leaves, specs, strict=True) if AXIS not in s)
     size = sum(x.nbytes for x in leaves) / 1e6
     aside = aside + (_now() - begun)
-    return _Trial(np.asarray(completed), parts, step, chunk, int(fixed), size, aside)
+    completed = np.asarray(completed)
+    if past is not None:
+        completed = np.concatenate([past, completed], axis=1)
+    return _Trial(completed, parts, step, chunk, int(fixed), size, aside)
 
 
 def _now() -> np.ndarray:
@@ -301,7 +328,7 @@ def _now() -> np.ndarray:
 
 
 def _timed(
-    program: Any, static: dict[str, Any], arguments: dict[str, Any], limit: _Limit
+    program: Any, static: dict[str, Any], arguments: dict[str, Any], limit: Limit
 ) -> tuple[_Part, np.ndarray]:
     """Compile a jitted function and run it; and the seconds of runs that a run does not need.
 
@@ -309,16 +336,8 @@ def _timed(
     """
     begun = _now()
     compiled = program.lower(**static, **arguments).compile()
-    memory, cost = compiled.memory_analysis(), compiled.cost_analysis()
-    used = (
-        memory.argument_size_in_bytes
-        + memory.output_size_in_bytes
-        + memory.temp_size_in_bytes
-        - memory.alias_size_in_bytes
-        if memory is not None
-        else jnp.nan
-    )
-    limit.check(used / 1e6)
+    used, cost = megabytes(compiled), compiled.cost_analysis()
+    limit.check(used)
     ready = _now()
     result = jax.block_until_ready(compiled(**arguments))
     ended = _now()
@@ -327,4 +346,18 @@ def _timed(
         jax.block_until_ready(compiled(**arguments))
         running = again = _now() - ended
     flops = (cost or {}).get("flops")
-    return _Part(result, ready - begun, running, used / 1e6, flops), again
+    return _Part(result, ready - begun, running, used, flops), again
+
+
+def megabytes(compiled: Any) -> float:
+    """Of a compiled program: arguments, results and temporaries; NaN where it is not told."""
+    memory = compiled.memory_analysis()
+    if memory is None:
+        return float("nan")
+    used = (
+        memory.argument_size_in_bytes
+        + memory.output_size_in_bytes
+        + memory.temp_size_in_bytes
+        - memory.alias_size_in_bytes
+    )
+    return float(used) / 1e6

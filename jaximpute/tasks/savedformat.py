@@ -20,7 +20,7 @@ def is_name(name: str) -> bool:
     return _NAMES.fullmatch(name) is not None
 
 
-def check_about(about: Mapping[str, Any]) -> None:
+def check_description(about: Mapping[str, Any]) -> None:
     """Refuse a description whose values are not of their types, or out of range.
 
     Raises:
@@ -36,8 +36,22 @@ def check_about(about: Mapping[str, Any]) -> None:
     _get(settings, "missing_values", lambda value: value is None or _is_number(value), "a number")
     _get(settings, "options", lambda value: value is None or isinstance(value, dict), "an object")
     _get(settings, "seed_", lambda value: _is_whole(value) and 0 <= value < 2**32, "0..2**32-1")
-    for name in ("n_features_in_", "_rows_fitted"):
-        _get(settings, name, lambda value: _is_count(value) and value > 0, "at least 1")
+    _get(settings, "time", lambda value: value is None or _is_text(value), "text")
+    one_or_more = partial(_one_of, kinds=(_is_none, _is_text, partial(_all, holds=_is_text)))
+    _get(settings, "group", one_or_more, "texts")
+    gap = partial(_one_of, kinds=(_is_none, _is_text, _is_number))
+    _get(settings, "max_gap", gap, "a number or text")
+    _get(settings, "n_features_in_", _is_size, "at least 1")
+    axes = 2 if "along" in about else 1
+    is_shape = partial(_is_row, parts=(_is_size,) * axes)
+    _get(settings, "_shape_fitted", is_shape, f"{axes} numbers from 1")
+    if "along" in about:
+        along, columns = _get(about, "along", _is_dict, "an object"), settings["n_features_in_"]
+        _get(along, "step", lambda value: _is_number(value) and value > 0, "above 0")
+        _get(along, "dated", _is_bool, "true or false")
+        _get(
+            along, "static", partial(_all, holds=lambda i: _is_count(i) and i < columns), "columns"
+        )
     for name, holds, wanted in _CODEC:
         _get(codec, name, partial(_all, holds=holds), wanted)
     _get(codec, "exact", _is_bool, "true or false")
@@ -120,6 +134,14 @@ def _is_whole(value: Any) -> bool:
 
 def _is_count(value: Any) -> bool:
     return _is_whole(value) and 0 <= value < _MOST
+
+
+def _is_none(value: Any) -> bool:
+    return value is None
+
+
+def _is_size(value: Any) -> bool:
+    return _is_count(value) and value > 0
 
 
 def _is_number(value: Any) -> bool:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from sklearn.impute import MissingIndicator
 
 from jaximpute import registry
 from jaximpute._errors import DataError, JaximputeError, OptionError, OutputError
@@ -13,10 +14,11 @@ from jaximpute._version import __version__
 from jaximpute.data import codecplain
 from jaximpute.data.columns import Column
 from jaximpute.files import atomic, safe_arrays
-from jaximpute.tasks.fitted import Fitted, leaves, rebuild
-from jaximpute.tasks.savedformat import check_about, check_codec, check_finite, is_name
+from jaximpute.tasks.fitted import Along, Fitted, leaves, rebuild
+from jaximpute.tasks.savedformat import check_codec, check_description, check_finite, is_name
+from jaximpute.types import Kind
 
-FORMAT = 2
+FORMAT = 3
 _ABOUT, _ARRAYS = "imputer.json", "arrays.npz"
 SETTINGS = (
     "method",
@@ -28,6 +30,9 @@ SETTINGS = (
     "options",
     "bounds",
     "circular",
+    "time",
+    "group",
+    "max_gap",
 )
 
 
@@ -51,6 +56,34 @@ class Saved(NamedTuple):
     flagged: np.ndarray | None
     fitted: Fitted
     described: tuple[Column, ...] | None = None
+
+
+def parts_of(imputer: Any) -> Saved:
+    """What a fitted imputer is made of."""
+    names, indicator = getattr(imputer, "feature_names_in_", None), imputer.indicator_
+    return Saved(
+        settings={name: getattr(imputer, name) for name in SETTINGS},
+        columns=imputer.n_features_in_,
+        names=None if names is None else names.tolist(),
+        kept=imputer._kept,
+        flagged=None if indicator is None else indicator.features_,
+        fitted=imputer.fitted_,
+        described=imputer.columns_,
+    )
+
+
+def put_into(imputer: Any, saved: Saved) -> Any:
+    """Make an imputer of these settings as it was when it was saved, and return it."""
+    imputer.n_features_in_ = saved.columns
+    if saved.names is not None:
+        imputer.feature_names_in_ = np.array(saved.names, object)
+    imputer.fitted_, imputer._kept = saved.fitted, saved.kept
+    imputer.columns_, imputer.indicator_ = saved.described, None
+    if saved.flagged is not None:
+        rows = np.zeros((1, saved.columns))
+        rows[:, saved.flagged] = np.nan
+        imputer.indicator_ = MissingIndicator(error_on_new=False).fit(rows)
+    return imputer
 
 
 def save(saved: Saved, path: str | Path, *, force: bool = False) -> None:
@@ -101,7 +134,7 @@ def load(path: str | Path) -> Saved:
     try:
         about = json.loads(safe_arrays.read_text(folder / _ABOUT))
         _refuse_format(about, path)
-        check_about(about)
+        check_description(about)
         arrays = safe_arrays.read_arrays(folder / _ARRAYS, is_name)
         return _restore(about, arrays, str(path))
     except FileNotFoundError as error:
@@ -128,7 +161,7 @@ def _describe(saved: Saved) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     settings, fitted = dict(saved.settings), saved.fitted
     if isinstance(settings["missing_values"], float) and np.isnan(settings["missing_values"]):
         settings["missing_values"] = None
-    settings |= {"method_": fitted.name, "seed_": fitted.seed, "_rows_fitted": fitted.shape[0]}
+    settings |= {"method_": fitted.name, "seed_": fitted.seed, "_shape_fitted": fitted.shape[:-1]}
     settings["n_features_in_"] = saved.columns
     state = leaves(fitted)
     about = {
@@ -138,6 +171,8 @@ def _describe(saved: Saved) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         "codec": codecplain.to_plain(fitted.codec),
         "leaves": len(state),
     }
+    if fitted.along is not None:
+        about["along"] = fitted.along._asdict()
     if saved.names is not None:
         about["feature_names"] = saved.names
     if saved.described is not None:
@@ -173,9 +208,13 @@ def _restore(about: dict[str, Any], arrays: dict[str, np.ndarray], path: str) ->
     state = [arrays[f"state/{i}"] for i in range(about["leaves"])]
     for i, leaf in enumerate(state):
         check_finite(f"state/{i}", leaf)
-    shape = (read["_rows_fitted"], codec.width)
+    shape = (*read["_shape_fitted"], codec.width)
     name, preset, options, seed = (read[key] for key in ("method_", "preset", "options", "seed_"))
-    learned = Fitted(name, "table", preset, options, seed, codec, shape)
+    kind: Kind = "table" if "along" not in about else "series"
+    learned = Fitted(name, kind, preset, options, seed, codec, shape)
+    if "along" in about:
+        step, dated, static = (about["along"][key] for key in Along._fields)
+        learned = learned._replace(along=Along(step, dated, tuple(static)))
     fitted = rebuild(learned, state, f"the imputer in {path}", "fit and save again")
     described = None
     if "columns" in about:

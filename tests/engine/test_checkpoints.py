@@ -68,6 +68,15 @@ def test_a_run_that_died_ends_as_if_it_had_not(tmp_path, whole):
     np.testing.assert_array_equal([loss for _, loss in times], losses)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no such permissions there")
+def test_nobody_else_reads_checkpoints(tmp_path):
+    stopped(tmp_path / "kept")
+    assert (tmp_path / "kept").stat().st_mode & 0o777 == 0o700
+    (tmp_path / "shared").mkdir(mode=0o750)  # one that the user has made is as he made it
+    stopped(tmp_path / "shared")
+    assert (tmp_path / "shared").stat().st_mode & 0o777 == 0o750
+
+
 def test_a_run_that_had_ended_is_not_run_again(tmp_path):
     def enough(t, state, info):
         return t >= 10

@@ -34,7 +34,7 @@ def replace(target: Path) -> None:
         assert (target / "what.txt").read_text() == "old"
 
 
-def held(target: Path) -> str:
+def contents(target: Path) -> str:
     """What the folder holds; nothing else may lie beside it."""
     assert [each.name for each in target.parent.iterdir()] == [target.name]
     return (target / "what.txt").read_text()
@@ -51,7 +51,7 @@ def test_the_new_folder_takes_the_place_of_the_old(target, monkeypatch, swaps):
     with pytest.raises(OutputError, match="exists; pass --force"):
         atomic.check_new(target)
     replace(target)
-    assert held(target) == "new"
+    assert contents(target) == "new"
 
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
@@ -65,7 +65,7 @@ def test_the_old_folder_stays_where_writing_fails(target, error):
 
     with pytest.raises(expected):
         fail()
-    assert held(target) == "old"
+    assert contents(target) == "old"
 
 
 def test_the_old_folder_is_put_back_where_the_exchange_fails(target, monkeypatch):
@@ -80,7 +80,7 @@ def test_the_old_folder_is_put_back_where_the_exchange_fails(target, monkeypatch
     monkeypatch.setattr(os, "rename", fails_once)
     with pytest.raises(OutputError, match="Input/output error; what was there before is untouched"):
         replace(target)
-    assert held(target) == "old"
+    assert contents(target) == "old"
 
 
 def test_what_appears_meanwhile_is_not_replaced(tmp_path, monkeypatch):
@@ -218,7 +218,7 @@ def test_what_may_not_be_written_is_replaced_and_leaves_nothing(target):
         folder.chmod(0o500)
     replace(target)
     target.chmod(0o700)
-    assert held(target) == "new"
+    assert contents(target) == "new"
 
 
 def test_files_appear_beside_others(tmp_path):

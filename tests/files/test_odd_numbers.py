@@ -10,6 +10,7 @@ from jaximpute.data import numerals
 from jaximpute.data.dialect import Reading
 from jaximpute.files import csv
 from tests.files.test_text_files import fill, sheet_of, written
+from tests.helpers.commands import call
 
 pytestmark = pytest.mark.fast
 
@@ -78,3 +79,19 @@ def test_a_decimal_mark_that_no_cell_shows_is_not_spoken_of(tmp_path):
     said = " ".join(sheet.notes)
     assert "the unit '%'" in said
     assert "decimal commas" not in said
+
+
+@pytest.mark.parametrize("sign", ["-nan", "-", ".", "#NA", "-1.#IND", "1.#QNAN"])
+def test_signs_in_a_third_of_the_cells_are_no_category(sign, tmp_path):
+    path = tmp_path / "in.csv"
+    cells = [f"{i / 4:.2f}" if i % 3 else sign for i in range(30)]
+    path.write_text("a,b\n" + "".join(f"{cell},{i}\n" for i, cell in enumerate(cells)))
+    done = call("impute", path, "-m", "mean")
+    if done.exit_code:  # not known for a sign, and told how to say that it is one
+        assert done.exit_code == 3
+        assert f"'{sign}'" in done.stderr
+        assert "--missing" in done.stderr
+        done = call("impute", path, "-m", "mean", "--missing", sign)
+    assert done.exit_code == 0
+    filled = [line.split(",")[0] for line in done.stdout.splitlines()[1:]]
+    assert filled[::3] == ["3.75"] * 10

@@ -40,7 +40,7 @@ def snapshots(patch: pytest.MonkeyPatch, folder: Path, to: Path) -> Iterator[lis
         copying.now = True
         try:
             with lock:
-                held = _held(folder)
+                held = _contents(folder)
                 if held == last:
                     return
                 copy = to / str(len(taken))
@@ -81,7 +81,7 @@ def snapshots(patch: pytest.MonkeyPatch, folder: Path, to: Path) -> Iterator[lis
     take()
 
 
-def _held(folder: Path) -> dict[str, bytes | None]:
+def _contents(folder: Path) -> dict[str, bytes | None]:
     """What lies in a folder: contents of files, None for folders."""
     held: dict[str, bytes | None] = {}
     for place, folders, files in os.walk(folder):

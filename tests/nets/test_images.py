@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaximpute.nets import residual_cnn, unet
-from jaximpute.nets.images import _by_library, _by_shifts, convolve
+from jaximpute.nets.field_unet import convolve
 
 
 def test_shifted_products_are_a_convolution():
@@ -16,9 +16,11 @@ def test_shifted_products_are_a_convolution():
     def both(f):
         return f(x, w), jax.grad(lambda x, w: (f(x, w) ** 2).sum(), (0, 1))(x, w)
 
-    for found in (both(convolve), both(_by_shifts)):
-        for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(both(_by_library)), strict=True):
-            np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
+    shifted, library = (
+        both(lambda x, w, loops=loops: convolve(x, w, "zero", loops)) for loops in (True, False)
+    )
+    for a, b in zip(jax.tree.leaves(shifted), jax.tree.leaves(library), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("make", [residual_cnn, unet])

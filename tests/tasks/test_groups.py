@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 
 import jaximpute as ji
@@ -84,10 +85,9 @@ def test_the_command_line_takes_groups(tmp_path):
     assert again.exit_code == 0, again.stderr
     seen = call("inspect", tmp_path / "in.csv", "--time", "day", "--group", "station")
     assert "135 rows of 3 series" in seen.stdout
-    for refused in (("--plot", tmp_path / "p.png"), ("--block-rows", "10")):
-        done = call("impute", tmp_path / "in.csv", *told, *refused)
-        assert done.exit_code == 2
-        assert "--group" in done.stderr
+    done = call("impute", tmp_path / "in.csv", *told, "--plot", tmp_path / "p.png")
+    assert done.exit_code == 2
+    assert "--group" in done.stderr
 
 
 def test_a_group_without_times_is_refused(tmp_path):
@@ -97,3 +97,43 @@ def test_a_group_without_times_is_refused(tmp_path):
     assert "--time" in done.stderr
     with pytest.raises(ji.OptionError, match="columns of a frame"):
         ji.impute(np.ones((4, 2)), group="a")
+
+
+def test_gaps_are_measured_within_each_group():
+    table = stations().sort_values(["station", "day"], ignore_index=True)
+    table["v"] = table["w"] / 2
+    table.loc[57:62, "v"] = np.nan  # three rows at the end of A, three at the beginning of B
+    table.loc[80:83, "v"] = np.nan
+    told = {"time": "day", "group": "station", "max_gap": 3}
+    with pytest.warns(ji.ImputationWarning, match="longer than max_gap"):
+        filled = ji.impute(table, "linear", **told)
+    assert np.flatnonzero(filled["v"].isna()).tolist() == [80, 81, 82, 83]
+    with pytest.warns(ji.ImputationWarning, match="longer than max_gap"):
+        many = ji.impute_many(table, "gaussian", draws=2, preset="fast", **told)
+    for one in many.draws:
+        assert np.flatnonzero(one["v"].isna()).tolist() == [80, 81, 82, 83]
+    with pytest.raises(ji.DataError, match="'station' is missing in row 4"):
+        ji.impute(table.assign(station=table.station.where(table.index != 4)), **told)
+
+
+def test_containers_answer_alike():
+    """Long form, an index, polars, and arrays of stations and times in either order."""
+    table = stations()
+    table = table[table.day.between("2024-01-11", "2024-02-09")].reset_index(drop=True)
+    told = {"time": "day", "group": "station"}
+    filled = ji.impute(table, "gaussian", preset="fast", **told)
+    levels = table.set_index(["station", "day"])
+    by_levels = ji.impute(levels, "gaussian", preset="fast")
+    assert by_levels.index.equals(levels.index)
+    named = ji.impute(levels, "gaussian", preset="fast", **told)
+    native = ji.impute(pl.from_pandas(table), "gaussian", preset="fast", **told)
+    for other in (by_levels, named, native.to_pandas()):
+        np.testing.assert_allclose(other[["v", "w"]], filled[["v", "w"]], atol=1e-6)
+    wanted = filled.set_index(["station", "day"]).to_xarray().transpose("station", "day")
+    arrays = levels.to_xarray().rename(day="time")
+    for order in (("station", "time"), ("time", "station")):
+        found = ji.impute(arrays.transpose(*order), "gaussian", preset="fast", dims=("time",))
+        for name in ("v", "w"):
+            assert found[name].dims == order
+            cells = found[name].transpose("station", "time")
+            np.testing.assert_allclose(cells, wanted[name], atol=0.05)

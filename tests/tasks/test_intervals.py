@@ -29,7 +29,7 @@ def table(rows=500, share=0.25):
     return x, RNG.uniform(size=x.shape) > share
 
 
-def held(result, truth, mask):
+def coverage(result, truth, mask):
     inside = (result.low <= truth) & (truth <= result.high)
     assert inside[mask].all()
     return inside[~mask].mean()
@@ -39,7 +39,7 @@ def held(result, truth, mask):
 def test_they_hold_as_many_hidden_cells_of_a_table_as_they_say(method):
     x, mask = table()
     found = ji.impute_with_report(np.where(mask, x, np.nan), method, interval=0.8)
-    assert abs(held(found, x, mask) - 0.8) < 0.06
+    assert abs(coverage(found, x, mask) - 0.8) < 0.06
     told = found.report["interval"]
     assert abs(told["coverage"] - 0.8) < 0.06
     assert told["level"] == 0.8
@@ -69,7 +69,7 @@ def test_the_middle_of_a_gap_of_a_series_is_less_sure_than_its_ends():
     for start in range(50, 2900, 60):
         mask[start : start + RNG.integers(3, 25)] = False
     found = ji.impute_with_report(np.where(mask, walk, np.nan)[None], "linear", interval=0.9)
-    assert abs(held(found, walk[None], mask[None]) - 0.9) < 0.05
+    assert abs(coverage(found, walk[None], mask[None]) - 0.9) < 0.05
     width = (found.high - found.low)[0, :, 0]
     first = ~mask[:, 0] & np.roll(mask[:, 0], 1)
     long = np.flatnonzero(first & ~np.roll(mask[:, 0], -14))
@@ -87,7 +87,7 @@ def test_cells_far_from_observed_ones_of_a_field_are_less_sure():
             mask[0, t, a : a + 6, b : b + 6] = False
     holed = np.where(mask, field, np.nan)
     found = ji.impute_with_report(holed, "harmonic", interval=0.9, never_impute=False)
-    assert abs(held(found, field, mask) - 0.9) < 0.07
+    assert abs(coverage(found, field, mask) - 0.9) < 0.07
     width = (found.high - found.low)[0, ..., 0]
     hard = difficulty(read(holed), mask.reshape(-1, 1)).reshape(width.shape)
     gap = ~mask[0, ..., 0]

@@ -29,7 +29,7 @@ def claim(folder: Path, named: str) -> None:
             message says what.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # states may hold rows
         held = sorted(folder.iterdir())
         mark = folder / MARK
         ours = mark.is_file() and not mark.is_symlink()

@@ -184,7 +184,7 @@ class Checkpoints:
         """
         damaged: list[int] = []
         for t in sorted(self._manager.all_steps(), reverse=True):
-            about = self._read_about(t)
+            about = self._read_description(t)
             (unread,) = _any_process(about is None)
             if about is not None and not unread:
                 self._refuse_another(about["run"])
@@ -274,7 +274,7 @@ class Checkpoints:
         if self._lost:
             _orbax.late()
 
-    def _read_about(self, t: int) -> dict[str, Any] | None:
+    def _read_description(self, t: int) -> dict[str, Any] | None:
         args = self._orbax.args
         wanted = args.Composite(about=args.JsonRestore())
         read = _orbax.attempt(lambda: self._manager.restore(t, args=wanted)["about"])

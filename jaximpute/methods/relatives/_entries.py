@@ -1,13 +1,12 @@
 """Missing entries as parameters: what the methods that align batches of rows share."""
 
-from typing import NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from jaximpute._errors import OptionError
-from jaximpute.masking import channel_moments, clamp
+from jaximpute.masking import channel_moments, clamp, restore, standardise
 from jaximpute.maths import random
 from jaximpute.maths.distances import squared_distances
 from jaximpute.types import Observed, PRNGKey, Scalar
@@ -15,44 +14,19 @@ from jaximpute.types import Observed, PRNGKey, Scalar
 _MOST = 512  # rows whose distances tell the scale
 
 
-class Columns(NamedTuple):
-    """Where the columns lie; methods work on standardised ones."""
-
-    mean: Float[Array, "d"]
-    scale: Float[Array, "d"]
-
-    def into(self, data: Observed) -> Observed:
-        """The data, standardised."""
-        return data._replace(values=jnp.where(data.mask, self._shift(data.values), 0))
-
-    def back(self, z: Float[Array, "n *event"], data: Observed) -> Float[Array, "n *event"]:
-        """Completed rows in the units of the data, whose observed entries return as they were."""
-        along = (1,) * (z.ndim - 1) + (-1,)
-        return clamp(z * self.scale.reshape(along) + self.mean.reshape(along), data)
-
-    def _shift(self, x: jax.Array) -> jax.Array:
-        along = (1,) * (x.ndim - 1) + (-1,)
-        return (x - self.mean.reshape(along)) / self.scale.reshape(along)
+def standardised(data: Observed) -> Observed:
+    """The data by the moments of the observed entries."""
+    return standardise(data, *channel_moments(data))
 
 
-def columns(data: Observed) -> Columns:
-    """The moments of the observed entries."""
-    return Columns(*channel_moments(data))
+def fill(state: Any, data: Observed) -> Float[Array, "n *event"]:
+    """The `fill` of a method whose state holds completed rows, standardised so."""
+    return restore(state.x, *channel_moments(data), data)
 
 
 def scatter(key: PRNGKey, unit: Observed, noise: Scalar) -> Float[Array, "n *event"]:
     """A first completion of standardised data: column means, which are 0, and a little noise."""
     return clamp(noise * random.normal(key, unit.values.shape, unit.values.dtype), unit)
-
-
-def limits(unit: Observed) -> tuple[Float[Array, "d"], Float[Array, "d"]]:
-    """The smallest and the largest observed value of each column, in real rows."""
-    d = unit.values.shape[-1]
-    real = (unit.weight > 0).reshape(-1, *(1,) * (unit.mask.ndim - 1))
-    used, x = (unit.mask & real).reshape(-1, d), unit.values.reshape(-1, d)
-    low = jnp.where(used, x, jnp.inf).min(axis=0)
-    high = jnp.where(used, x, -jnp.inf).max(axis=0)
-    return jnp.where(low <= high, low, 0), jnp.where(low <= high, high, 0)
 
 
 def batch_size(wanted: int, n: int) -> int:
@@ -82,10 +56,3 @@ def spread(
     squared = jnp.where(pairs, squared_distances(x[i], x[i]), jnp.nan)
     median = jnp.nanquantile(jnp.where(pairs.any(), squared, 0), share)
     return jnp.where(median > 1e-6, median, 1).astype(x.dtype)
-
-
-def check_positive(**options: Scalar | int) -> None:
-    """Numbers out of range are named; traced ones cannot be looked at."""
-    for name, value in options.items():
-        if isinstance(value, int | float) and not value > 0:
-            raise OptionError(f"{name} is {value}; expected a positive number")

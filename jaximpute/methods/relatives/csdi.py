@@ -5,26 +5,28 @@ Algorithm 1 trains a network to tell the noise in entries hidden from it, given 
 2022), whose rows are series of one step.
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float
 
 from jaximpute import registry
-from jaximpute._errors import OptionError
+from jaximpute._errors import OptionError, check_positive
 from jaximpute.masking import masked_mean
 from jaximpute.maths import optimise, random
 from jaximpute.maths.splits import RANDOM
 from jaximpute.methods._conditional import Batch, Views, batches, complete, per_row
 from jaximpute.methods._conditional_rows import setting
 from jaximpute.methods._residual import residual
-from jaximpute.types import Info, Method, Net, Observed, PRNGKey, Scalar, Split
+from jaximpute.types import Info, Method, Net, Observed, Params, PRNGKey, Scalar, Split
 from jaximpute.views import identity
 
 PRESETS: dict[str, dict[str, Any]] = {
     "fast": {"steps": 10},
-    "balanced": {},
     "best": {"steps": 200, "lr": 1e-3, "width": 384, "layers": 4, "batch": 128, "draw_steps": 16},
     # healthcare and air quality: 200 epochs of batches of 16 come to about this many steps
     "paper": {
@@ -160,32 +162,16 @@ def csdi(
         draw_steps = 8 if on_gaussian else -(-chain_steps // 2)
     if batch is None:
         batch = 64 if on_gaussian else 16
-    counts = {"sgd_steps": sgd_steps, "batch": batch, "chain_steps": chain_steps}
-    for name, value in (counts | {"draw_steps": draw_steps}).items():
-        if value < 1:
-            raise OptionError(f"{name} is {value}; expected at least 1")
+    check_positive(sgd_steps=sgd_steps, batch=batch, chain_steps=chain_steps, draw_steps=draw_steps)
     if on_gaussian:
         return residual(
-            net,
-            window=window,
-            split=split,
-            times=times,
-            lr=lr,
-            total=total,
-            sgd_steps=sgd_steps,
-            batch=batch,
-            draw_steps=draw_steps,
-            decay=decay,
-        )
+            net, window=window, split=split, times=times, lr=lr, total=total, sgd_steps=sgd_steps,
+            batch=batch, draw_steps=draw_steps, decay=decay,
+        )  # fmt: skip
     if draw_steps > chain_steps:
         raise OptionError(f"draw_steps is {draw_steps}; expected at most {chain_steps}")
     chain = quadratic(chain_steps).kept
     optimiser = optimise.adamw(lr, total=total)
-
-    def answer(params, x, t, batch: Batch, key=None):
-        """The noise in `x`; `t` counts steps of the chain."""
-        at = jnp.broadcast_to(t / chain_steps, x.shape[:1]).astype(x.dtype)
-        return net.apply(params, x, at, batch.cond, key)
 
     def init(key: PRNGKey, data: Observed) -> optimise.Learner:
         k_batch, k_net = jax.random.split(key)
@@ -194,17 +180,9 @@ def csdi(
         return optimise.learner(params, optimiser, decay)
 
     def step(key: PRNGKey, state: optimise.Learner, data: Observed):
-        draw = batches(data, view, split, batch, times, centred=centred)
-
-        def loss(params, k):
-            k_batch, k_time, k_noise, k_net = jax.random.split(k, 4)
-            rows = draw(k_batch)
-            t = jax.random.randint(k_time, (batch,), 1, chain_steps + 1)
-            kept = per_row(jnp.asarray(chain)[t], rows.values)
-            noise = random.normal(k_noise, rows.values.shape, rows.values.dtype)
-            x = jnp.sqrt(kept) * rows.values + jnp.sqrt(1 - kept) * noise
-            return masked_mean((answer(params, x, t, rows, k_net) - noise) ** 2, rows.query)
-
+        loss = partial(
+            noise_loss, net, chain, batches(data, view, split, batch, times, centred=centred)
+        )
         state, losses = optimise.train(loss, optimiser, key, state, sgd_steps, decay)
         return state, Info(losses.mean(), {})
 
@@ -214,11 +192,32 @@ def csdi(
         def draw(key: PRNGKey, rows: Batch) -> jax.Array:
             k_start, k_run = jax.random.split(key)
             start = random.normal(k_start, rows.values.shape, rows.values.dtype)
-            return reverse(lambda x, t: answer(params, x, t, rows), k_run, start, chain, draw_steps)
+            noise = partial(_noise_in, net, params, chain_steps, rows)
+            return reverse(noise, k_run, start, chain, draw_steps)
 
         return complete(draw, key, data, draw_view or view, times, centred=centred)
 
     return Method(init, step, sample=sample)
+
+
+def noise_loss(
+    net: Net, kept: np.ndarray, draw: Callable[[PRNGKey], Batch], params: Params, key: PRNGKey
+) -> Float[Array, ""]:
+    """The loss of Algorithm 1: the noise told in what is hidden, at a random step of the chain."""
+    k_batch, k_time, k_noise, k_net = jax.random.split(key, 4)
+    rows, last = draw(k_batch), len(kept) - 1
+    t = jax.random.randint(k_time, (len(rows.values),), 1, last + 1)
+    signal = per_row(jnp.asarray(kept)[t], rows.values)
+    noise = random.normal(k_noise, rows.values.shape, rows.values.dtype)
+    x = jnp.sqrt(signal) * rows.values + jnp.sqrt(1 - signal) * noise
+    found = _noise_in(net, params, last, rows, x, t, k_net)
+    return masked_mean((found - noise) ** 2, rows.query)
+
+
+def _noise_in(net: Net, params: Params, last: int, batch: Batch, x, t, key=None) -> jax.Array:
+    """The noise in `x`; `t` counts steps of the chain, `last` in all."""
+    at = jnp.broadcast_to(t / last, x.shape[:1]).astype(x.dtype)
+    return net.apply(params, x, at, batch.cond, key)
 
 
 def reverse(noise_in, key: PRNGKey, x: jax.Array, kept: np.ndarray, steps: int | None = None):
@@ -255,22 +254,13 @@ def reverse(noise_in, key: PRNGKey, x: jax.Array, kept: np.ndarray, steps: int |
     return jax.lax.scan(back, x, moves)[0]
 
 
+@registry.passing_to(setting)
 def csdi_recipe(
     data: Observed,
     *,
     kind: str,
     times: Any = None,
-    base: str | None = "window_gaussian",
-    net: str | None = None,
     steps: int = 30,
-    window: int | None = None,
-    width: int | None = None,
-    layers: int | None = None,
-    heads: int = 4,
-    dropout: float = 0.0,
-    split: str = "historical",
-    horizon: int = 1,
-    centred: bool = False,
     sgd_steps: int = 100,
     **options: Any,
 ) -> registry.Plan:
@@ -280,22 +270,10 @@ def csdi_recipe(
         data: what it will run on; only its shape matters.
         kind: `series` or `table`.
         times: positions of the steps of a series.
-        base: `window_gaussian`, what is learned on; None for the paper's form. Centred rows, and
-            windows of more than 1536 values, have none.
-        net: `mlp` or `transformer`; None = `mlp` on a base, whose steps are the cheaper ones.
         steps: rounds of training.
-        window: steps in a window of a series; None = whole series on a base, if they have at most
-            512 values, and 24 steps otherwise.
-        width: channels inside the network; None = 256 of an MLP, 32 of a transformer.
-        layers: number of its blocks; None = 3 and 2.
-        heads: of each attention.
-        dropout: in training.
-        split: what is asked for in training: `random`, `historical` (what another row lacks),
-            `mix` (one of the two), `block` or `forecast`.
-        horizon: steps asked for by `forecast`.
-        centred: see `methods.csdi`.
         sgd_steps: steps of training in a round.
-        options: of `methods.csdi`, whose defaults they have.
+        options: of `methods._conditional_rows.setting` and of `methods.csdi`, whose defaults they
+            have.
 
     Returns:
         The method and its number of steps.
@@ -303,27 +281,6 @@ def csdi_recipe(
     Raises:
         OptionError: no such split, base or network.
     """
-    made = setting(
-        data,
-        kind,
-        base=base if not centred else None,
-        net=net,
-        window=window,
-        width=width,
-        layers=layers,
-        heads=heads,
-        dropout=dropout,
-        split=split,
-        horizon=horizon,
-    )
-    method = csdi(
-        made.net,
-        **made.views,
-        split=made.split,
-        times=times,
-        centred=centred,
-        total=steps * sgd_steps,
-        sgd_steps=sgd_steps,
-        **options,
-    )
+    net, given = setting(data, kind=kind, times=times, **options)
+    method = csdi(net, total=steps * sgd_steps, sgd_steps=sgd_steps, **given)
     return registry.Plan(method, steps)

@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 
 from jaximpute import registry
 from jaximpute._errors import OptionError
-from jaximpute.masking import channel_moments, clamp, pick, share
+from jaximpute.masking import channel_moments, pick, restore, share, standardise
 from jaximpute.maths.optimise import descend
 from jaximpute.maths.processes import edm
 from jaximpute.methods.relatives import _edm
@@ -23,7 +23,6 @@ from jaximpute.types import Info, Method, Net, Observed, Params, PRNGKey, Proces
 
 PRESETS: dict[str, dict[str, Any]] = {
     "fast": {"steps": 2, "updates": 500, "levels": 10, "resamplings": 2},
-    "balanced": {},
     "best": {"steps": 8, "levels": 30, "resamplings": 10, "trials": 10},
     # made for a large accelerator: 40 000 evaluations of a wide network per row and round
     "paper": {
@@ -118,7 +117,7 @@ def diffputer(
     def init(key: PRNGKey, data: Observed) -> DiffPuterState:
         mean, scale = channel_moments(data)
         scale = scale / _edm.SPREAD
-        x = _into(data, mean, scale)
+        x = standardise(data, mean, scale).values
         params = net.init(key, x[:1], jnp.ones(1, x.dtype), ())
         return DiffPuterState(x, mean, scale, params, optimiser.init(params))
 
@@ -147,17 +146,14 @@ def diffputer(
         return state._replace(x=x, params=params, opt=opt), Info(losses.mean(), {})
 
     def fill(state: DiffPuterState, data: Observed) -> jax.Array:
-        return clamp(state.x * state.scale[None] + state.mean[None], data)
+        return restore(state.x, state.mean, state.scale, data)
 
     def answer(by, key: PRNGKey, state: DiffPuterState, data: Observed) -> jax.Array:
-        x = by(key, state.params, _into(data, state.mean, state.scale), data.mask)
+        z = standardise(data, state.mean, state.scale)
+        x = by(key, state.params, z.values, z.mask)
         return fill(state._replace(x=x), data)
 
     return Method(init, step, fill, estimate=partial(answer, expect), sample=partial(answer, draw))
-
-
-def _into(data: Observed, mean: Float[Array, "d"], scale: Float[Array, "d"]) -> jax.Array:
-    return jnp.where(data.mask, (data.values - mean[None]) / scale[None], 0)
 
 
 def diffputer_recipe(
@@ -172,9 +168,7 @@ def diffputer_recipe(
     """DiffPuter for given data.
 
     Args:
-        data: what it will run on; only its shape matters.
-        kind: `table`.
-        times: not used.
+        data, kind, times: see `registry.build`.
         steps: rounds of EM.
         width: of the outer two of four hidden layers, even; the inner two are twice as wide.
         options: of the factory.

@@ -14,7 +14,7 @@ import optax
 from jaxtyping import Array, Float
 
 from jaximpute import masking, registry
-from jaximpute._errors import OptionError
+from jaximpute._errors import OptionError, check_chosen
 from jaximpute.maths import processes, random
 from jaximpute.maths.optimise import descend
 from jaximpute.maths.solvers import reverse_sde
@@ -25,9 +25,7 @@ from jaximpute.views import every, identity, row_weight
 
 PRESETS: dict[str, dict[str, Any]] = {
     "fast": {"steps": 3, "sde_steps": 50},
-    "balanced": {},
     "best": {"steps": 40},
-    "paper": {},
 }
 
 
@@ -163,10 +161,7 @@ def diffusion_recipe(
     """The plain diffusion for given data, on windows that do not overlap; see `spirit`.
 
     Args:
-        data: what it will run on.
-        kind: `series` or `table`.
-        times: positions of the steps of a series, for the start.
-        categories: the category that each column is of, for the start.
+        data, kind, times, categories: see `registry.build`.
         steps: rounds of score learning.
         start: the name of an inductive method, which completes the rows to learn from.
         process: `vp` or `ve`.
@@ -181,8 +176,7 @@ def diffusion_recipe(
     Raises:
         OptionError: no such process.
     """
-    if process not in ("vp", "ve"):
-        raise OptionError(f"process is '{process}'; expected one of vp, ve")
+    check_chosen(process=(process, ("vp", "ve")))
     first = registry.build(start, data, kind=kind, times=times, categories=categories).method
     event, view = rows(data, kind, window, window)
     net = adaln_mlp(event, width=width or width_for(event), layers=layers)

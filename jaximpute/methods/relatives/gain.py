@@ -13,14 +13,13 @@ from jaxtyping import Array, Bool, Float
 
 from jaximpute import registry
 from jaximpute._errors import OptionError
-from jaximpute.masking import clamp, masked_mean, pick, share
+from jaximpute.masking import channel_range, clamp, masked_mean, pick, share
 from jaximpute.maths import random
 from jaximpute.nets import mlp
 from jaximpute.types import Info, Method, Net, Observed, Params, PRNGKey, Scalar
 
 PRESETS: dict[str, dict[str, Any]] = {
     "fast": {"steps": 10},
-    "balanced": {},
     "best": {"steps": 100},
     # hidden layers as wide as a row, as the authors' program has them
     "paper": {"steps": 100, "width": 0},
@@ -175,11 +174,7 @@ def generator_loss(
 
 def _range(data: Observed) -> tuple[jax.Array, jax.Array]:
     """The least observed value of each column, and how far above it the greatest is."""
-    real = (data.weight > 0).reshape(-1, *(1,) * (data.values.ndim - 1))
-    used, axes = data.mask & real, tuple(range(data.values.ndim - 1))
-    low = jnp.where(used, data.values, jnp.inf).min(axes)
-    high = jnp.where(used, data.values, -jnp.inf).max(axes)
-    low, high = (jnp.where(jnp.isfinite(a), a, 0) for a in (low, high))
+    low, high = channel_range(data)
     columns = (1,) * (data.values.ndim - 1) + (-1,)
     return low.reshape(columns), (high - low).reshape(columns)
 
@@ -204,9 +199,7 @@ def gain_recipe(
     """GAIN for given data.
 
     Args:
-        data: what it will run on; only its shape matters.
-        kind: `table`.
-        times: not used.
+        data, kind, times: see `registry.build`.
         steps: of 100 updates each, by default.
         width: of both hidden layers of both networks; 0 = the number of columns, None = that or
             8, whichever is more. Wider networks mostly do worse.

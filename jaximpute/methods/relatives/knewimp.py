@@ -8,7 +8,8 @@ import optax
 from jaxtyping import Array, Float
 
 from jaximpute import registry
-from jaximpute.masking import pick, share
+from jaximpute._errors import check_positive
+from jaximpute.masking import channel_range, pick, share
 from jaximpute.maths.kernels import rbf_sums
 from jaximpute.maths.losses import denoising_score_matching
 from jaximpute.maths.optimise import descend
@@ -18,7 +19,6 @@ from jaximpute.types import Info, Method, Net, Observed, Params, PRNGKey, Scalar
 
 PRESETS: dict[str, dict[str, Any]] = {
     "fast": {"steps": 1},
-    "balanced": {},
     "best": {"steps": 2, "score_steps": 400, "width": 256},
     "paper": {"steps": 2, "moves": 500, "bandwidth": 0.5, "clip": False},
 }
@@ -111,7 +111,7 @@ def knewimp(
     Source: Chen et al., "Rethinking the diffusion models for numerical tabular data imputation from
     the perspective of Wasserstein gradient flow" (2024), algorithm 1.
     """
-    _entries.check_positive(
+    check_positive(
         sigma=sigma, lr=lr, net_lr=net_lr, score_steps=score_steps, moves=moves, batch=batch,
         kernel_rows=kernel_rows, **({} if bandwidth is None else {"bandwidth": bandwidth}),
     )  # fmt: skip
@@ -122,7 +122,7 @@ def knewimp(
 
     def init(key: PRNGKey, data: Observed) -> KnewImpState:
         k_start, k_net, k_unit = jax.random.split(key, 3)
-        z = _entries.columns(data).into(data)
+        z = _entries.standardised(data)
         x = _entries.scatter(k_start, z, noise)
         params = net.init(k_net, x[:1], jnp.zeros(1, x.dtype), ())
         h = jnp.sqrt(_entries.spread(k_unit, z.values, z.weight)) / 5
@@ -131,9 +131,9 @@ def knewimp(
 
     def step(key: PRNGKey, state: KnewImpState, data: Observed) -> tuple[KnewImpState, Info]:
         k_learn, k_move = jax.random.split(key)
-        z = _entries.columns(data).into(data)
+        z = _entries.standardised(data)
         n = z.values.shape[0]
-        low, high = _entries.limits(z)
+        low, high = channel_range(z)
 
         def loss(params, k):
             k_rows, k_noise = jax.random.split(k)
@@ -164,10 +164,7 @@ def knewimp(
         (x, opt), _ = jax.lax.scan(move, (state.x, state.opt), jnp.arange(moves))
         return KnewImpState(x, opt, params, net_opt, state.bandwidth), Info(losses.mean(), {})
 
-    def fill(state: KnewImpState, data: Observed) -> jax.Array:
-        return _entries.columns(data).back(state.x, data)
-
-    return Method(init, step, fill)
+    return Method(init, step, _entries.fill)
 
 
 def velocity(
@@ -198,9 +195,7 @@ def knewimp_recipe(
     """KnewImp for a table.
 
     Args:
-        data: what it will run on; only its shape matters.
-        kind: `table`.
-        times: not used.
+        data, kind, times: see `registry.build`.
         steps: rounds of score learning, each followed by moves of the entries.
         width: hidden width of the energy network.
         layers: its number of hidden layers.

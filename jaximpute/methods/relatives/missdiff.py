@@ -14,7 +14,7 @@ import optax
 from jaxtyping import Array, Bool, Float
 
 from jaximpute import masking, registry
-from jaximpute._errors import OptionError
+from jaximpute._errors import check_positive
 from jaximpute.maths import random
 from jaximpute.maths.optimise import descend
 from jaximpute.maths.processes import vp
@@ -26,7 +26,6 @@ from jaximpute.views import every, identity, row_weight
 
 PRESETS: dict[str, dict[str, Any]] = {
     "fast": {"steps": 5, "sde_steps": 50},
-    "balanced": {},
     "best": {"steps": 60, "sde_steps": 200},
     "paper": {"steps": 60, "width": 1024, "sde_steps": 100},
 }
@@ -96,10 +95,7 @@ def missdiff(
     Departure: the network predicts the noise, whose size does not depend on the time, and each
     entry counts the same at all times.
     """
-    if min(updates, batch, sde_steps) < 1:
-        raise OptionError(
-            f"updates is {updates}, batch {batch} and sde_steps {sde_steps}; expected at least 1"
-        )
+    check_positive(updates=updates, batch=batch, sde_steps=sde_steps)
     optimiser = optax.adam(lr)
 
     def init(key: PRNGKey, data: Observed) -> MissDiffState:
@@ -179,15 +175,11 @@ def missdiff_recipe(
     """MissDiff for given data: windows that do not overlap, the rows of a table, or images.
 
     Args:
-        data: what it will run on; only its shape matters.
-        kind: `series`, `table` or `image`.
-        times: not used.
+        data, kind, times: see `registry.build`.
         steps: of 200 updates each, by default.
         window: steps in a window of a series.
-        width: of the hidden layers, even; None = by the size of a row, 128 to 256. A network of
-            images has an eighth as many channels.
-            The CNN for images has an eighth as many channels, rounded down to a multiple of 8; None
-            = 32.
+        width: of the hidden layers, even; None = by the size of a row, 128 to 256. The CNN for
+            images has an eighth as many channels, rounded down to a multiple of 8; None = 32.
         layers: how many there are, or residual blocks of the CNN.
         on_mask: see the factory.
         options: of the factory.

@@ -10,7 +10,7 @@ import optax
 from jaxtyping import Array, Float
 
 from jaximpute import registry
-from jaximpute._errors import DataError, OptionError
+from jaximpute._errors import DataError, OptionError, check_chosen, check_positive
 from jaximpute.maths.optimise import gradient
 from jaximpute.methods._rows import rows
 from jaximpute.methods.relatives import _entries
@@ -20,7 +20,6 @@ from jaximpute.views import row_weight
 
 PRESETS: dict[str, dict[str, Any]] = {
     "fast": {"steps": 2},
-    "balanced": {},
     "best": {"steps": 10, "batch": 256},
     "paper": {
         "start": "moving_average",
@@ -113,11 +112,8 @@ def psw_i(
 
     Source: Wang et al., "Optimal transport for time series imputation" (ICLR 2025), algorithm 1.
     """
-    _entries.check_positive(
-        rho=rho, lr=lr, batch=batch, pairs=pairs, moves=moves, iterations=iterations
-    )
-    if distance not in ("modulus", "squared"):
-        raise OptionError(f"distance is '{distance}'; expected one of modulus, squared")
+    check_positive(rho=rho, lr=lr, batch=batch, pairs=pairs, moves=moves, iterations=iterations)
+    check_chosen(distance=(distance, ("modulus", "squared")))
     if start.estimate is None:
         raise OptionError("the start has no `estimate`; expected an inductive one such as linear()")
     begin, optimiser = start.estimate, optax.adam(lr)
@@ -128,12 +124,12 @@ def psw_i(
                 f"data has shape {data.values.shape}; expected series, (n, time, channels)"
             )
         k_learn, k_start = jax.random.split(key)
-        z = _entries.columns(data).into(data)
+        z = _entries.standardised(data)
         x = begin(k_start, start.init(k_learn, z), z)
         return PswState(x, optimiser.init(x))
 
     def step(key: PRNGKey, state: PswState, data: Observed) -> tuple[PswState, Info]:
-        z = _entries.columns(data).into(data)
+        z = _entries.standardised(data)
         rows = view(z.values.shape)
         size = _entries.batch_size(batch, rows.size)
         weight = row_weight(rows, z.weight, jnp.full(z.mask.shape, True))
@@ -155,10 +151,7 @@ def psw_i(
         (x, opt), losses = jax.lax.scan(move, (state.x, state.opt), jnp.arange(moves))
         return PswState(x, opt), Info(losses.mean(), {})
 
-    def fill(state: PswState, data: Observed) -> jax.Array:
-        return _entries.columns(data).back(state.x, data)
-
-    return Method(init, step, fill)
+    return Method(init, step, _entries.fill)
 
 
 def discrepancy(
@@ -224,10 +217,7 @@ def psw_i_recipe(
     """PSW-I for series, on overlapping windows.
 
     Args:
-        data: what it will run on; only its shape matters.
-        kind: `series`.
-        times: positions of the steps, for the start.
-        categories: the category that each channel is of, for the start.
+        data, kind, times, categories: see `registry.build`.
         steps: passes, each of `moves` gradient steps.
         start: the name of an inductive method, which makes the first completion.
         window: steps in a window.

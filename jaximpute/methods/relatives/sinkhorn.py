@@ -8,6 +8,7 @@ import optax
 from jaxtyping import Array, Float
 
 from jaximpute import registry
+from jaximpute._errors import check_positive
 from jaximpute.maths.optimise import gradient
 from jaximpute.maths.transport import sinkhorn_divergence
 from jaximpute.methods.relatives import _entries
@@ -15,7 +16,6 @@ from jaximpute.types import Info, Method, Observed, PRNGKey, Scalar
 
 PRESETS: dict[str, dict[str, Any]] = {
     "fast": {"steps": 3},
-    "balanced": {},
     "best": {"steps": 30},
     "paper": {"steps": 30, "epsilon": 0.05, "max_iterations": 2000},
 }
@@ -88,7 +88,7 @@ def sinkhorn(
 
     Source: Muzellec et al., "Missing data imputation using optimal transport" (2020), algorithm 1.
     """
-    _entries.check_positive(
+    check_positive(
         epsilon=epsilon, lr=lr, batch=batch, moves=moves, threshold=threshold,
         max_iterations=max_iterations,
     )  # fmt: skip
@@ -96,12 +96,12 @@ def sinkhorn(
 
     def init(key: PRNGKey, data: Observed) -> SinkhornState:
         k_start, k_unit = jax.random.split(key)
-        z = _entries.columns(data).into(data)
+        z = _entries.standardised(data)
         x = _entries.scatter(k_start, z, noise)
         return SinkhornState(x, optimiser.init(x), _entries.spread(k_unit, z.values, z.weight))
 
     def step(key: PRNGKey, state: SinkhornState, data: Observed) -> tuple[SinkhornState, Info]:
-        z = _entries.columns(data).into(data)
+        z = _entries.standardised(data)
         size = _entries.batch_size(batch, z.values.shape[0])
 
         def loss(x, k):
@@ -116,10 +116,7 @@ def sinkhorn(
         (x, opt), losses = jax.lax.scan(move, (state.x, state.opt), jnp.arange(moves))
         return state._replace(x=x, opt=opt), Info(losses.mean(), {})
 
-    def fill(state: SinkhornState, data: Observed) -> jax.Array:
-        return _entries.columns(data).back(state.x, data)
-
-    return Method(init, step, fill)
+    return Method(init, step, _entries.fill)
 
 
 def divergence(
@@ -153,9 +150,7 @@ def sinkhorn_recipe(
     """The Sinkhorn divergence imputer for a table.
 
     Args:
-        data: what it will run on.
-        kind: `table`.
-        times: not used.
+        data, kind, times: see `registry.build`.
         steps: passes, each of `moves` gradient steps.
         options: of the factory.
 

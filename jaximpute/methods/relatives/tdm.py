@@ -8,6 +8,8 @@ import optax
 from jaxtyping import Array, Float
 
 from jaximpute import registry
+from jaximpute._errors import check_positive
+from jaximpute.masking import channel_range
 from jaximpute.maths.distances import squared_distances
 from jaximpute.maths.optimise import gradient
 from jaximpute.methods.relatives import _entries
@@ -17,7 +19,6 @@ from jaximpute.types import Info, Method, Net, Observed, Params, PRNGKey, Scalar
 
 PRESETS: dict[str, dict[str, Any]] = {
     "fast": {"steps": 10},
-    "balanced": {},
     "best": {"steps": 50},
     "paper": {"steps": 100, "net_lr": 1e-2, "epsilon": 0.005, "iterations": 500, "clip": False},
 }
@@ -96,7 +97,7 @@ def tdm(
     Source: Zhao et al., "Transformed distribution matching for missing value imputation" (2023),
     algorithm 1.
     """
-    _entries.check_positive(
+    check_positive(
         lr=lr, net_lr=net_lr, batch=batch, moves=moves, epsilon=epsilon, iterations=iterations
     )
     rates = {"entries": lr, "net": net_lr}
@@ -107,15 +108,15 @@ def tdm(
 
     def init(key: PRNGKey, data: Observed) -> TdmState:
         k_start, k_net = jax.random.split(key)
-        z = _entries.columns(data).into(data)
+        z = _entries.standardised(data)
         x = _entries.scatter(k_start, z, noise)
         params = net.init(k_net, x[:1], jnp.zeros(1, x.dtype), ())
         return TdmState(x, params, optimiser.init((x, params)))
 
     def step(key: PRNGKey, state: TdmState, data: Observed) -> tuple[TdmState, Info]:
-        z = _entries.columns(data).into(data)
+        z = _entries.standardised(data)
         size = _entries.batch_size(batch, z.values.shape[0])
-        low, high = _entries.limits(z)
+        low, high = channel_range(z)
 
         def loss(both, k):
             x, params = both
@@ -136,10 +137,7 @@ def tdm(
         ((x, params), opt), losses = jax.lax.scan(move, start, jnp.arange(moves))
         return TdmState(x, params, opt), Info(losses.mean(), {})
 
-    def fill(state: TdmState, data: Observed) -> jax.Array:
-        return _entries.columns(data).back(state.x, data)
-
-    return Method(init, step, fill)
+    return Method(init, step, _entries.fill)
 
 
 def matching(
@@ -181,9 +179,7 @@ def tdm_recipe(
     """Transformed distribution matching for a table of at least two columns.
 
     Args:
-        data: what it will run on; only its shape matters.
-        kind: `table`.
-        times: not used.
+        data, kind, times: see `registry.build`.
         steps: passes, each of `moves` gradient steps.
         blocks: see `nets.real_nvp`.
         width: see `nets.real_nvp`.

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from jaximpute._errors import OptionError
+from jaximpute.masking import channel_range, used
 from jaximpute.types import Observed
 
 
@@ -126,12 +127,9 @@ def most_frequent(data: Observed, of: Targets) -> Float[Array, "d"]:
         of: the targets.
     """
     d = data.values.shape[-1]
-    real = (data.weight > 0).reshape(-1, *(1,) * (data.values.ndim - 1))
-    used, x = (data.mask & real).reshape(-1, d), data.values.reshape(-1, d)
-    low = jnp.where(used, x, jnp.inf).min(0)
-    high = jnp.where(used, x, -jnp.inf).max(0)
-    present = used & (x > 0.5 * (low + high)[None])
+    (low, high), x = channel_range(data), data.values.reshape(-1, d)
+    present = used(data).reshape(-1, d) & (x > 0.5 * (low + high)[None])
     count = present.sum(0)
     by_target = count.at[of.members].get(mode="fill", fill_value=-1)
     chosen = jnp.argmax(by_target, axis=1)[of.target] == of.slot
-    return jnp.where(jnp.isfinite(high), jnp.where(chosen, high, low), 0)
+    return jnp.where(chosen, high, low)

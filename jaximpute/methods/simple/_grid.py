@@ -5,8 +5,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from jaximpute._errors import DataError, OptionError
-from jaximpute.masking import channel_moments
-from jaximpute.types import Observed
+from jaximpute.masking import channel_moments, restore
+from jaximpute.maths.hole_boxes import hole_shaped
+from jaximpute.types import Observed, PRNGKey
 
 
 def as_fields(data: Observed) -> tuple[Float[Array, "n c t y x"], Bool[Array, "n c t y x"]]:
@@ -43,8 +44,16 @@ def standardised(
 
 
 def restored(values: Float[Array, "n c t y x"], mean, scale, data: Observed) -> jax.Array:
-    """The inverse of `standardised`, in the shape of the data."""
-    return back(values * scale[None, :, None, None, None] + mean[None, :, None, None, None], data)
+    """The inverse of `standardised`, in the shape of the data and clamped to it."""
+    return restore(back(values, data), mean, scale, data)
+
+
+def hold_out(
+    key: PRNGKey, mask: Bool[Array, "n c t y x"]
+) -> tuple[Bool[Array, "n c t y x"], Bool[Array, "n c t y x"]]:
+    """Observed entries that are still shown, and a tenth, in boxes shaped like the holes."""
+    shown, hidden = hole_shaped()(key, jnp.moveaxis(mask, 1, -1))
+    return jnp.moveaxis(shown, -1, 1), jnp.moveaxis(hidden, -1, 1)
 
 
 def learn_moments(key, data: Observed) -> tuple[Float[Array, "c"], Float[Array, "c"]]:

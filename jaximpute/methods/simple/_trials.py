@@ -9,6 +9,7 @@ import numpy as np
 
 from jaximpute._errors import JaximputeError
 from jaximpute.engine import loop
+from jaximpute.masking import used
 from jaximpute.methods.simple import _weights
 from jaximpute.metrics import crps_from_draws
 from jaximpute.missing import hidden_again
@@ -48,9 +49,9 @@ def try_members(
     categories: Sequence[int] | None,
 ) -> Trial:
     k_hide, k_run, k_fill = jax.random.split(key, 3)
-    mask, real = np.asarray(some.mask), np.asarray(some.weight) > 0
+    mask = np.asarray(some.mask)
     hidden = together(np.array(hidden_again(k_hide, some.mask, holdout)), categories)
-    hidden &= mask & real.reshape(-1, *(1,) * (mask.ndim - 1))
+    hidden &= np.asarray(used(some))
     shown = jnp.asarray(mask & ~hidden)
     holed = Observed(jnp.where(shown, some.values, 0), shown, some.weight)
     made = Trial(holed, hidden, _cells(hidden), [], [])
@@ -76,11 +77,7 @@ def rounds(some: Observed, holdout: float) -> int:
 
 def cells_in(some: Observed, holdout: float) -> float:
     """How many cells are hidden in a round, about."""
-    return holdout * int((some.mask & (_rows_of(some) > 0)).sum())
-
-
-def _rows_of(some: Observed) -> jax.Array:
-    return some.weight.reshape(-1, *(1,) * (some.mask.ndim - 1))
+    return holdout * int(used(some).sum())
 
 
 def crps(plan: Plan, key: PRNGKey, state: State, trial: Trial, some: Observed) -> float:

@@ -68,7 +68,7 @@ def fit(
     part = jnp.arange(len(rows)) * _PARTS // len(rows)
     ridges = jnp.asarray(RIDGES, x.dtype)
     judged = _judged(len(rows), inside.shape[1])
-    held = _held(key, seen[judged.ravel()].reshape(-1, length, x.shape[-1]))
+    held = _hold_out(key, seen[judged.ravel()].reshape(-1, length, x.shape[-1]))
     held = [a.reshape(*judged.shape, -1) for a in held]
     flat, used = x.reshape(-1, x.shape[-1]), (mask & (weight > 0)[:, None, None])
 
@@ -144,7 +144,7 @@ def cut(a: Array, rows: Int[Array, "k"], starts: Int[Array, "k"], length: int) -
     return a[rows[:, None], steps].reshape(len(rows), -1)
 
 
-def _held(key, seen: Bool[Array, "few length d"]):
+def _hold_out(key, seen: Bool[Array, "few length d"]):
     """What judged windows show and are asked for: gaps as they have, or stretches if none has."""
     k_gaps, k_stretch = jax.random.split(key)
     gaps, stretches = moved_gaps(0.2)(k_gaps, seen), splits.block(1, seen.shape[1])(k_stretch, seen)

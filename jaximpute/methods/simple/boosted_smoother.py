@@ -1,5 +1,6 @@
 """Boosted trees on what the smoother of a series misses, learned where cells are hidden again."""
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -12,20 +13,18 @@ from jaximpute._errors import OptionError
 from jaximpute.engine.lessons import Lessons, lessons, parts
 from jaximpute.engine.onhost import OnHost
 from jaximpute.engine.threads import alone
-from jaximpute.masking import channel_moments, clamp
+from jaximpute.masking import channel_moments, restore
 from jaximpute.maths import forests, grown
 from jaximpute.maths.choice import Choice, believe
 from jaximpute.maths.forests import Forest
 from jaximpute.maths.moved_gaps import moved_gaps
 from jaximpute.maths.seasons import season
 from jaximpute.methods.simple import _cells
-from jaximpute.types import Info, Method, Observed, State
+from jaximpute.types import Info, Method, Observed, Split, State
 
 PRESETS: dict[str, dict[str, Any]] = {
     "fast": {"hidings": 4},
-    "balanced": {},
     "best": {"hidings": 20, "most": 40000},
-    "paper": {},
 }
 _LEAST = 60  # cells, for trees to be grown
 
@@ -114,87 +113,99 @@ def boosted_smoother(
     _check(base, hidings, share, iterations, rate, leaves, most)
     complete = base.estimate
     assert complete is not None  # see _check
-    split = moved_gaps(share)
+    begin = jax.jit(partial(_begin, base, moved_gaps(share), hidings))
     size = grown.Size(trees=iterations, nodes=2 * leaves - 1)
-
-    @jax.jit
-    def begin(key, data: Observed):
-        """The base, its lessons, one lesson more to choose by, and what the trees look at."""
-        k_base, k_fill, k_lessons = jax.random.split(key, 3)
-        state = base.init(k_base, data)
-        # together: what completes is compiled once
-        taught = lessons(k_lessons, base, state, data, split, hidings + 1)
-        judged = jax.tree.map(lambda leaf: leaf[hidings:], taught)
-        taught = jax.tree.map(lambda leaf: leaf[:hidings], taught)
-        mean, scale = channel_moments(data)
-        filled = _scaled(complete(k_fill, state, data), mean, scale)
-        period = season(filled, data.weight)
-        near = _cells.nearest(filled, data.weight)
-        return state, mean, scale, near, period, taught, judged
+    grow = partial(_grow, iterations=iterations, rate=rate, leaves=leaves)
 
     def learn(key, data: Observed) -> BoostedState:
         k_begin, k_trees = jax.random.split(key)
-        state, mean, scale, near, period, taught, judged = begin(k_begin, data)
+        start = begin(k_begin, data)
         seed = int(jax.random.randint(k_trees, (), 0, 2**31 - 1))
         real = np.asarray(data.weight > 0)[:, None, None]
-        once_more = np.asarray(judged.asked[0])
-        truth = _scaled(data.values, mean, scale)
-        asked = np.asarray(taught.asked) & ~once_more[None] & real[None]
-        judged_cells = once_more[None] & real[None]
+        once_more = np.asarray(start.judged.asked[0])
+        asked = np.asarray(start.taught.asked) & ~once_more[None] & real[None]
+        truth = _scaled(data.values, start.mean, start.scale)
         trees, chosen, count = [], [], []
-        for channel in range(len(mean)):
-            given = truth, (mean, scale), near, period, channel, most, seed
-            x, missed, *_ = _rows(taught, asked, *given)
-            model = _grow(x, missed, iterations, rate, leaves, seed)
-            trees.append(grown.forest(model, size))
-            x, missed, row, step = _rows(judged, judged_cells, *given)
+        for channel in range(len(start.mean)):
+            rows = partial(_rows, truth=truth, start=start, channel=channel, most=most, seed=seed)
+            x, missed, *_ = rows(start.taught, asked)
+            trees.append(grown.forest(grow(x, missed, seed=seed), size))
+            x, missed, row, step = rows(start.judged, once_more[None] & real[None])
             said = np.asarray(_predict(trees[-1], jnp.asarray(x))) if len(x) else missed
             chosen.append(_choose(missed, said, row, step, truth.shape[:2]))
             count.append(len(missed))
         choice = jax.tree.map(lambda *numbers: np.array(numbers), *chosen)
         part = np.array(count) / max(sum(count), 1)
-        return BoostedState(
-            state,
-            mean,
-            scale,
-            near,
-            period,
-            jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees),
-            jnp.asarray(choice.share, mean.dtype),
-            jnp.asarray((choice.before * part).sum(), mean.dtype),
-            jnp.asarray((choice.after * part).sum(), mean.dtype),
+        stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
+        return _state(
+            start, stacked, choice.share, (choice.before * part).sum(), (choice.after * part).sum()
         )
 
     def estimate(key, state: BoostedState, data: Observed) -> jax.Array:
         filled = _scaled(complete(key, state.base, data), state.mean, state.scale)
-        cells = _cells.look(filled, data.mask)
-        n, time, _ = filled.shape
-        row, step = jnp.repeat(jnp.arange(n), time), jnp.tile(jnp.arange(time), n)
-
-        def correct(channel):
-            near, trees, share = channel
-            x = _cells.features(cells, near, state.period, row, step)
-            return share * _said(trees, x).reshape(n, time)
-
-        added = jax.lax.map(correct, (state.near, state.trees, state.share))
-        filled = filled + jnp.moveaxis(added, 0, -1)
-        return clamp(filled * state.scale[None, None] + state.mean[None, None], data)
+        filled = filled + _corrections(state, filled, data.mask)
+        return restore(filled, state.mean, state.scale, data)
 
     def step(key, state: BoostedState, data):
         del key, data
-        found = {"start_error": state.start_error, "error": state.error}
-        return state, Info(state.error, found)
+        return state, Info(state.error, {"start_error": state.start_error, "error": state.error})
 
     def outline(data: Observed) -> BoostedState:
-        state, mean, scale, near, period, *_ = begin(jax.random.key(0), data)
-        d, width = mean.shape[0], _cells.width(mean.shape[0])
-        model = _grow(np.zeros((0, width)), np.zeros(0), iterations, rate, leaves, 0)
-        tree = grown.forest(model, size)
-        trees = jax.tree.map(lambda leaf: jnp.zeros((d, *leaf.shape), leaf.dtype), tree)
-        none = jnp.zeros((), mean.dtype)
-        return BoostedState(state, mean, scale, near, period, trees, mean, none, none)
+        start = begin(jax.random.key(0), data)
+        d = len(start.mean)
+        model = grow(np.zeros((0, _cells.width(d))), np.zeros(0), seed=0)
+        trees = jax.tree.map(
+            lambda leaf: jnp.zeros((d, *leaf.shape), leaf.dtype), grown.forest(model, size)
+        )
+        return _state(start, trees, start.mean, 0.0, 0.0)
 
     return Method(OnHost(learn, outline), step, estimate=estimate)
+
+
+class _Start(NamedTuple):
+    """The base, what the trees look at, the lessons, and one lesson more to choose by."""
+
+    base: State
+    mean: Float[Array, "d"]
+    scale: Float[Array, "d"]
+    near: Int[Array, "d near"]
+    period: Int[Array, ""]
+    taught: Lessons
+    judged: Lessons
+
+
+def _begin(base: Method, split: Split, hidings: int, key, data: Observed) -> _Start:
+    assert base.estimate is not None  # see _check
+    k_base, k_fill, k_lessons = jax.random.split(key, 3)
+    state = base.init(k_base, data)
+    # together: what completes is compiled once
+    taught = lessons(k_lessons, base, state, data, split, hidings + 1)
+    judged = jax.tree.map(lambda leaf: leaf[hidings:], taught)
+    taught = jax.tree.map(lambda leaf: leaf[:hidings], taught)
+    mean, scale = channel_moments(data)
+    filled = _scaled(base.estimate(k_fill, state, data), mean, scale)
+    near, period = _cells.nearest(filled, data.weight), season(filled, data.weight)
+    return _Start(state, mean, scale, near, period, taught, judged)
+
+
+def _state(start: _Start, trees: Forest, share, before, after) -> BoostedState:
+    share, before, after = (jnp.asarray(a, start.mean.dtype) for a in (share, before, after))
+    return BoostedState(*start[:5], trees, share, before, after)
+
+
+def _corrections(state: BoostedState, filled, mask) -> Float[Array, "n time d"]:
+    """What the trees of each channel say that the base misses, as far as it is believed."""
+    cells = _cells.look(filled, mask)
+    n, time, _ = filled.shape
+    row, step = jnp.repeat(jnp.arange(n), time), jnp.tile(jnp.arange(time), n)
+
+    def correct(channel):
+        near, trees, share = channel
+        x = _cells.features(cells, near, state.period, row, step)
+        return share * _predicted(trees, x).reshape(n, time)
+
+    added = jax.lax.map(correct, (state.near, state.trees, state.share))
+    return jnp.moveaxis(added, 0, -1)
 
 
 def boosted_smoother_recipe(
@@ -203,9 +214,7 @@ def boosted_smoother_recipe(
     """Boosted trees on a base by its name.
 
     Args:
-        data: what it will run on.
-        kind: `series`.
-        times: positions of the steps of a series, for the base.
+        data, kind, times: see `registry.build`.
         base: the name of an inductive method that learns in `init`.
         options: of `methods.boosted_smoother`, whose defaults they have.
 
@@ -230,7 +239,7 @@ def _check(base, hidings, share, iterations, rate, leaves, most):
         raise OptionError(f"share is {share} and rate {rate}; expected 0..1, the ends left out")
 
 
-def _said(trees: Forest, x) -> jax.Array:
+def _predicted(trees: Forest, x) -> jax.Array:
     return forests.predict(trees, x)[:, 0]
 
 
@@ -238,13 +247,14 @@ def _scaled(x, mean, scale):
     return (x - mean[None, None]) / scale[None, None]
 
 
-_look, _predict = jax.jit(_cells.look), jax.jit(_said)
+_look, _predict = jax.jit(_cells.look), jax.jit(_predicted)
 _features = jax.jit(_cells.features)
 _PIECE = 1024  # cells are asked about in multiples, so that few programs are compiled
 
 
-def _rows(taught: Lessons, asked, truth, moments, near, period, channel, most, seed):
+def _rows(taught: Lessons, asked, *, truth, start: _Start, channel, most, seed):
     """Cells asked for in a channel: features, how much the base missed, and where they are."""
+    near, period = start.near[channel], start.period
     truth = np.asarray(truth[..., channel])
     room = max(most // len(asked), 1)
     x, missed, at = [], [], []
@@ -253,19 +263,19 @@ def _rows(taught: Lessons, asked, truth, moments, near, period, channel, most, s
         if len(row) > room:
             few = np.sort(np.random.default_rng([seed, i]).choice(len(row), room, replace=False))
             row, step = row[few], step[few]
-        filled = _scaled(taught.filled[i], *moments)
+        filled = _scaled(taught.filled[i], start.mean, start.scale)
         padded = [np.pad(a, (0, -len(a) % _PIECE)) for a in (row, step)]
         looked = _look(filled, taught.shown[i])
         if len(row):
-            x.append(np.asarray(_features(looked, near[channel], period, *padded))[: len(row)])
+            x.append(np.asarray(_features(looked, near, period, *padded))[: len(row)])
             missed.append(truth[row, step] - np.asarray(filled[..., channel])[row, step])
             at.append(np.stack([row, step]))
     if not x:
-        return np.zeros((0, _cells.width(len(near)))), np.zeros(0), *np.zeros((2, 0), int)
+        return np.zeros((0, _cells.width(len(start.mean)))), np.zeros(0), *np.zeros((2, 0), int)
     return np.concatenate(x), np.concatenate(missed), *np.concatenate(at, axis=1)
 
 
-def _grow(x, missed, iterations, rate, leaves, seed):
+def _grow(x, missed, *, iterations, rate, leaves, seed):
     """A model of what is missed; one that says nothing where there is too little to learn from."""
     from sklearn.ensemble import HistGradientBoostingRegressor
 

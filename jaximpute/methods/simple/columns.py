@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaximpute.masking import channel_moments, clamp
+from jaximpute.masking import channel_moments, clamp, used
 from jaximpute.methods.simple._categories import most_frequent, targets
 from jaximpute.methods.simple._static import static_method
 from jaximpute.types import Method, Observed
@@ -106,11 +106,10 @@ def _mode(data: Observed) -> jax.Array:
 
 def _sorted(data: Observed) -> tuple[jax.Array, jax.Array]:
     """The observed values of real rows in order, column by column, then infinities; their count."""
-    real = (data.weight > 0).reshape(-1, *(1,) * (data.values.ndim - 1))
     d = data.values.shape[-1]
-    used = (data.mask & real).reshape(-1, d)
-    x = jnp.where(used, data.values.reshape(-1, d), jnp.inf)
-    return jnp.sort(x, axis=0), used.sum(0)
+    counts = used(data).reshape(-1, d)
+    x = jnp.where(counts, data.values.reshape(-1, d), jnp.inf)
+    return jnp.sort(x, axis=0), counts.sum(0)
 
 
 def _fill_with(statistic: Callable[[Observed], jax.Array]) -> Method:

@@ -8,12 +8,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from jaximpute._errors import OptionError
-from jaximpute.masking import channel_moments, clamp, masked_mean
-from jaximpute.maths.hole_boxes import hole_shaped
+from jaximpute.masking import channel_moments, masked_mean
 from jaximpute.methods.simple import _chunks, _field_draws, _field_kriging, _film_modes, _modes
 from jaximpute.methods.simple._blocks import Blocks
 from jaximpute.methods.simple._field_kriging import Kriging
-from jaximpute.methods.simple._grid import restored, standardised
+from jaximpute.methods.simple._grid import hold_out, restored, standardised
 from jaximpute.methods.simple._modes import Modes
 from jaximpute.methods.simple._static import static_method
 from jaximpute.types import Method, Observed
@@ -106,113 +105,48 @@ def eof(*, modes: int | None = None, rows: str = "auto", passes: int = _PASSES) 
         k_hide, k_rows, k_chunks, k_modes, k_draw = jax.random.split(key, 5)
         mean, scale = channel_moments(data)
         x, mask = standardised(data, mean, scale)
-        mask = mask & (data.weight > 0).reshape(-1, 1, 1, 1, 1)
-        shown, hidden = (
-            jnp.moveaxis(part, -1, 1) for part in hole_shaped()(k_hide, jnp.moveaxis(mask, 1, -1))
-        )
         film = rows == "film" or (rows == "auto" and len(x) >= _MANY)
         ranks = _ranks(x.shape, film) if modes is None else [modes]
-        columns = x[0].size if film else x[0].size // x.shape[2]
-        seen = mask.sum() / columns
+        mask = mask & (data.weight > 0).reshape(-1, 1, 1, 1, 1)
+        shown, hidden = hold_out(k_hide, mask)
         blocks = Blocks(x.shape[2:], _REACH)
         some = _field_kriging.some_rows(k_rows, data.weight, blocks)
-
-        def modes_of(rank: int, seen):
-            weight = jnp.repeat(data.weight, 1 if film else x.shape[2])
-            k = jax.random.fold_in(k_modes, rank)
-            rows_ = _film_modes.flat(x, film), _film_modes.flat(seen, film)
-            found = _modes.fit(k, *rows_, weight, modes=rank, passes=passes)
-            return _modes.padded(found, max(ranks))
-
-        def kriging_of(modes: Modes, seen) -> Kriging:
-            """The likeliest covariance of the rest beside that of the modes, for each channel."""
-
-            def channel(inputs):
-                number, x, seen, mask = inputs
-                known = _chunks.chunks(jax.random.fold_in(k_chunks, 0), x, seen)
-                first = _chunks.start(modes.noise)
-                at = known.at[: _chunks.LIKELY]
-                beside = _film_modes.covariance(modes, at, number, data_x, film)
-                model, rough = _chunks.likeliest(known, first, jnp.zeros(1, int), _STEPS, beside)
-                return _field_kriging.choose_order(model, rough, blocks, x[some], mask[some])
-
-            data_x = x
-            rest = jnp.where(seen, x - _film_modes.mean(modes, x), 0)
-            apart = (a.swapaxes(0, 1) for a in (rest, seen, mask))
-            return jax.lax.map(channel, (jnp.arange(x.shape[1]), *apart))
-
-        def errors_of(modes: Modes, kriging: Kriging):
-            """At held-out entries, without kriging and with it."""
-            given = x[some], shown[some], hidden[some]
-            plain = _film_modes.explained(modes, *given[:2])
-            kriged = _film_modes.completed(modes, kriging, blocks, *given)
-            errors = [masked_mean((one - given[0]) ** 2, given[2]) for one in (plain, kriged)]
-            return jnp.nan_to_num(jnp.stack(errors), nan=jnp.inf)
-
-        def tried(now: _Search, number):
-            last = number == len(ranks)  # the best once more, on all that is observed
-            branches = [partial(modes_of, rank) for rank in ranks]
-
-            def run(now: _Search) -> _Search:
-                which = jnp.where(last, now.best, number)
-                modes = jax.lax.switch(which, branches, jnp.where(last, mask, shown))
-
-                def judged(modes):
-                    kriging = kriging_of(modes, shown)
-                    errors = errors_of(modes, kriging)
-                    found = _Search(number, modes, kriging, errors[1] < errors[0], now.errors)
-                    better = errors.min() < now.errors.min()
-                    best = jax.tree.map(partial(jnp.where, better), found, now)
-                    return best._replace(errors=now.errors.at[number].set(errors.min()))
-
-                return jax.lax.cond(last, lambda m: now._replace(modes=m), judged, modes)
-
-            # a mode is at each place what the rows that show it say
-            fits = _ROWS * jnp.asarray(ranks)[jnp.minimum(number, len(ranks) - 1)] <= seen
-            return jax.lax.cond(last | fits | (number == 0), run, lambda now: now, now), None
-
-        start = _Search(
-            jnp.zeros((), int),
-            _modes.none(columns, max(ranks), x.dtype),
-            _field_kriging.first_kriging(x, mask),
-            jnp.zeros((), bool),
-            jnp.full(len(ranks), jnp.inf, x.dtype),
-        )
-        end, _ = jax.lax.scan(tried, start, jnp.arange(len(ranks) + 1))
-        found, shown, hidden = end.modes, shown[some], hidden[some]
-        drawn = _film_modes.drawn(k_draw, found, end.kriging, x[some])
-        base = _film_modes.mean(found, drawn)
-
-        def complete(drawn):
-            return filled(end, jnp.where(shown, base + drawn, 0), shown, hidden) - base
-
-        wider = _field_draws.inflation(end.errors.min(), complete, drawn, shown, hidden)
-        return EofState(mean, scale, found, end.kriging, end.kriged, wider, end.errors)
-
-    def filled(model, x, mask, wanted) -> Float[Array, "n c t y x"]:
-        """By modes and, if so chosen, with the rest kriged; `model` has both."""
-        blocks = Blocks(x.shape[2:], _REACH)
-
-        def kriged(x):
-            return _film_modes.completed(model.modes, model.kriging, blocks, x, mask, wanted)
-
-        return jax.lax.cond(
-            model.kriged, kriged, lambda x: _film_modes.explained(model.modes, x, mask), x
-        )
+        films = _Films(x, mask, shown, hidden, data.weight, some, film, blocks)
+        found = _search(k_chunks, k_modes, films, ranks, passes)
+        wider = _inflation(k_draw, found, films)
+        return EofState(mean, scale, found.modes, found.kriging, found.kriged, wider, found.errors)
 
     def estimate(key, state: EofState, data: Observed) -> jax.Array:
         del key
         x, mask = standardised(data, state.mean, state.scale)
-        found = filled(state, x, mask, ~mask)
-        return clamp(restored(found, state.mean, state.scale, data), data)
+        found = _complete(state, x, mask, ~mask)
+        return restored(found, state.mean, state.scale, data)
 
     def sample(key, state: EofState, data: Observed) -> jax.Array:
         x, mask = standardised(data, state.mean, state.scale)
         drawn = state.inflation * _film_modes.drawn(key, state.modes, state.kriging, x)
-        found = drawn + filled(state, jnp.where(mask, x - drawn, 0), mask, ~mask)
-        return clamp(restored(found, state.mean, state.scale, data), data)
+        found = drawn + _complete(state, jnp.where(mask, x - drawn, 0), mask, ~mask)
+        return restored(found, state.mean, state.scale, data)
 
     return static_method(learn, estimate=estimate, sample=sample)
+
+
+class _Films(NamedTuple):
+    """Standardised films `(n, c, t, y, x)`, some of whose observed entries are held out.
+
+    Attributes:
+        some: films to judge by.
+        film: whether a mode is of a whole film, and not of a frame.
+    """
+
+    x: Array
+    mask: Array
+    shown: Array
+    hidden: Array
+    weight: Array
+    some: Array
+    film: bool
+    blocks: Blocks
 
 
 class _Search(NamedTuple):
@@ -223,6 +157,103 @@ class _Search(NamedTuple):
     kriging: Kriging
     kriged: Bool[Array, ""]
     errors: Float[Array, "ranks"]
+
+
+def _search(k_chunks, k_modes, films: _Films, ranks: list[int], passes: int) -> _Search:
+    """The best number of modes at held-out entries, learned once more from all entries."""
+    columns = films.x[0].size // (1 if films.film else films.x.shape[2])
+    seen = films.mask.sum() / columns
+    most = max(ranks)
+    fits = [partial(_fit, k_modes, films, rank, most, passes) for rank in ranks]
+
+    def tried(now: _Search, number):
+        last = number == len(ranks)
+
+        def run(now: _Search) -> _Search:
+            which = jnp.where(last, now.best, number)
+            modes = jax.lax.switch(which, fits, jnp.where(last, films.mask, films.shown))
+
+            def judged(modes):
+                kriging = _krige(k_chunks, films, modes)
+                errors = _errors(films, modes, kriging)
+                found = _Search(number, modes, kriging, errors[1] < errors[0], now.errors)
+                better = errors.min() < now.errors.min()
+                best = jax.tree.map(partial(jnp.where, better), found, now)
+                return best._replace(errors=now.errors.at[number].set(errors.min()))
+
+            return jax.lax.cond(last, lambda m: now._replace(modes=m), judged, modes)
+
+        # a mode is at each place what the rows that show it say
+        enough = _ROWS * jnp.asarray(ranks)[jnp.minimum(number, len(ranks) - 1)] <= seen
+        return jax.lax.cond(last | enough | (number == 0), run, lambda now: now, now), None
+
+    start = _Search(
+        jnp.zeros((), int),
+        _modes.none(columns, most, films.x.dtype),
+        _field_kriging.first_kriging(films.x, films.mask),
+        jnp.zeros((), bool),
+        jnp.full(len(ranks), jnp.inf, films.x.dtype),
+    )
+    return jax.lax.scan(tried, start, jnp.arange(len(ranks) + 1))[0]
+
+
+def _fit(key, films: _Films, rank: int, most: int, passes: int, seen) -> Modes:
+    """So many modes of what is seen, filled up with zeros to the most."""
+    film = films.film
+    weight = jnp.repeat(films.weight, 1 if film else films.x.shape[2])
+    known = _film_modes.flat(films.x, film), _film_modes.flat(seen, film)
+    key = jax.random.fold_in(key, rank)
+    return _modes.padded(_modes.fit(key, *known, weight, modes=rank, passes=passes), most)
+
+
+def _krige(key, films: _Films, modes: Modes) -> Kriging:
+    """The likeliest covariance of the rest beside that of the modes, for each channel."""
+    some = films.some
+
+    def channel(inputs):
+        number, x, seen, mask = inputs
+        known = _chunks.chunks(jax.random.fold_in(key, 0), x, seen)
+        first = _chunks.start(modes.noise)
+        at = known.at[: _chunks.LIKELY]
+        beside = _film_modes.covariance(modes, at, number, films.x, films.film)
+        model, rough = _chunks.likeliest(known, first, jnp.zeros(1, int), _STEPS, beside)
+        return _field_kriging.choose_order(model, rough, films.blocks, x[some], mask[some])
+
+    rest = jnp.where(films.shown, films.x - _film_modes.mean(modes, films.x), 0)
+    each = (a.swapaxes(0, 1) for a in (rest, films.shown, films.mask))
+    return jax.lax.map(channel, (jnp.arange(films.x.shape[1]), *each))
+
+
+def _errors(films: _Films, modes: Modes, kriging: Kriging) -> Float[Array, "2"]:
+    """At held-out entries, without kriging and with it."""
+    x, shown, hidden = (a[films.some] for a in (films.x, films.shown, films.hidden))
+    plain = _film_modes.explained(modes, x, shown)
+    kriged = _film_modes.completed(modes, kriging, films.blocks, x, shown, hidden)
+    errors = [masked_mean((one - x) ** 2, hidden) for one in (plain, kriged)]
+    return jnp.nan_to_num(jnp.stack(errors), nan=jnp.inf)
+
+
+def _inflation(key, found: _Search, films: _Films) -> Float[Array, ""]:
+    x, shown, hidden = (a[films.some] for a in (films.x, films.shown, films.hidden))
+    drawn = _film_modes.drawn(key, found.modes, found.kriging, x)
+    base = _film_modes.mean(found.modes, drawn)
+
+    def complete(drawn):
+        return _complete(found, jnp.where(shown, base + drawn, 0), shown, hidden) - base
+
+    return _field_draws.inflation(found.errors.min(), complete, drawn, shown, hidden)
+
+
+def _complete(model: EofState | _Search, x, mask, wanted) -> Float[Array, "n c t y x"]:
+    """By modes and, if so chosen, with the rest kriged."""
+    blocks = Blocks(x.shape[2:], _REACH)
+
+    def kriged(x):
+        return _film_modes.completed(model.modes, model.kriging, blocks, x, mask, wanted)
+
+    return jax.lax.cond(
+        model.kriged, kriged, lambda x: _film_modes.explained(model.modes, x, mask), x
+    )
 
 
 def _ranks(shape: tuple[int, ...], film: bool) -> list[int]:

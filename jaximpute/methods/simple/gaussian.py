@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaximpute._errors import OptionError
-from jaximpute.masking import channel_moments, clamp, pick
+from jaximpute.masking import channel_moments, pick, restore, standardise
 from jaximpute.maths.gaussians import conditional_mean, draw_conditional
 from jaximpute.methods.simple import _joint, _stationary
 from jaximpute.methods.simple._static import static_method
@@ -86,7 +86,7 @@ def gaussian(*, block: int = 12, context: int = 24, passes: int | None = None) -
         if data.values.ndim == 2 and data.values.shape[0] > ROWS:
             rows = pick(key_rows, data.weight, ROWS)
             data = Observed(data.values[rows], data.mask[rows], jnp.ones_like(data.weight[:ROWS]))
-        x, mask = _standardise(data, mean, scale)
+        x, mask, _ = standardise(data, mean, scale)
 
         if x.ndim == 2:
             size = _columns_together(x.shape[-1])
@@ -108,7 +108,7 @@ def gaussian(*, block: int = 12, context: int = 24, passes: int | None = None) -
 
     def completed(key, state: GaussianState, data: Observed) -> jax.Array:
         """The means given what is observed, or with a key a draw."""
-        x, mask = _standardise(data, state.mean, state.scale)
+        x, mask, _ = standardise(data, state.mean, state.scale)
         d = x.shape[-1]
         if x.ndim == 2:
             size = _columns_together(d)
@@ -131,20 +131,11 @@ def gaussian(*, block: int = 12, context: int = 24, passes: int | None = None) -
         keys = jnp.zeros(groups) if key is None else jax.random.split(key, groups)
         parts = _per_group(complete, keys, state.groups, *given)
         joined = jnp.moveaxis(parts, 0, -2).reshape(*x.shape[:-1], -1)[..., :d]
-        columns = (1,) * (x.ndim - 1) + (d,)
-        return clamp(joined * state.scale.reshape(columns) + state.mean.reshape(columns), data)
+        return restore(joined, state.mean, state.scale, data)
 
-    def estimate(key, state: GaussianState, data: Observed) -> jax.Array:
-        del key
-        return completed(None, state, data)
-
-    return static_method(learn, estimate=estimate, sample=completed)
-
-
-def _standardise(data: Observed, mean, scale):
-    columns = (1,) * (data.values.ndim - 1) + (-1,)
-    x = (data.values - mean.reshape(columns)) / scale.reshape(columns)
-    return jnp.where(data.mask, x, 0), data.mask
+    return static_method(
+        learn, estimate=lambda _, *given: completed(None, *given), sample=completed
+    )
 
 
 def _columns_together(d: int) -> int:

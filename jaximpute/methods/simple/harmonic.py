@@ -6,7 +6,6 @@ import jax
 import jax.numpy as jnp
 
 from jaximpute._errors import OptionError
-from jaximpute.masking import clamp
 from jaximpute.methods.simple._grid import axes_of, learn_moments, restored, standardised
 from jaximpute.methods.simple._static import static_method
 from jaximpute.types import Method, Observed, Scalar
@@ -61,9 +60,7 @@ def biharmonic(
     membrane (`harmonic`) it carries slopes on across a hole, and may overshoot in a large one.
 
     Args:
-        axes: see `harmonic`, as all arguments.
-        periodic: axes that close on themselves.
-        tol: relative residual at which conjugate gradients stop.
+        axes, periodic, tol: see `harmonic`.
         most: iterations, at most. A hole `w` cells wide takes about `w`² of them, in which single
             precision settles its finer structure first; the start is the membrane.
 
@@ -116,7 +113,7 @@ def _surface(solve: Callable, along: tuple[int, ...]) -> Method:
         filled = jax.vmap(solve)(flatten(x), flatten(mask))
         moved = filled.reshape([x.shape[axis] for axis in order])
         straight = [order.index(axis) for axis in range(5)]
-        return clamp(restored(moved.transpose(straight), mean, scale, data), data)
+        return restored(moved.transpose(straight), mean, scale, data)
 
     return static_method(learn_moments, estimate=estimate)
 

@@ -132,10 +132,10 @@ def moving_average(*, width: int = 7, tau: float = 1.0, times: ArrayLike | None 
             average = (w * x[index]).sum(1) / jnp.where(total > 0, total, 1)
             return jnp.where(known, x, average), known | (total > 0)
 
-        def unfinished(carry):
+        def has_gaps(carry):
             return carry[1].any() & ~carry[1].all()
 
-        return jax.lax.while_loop(unfinished, sweep, (x, mask))[0]
+        return jax.lax.while_loop(has_gaps, sweep, (x, mask))[0]
 
     return channelwise(fill, check_times(times))
 

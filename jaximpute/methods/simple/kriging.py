@@ -6,13 +6,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from jaximpute._errors import OptionError
-from jaximpute.masking import channel_moments, clamp
-from jaximpute.maths.hole_boxes import hole_shaped
+from jaximpute._errors import check_positive
+from jaximpute.masking import channel_moments
 from jaximpute.methods.simple import _chunks, _field_draws, _field_kriging, _place
 from jaximpute.methods.simple._blocks import Blocks
 from jaximpute.methods.simple._field_kriging import Kriging
-from jaximpute.methods.simple._grid import restored, standardised
+from jaximpute.methods.simple._grid import hold_out, restored, standardised
 from jaximpute.methods.simple._static import static_method
 from jaximpute.types import Method, Observed
 
@@ -89,69 +88,27 @@ def kriging(*, place: bool = True, reach: int = 24) -> Method:
     Source: Cressie, "Statistics for spatial data" (1993), §2.6 and §3; the likelihood of chunks as
     in Caragea and Smith (2007); a covariance that drifts as in Gneiting, Genton and Guttorp (2007).
     """
-    if reach < 1:
-        raise OptionError(f"reach is {reach}; expected at least 1")
+    check_positive(reach=reach)
 
     def learn(key, data: Observed) -> KrigingState:
         k_hide, k_rows, k_chunks, k_draw = jax.random.split(key, 4)
         mean, scale = channel_moments(data)
         x, mask = standardised(data, mean, scale)
         mask = mask & (data.weight > 0).reshape(-1, 1, 1, 1, 1)
-        shown, hidden = (
-            jnp.moveaxis(part, -1, 1) for part in hole_shaped()(k_hide, jnp.moveaxis(mask, 1, -1))
-        )
+        shown, hidden = hold_out(k_hide, mask)
         blocks = Blocks(x.shape[2:], reach)
         some = _field_kriging.some_rows(k_rows, data.weight, blocks)
-        first = _field_kriging.first_kriging(x, mask)
-
-        def chunks(x, mask):
-            return _chunks.chunks(jax.random.fold_in(k_chunks, 0), x, mask)
-
-        def learned(first, x, mask, shown, hidden):
-            """Effect, kriging, and errors at held-out entries."""
-            known = chunks(x, shown)
-            model, rough = _chunks.likeliest(known, first.model, jnp.arange(3))
-            judge = x[some], shown[some], hidden[some]
-            plain = _field_kriging.choose_order(model, rough, blocks, x[some], mask[some])
-            error = _field_kriging.error(plain, blocks, *judge)
-            everything = chunks(x, mask)
-            if not place:
-                model, _ = _chunks.likeliest(everything, model, rough[None], _AGAIN)
-                return jnp.zeros(x.shape[2:], x.dtype), plain._replace(model=model), error[None]
-            priors = jnp.asarray(_place.PRIORS, x.dtype)
-
-            def effects(known):
-                """The effect under each prior, none of it first."""
-                inverse = _place.inverses(known, model, rough)
-                found = jax.lax.map(
-                    lambda prior: _place.effect(known, inverse, x.shape[2:], *prior), priors
-                )
-                return jnp.concatenate([jnp.zeros_like(found[:1]), found])
-
-            def judged(effect):
-                values, *masks = judge
-                return _field_kriging.error(plain, blocks, values - effect[None, None], *masks)
-
-            errors = jnp.append(error, jax.lax.map(judged, effects(known)[1:]))
-            effect = effects(everything)[jnp.argmin(errors)]
-            known = chunks(x - effect[None, None], mask)
-            model, _ = _chunks.likeliest(known, model, rough[None], _AGAIN)
-            return effect, plain._replace(model=model), errors
 
         def channel(inputs):
             first, x, mask, shown, hidden = inputs
-            effect, kriging, errors = learned(first, x, mask, shown, hidden)
-            shown, hidden = shown[some], hidden[some]
-
-            def complete(x):
-                return _field_kriging.complete(kriging, blocks, x, shown, hidden)
-
-            drawn = _field_draws.field(jax.random.fold_in(k_draw, 0), kriging, shown.shape)
-            wider = _field_draws.inflation(errors.min(), complete, drawn, shown, hidden)
+            known = _Films(x, mask, shown, hidden, some, blocks)
+            effect, kriging, errors = _fit(k_chunks, known, first, place)
+            wider = _inflation(k_draw, known, kriging, errors)
             return effect, kriging, wider, errors
 
-        apart = (a.swapaxes(0, 1) for a in (x, mask, shown, hidden))
-        return KrigingState(mean, scale, *jax.lax.map(channel, (first, *apart)))
+        first = _field_kriging.first_kriging(x, mask)
+        films = (a.swapaxes(0, 1) for a in (x, mask, shown, hidden))
+        return KrigingState(mean, scale, *jax.lax.map(channel, (first, *films)))
 
     def completed(key, state: KrigingState, data: Observed) -> jax.Array:
         """The means given what is observed, or with a key a draw."""
@@ -173,10 +130,66 @@ def kriging(*, place: bool = True, reach: int = 24) -> Method:
         parts = state.effect, state.kriging, state.inflation
         apart = jnp.arange(x.shape[1]), *parts, x.swapaxes(0, 1), mask.swapaxes(0, 1)
         filled = jax.lax.map(channel, apart).swapaxes(0, 1)
-        return clamp(restored(filled, state.mean, state.scale, data), data)
+        return restored(filled, state.mean, state.scale, data)
 
-    def estimate(key, state: KrigingState, data: Observed) -> jax.Array:
-        del key
-        return completed(None, state, data)
+    return static_method(
+        learn, estimate=lambda _, *given: completed(None, *given), sample=completed
+    )
 
-    return static_method(learn, estimate=estimate, sample=completed)
+
+class _Films(NamedTuple):
+    """A channel of all films `(n, t, y, x)`, some of whose observed entries are held out."""
+
+    x: Array
+    mask: Array
+    shown: Array
+    hidden: Array
+    some: Array  # films to judge by
+    blocks: Blocks
+
+
+def _fit(key, films: _Films, first: Kriging, place: bool) -> tuple[Array, Kriging, Array]:
+    """The effect of each place, the covariance of the rest, and errors at held-out entries."""
+    x, mask, shown, hidden, some, blocks = films
+
+    def chunks(x, mask):
+        return _chunks.chunks(jax.random.fold_in(key, 0), x, mask)
+
+    known = chunks(x, shown)
+    model, rough = _chunks.likeliest(known, first.model, jnp.arange(3))
+    judge = x[some], shown[some], hidden[some]
+    plain = _field_kriging.choose_order(model, rough, blocks, x[some], mask[some])
+    error = _field_kriging.error(plain, blocks, *judge)
+    everything = chunks(x, mask)
+    if not place:
+        model, _ = _chunks.likeliest(everything, model, rough[None], _AGAIN)
+        return jnp.zeros(x.shape[2:], x.dtype), plain._replace(model=model), error[None]
+
+    def judged(effect):
+        values, *masks = judge
+        return _field_kriging.error(plain, blocks, values - effect[None, None], *masks)
+
+    effects = _effects(known, plain, x.shape[2:])
+    errors = jnp.append(error, jax.lax.map(judged, effects[1:]))
+    effect = _effects(everything, plain, x.shape[2:])[jnp.argmin(errors)]
+    known = chunks(x - effect[None, None], mask)
+    model, _ = _chunks.likeliest(known, model, rough[None], _AGAIN)
+    return effect, plain._replace(model=model), errors
+
+
+def _effects(known: _chunks.Chunks, kriging: Kriging, shape) -> Float[Array, "priors y x"]:
+    """The effect of each place under each prior, none of it first."""
+    inverse = _place.inverses(known, kriging.model, kriging.rough)
+    priors = jnp.asarray(_place.PRIORS, known.x.dtype)
+    found = jax.lax.map(lambda prior: _place.effect(known, inverse, shape, *prior), priors)
+    return jnp.concatenate([jnp.zeros_like(found[:1]), found])
+
+
+def _inflation(key, films: _Films, kriging: Kriging, errors) -> Float[Array, ""]:
+    shown, hidden = films.shown[films.some], films.hidden[films.some]
+
+    def complete(x):
+        return _field_kriging.complete(kriging, films.blocks, x, shown, hidden)
+
+    drawn = _field_draws.field(jax.random.fold_in(key, 0), kriging, shown.shape)
+    return _field_draws.inflation(errors.min(), complete, drawn, shown, hidden)

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float, Int
 
 from jaximpute import registry
 from jaximpute._errors import DataError, OptionError
-from jaximpute.masking import channel_moments, clamp
+from jaximpute.masking import channel_moments, channel_range, clamp, standardise, used
 from jaximpute.maths.averages import median_of
 from jaximpute.methods.simple import _guess
 from jaximpute.methods.simple._categories import likeliest, targets
@@ -18,7 +18,6 @@ from jaximpute.types import Info, Method, Observed, PRNGKey, State
 
 PRESETS: dict[str, dict[str, Any]] = {
     "fast": {"steps": 10},
-    "balanced": {},
     "best": {"steps": 100},
     # as scikit-learn has it
     "paper": {"steps": 10, "clip": False},
@@ -181,100 +180,31 @@ def _chain(
     if updates < 1 or keep < 1:
         raise OptionError(f"updates is {updates} and keep {keep}; expected at least 1")
 
-    def chain(d: int) -> Chain:
-        return Chain(targets(categories, d), updates, clip, draws)
+    def chain(data: Observed) -> Chain:
+        return Chain(targets(categories, data.values.shape[1]), updates, clip, draws)
 
     def init(key: PRNGKey, data: Observed) -> ChainState:
         if data.values.ndim != 2:
             raise DataError(
                 f"data has shape {data.values.shape}; chained equations take a table, (n, columns)"
             )
-        d = data.values.shape[1]
-        of = chain(d).of
-        mean, scale = channel_moments(data)
-        x = _standardise(data, mean, scale)
-        used = data.mask & (data.weight > 0)[:, None]
-        low = jnp.where(used, data.values, jnp.inf).min(0)
-        high = jnp.where(used, data.values, -jnp.inf).max(0)
-        # a column with nothing observed has no range, and is its mean
-        low, high = (jnp.where(jnp.isfinite(a), a, mean) for a in (low, high))
-        order = jnp.argsort(-used.sum(0)[of.members[:, 0]], stable=True).astype(jnp.int32)
-        none = jnp.zeros(d, x.dtype)
-        rules = Rules(jnp.zeros((d, d), x.dtype), none, none)
-        kept = jax.tree.map(lambda leaf: jnp.zeros((keep, *leaf.shape), x.dtype), rules)
-        done = jnp.zeros((), jnp.int32)
-        k_rows, k_begin = jax.random.split(key)
-        guess = _guess.fit(k_rows, x, data.mask, data.weight)
-        state = ChainState(x, mean, scale, low, high, order, guess, rules, kept, none + 1, done)
-        return state._replace(x=begin(k_begin, state, data))
-
-    def begin(key: PRNGKey, state: ChainState, data: Observed) -> jax.Array:
-        x = _standardise(data, state.mean, state.scale)
-        x = _guess.complete(key if draws else None, x, data.mask, *state.guess)
-        return likeliest(x, *state.ends, data.mask, chain(x.shape[1]).of) if draws else x
+        return _start(key, chain(data), keep, data)
 
     def step(key: PRNGKey, state: ChainState, data: Observed) -> tuple[ChainState, Info]:
-        run = chain(data.values.shape[1])
-        begins, target = state.done == 0, jnp.asarray(run.of.target)
-        category = jnp.asarray(run.of.levelled)[target]
-        hidden = jnp.asarray(run.of.hidden(drawn=draws))
-        turns = jnp.arange(len(state.order))
-        turn_of = jnp.zeros_like(state.order).at[state.order].set(turns)[target]
-
-        def visit(carry, turn):
-            x, rules, penalty = carry
-            t = state.order[turn]
-            k_rule, k_fill = jax.random.split(jax.random.fold_in(key, turn))
-            # a category is first drawn without those that come later: what they determine of it
-            # would hold it at their first guess
-            later = begins & category & jnp.asarray(run.of.levelled)[t] & (turn_of > turn)
-            use = ~hidden[t] & ~later
-            rules, penalty = run.learn(k_rule, x, data, t, use, state.ends, rules, penalty)
-            return (run.apply(k_fill, x, data.mask, t, state.ends, rules), rules, penalty), None
-
-        before = jax.tree.map(lambda leaf: leaf[-1], state.rules)
-        (x, latest, penalty), _ = jax.lax.scan(visit, (state.x, before, state.penalty), turns)
-        first = jax.tree.map(lambda a, b: jnp.where(begins, a, b), latest, state.first)
-        rules = jax.tree.map(
-            lambda old, new: jnp.where(
-                begins,
-                jnp.broadcast_to(new[None], old.shape),
-                jnp.concatenate([old[1:], new[None]]),
-            ),
-            state.rules,
-            latest,
-        )
-        moved = jnp.where((data.weight > 0)[:, None], jnp.abs(x - state.x), 0)
-        missing = jnp.maximum((~data.mask & (data.weight > 0)[:, None]).sum(), 1)
-        change = moved.sum() / missing.astype(x.dtype)
-        after = state._replace(x=x, first=first, rules=rules, penalty=penalty, done=state.done + 1)
+        after = _sweep(key, chain(data), state, data)
+        real = (data.weight > 0)[:, None]
+        moved = jnp.where(real, jnp.abs(after.x - state.x), 0)
+        missing = jnp.maximum((~data.mask & real).sum(), 1)
+        change = moved.sum() / missing.astype(moved.dtype)
         return after, Info(change, {"largest_change": moved.max()})
 
     def fill(state: ChainState, data: Observed) -> jax.Array:
         completed = state.x * state.scale[None] + state.mean[None]
-        of = chain(data.values.shape[1]).of
+        of = chain(data).of
         return clamp(likeliest(completed, state.low, state.high, data.mask, of), data)
 
     def complete(key: PRNGKey, state: ChainState, data: Observed) -> jax.Array:
-        k_begin, k_which, k_run = jax.random.split(key, 3)
-        which = jnp.arange(keep)
-        if draws:
-            ready = jnp.clip(state.done - 1, 1, keep)
-            which = keep - 1 - jax.random.randint(k_which, (keep,), 0, ready)
-        run, number = chain(data.values.shape[1]), len(state.order)
-        rules = jax.tree.map(
-            lambda first, kept: jnp.concatenate([first[None], kept]), state.first, state.rules
-        )
-        sweeps = jnp.concatenate([jnp.zeros_like(which[:1]), 1 + which])
-
-        def visit(x, turn):
-            sweep, t = sweeps[turn // number], state.order[turn % number]
-            own = jax.tree.map(lambda leaf: leaf[sweep], rules)
-            k = jax.random.fold_in(k_run, turn)
-            return run.apply(k, x, data.mask, t, state.ends, own), None
-
-        x, _ = jax.lax.scan(visit, begin(k_begin, state, data), jnp.arange((1 + keep) * number))
-        return fill(state._replace(x=x), data)
+        return fill(state._replace(x=_replay(key, chain(data), state, data)), data)
 
     if draws:
         estimate = median_of(complete, categories=categories)
@@ -282,8 +212,83 @@ def _chain(
     return Method(init, step, fill, estimate=complete)
 
 
-def _standardise(data: Observed, mean: Float[Array, "d"], scale: Float[Array, "d"]) -> jax.Array:
-    return jnp.where(data.mask, (data.values - mean[None]) / scale[None], 0)
+def _start(key: PRNGKey, run: Chain, keep: int, data: Observed) -> ChainState:
+    """Moments, ranges and order of the columns, and the first completion."""
+    d = data.values.shape[1]
+    mean, scale = channel_moments(data)
+    x = standardise(data, mean, scale).values
+    # a column with nothing observed has no range, and is its mean
+    low, high = channel_range(data, mean)
+    seen = used(data).sum(0)[run.of.members[:, 0]]
+    order = jnp.argsort(-seen, stable=True).astype(jnp.int32)
+    none = jnp.zeros(d, x.dtype)
+    rules = Rules(jnp.zeros((d, d), x.dtype), none, none)
+    kept = jax.tree.map(lambda leaf: jnp.zeros((keep, *leaf.shape), x.dtype), rules)
+    done = jnp.zeros((), jnp.int32)
+    k_rows, k_begin = jax.random.split(key)
+    guess = _guess.fit(k_rows, x, data.mask, data.weight)
+    state = ChainState(x, mean, scale, low, high, order, guess, rules, kept, none + 1, done)
+    return state._replace(x=_begin(k_begin, run, state, data))
+
+
+def _begin(key: PRNGKey, run: Chain, state: ChainState, data: Observed) -> jax.Array:
+    """The first completion, by a Gaussian."""
+    x = standardise(data, state.mean, state.scale).values
+    x = _guess.complete(key if run.draws else None, x, data.mask, *state.guess)
+    return likeliest(x, *state.ends, data.mask, run.of) if run.draws else x
+
+
+def _sweep(key: PRNGKey, run: Chain, state: ChainState, data: Observed) -> ChainState:
+    """Every target regressed on the others and completed, in turn."""
+    begins, target = state.done == 0, jnp.asarray(run.of.target)
+    levelled = jnp.asarray(run.of.levelled)
+    hidden = jnp.asarray(run.of.hidden(drawn=run.draws))
+    turns = jnp.arange(len(state.order))
+    turn_of = jnp.zeros_like(state.order).at[state.order].set(turns)[target]
+
+    def visit(carry, turn):
+        x, rules, penalty = carry
+        t = state.order[turn]
+        k_rule, k_fill = jax.random.split(jax.random.fold_in(key, turn))
+        # a category is first drawn without those that come later: what they determine of it
+        # would hold it at their first guess
+        later = begins & levelled[target] & levelled[t] & (turn_of > turn)
+        use = ~hidden[t] & ~later
+        rules, penalty = run.learn(k_rule, x, data, t, use, state.ends, rules, penalty)
+        return (run.apply(k_fill, x, data.mask, t, state.ends, rules), rules, penalty), None
+
+    before = jax.tree.map(lambda leaf: leaf[-1], state.rules)
+    (x, latest, penalty), _ = jax.lax.scan(visit, (state.x, before, state.penalty), turns)
+
+    def kept(old, new):
+        all_new = jnp.broadcast_to(new[None], old.shape)
+        return jnp.where(begins, all_new, jnp.concatenate([old[1:], new[None]]))
+
+    first = jax.tree.map(lambda a, b: jnp.where(begins, a, b), latest, state.first)
+    rules = jax.tree.map(kept, state.rules, latest)
+    return state._replace(x=x, first=first, rules=rules, penalty=penalty, done=state.done + 1)
+
+
+def _replay(key: PRNGKey, run: Chain, state: ChainState, data: Observed) -> jax.Array:
+    """Rows completed by the first sweep's regressions and then the kept ones."""
+    k_begin, k_which, k_run = jax.random.split(key, 3)
+    keep, number = len(state.rules.coef), len(state.order)
+    which = jnp.arange(keep)
+    if run.draws:
+        ready = jnp.clip(state.done - 1, 1, keep)
+        which = keep - 1 - jax.random.randint(k_which, (keep,), 0, ready)
+    rules = jax.tree.map(
+        lambda first, kept: jnp.concatenate([first[None], kept]), state.first, state.rules
+    )
+    sweeps = jnp.concatenate([jnp.zeros_like(which[:1]), 1 + which])
+
+    def visit(x, turn):
+        sweep, t = sweeps[turn // number], state.order[turn % number]
+        own = jax.tree.map(lambda leaf: leaf[sweep], rules)
+        return run.apply(jax.random.fold_in(k_run, turn), x, data.mask, t, state.ends, own), None
+
+    x = _begin(k_begin, run, state, data)
+    return jax.lax.scan(visit, x, jnp.arange((1 + keep) * number))[0]
 
 
 def ice_recipe(
@@ -298,10 +303,7 @@ def ice_recipe(
     """`ice` for given data; it stops when entries hardly move any more.
 
     Args:
-        data: what it will run on.
-        kind: `table`.
-        times: not used.
-        categories: the category that each column is of.
+        data, kind, times, categories: see `registry.build`.
         steps: sweeps, at most.
         options: of the factory.
 

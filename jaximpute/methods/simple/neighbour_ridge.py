@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from jaximpute._errors import OptionError
-from jaximpute.masking import clamp, pick
+from jaximpute.masking import pick
 from jaximpute.methods.simple._grid import learn_moments, restored, standardised
 from jaximpute.methods.simple._static import static_method
 from jaximpute.types import Method, Observed, Scalar
@@ -117,7 +117,7 @@ def neighbour_ridge(*, radius: int = 2, ridge: Scalar = 1e-3) -> Method:
 
         filled = jax.lax.map(one, (_frames(x), _frames(mask)))
         moved = jnp.moveaxis(filled.reshape(x.shape[0], x.shape[2], *filled.shape[1:]), 1, 2)
-        return clamp(restored(moved, state.mean, state.scale, data), data)
+        return restored(moved, state.mean, state.scale, data)
 
     return static_method(learn, estimate=estimate)
 

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from jaximpute._errors import OptionError
-from jaximpute.masking import channel_moments, clamp, pick
+from jaximpute.masking import channel_moments, pick
 from jaximpute.maths.hole_boxes import hole_shaped
 from jaximpute.methods.simple import _covariance
 from jaximpute.methods.simple._blocks import nearest
@@ -130,7 +130,7 @@ def optimal_interpolation(*, neighbours: int = 32, reach: int = 32) -> Method:
             return jax.lax.map(channel, (state.covariance, state.nugget, offsets, *inputs))
 
         filled = jax.lax.map(row, (x, mask))
-        return clamp(restored(filled, state.mean, state.scale, data), data)
+        return restored(filled, state.mean, state.scale, data)
 
     return static_method(learn, estimate=estimate)
 

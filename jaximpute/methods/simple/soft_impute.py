@@ -6,7 +6,7 @@ from jaxtyping import Array, Bool, Float
 
 from jaximpute import views
 from jaximpute._errors import OptionError
-from jaximpute.masking import channel_moments, clamp, masked_mean
+from jaximpute.masking import channel_moments, clamp, masked_mean, restore, standardise, used
 from jaximpute.maths import random
 from jaximpute.methods.simple._static import static_method
 from jaximpute.types import Method, Observed
@@ -57,11 +57,7 @@ def soft_impute(*, length: int = 24, thresholds: int = 12, iterations: int = 15)
 
     def learn(key, data: Observed) -> jax.Array:
         mean, scale = channel_moments(data)
-        columns = (1,) * (data.values.ndim - 1) + (-1,)
-        mean, scale = mean.reshape(columns), scale.reshape(columns)
-        real = (data.weight > 0).reshape(-1, *(1,) * (data.values.ndim - 1))
-        mask = data.mask & real
-        x = jnp.where(mask, (data.values - mean) / scale, 0)
+        x, mask, _ = standardise(data._replace(mask=used(data)), mean, scale)
         shape = x.shape
         view = views.identity(shape)
         if x.ndim == 3:
@@ -69,7 +65,7 @@ def soft_impute(*, length: int = 24, thresholds: int = 12, iterations: int = 15)
         cut, known = views.every(view, x), views.every(view, mask)
         flat = (view.size, -1)
         z = _along_path(key, cut.reshape(flat), known.reshape(flat), thresholds, iterations)
-        return clamp(view.fold(z.reshape(cut.shape)) * scale + mean, data)
+        return restore(view.fold(z.reshape(cut.shape)), mean, scale, data)
 
     def fill(state: jax.Array, data: Observed) -> jax.Array:
         return clamp(state, data)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -41,9 +42,7 @@ _MANY = 32  # series that begin alike, as days do, from which moments of each st
 _FRAMES = 24  # of a field, from which modes are learned
 PRESETS: dict[str, dict[str, Any]] = {
     "fast": {"members": "few"},
-    "balanced": {},
     "best": {"members": "learned"},
-    "paper": {},
 }
 
 
@@ -128,78 +127,28 @@ def stack(
         raise OptionError(f"holdout is {holdout} and rows {rows}; expected a share, and at least 1")
     drawing = [i for i, plan in enumerate(members) if plan.method.sample is not None]
 
-    def outline(data: Observed) -> StackState:
-        key, dtype = jax.random.key(0), data.values.dtype
-        d, k = data.values.shape[-1], len(members)
-        states = tuple(
-            _trials.zeros(jax.eval_shape(plan.method.init, key, data)) for plan in members
-        )
-        column, each = jnp.zeros(d, dtype), jnp.zeros(k, dtype)
-        weights = jnp.zeros((k, d), dtype)
-        none = jnp.zeros((), dtype)
-        number = jnp.zeros((), jnp.int32)
-        return StackState(states, weights, column, column, each, none, column, number)
-
     def learn(key: PRNGKey, data: Observed) -> StackState:
         k_rows, k_trial, k_draw, k_whole = jax.random.split(key, 4)
-        mean, scale = map(np.asarray, channel_moments(data))
-        some, d = _trials.some_rows(k_rows, data, rows), data.values.shape[-1]
+        some, drawer = _trials.some_rows(k_rows, data, rows), drawing[0] if drawing else 0
         if _trials.cells_in(some, holdout) < _weights.FEWEST:
-            drawer = drawing[0] if drawing else 0
-            states = list((none := outline(data)).members)
-            for i in {0, drawer}:
-                states[i] = _trials.run(members[i], jax.random.fold_in(k_whole, i), data)
-            return none._replace(
-                members=tuple(states),
-                drawer=jnp.asarray(drawer, jnp.int32),
-                weights=none.weights.at[0].set(1.0),
-                mean=jnp.asarray(mean),
-                scale=jnp.asarray(scale),
-                singles=none.singles - 1,
-                chosen=none.chosen - 1,
-            )
+            return _untried(k_whole, members, data, drawer)
         trials = [
             _trials.try_members(members, jax.random.fold_in(k_trial, i), some, holdout, categories)
             for i in range(_trials.rounds(some, holdout))
         ]
-        able = [i for i in range(len(members)) if all(t.answers[i] is not None for t in trials)]
-        if not able:
-            raise OptionError("no member could complete the data; take one method by its name")
-        column = np.concatenate([t.cells[-1] for t in trials])
-        group = np.concatenate([_trials.groups(t.cells, some.mask.shape) for t in trials])
-        at = np.concatenate([np.stack([t.at(i) for i in able], axis=1) for t in trials])
-        at = (at - mean[column, None]) / scale[column, None]
-        truth = np.concatenate([np.asarray(some.values)[t.cells] for t in trials])
-        truth = (truth - mean[column]) / scale[column]
-        found = _weights.weigh(at, truth, column, group, d)
-        weights, singles = np.zeros((len(members), d)), np.full(len(members), np.nan)
-        weights[able], singles[able] = found.weights, found.singles
-        off = np.abs((at * found.weights.T[column]).sum(axis=1) - truth) * scale[column]
-        errors = np.bincount(column, off, d) / np.maximum(np.bincount(column, minlength=d), 1)
-        last, drawer = trials[-1], drawing[0] if drawing else 0
-        if by_draws and len(drawing) > 1 and len(truth):
-            scored = {
-                i: _trials.crps(members[i], k_draw, last.states[i], last, some) for i in drawing
-            }
-            drawer = min(scored, key=scored.__getitem__)
+        last, (found, errors) = trials[-1], _weigh(trials, some, channel_moments(data))
+        if by_draws and len(drawing) > 1 and any(len(t.cells[0]) for t in trials):
+            crps = [_trials.crps(members[i], k_draw, last.states[i], last, some) for i in drawing]
+            drawer = drawing[int(np.argmin(crps))]
         states = []
         for i, plan in enumerate(members):
             state = last.states[i]
-            if weights[i].any() or i == drawer:
+            if found.weights[i].any() or i == drawer:
                 state = _trials.run(plan, jax.random.fold_in(k_whole, i), data)
             elif state is None or some is not data:
                 state = _trials.zeros(jax.eval_shape(plan.method.init, jax.random.key(0), data))
             states.append(state)
-        return StackState(
-            members=tuple(states),
-            weights=jnp.asarray(weights, data.values.dtype),
-            mean=jnp.asarray(mean),
-            scale=jnp.asarray(scale),
-            singles=jnp.asarray(np.nan_to_num(singles, nan=-1.0), data.values.dtype),
-            chosen=jnp.asarray(np.nan_to_num(found.chosen, nan=-1.0), data.values.dtype),
-            errors=jnp.asarray(errors, data.values.dtype),
-            drawer=jnp.asarray(drawer, jnp.int32),
-        )
+        return _state(states, data, found, errors, drawer)
 
     def estimate(key: PRNGKey, state: StackState, data: Observed) -> jax.Array:
         mean, scale = (_along(a, data.values.ndim) for a in (state.mean, state.scale))
@@ -228,8 +177,72 @@ def stack(
         return jax.lax.switch(number, [by(i) for i in drawing], key, state.members, data)
 
     return static_method(
-        OnHost(learn, outline), estimate=estimate, sample=sample if drawing else None
+        OnHost(learn, partial(_outline, members)),
+        estimate=estimate,
+        sample=sample if drawing else None,
     )
+
+
+def _outline(members: Sequence[Plan], data: Observed) -> StackState:
+    """A state that has learned nothing: the first member answers, and the first draws."""
+    key, (k, d) = jax.random.key(0), (len(members), data.values.shape[-1])
+    states = [_trials.zeros(jax.eval_shape(plan.method.init, key, data)) for plan in members]
+    first = np.zeros((k, d))
+    first[0] = 1.0
+    found = _weights.Weighing(first, np.full(k, np.nan), np.nan)
+    return _state(states, data, found, np.zeros(d), 0)
+
+
+def _state(
+    states: Sequence[State],
+    data: Observed,
+    found: _weights.Weighing,
+    errors: np.ndarray,
+    drawer: int,
+) -> StackState:
+    dtype, (mean, scale) = data.values.dtype, channel_moments(data)
+    return StackState(
+        members=tuple(states),
+        weights=jnp.asarray(found.weights, dtype),
+        mean=mean,
+        scale=scale,
+        singles=jnp.asarray(np.nan_to_num(found.singles, nan=-1.0), dtype),
+        chosen=jnp.asarray(np.nan_to_num(found.chosen, nan=-1.0), dtype),
+        errors=jnp.asarray(errors, dtype),
+        drawer=jnp.asarray(drawer, jnp.int32),
+    )
+
+
+def _untried(key: PRNGKey, members: Sequence[Plan], data: Observed, drawer: int) -> StackState:
+    """The state where there is too little to choose by."""
+    none = _outline(members, data)
+    states = list(none.members)
+    for i in {0, drawer}:
+        states[i] = _trials.run(members[i], jax.random.fold_in(key, i), data)
+    return none._replace(members=tuple(states), drawer=jnp.asarray(drawer, jnp.int32))
+
+
+def _weigh(
+    trials: Sequence[_trials.Trial], some: Observed, moments: tuple[jax.Array, jax.Array]
+) -> tuple[_weights.Weighing, Float[np.ndarray, "d"]]:
+    """Weights by all trials, 0 of members that failed, and the mean absolute error by column."""
+    (mean, scale), d = map(np.asarray, moments), some.values.shape[-1]
+    count = len(trials[0].answers)
+    able = [i for i in range(count) if all(t.answers[i] is not None for t in trials)]
+    if not able:
+        raise OptionError("no member could complete the data; take one method by its name")
+    column = np.concatenate([t.cells[-1] for t in trials])
+    group = np.concatenate([_trials.groups(t.cells, some.mask.shape) for t in trials])
+    at = np.concatenate([np.stack([t.at(i) for i in able], axis=1) for t in trials])
+    at = (at - mean[column, None]) / scale[column, None]
+    truth = np.concatenate([np.asarray(some.values)[t.cells] for t in trials])
+    truth = (truth - mean[column]) / scale[column]
+    found = _weights.weigh(at, truth, column, group, d)
+    off = np.abs((at * found.weights.T[column]).sum(axis=1) - truth) * scale[column]
+    errors = np.bincount(column, off, d) / np.maximum(np.bincount(column, minlength=d), 1)
+    weights, singles = np.zeros((count, d)), np.full(count, np.nan)
+    weights[able], singles[able] = found.weights, found.singles
+    return found._replace(weights=weights, singles=singles), errors
 
 
 def _along(a: Array, ndim: int) -> Array:
@@ -251,10 +264,7 @@ def stack_recipe(
     """`stack` for given data.
 
     Args:
-        data: what it will run on.
-        kind: `table`, `series`, `image` or `field`.
-        times: of a series' steps.
-        categories: the category that each column is of.
+        data, kind, times, categories: see `registry.build`.
         answer: what will be asked; for draws, the members that draw are compared.
         members: names of inductive methods; or `few`, `usual`, or `learned`, which adds networks.
             Stacks of many series get `window_gaussian`, too; fields of few frames no `eof`.
@@ -284,7 +294,7 @@ def stack_recipe(
         plans, holdout=holdout, rows=rows, by_draws=answer == "draw", categories=categories
     )
 
-    def tells(state: StackState) -> dict[str, Any]:
+    def choices(state: StackState) -> dict[str, Any]:
         weights = np.asarray(state.weights).mean(axis=1)
         return {
             "weights": {n: round(float(w), 3) for n, w in zip(chosen, weights, strict=True)},
@@ -300,7 +310,7 @@ def stack_recipe(
             "column_errors": np.asarray(state.errors).tolist(),
         }
 
-    return Plan(made, tells=tells)
+    return Plan(made, tells=choices)
 
 
 def _named(members: Any, kind: str) -> tuple[str, ...]:

@@ -10,10 +10,10 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from jaximpute import registry
-from jaximpute._errors import DataError, OptionError
+from jaximpute._errors import DataError, check_positive
 from jaximpute.engine.onhost import OnHost
 from jaximpute.engine.threads import alone
-from jaximpute.masking import channel_moments, clamp
+from jaximpute.masking import channel_moments, channel_range, restore, standardise
 from jaximpute.maths import forests, random
 from jaximpute.maths.forests import Forest
 from jaximpute.maths.gaussians import conditional_deviation
@@ -26,7 +26,6 @@ from jaximpute.types import Method, Observed, PRNGKey
 
 PRESETS: dict[str, dict[str, Any]] = {
     "fast": {"trees": 20},
-    "balanced": {},
     "best": {"trees": 100, "rows": 8192},
     "paper": {"trees": 100},  # as Geurts et al. have it
 }
@@ -115,10 +114,7 @@ def trees(
     Learn. Res. 7 (2006), for draws from leaves, there of a tree at random. Hiding the target again
     and the order of draws are our own.
     """
-    if min(trees, leaf, stages, rows) < 1:
-        raise OptionError(
-            f"trees is {trees}, leaf {leaf}, stages {stages} and rows {rows}; expected at least 1"
-        )
+    check_positive(trees=trees, leaf=leaf, stages=stages, rows=rows)
 
     def sizes(data: Observed) -> tuple[Targets, Shape]:
         if data.values.ndim != 2:
@@ -142,55 +138,65 @@ def trees(
         real = np.flatnonzero(np.asarray(data.weight) > 0)
         chosen = np.sort(_generator(key_rows).permutation(real)[: shape.rows])
         mean, scale, low, high, all_rows = _standardised(data)
-        guess = _fit(
-            key_guess, all_rows[chosen], data.mask[chosen], jnp.ones_like(all_rows[chosen, 0])
-        )
-        x, mask = np.asarray(all_rows)[chosen], np.asarray(data.mask)[chosen]
-        with alone():
-            rng = _generator(key_trees)
-            also = together(rng, mask, of.members)
-            start = hidden_in_turn(
-                x, mask, np.asarray(guess[0]), np.asarray(guess[1]), of.members, also
-            )
-            start = start.astype(x.dtype)
-            grown, donors = _growing.grow(rng, start, x, mask, of, shape, stages)
+        x, mask = all_rows[chosen], data.mask[chosen]
+        guess = _fit(key_guess, x, mask, jnp.ones_like(x[:, 0]))
+        grown, donors = _grow(key_trees, np.asarray(x), np.asarray(mask), guess, of, shape, stages)
         return TreesState(mean, scale, low, high, guess, grown, donors)
-
-    def begin(state: TreesState, data: Observed) -> tuple[jax.Array, Targets]:
-        x = jnp.where(data.mask, (data.values - state.mean[None]) / state.scale[None], 0)
-        return _guess.complete(None, x, data.mask, *state.guess), sizes(data)[0]
-
-    def end(state: TreesState, data: Observed, x: jax.Array, of: Targets) -> jax.Array:
-        x = likeliest(x, state.low, state.high, data.mask, of)
-        return clamp(x * state.scale[None] + state.mean[None], data)
 
     def estimate(key: PRNGKey, state: TreesState, data: Observed) -> jax.Array:
         del key
-        z, of = begin(state, data)
+        of, z = sizes(data)[0], _complete(state, data)
         w = z
         for stage in state.stages:
             w = _answered(stage, z, w, data.mask, of)
-        return end(state, data, w, of)
+        return _finish(state, data, w, of)
 
     def sample(key: PRNGKey, state: TreesState, data: Observed) -> jax.Array:
-        z, of = begin(state, data)
+        of, z = sizes(data)[0], _complete(state, data)
         w = z
         for stage in state.stages[:-1]:
             w = _answered(stage, z, w, data.mask, of)
-        k_rank, k_donor = jax.random.split(key)
-        rank = _ranks(k_rank, state, z, data)
-        keys = jax.random.split(k_donor, len(state.donors))
-        drawn = z
-        parts = zip(keys, _growing.groups(of), state.stages[-1], state.donors, strict=True)
-        for k, part, forest, donors in parts:
-            found = _drawn(k, part, forest, donors, z, w, rank, of)[..., None]
-            if (width := forest.value.shape[3]) > 1:  # one level is chosen, the rest are below it
-                level = jnp.arange(width, dtype=z.dtype)[None, None]
-                found = jnp.where(found == level, _LARGE, -_LARGE).astype(z.dtype)
-            drawn = _put(drawn, found, part, of)
-        return end(state, data, drawn, of)
+        return _finish(state, data, _draw(key, state, data, z, w, of), of)
 
     return static_method(OnHost(learn, outline), estimate=estimate, sample=sample)
+
+
+def _grow(key, x, mask, guess, of: Targets, shape: Shape, stages: int):
+    """Trees and donors, from rows with each target hidden again."""
+    with alone():
+        rng = _generator(key)
+        also = together(rng, mask, of.members)
+        mean, cov = map(np.asarray, guess)
+        start = hidden_in_turn(x, mask, mean, cov, of.members, also)
+        return _growing.grow(rng, start.astype(x.dtype), x, mask, of, shape, stages)
+
+
+def _complete(state: TreesState, data: Observed) -> jax.Array:
+    """Standardised rows as the Gaussian completes them."""
+    x = standardise(data, state.mean, state.scale).values
+    return _guess.complete(None, x, data.mask, *state.guess)
+
+
+def _finish(state: TreesState, data: Observed, x: jax.Array, of: Targets) -> jax.Array:
+    """Rows of levels that may be, in the units of the data."""
+    x = likeliest(x, state.low, state.high, data.mask, of)
+    return restore(x, state.mean, state.scale, data)
+
+
+def _draw(key: PRNGKey, state: TreesState, data: Observed, z, w, of: Targets) -> jax.Array:
+    """Observed values from rows that end in the same leaves of the last stage."""
+    k_rank, k_donor = jax.random.split(key)
+    rank = _ranks(k_rank, state, z, data)
+    keys = jax.random.split(k_donor, len(state.donors))
+    drawn = z
+    parts = zip(keys, _growing.groups(of), state.stages[-1], state.donors, strict=True)
+    for k, part, forest, donors in parts:
+        found = _drawn(k, part, forest, donors, z, w, rank, of)[..., None]
+        if (width := forest.value.shape[3]) > 1:  # one level is chosen, the rest are below it
+            level = jnp.arange(width, dtype=z.dtype)[None, None]
+            found = jnp.where(found == level, _LARGE, -_LARGE).astype(z.dtype)
+        drawn = _put(drawn, found, part, of)
+    return drawn
 
 
 def _answered(stage, z, w, mask, of: Targets) -> jax.Array:
@@ -255,12 +261,8 @@ def _put(x, found, part, of: Targets) -> jax.Array:
 def _standardised(data: Observed):
     """Moments and ranges of the columns, and rows in which they are standardised."""
     mean, scale = channel_moments(data)
-    x = jnp.where(data.mask, (data.values - mean[None]) / scale[None], 0)
-    used = data.mask & (data.weight > 0)[:, None]
-    low = jnp.where(used, x, jnp.inf).min(0)
-    high = jnp.where(used, x, -jnp.inf).max(0)
-    low, high = (jnp.where(jnp.isfinite(a), a, 0) for a in (low, high))
-    return mean, scale, low, high, x
+    z = standardise(data, mean, scale)
+    return mean, scale, *channel_range(z), z.values
 
 
 _fit = jax.jit(partial(_joint.fit, passes=_PASSES))
@@ -281,10 +283,7 @@ def trees_recipe(
     """`trees` for given data: it learns in `init`, and there are no steps.
 
     Args:
-        data: what it will run on.
-        kind: `table`.
-        times: not used.
-        categories: the category that each column is of.
+        data, kind, times, categories: see `registry.build`.
         options: of the factory.
 
     Returns:

@@ -5,7 +5,6 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaximpute._errors import OptionError
-from jaximpute.masking import clamp
 from jaximpute.methods.simple._grid import learn_moments, restored, standardised
 from jaximpute.methods.simple._static import static_method
 from jaximpute.types import Method, Observed
@@ -68,12 +67,12 @@ def window_average(*, width: int = 11, frames: bool = True) -> Method:
             average = spread(jnp.where(known, x, 0)) / jnp.where(near, total, 1)
             return jnp.where(known | ~near, x, average), known | near
 
-        def unfinished(carry):
+        def has_gaps(carry):
             known = carry[1]
             return (known.any((-1, -2)) & ~known.all((-1, -2))).any()
 
-        filled, _ = jax.lax.while_loop(unfinished, sweep, (x, mask))
-        return clamp(restored(filled, mean, scale, data), data)
+        filled, _ = jax.lax.while_loop(has_gaps, sweep, (x, mask))
+        return restored(filled, mean, scale, data)
 
     return static_method(learn_moments, estimate=estimate)
 

@@ -1,5 +1,6 @@
 """A joint Gaussian of whole windows of series: of every step and channel with every other."""
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -7,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaximpute._errors import OptionError
-from jaximpute.masking import channel_moments, clamp
+from jaximpute.masking import channel_moments, restore, standardise
 from jaximpute.maths import precisions
 from jaximpute.methods.simple import _marginals, _windowed
 from jaximpute.methods.simple._static import static_method
@@ -112,16 +113,10 @@ def window_gaussian(
 
         parts = jax.lax.map(one, (jnp.arange(len(x)), state.groups, x, mask))
         joined = jnp.moveaxis(parts, 0, -2).reshape(*data.values.shape[:2], -1)
-        joined = joined[..., : data.values.shape[2]]
-        return clamp(joined * state.scale[None, None] + state.mean[None, None], data)
+        return restore(joined[..., : data.values.shape[2]], state.mean, state.scale, data)
 
-    def estimate(key, state, data):
-        return completed(key, state, data, draw=False)
-
-    def draw(key, state, data):
-        return completed(key, state, data, draw=True)
-
-    return static_method(learn, estimate=estimate, sample=draw)
+    mean, draw = (partial(completed, draw=draw) for draw in (False, True))
+    return static_method(learn, estimate=mean, sample=draw)
 
 
 def _shape(shape, window: int | None) -> tuple[int, int]:
@@ -136,14 +131,13 @@ def _shape(shape, window: int | None) -> tuple[int, int]:
 
 def _groups(data: Observed, mean, scale, size: int) -> tuple[Array, Array]:
     """Scaled series in groups of channels, first, filled up with channels never observed."""
-    x = (data.values - mean[None, None]) / scale[None, None]
 
     def split(a):
         groups = -(-a.shape[-1] // size)
         a = jnp.pad(a, ((0, 0), (0, 0), (0, groups * size - a.shape[-1])))
         return jnp.moveaxis(a.reshape(*a.shape[:2], -1, size), -2, 0)
 
-    return split(jnp.where(data.mask, x, 0)), split(data.mask)
+    return split(standardise(data, mean, scale).values), split(data.mask)
 
 
 def _frame(time: int, length: int) -> tuple[int, int, int]:

@@ -13,6 +13,7 @@ from jaximpute.engine.loop import complete, fit
 from jaximpute.maths.hole_boxes import hole_shaped
 from jaximpute.methods.papers.context_query import contexts, held
 from jaximpute.methods.papers.context_query.based import on_base
+from jaximpute.methods.papers.context_query.correction import missed_loss
 from jaximpute.methods.papers.context_query.partitions import pixel
 from jaximpute.methods.papers.context_query.places import coordinates
 from jaximpute.types import Info, Method, Net, Observed
@@ -116,7 +117,7 @@ def test_it_is_no_worse_than_a_base_that_knows_all(key):
     own = base.estimate(jax.random.key(3), state.bases[0], data)
     error, best = (float(((a - x)[~data.mask] ** 2).mean()) for a in (out, own))
     assert error < 1.01 * best
-    assert float(state.error) <= float(state.start_error)
+    assert float(state.choice.after) <= float(state.choice.before)
 
 
 @pytest.mark.parametrize("alone", [True, False])
@@ -142,7 +143,7 @@ def test_it_learns_what_the_base_cannot_know(alone, key):
     base = methods.harmonic().estimate(jax.random.key(3), state.bases[0], data)
     error, start = (float(((a - x)[~mask] ** 2).mean()) for a in (out, base))
     assert error < 0.85 * start
-    assert float(state.share) > 0
+    assert float(state.choice.share) > 0
     assert bool(state.alone) == alone
 
 
@@ -240,3 +241,17 @@ def test_recipes_take_a_base_by_name_and_leave_the_papers_form_alone():
     ):
         with pytest.raises(OptionError, match="expected"):
             on_base(net, bases, hole_shaped(), **options)
+
+
+@pytest.mark.fast
+def test_a_network_that_answers_nothing_misses_what_the_base_does(key):
+    data = holed(key, smooth(jax.random.key(2)))
+    net = Net(lambda *given: {}, lambda params, x, t, cond, key=None: 0 * x)
+    made = on_base(net, [constant(0.5)], hole_shaped(), alone=False)
+    state = made.init(jax.random.key(1), data)
+    state = state._replace(scale=jnp.full(1, 2.0), left=jnp.asarray(3.0))
+    wanted, filled = jax.random.normal(jax.random.key(4), SHAPE), jnp.ones(SHAPE)
+    rows = wanted, filled, data.mask, ~data.mask, jnp.zeros(SHAPE[0], int)
+    found = missed_loss(net, state, None, {}, jax.random.key(5), *rows)
+    expected = ((wanted - filled)[~data.mask] ** 2).mean() / 2**2 / 3**2
+    np.testing.assert_allclose(found, expected, rtol=1e-5)

@@ -303,9 +303,9 @@ def test_the_forward_policy_pulls_towards_the_prior():
     [
         ({"sampler": "euler"}, "sampler is 'euler'; expected one of sde"),
         ({"probe": "uniform"}, "probe is 'uniform'; expected one of rademacher"),
-        ({"sde_steps": 0}, "sde_steps is 0; expected at least 1"),
-        ({"probes": 0}, "probes is 0; expected at least 1"),
-        ({"draw_steps": 0}, "draw_steps is 0; expected at least 1"),
+        ({"sde_steps": 0}, "sde_steps is 0; expected a positive number"),
+        ({"probes": 0}, "probes is 0; expected a positive number"),
+        ({"draw_steps": 0}, "draw_steps is 0; expected a positive number"),
         ({"warmup": -1}, "warmup is -1; expected at least 0"),
     ],
 )

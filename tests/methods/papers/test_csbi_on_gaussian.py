@@ -45,10 +45,10 @@ def lesson(key, n=4000, steps=100):
 def test_paths_of_the_gaussian_are_known_both_ways():
     """Forward without a policy, and backward by the Gaussian's own score."""
     process, rows, steps = processes.ve(0.05, 4.0), lesson(jax.random.key(0)), 100
-    there = on_gaussian.forward_paths(process, lambda r, t: 0 * r, rows, steps)
+    there = on_gaussian.forward_paths(process, lambda r, t, frame: 0 * r, rows, steps)
     np.testing.assert_allclose(np.cov(there[-1, ..., 0].T), 17 * LAW, rtol=0.1)
 
-    def own(r, t):
+    def own(r, t, frame):
         size = 1 + process.marginal(t)[1] ** 2
         return -(process.diffusion(t) / size)[:, None, None] * r
 
@@ -57,8 +57,35 @@ def test_paths_of_the_gaussian_are_known_both_ways():
     end = process.marginal(jnp.asarray(1 / steps))[1]
     np.testing.assert_allclose(np.cov(back[-1, ..., 0].T), 16 * LAW, rtol=0.1)
     np.testing.assert_allclose(np.cov(back[0, ..., 0].T), (1 + end**2) * LAW, rtol=0.15)
-    cost = on_gaussian.transport_cost(lambda r, t: 0 * r + 2, there, rows)
+    cost = on_gaussian.transport_cost(lambda r, t, frame: 0 * r + 2, there, rows)
     np.testing.assert_allclose(cost, 2.0, rtol=1e-5)
+
+
+def test_the_loss_of_linear_policies_is_that_of_the_closed_form():
+    """With z = a r and the other b r: the mean of a^2 r^2 / 2 + a b r^2 + g a e^2, in its units."""
+    process, rows, a, b, n = (
+        processes.ve(0.05, 4.0),
+        lesson(jax.random.key(0), 50, 8),
+        0.3,
+        -0.7,
+        30,
+    )
+    paths = jax.random.normal(jax.random.key(3), (4, *rows.truth.shape))
+
+    def own(params, r, t, frame, key=None):
+        return params * r
+
+    loss = on_gaussian.path_loss(process, own, lambda r, t, frame: b * r, paths, rows, n)
+    found = loss(jnp.float32(a), jax.random.key(4))
+    k_time, k_row, k_probe, _ = jax.random.split(jax.random.key(4), 4)
+    s = np.asarray(jax.random.randint(k_time, (n,), 0, 4))
+    i = np.asarray(jax.random.randint(k_row, (n,), 0, 50))
+    j = 4 + np.asarray(jax.random.randint(k_probe, (n,), 0, 4))  # not of the path's own noises
+    t = (jnp.asarray(s) + 1) / 4
+    g, r, e = process.diffusion(t)[:, None, None], paths[s, i], rows.noise[i, j]
+    weight = process.marginal(t)[1][:, None, None] ** 2 / g**2 / r.size
+    expected = (weight * (a**2 * r**2 / 2 + a * b * r**2 + g * a * e**2)).sum()
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
 
 
 def test_a_bridge_that_is_worse_than_its_warm_up_is_not_used():
@@ -72,8 +99,8 @@ def test_a_bridge_that_is_worse_than_its_warm_up_is_not_used():
         return False
 
     state = fit(plan.method, jax.random.key(1), data, 1, hooks=[look])
-    assert float(state.share) == 0.0  # a rate that breaks it
-    assert float(state.error) == float(state.start_error)
+    assert float(state.choice.share) == 0.0  # a rate that breaks it
+    assert float(state.choice.after) == float(state.choice.before)
     assert float(state.bridge_error) > 0
     assert set(told[-1]) > {"forward_loss", "cost", "share", "start_error", "error"}
     drawn = plan.method.sample(jax.random.key(2), state, data)

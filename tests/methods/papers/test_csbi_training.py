@@ -5,11 +5,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaximpute.maths import optimise, processes
+from jaximpute.maths.splits import RANDOM
 from jaximpute.methods._conditional import Batch, per_row
 from jaximpute.methods.papers.csbi import bridge as bridges
 from jaximpute.methods.papers.csbi.bridge import Bridge
 from jaximpute.methods.papers.csbi.training import (
     Policies,
+    Rounds,
     backward_loss,
     forward_loss,
     pairs,
@@ -65,12 +67,10 @@ def test_the_losses_of_linear_policies_are_those_of_the_closed_form():
 def test_training_moves_each_policy_and_leaves_the_other():
     optimiser = optimise.adamw(1e-2)
     one, other = (optimise.learner(weights(a), optimiser, 0.9) for a in (0.3, -0.2))
-    back, loss = train_backward(
-        POLICIES, optimiser, jax.random.key(5), one, other, lambda key: rows(), 4, 0.9
-    )
-    fore, other_loss = train_forward(
-        POLICIES, optimiser, jax.random.key(6), other, back, lambda key: rows(), 4, 0.9
-    )
+    rounds = Rounds(optimiser, optimiser, 0.9, RANDOM, None, 1, 4, 32, ROWS, 6, 6)
+    given = POLICIES, rounds
+    back, loss = train_backward(*given, jax.random.key(5), one, other, lambda key: rows())
+    fore, other_loss = train_forward(*given, jax.random.key(6), other, back, lambda key: rows())
     assert np.isfinite(np.stack([loss, other_loss])).all()
     assert back.params["a"] < one.params["a"]  # towards the score, which points inward
     assert fore.params["a"] != other.params["a"]

@@ -57,10 +57,8 @@ def test_the_exact_velocity_draws_from_the_exact_conditional(solver, steps):
     data = data._replace(values=jnp.where(data.mask, 1.5, 0.0))  # every observed value is 1.5
     known = rectified.Columns(jnp.zeros(2), jnp.ones(2), jnp.array([[-9.0, -9.0], [9.0, 9.0]]))
     start = rectified.begin(jax.random.key(1), known, data, "normal")
-    x = rectified.impute_by_flow(
-        exact_net(rho), {}, start, data.mask, known, layout="filled", solver=solver, steps=steps,
-        clip=True,
-    )  # fmt: skip
+    flow = rectified.Flow(exact_net(rho), solver=solver, ode_steps=steps)
+    x = rectified.impute_by_flow(flow, {}, start, data.mask, known)
     alone = data.mask.sum(axis=1) == 1
     drawn = x[alone][~data.mask[alone]]
     np.testing.assert_allclose(drawn.mean(), rho * 1.5, atol=0.05)
@@ -81,10 +79,8 @@ def test_euler_takes_the_velocity_at_the_times_that_are_printed(solver, times):
     )
     known = rectified.Columns(jnp.zeros(2), jnp.ones(2), jnp.array([[-99.0] * 2, [99.0] * 2]))
     mask = jnp.array([[True, False]])
-    x = rectified.impute_by_flow(
-        net, {}, jnp.array([[7.0, 2.0]]), mask, known, layout="filled", solver=solver, steps=4,
-        clip=False,
-    )  # fmt: skip
+    flow = rectified.Flow(net, solver=solver, ode_steps=4, clip=False)
+    x = rectified.impute_by_flow(flow, {}, jnp.array([[7.0, 2.0]]), mask, known)
     z = 2.0
     for t in times:
         z = z + (z + 3 * t**2) / 4

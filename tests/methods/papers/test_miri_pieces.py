@@ -5,9 +5,12 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaximpute as ji
+from jaximpute import masking
+from jaximpute.methods.papers.miri.algorithm import MiriState, Settings, pair_loss
 from jaximpute.methods.papers.miri.based import Judged, hide, judge, learn_bases
+from jaximpute.methods.papers.miri.flows import Flow, columns
 from jaximpute.missing.again import again
-from jaximpute.types import Observed
+from jaximpute.types import Net, Observed
 
 ROWS = 200
 
@@ -58,3 +61,26 @@ def test_a_flow_to_the_truth_is_believed_and_one_away_from_it_is_not():
     by_draws, by_mean, least = judge(held_out, further, jnp.ones(2))
     assert by_draws.share == 0 == by_mean.share
     np.testing.assert_allclose(least, by_draws.before, rtol=1e-5)
+
+
+def test_the_loss_of_pairs_is_the_printed_equation():
+    """Eq. (6) with a velocity of `a` times the state, by a loop over rows and entries."""
+    rows, a, n = data(), 0.3, 7
+    k_x, key = jax.random.split(jax.random.key(5))
+    x = jnp.where(rows.mask, rows.values, jax.random.normal(k_x, rows.values.shape))
+    net = Net(lambda *given: {}, lambda params, z, t, cond, key=None: params * z)
+    state = MiriState(x, {}, jnp.zeros((), int), jnp.ones((), int), columns(rows))
+    partner = jnp.roll(jnp.arange(ROWS), 1)
+    settings = Settings(restart=False, targets="all", pairing="fixed", start="normal")
+    given = Flow(net, batch=n), settings, state, rows, rows.weight, partner
+    found = pair_loss(*given, jnp.float32(a), jax.random.clone(key))
+    k_rows, _, _, k_time = jax.random.split(key, 4)
+    i = np.asarray(masking.pick(k_rows, rows.weight, n))
+    t = (np.arange(n) + np.asarray(jax.random.uniform(k_time, (n,)))) / n
+    total, count, x = 0.0, 0, np.asarray(x)
+    for row, tau in zip(i, t, strict=True):
+        x0, x1 = x[row], x[partner[row]]
+        for missing in np.flatnonzero(~np.asarray(rows.mask)[row]):
+            z = (1 - tau) * x0[missing] + tau * x1[missing]
+            total, count = total + (x1[missing] - x0[missing] - a * z) ** 2, count + 1
+    np.testing.assert_allclose(found, total / max(count, 1), rtol=1e-4)

@@ -8,8 +8,10 @@ import pytest
 import jaximpute as ji
 from jaximpute import registry
 from jaximpute.engine.onhost import OnHost, learns_on_host
+from jaximpute.maths import random
 from jaximpute.maths.gaussians import conditional_mean
 from jaximpute.methods.papers.spirit import surroundings as around
+from jaximpute.methods.papers.spirit.conditional import noise_loss
 
 MEAN = np.array([1.0, -1.0, 0.5])
 COV = np.array([[1.0, 0.6, 0.3], [0.6, 1.0, 0.5], [0.3, 0.5, 1.0]])
@@ -151,3 +153,16 @@ def test_a_start_that_takes_steps_is_refused():
     data, _ = holed(np.random.default_rng(0).normal(size=(20, 3)), 0.2)
     with pytest.raises(ji.OptionError, match="takes steps"):
         registry.build("spirit", data, kind="table", options={"start": "ice"})
+
+
+@pytest.mark.fast
+def test_the_loss_of_a_linear_score_is_the_printed_one():
+    """Noise on what is not shown; what was asked counts."""
+    k_u, k_mask, key = jax.random.split(jax.random.key(0), 3)
+    u, level, a = jax.random.normal(k_u, (40, 3)), 1.5, -0.4
+    shown = jax.random.uniform(k_mask, u.shape) < 0.5
+    asked = ~shown & (jnp.arange(3) > 0)[None]
+    found = noise_loss(lambda y: a * y, jax.random.clone(key), level, u, asked, shown)
+    noise = np.where(shown, 0, random.normal(key, u.shape, u.dtype))
+    off = np.sqrt(1 + level**2) * np.abs(level * a * (u + level * noise) + noise)
+    np.testing.assert_allclose(found, off[np.asarray(asked)].mean(), rtol=1e-5)

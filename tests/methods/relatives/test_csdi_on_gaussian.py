@@ -86,8 +86,8 @@ def test_it_learns_what_the_gaussian_misses_and_no_steps_are_the_gaussian():
     options = {"sgd_steps": 300, "width": 64, "layers": 2, "batch": 128, "lr": 3e-3}
     learned = built(data, "table", steps=4, **options)
     state = fit(learned.method, jax.random.key(1), data, 4)
-    assert float(state.share) == 1.0
-    assert float(state.error) < 0.7 * float(state.start_error)
+    assert float(state.choice.share) == 1.0
+    assert float(state.choice.after) < 0.7 * float(state.choice.before)
 
     def crps(state):
         drawn = draw_many(learned.method, jax.random.key(2), state, data, 40)
@@ -95,7 +95,7 @@ def test_it_learns_what_the_gaussian_misses_and_no_steps_are_the_gaussian():
         return float(metrics.crps_from_draws(x, drawn, ~data.mask))
 
     start = fit(learned.method, jax.random.key(1), data, 0)
-    assert float(start.share) == 0.0
+    assert float(start.choice.share) == 0.0
     assert crps(state) < 0.6 * crps(start)
 
 
@@ -105,8 +105,8 @@ def test_a_network_that_is_worse_is_not_used():
     broken = built(data, "table", steps=1, sgd_steps=5, lr=5.0)
     state = fit(broken.method, jax.random.key(1), data, 1)
     start = fit(broken.method, jax.random.key(1), data, 0)
-    assert float(state.share) == 0.0
-    assert float(state.error) == float(state.start_error)
+    assert float(state.choice.share) == 0.0
+    assert float(state.choice.after) == float(state.choice.before)
     key = jax.random.key(2)
     np.testing.assert_array_equal(
         broken.method.sample(key, state, data), broken.method.sample(key, start, data)

@@ -51,10 +51,10 @@ def test_the_ridge_tells_columns_apart_that_are_nearly_one():
     got = _ridge.fit(jnp.asarray(x), jnp.asarray(y), jnp.ones(400), updates=30)
     wanted = BayesianRidge(tol=1e-10, max_iter=1000).fit(x.astype(float), y.astype(float))
 
-    def told(coef):  # the first and the last column are the same one: their slopes have a sum
+    def determined(coef):  # the first and the last column are the same one: their slopes have a sum
         return np.array([coef[0] + coef[3], coef[1], coef[2]])
 
-    np.testing.assert_allclose(told(got.coef), told(wanted.coef_), atol=1e-2)
+    np.testing.assert_allclose(determined(got.coef), determined(wanted.coef_), atol=1e-2)
     np.testing.assert_allclose(got.noise, wanted.alpha_**-0.5, rtol=0.02)
 
 

@@ -7,6 +7,7 @@ no sample is ever complete. MissDiff and AmbientDiff are other partitions of the
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -14,26 +15,25 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from jaximpute import masking
-from jaximpute._errors import OptionError
+from jaximpute._errors import OptionError, check_chosen, check_positive
 from jaximpute.maths import hole_boxes, processes
 from jaximpute.maths.optimise import Learner, averaged, learner, train, warmed
 from jaximpute.methods.papers.context_query import contexts
 from jaximpute.methods.papers.context_query.contexts import Feed
 from jaximpute.methods.papers.context_query.guidance import Guidance
 from jaximpute.methods.papers.context_query.loss import query_loss
-from jaximpute.methods.papers.context_query.places import coordinates, given
+from jaximpute.methods.papers.context_query.places import given, located
 from jaximpute.methods.papers.context_query.sampling import (
     Model,
-    errors_on_hidden,
-    members_of,
+    best_single_step,
     multi_step,
-    single_steps,
 )
 from jaximpute.types import (
     Info,
     Method,
     Net,
     Observed,
+    Params,
     PRNGKey,
     Process,
     Scalar,
@@ -51,6 +51,29 @@ class ContextQueryState(NamedTuple):
     learner: Learner
     density: Float[Array, ""]
     bank: Bool[Array, "m *event"]
+
+
+class Settings(NamedTuple):
+    """The network, how it is trained and what it is asked; `context_query` documents them."""
+
+    net: Net
+    split: Split
+    process: Process
+    delta: Scalar
+    at_delta: Scalar
+    objective: str
+    batch: int
+    view: Callable[[tuple[int, ...]], View]
+    places: bool
+    feeds: tuple[Feed, ...]
+    hide: Split
+    baseline: Net | None
+    rows: int
+    sampler_net: Net | None
+    steps: int
+    power: Scalar
+    members: int
+    guidance: Guidance
 
 
 def context_query(
@@ -177,31 +200,25 @@ def context_query(
 
     Source: Algorithms 1, 4, 5 and 6, equations (9), (10) and (28), Theorems 1 and 2.
     """
-    positive = {"lr": lr, "batch": batch, "sgd_steps": sgd_steps, "rows": rows, "clip": clip}
-    positive |= {"steps": steps}
-    _check(positive | {"power": power, "members": members}, delta, at_delta, decay, objective)
-    if warmup < 0:
-        raise OptionError(f"warmup is {warmup}; expected a number of steps, or 0")
+    check_positive(lr=lr, batch=batch, sgd_steps=sgd_steps, rows=rows, clip=clip, steps=steps)
+    check_positive(power=power, members=members)
+    check_chosen(objective=(objective, ("data", "noise")))
+    _check(delta, at_delta, decay, warmup)
     process = processes.vp() if process is None else process
     feeds = tuple(feeds) or (contexts.drawn(split),)
     hide = hole_boxes.hole_shaped() if hide is None else hide
+    guide = Guidance(guidance, guidance_strength, observation_strength)
+    using = Settings(
+        net, split, process, delta, at_delta, objective, batch, view, places, feeds, hide, baseline,
+        rows, sampler_net, steps, power, members, guide,
+    )  # fmt: skip
     optimiser = warmed(lr, total=total, warmup=warmup, clip=clip)
-
-    def cut(data: Observed) -> Observed:
-        if view is identity:
-            return data
-        rows = view(data.values.shape)
-        values, mask = every(rows, data.values), every(rows, data.mask)
-        return Observed(values, mask, row_weight(rows, data.weight, data.mask))
-
-    def located(shape: tuple[int, ...]) -> jax.Array | None:
-        return coordinates(shape, view) if places else None
 
     def init(key: PRNGKey, data: Observed) -> ContextQueryState:
         k_net, k_split, k_bank = jax.random.split(key, 3)
-        shape, data = data.values.shape, cut(data)
+        where = located(data.values.shape, view, places)
+        data = cut(view, data)
         x = data.values[:1]
-        where = located(shape)
         first = given(jnp.ones_like(x, bool), x.dtype, None if where is None else where[:1])
         params = net.init(k_net, x, jnp.ones(1, x.dtype), first)
         share = jnp.mean(split(k_split, data.mask)[0], axis=tuple(range(1, x.ndim)))
@@ -212,104 +229,113 @@ def context_query(
     def step(
         key: PRNGKey, state: ContextQueryState, data: Observed
     ) -> tuple[ContextQueryState, Info]:
-        rows, where, weight = view(data.values.shape), located(data.values.shape), data.weight
-        if view is not identity:  # a tile of land has nothing to teach
-            weight = row_weight(rows, data.weight, data.mask)
-
-        def loss(params, k):
-            k_rows, k_loss = jax.random.split(k)
-            i = masking.pick(k_rows, weight, batch)
-            x, mask = masking.share((rows.take(data.values, i), rows.take(data.mask, i)))
-            return query_loss(
-                net,
-                params,
-                k_loss,
-                x,
-                mask,
-                split,
-                process,
-                delta=delta,
-                at_delta=at_delta,
-                objective=objective,
-                places=None if where is None else where[i % len(where)],
-            )
-
+        loss = partial(batch_loss, using, data)
         trained, losses = train(loss, optimiser, key, state.learner, sgd_steps, decay, scan=scan)
         return state._replace(learner=trained), Info(losses.mean(), {})
 
-    def model(state: ContextQueryState, of: Net, where: jax.Array | None) -> Model:
-        return Model(of, averaged(state.learner), process, objective, rows, sampler_net, where)
-
-    def single_step(key: PRNGKey, state: ContextQueryState, data: Observed, where) -> jax.Array:
-        trained = model(state, net, where)
-
-        def by(model, feeds):
-            return lambda k, d, i: single_steps(model, k, d, feeds, delta, state.density, i)
-
-        # each model with its feeds; to choose, one call answers for all feeds of a model
-        models = [(trained, feeds)]
-        if baseline is not None:
-            models.append((Model(baseline, {}, process, rows=rows), (contexts.observed,)))
-        candidates = [by(model, (feed,)) for model, own in models for feed in own]
-        i = jnp.arange(data.mask.shape[0])
-        if len(candidates) == 1:
-            return candidates[0](key, data, i)[0]
-        k_choice, k_use = jax.random.split(key)
-
-        def together(k, d, i):
-            keys = jax.random.split(k, len(models))
-            answers = [by(*one)(k, d, i) for one, k in zip(models, keys, strict=True)]
-            return jnp.concatenate(answers)
-
-        few = min(64, rows // members_of(feeds, data, state.density))
-        best = jnp.argmin(errors_on_hidden(together, hide, k_choice, data, max(few, 1)))
-        return jax.lax.switch(best, candidates, k_use, data, i)[0]
-
     def estimate(key: PRNGKey, state: ContextQueryState, data: Observed) -> jax.Array:
-        imputed = single_step(key, state, cut(data), located(data.values.shape))
+        imputed = single_step(using, key, state, data)
         return masking.clamp(view(data.values.shape).fold(imputed), data)
 
     def sample(key: PRNGKey, state: ContextQueryState, data: Observed) -> jax.Array:
-        k_mean, k_start, k_draw = jax.random.split(key, 3)
-        seen, whole = cut(data), view(data.values.shape)
-        where = located(data.values.shape)
-        imputed = single_step(k_mean, state, seen, where)
-        n = seen.mask.shape[0]
-        noise = process.prior(k_start, data.values.shape).astype(imputed.dtype)
-
-        def mask_like(k: PRNGKey) -> jax.Array:
-            k_row, k_split = jax.random.split(k)
-            row = jax.random.randint(k_row, (n,), 0, state.bank.shape[0])
-            return split(k_split, state.bank[row])[0]
-
-        drawn = multi_step(
-            model(state, sampler_net or net, where),
-            k_draw,
-            whole.take(noise, jnp.arange(n)),
-            seen,
-            imputed,
-            mask_like,
-            steps=steps,
-            delta=delta,
-            power=power,
-            members=members,
-            guidance=Guidance(guidance, guidance_strength, observation_strength),
-        )
-        return masking.clamp(whole.fold(drawn), data)
+        k_mean, *k_rest = jax.random.split(key, 3)
+        imputed = single_step(using, k_mean, state, data)
+        drawn = draw(using, tuple(k_rest), state, data, imputed)
+        return masking.clamp(view(data.values.shape).fold(drawn), data)
 
     return Method(init, step, estimate=estimate, sample=sample)
 
 
-def _check(
-    positive: dict[str, Scalar], delta: Scalar, at_delta: Scalar, decay: Scalar, objective: str
-) -> None:
-    for name, value in positive.items():
-        if isinstance(value, int | float) and not value > 0:
-            raise OptionError(f"{name} is {value}; expected a positive number")
+def cut(view: Callable[[tuple[int, ...]], View], data: Observed) -> Observed:
+    """The rows that the network sees, as data of their own."""
+    if view is identity:
+        return data
+    rows = view(data.values.shape)
+    values, mask = every(rows, data.values), every(rows, data.mask)
+    return Observed(values, mask, row_weight(rows, data.weight, data.mask))
+
+
+def batch_loss(using: Settings, data: Observed, params: Params, key: PRNGKey) -> Float[Array, ""]:
+    """One batch of Algorithm 1: rows of the view at random, and `query_loss` of them."""
+    k_rows, k_loss = jax.random.split(key)
+    shape, weight = data.values.shape, data.weight
+    rows, where = using.view(shape), located(shape, using.view, using.places)
+    if using.view is not identity:  # a tile of land has nothing to teach
+        weight = row_weight(rows, data.weight, data.mask)
+    i = masking.pick(k_rows, weight, using.batch)
+    x, mask = masking.share((rows.take(data.values, i), rows.take(data.mask, i)))
+    return query_loss(
+        using.net,
+        params,
+        k_loss,
+        x,
+        mask,
+        using.split,
+        using.process,
+        delta=using.delta,
+        at_delta=using.at_delta,
+        objective=using.objective,
+        places=None if where is None else where[i % len(where)],
+    )
+
+
+def model_of(using: Settings, net: Net, state: ContextQueryState, data: Observed) -> Model:
+    """The network as it was trained, for rows of the shape of the data's."""
+    where = located(data.values.shape, using.view, using.places)
+    params = averaged(state.learner)
+    return Model(net, params, using.process, using.objective, using.rows, using.sampler_net, where)
+
+
+def single_step(
+    using: Settings, key: PRNGKey, state: ContextQueryState, data: Observed
+) -> Float[Array, "rows *event"]:
+    """Equations (9) and (10) for the rows of the view, by the best of the feeds."""
+    models = [(model_of(using, using.net, state, data), using.feeds)]
+    if using.baseline is not None:
+        plain = Model(using.baseline, {}, using.process, rows=using.rows)
+        models.append((plain, (contexts.observed,)))
+    seen = cut(using.view, data)
+    return best_single_step(models, key, seen, using.delta, state.density, using.hide)
+
+
+def draw(
+    using: Settings,
+    keys: tuple[PRNGKey, PRNGKey],
+    state: ContextQueryState,
+    data: Observed,
+    imputed: Float[Array, "rows *event"],
+) -> Float[Array, "rows *event"]:
+    """Algorithm 4 for the rows of the view, from their single-step estimates."""
+    k_start, k_draw = keys
+    seen, whole = cut(using.view, data), using.view(data.values.shape)
+    n = seen.mask.shape[0]
+    noise = using.process.prior(k_start, data.values.shape).astype(imputed.dtype)
+
+    def mask_like(k: PRNGKey) -> jax.Array:
+        k_row, k_split = jax.random.split(k)
+        row = jax.random.randint(k_row, (n,), 0, state.bank.shape[0])
+        return using.split(k_split, state.bank[row])[0]
+
+    return multi_step(
+        model_of(using, using.sampler_net or using.net, state, data),
+        k_draw,
+        whole.take(noise, jnp.arange(n)),
+        seen,
+        imputed,
+        mask_like,
+        steps=using.steps,
+        delta=using.delta,
+        power=using.power,
+        members=using.members,
+        guidance=using.guidance,
+    )
+
+
+def _check(delta: Scalar, at_delta: Scalar, decay: Scalar, warmup: int) -> None:
+    if warmup < 0:
+        raise OptionError(f"warmup is {warmup}; expected a number of steps, or 0")
     if isinstance(delta, int | float) and not 0 < delta < 1:
         raise OptionError(f"delta is {delta}; expected a time in (0, 1)")
     for name, value, top in (("at_delta", at_delta, 1.0), ("decay", decay, 1.0 - 1e-9)):
         if isinstance(value, int | float) and not 0 <= value <= top:
             raise OptionError(f"{name} is {value}; expected a share in [0, 1]")
-    if objective not in ("data", "noise"):
-        raise OptionError(f"objective is '{objective}'; expected one of data, noise")

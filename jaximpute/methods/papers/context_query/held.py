@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from jaximpute import masking
-from jaximpute.engine.lessons import Lessons, parts
+from jaximpute.engine.lessons import Lessons, parts, spread
 from jaximpute.missing.again import hidden_again
 from jaximpute.types import Method, Observed, PRNGKey, State
 
@@ -37,18 +37,13 @@ def apart(n: int) -> bool:
 
 def judged_rows(n: int) -> np.ndarray:
     """Numbers of the rows to judge by, evenly spread."""
-    return _spread(n, JUDGED)
+    return spread(n, min(n, JUDGED))
 
 
 def learned_rows(n: int) -> np.ndarray:
     """Numbers of the rows that a base learns from, and that it completes with holes."""
     rows = np.setdiff1d(np.arange(n), judged_rows(n)) if apart(n) else np.arange(n)
-    return rows[_spread(len(rows), LEARNED)]
-
-
-def _spread(n: int, most: int) -> np.ndarray:
-    number = min(n, most)
-    return ((np.arange(number) + 0.5) * n / number).astype(int)
+    return rows[spread(len(rows), min(len(rows), LEARNED))]
 
 
 def judge(key: PRNGKey, data: Observed, share: float) -> Judged:

@@ -36,6 +36,13 @@ def coordinates(
     return every(view(grid.shape), grid)
 
 
+def located(
+    shape: tuple[int, ...], view: Callable[[tuple[int, ...]], View], places: bool
+) -> Float[Array, "tiles *where"] | None:
+    """`coordinates` for a network that is told places, and None for one that is not."""
+    return coordinates(shape, view) if places else None
+
+
 def given(
     context: Bool[Array, "n *event"], dtype: jnp.dtype, places: Float[Array, "n *where"] | None
 ) -> tuple[jax.Array, ...]:

@@ -1,6 +1,5 @@
 """Context-query diffusion for given data: its partition, network, feeds and presets."""
 
-import inspect
 import math
 from collections.abc import Callable
 from functools import partial
@@ -9,7 +8,7 @@ from typing import Any
 import jax
 
 from jaximpute import registry
-from jaximpute._errors import OptionError
+from jaximpute._errors import OptionError, check_chosen
 from jaximpute.maths import hole_boxes
 from jaximpute.methods.papers.context_query import (
     contexts,
@@ -52,6 +51,7 @@ _SMALL, _MANY = 2048, 64
 TILE = (8, 32, 32)  # frames, rows and columns that a network sees at once
 _DENSE = ("mlp", "eof")  # networks without convolutions
 _SHARED = ("mixed", "pixel", "rows", "columns", "ambient")  # partitions with a ratio
+_USUAL = {"mlp": (2e-3, 64), "unet": (1e-3, 32), "eof": (1e-2, 16)}  # rates, and samples in a batch
 _CHOOSING = ("auto", "shares")  # feeds
 _USUAL_STEPS, _FEW_STEPS = 3000, 200  # of the optimiser
 # optimiser steps in one compiled loop, where loops are fast
@@ -172,15 +172,7 @@ def context_query(
     """
     del times
     shape = data.values.shape
-    view = cut(shape, tile)
-    if shifts and view is not identity:
-        raise OptionError(
-            f"shifts is {shifts}, but fields of {shape[1:-1]} are cut into tiles of {tile}, whose "
-            "edges do not meet; expected shifts=0, or tile=None"
-        )
-    event, samples = shape[1:], shape[0]
-    if view is not identity:
-        event, samples = (*_sizes(shape, tile), shape[-1]), view(shape).size
+    view, event, samples = _seen(shape, tile, shifts)
     if net == "auto":
         net = "mlp" if math.prod(event) <= _SMALL and samples >= _MANY else "unet"
     looped = net in _DENSE or jax.default_backend() != "cpu"
@@ -198,9 +190,10 @@ def context_query(
     asked = query if query is not None else ("all" if draws else "rest")
     split = make_split(partition, ratio, asked, tuple(grid), shared)
     places = places and not shifts and net != "eof" and (net != "mlp" or view is not identity)
-    given = {
-        "lr": lr if lr is not None else {"mlp": 2e-3, "eof": 1e-2}.get(net, 1e-3),
-        "batch": batch or {"mlp": 64, "unet": 32, "eof": 16}.get(net, 8),
+    usual_lr, usual_batch = _USUAL.get(net, (1e-3, 8))
+    given: dict[str, Any] = {
+        "lr": usual_lr if lr is None else lr,
+        "batch": batch or usual_batch,
         "total": sgd_total,
         "warmup": _warmup(net, sgd_total) if warmup is None else warmup,
         "sgd_steps": together,
@@ -210,42 +203,40 @@ def context_query(
         "places": places,
         **options,
     }
+    under = None if base != "none" else recipe_nets.surface_for(surface, net, axes, sweeps, options)
+    beside = 0 if base == "none" else event[-1]
+    make = partial(recipe_nets.network, net, event, width, width_factor, shifts, places)
+    made = make(under, options, beside)
+    again = make(under, options, beside, loops=True) if net == "unet" else None
+    rounds = -(-sgd_total // together)
     if base != "none":
-        beside = event[-1]
-        make = partial(
-            recipe_nets.network, net, event, width, width_factor, shifts, places, None, {}, beside
-        )
-        return recipe_based.based(
-            data,
-            recipe_based.names(base, data),
-            kind=kind,
-            answer=answer,
-            steps=-(-sgd_total // together),
-            hidings=hidings,
-            alone=alone,
-            net=make(),
-            looped=make(loops=True) if net == "unet" else None,
-            split=split,
-            **given,
-        )
-    under = recipe_nets.surface_for(surface, net, axes, sweeps, options)
-    make = partial(
-        recipe_nets.network, net, event, width, width_factor, shifts, places, under, options, 0
-    )
+        given |= {"net": made, "looped": again, "split": split, "alone": alone}
+        names = recipe_based.names(base, data)
+        own: dict[str, Any] = {"kind": kind, "answer": answer, "steps": rounds, "hidings": hidings}
+        return recipe_based.based(data, names, **own, **given)
     if feed in _CHOOSING:
         given.setdefault("hide", _as_missing("rest"))
         if under is not None:
             given.setdefault("baseline", under(None))
-    method = make_context_query(
-        make(),
-        split,
-        feeds=_feeds(feed, partition, split, tuple(grid), contexts_drawn, shared),
-        at_delta=min(at_delta, 0.25) if draws else at_delta,
-        steps=steps,
-        sampler_net=make(loops=True) if net == "unet" else None,
-        **given,
-    )
-    return registry.Plan(method, -(-sgd_total // together))
+    given["at_delta"] = min(at_delta, 0.25) if draws else at_delta
+    feeds = _feeds(feed, partition, split, tuple(grid), contexts_drawn, shared)
+    method = make_context_query(made, split, feeds=feeds, steps=steps, sampler_net=again, **given)
+    return registry.Plan(method, rounds)
+
+
+def _seen(
+    shape: tuple[int, ...], tile: Any, shifts: int
+) -> tuple[Callable[[tuple[int, ...]], View], tuple[int, ...], int]:
+    """The view of fields, the shape of its rows, and how many there are."""
+    view = cut(shape, tile)
+    if view is identity:
+        return view, shape[1:], shape[0]
+    if shifts:
+        raise OptionError(
+            f"shifts is {shifts}, but fields of {shape[1:-1]} are cut into tiles of {tile}, whose "
+            "edges do not meet; expected shifts=0, or tile=None"
+        )
+    return view, (*_sizes(shape, tile), shape[-1]), view(shape).size
 
 
 def _warmup(net: str, total: int) -> int:
@@ -283,16 +274,6 @@ def _asked(shape: tuple[int, ...], tile: Any) -> tuple[int, ...]:
     return tuple(min(pair) for pair in zip(tile[-len(axes) :], axes, strict=True))
 
 
-def with_its_options(recipe: Callable[..., registry.Plan]) -> Callable[..., registry.Plan]:
-    """A recipe that passes its `options` on to this one shows the options of both."""
-    own, base = (inspect.signature(f).parameters for f in (recipe, context_query))
-    merged = {**base, **{name: p for name, p in own.items() if name != "options"}}
-    ordered = sorted(merged.values(), key=lambda p: p.kind)
-    shown: Any = recipe
-    shown.__signature__ = inspect.Signature(ordered)
-    return shown
-
-
 def make_split(
     partition: str,
     ratio: Any = (0.3, 1.0),
@@ -325,8 +306,7 @@ def make_split(
         "missdiff": lambda: partitions.missdiff,
         "ambient": lambda: partitions.ambient(ratio, shared=shared),
     }
-    if partition not in makers:
-        raise OptionError(f"partition is '{partition}'; expected one of {', '.join(makers)}")
+    check_chosen(partition=(partition, makers))
     return makers[partition]()
 
 
@@ -349,8 +329,7 @@ def _feeds(
         "auto": (contexts.observed, own),
         "shares": (contexts.observed, own),
     }
-    if feed not in feeds:
-        raise OptionError(f"feed is '{feed}'; expected one of {', '.join(feeds)}")
+    check_chosen(feed=(feed, feeds))
     if feed == "shares":
         if partition not in _SHARED:
             raise OptionError(

@@ -4,7 +4,7 @@ from typing import Any
 
 from jaximpute import registry
 from jaximpute.methods.papers.context_query.recipe import PRESETS as SINGLE
-from jaximpute.methods.papers.context_query.recipe import context_query, with_its_options
+from jaximpute.methods.papers.context_query.recipe import context_query
 from jaximpute.types import Observed
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -15,7 +15,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
-@with_its_options
+@registry.passing_to(context_query)
 def ambientdiff(
     data: Observed,
     *,

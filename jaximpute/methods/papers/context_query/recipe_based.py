@@ -9,6 +9,7 @@ import numpy as np
 
 from jaximpute import registry
 from jaximpute._errors import OptionError
+from jaximpute.maths.choice import told
 from jaximpute.methods.papers.context_query import held
 from jaximpute.methods.papers.context_query.based import on_base
 from jaximpute.types import Answer, Observed
@@ -96,13 +97,11 @@ def based(
 
 def _tells(bases: tuple[str, ...], state: Any) -> dict[str, Any]:
     """What answers: the base, or how much of the network, and the errors by which."""
-    base, share = bases[int(state.chosen)], float(state.share)
+    base = bases[int(state.chosen)]
     errors = {
         name: round(float(e) ** 0.5, 4)
         for name, e in zip(bases, np.asarray(state.errors), strict=True)
     }
-    return {
-        "weights": {base: round(1 - share, 3), "network": round(share, 3)},
-        "errors": errors | {"context_query": round(float(state.error) ** 0.5, 4)},
-        "network": "alone" if bool(state.alone) else f"on {base}",
-    }
+    report = told(state.choice, base, "network", "context_query", 2)
+    report["errors"] = errors | report["errors"] | errors
+    return report | {"network": "alone" if bool(state.alone) else f"on {base}"}

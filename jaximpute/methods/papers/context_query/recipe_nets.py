@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from jaximpute import nets
-from jaximpute._errors import OptionError
+from jaximpute._errors import OptionError, check_chosen
 from jaximpute.types import Net
 
 
@@ -45,9 +45,7 @@ def surface_for(
     surface: str, net: str, axes: str, sweeps: int, options: dict[str, Any]
 ) -> Callable[..., Net] | None:
     """What puts a surface beneath a network."""
-    known = ("auto", "none", *nets.SURFACES)
-    if surface not in known:
-        raise OptionError(f"surface is '{surface}'; expected one of {', '.join(known)}")
+    check_chosen(surface=(surface, ("auto", "none", *nets.SURFACES)))
     fits = net != "eof" and options.get("objective") != "noise"
     if surface == "none" or (surface == "auto" and not fits):
         return None

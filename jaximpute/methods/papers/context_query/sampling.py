@@ -116,6 +116,35 @@ def single_steps(
     return jnp.stack(averages)
 
 
+def best_single_step(
+    models: Sequence[tuple[Model, Sequence[Feed]]],
+    key: PRNGKey,
+    data: Observed,
+    delta: Scalar,
+    density: Float[Array, ""],
+    hide: Split,
+) -> Float[Array, "n *event"]:
+    """`single_steps` by the feed with the least error on entries that `hide` asks for once more."""
+
+    def by(model, feeds):
+        return lambda k, d, i: single_steps(model, k, d, feeds, delta, density, i)
+
+    candidates = [by(model, (feed,)) for model, own in models for feed in own]
+    i = jnp.arange(data.mask.shape[0])
+    if len(candidates) == 1:
+        return candidates[0](key, data, i)[0]
+    k_choice, k_use = jax.random.split(key)
+
+    def together(k, d, i):
+        keys = jax.random.split(k, len(models))
+        return jnp.concatenate([by(*one)(k, d, i) for one, k in zip(models, keys, strict=True)])
+
+    model, feeds = models[0]
+    few = min(64, model.rows // members_of(feeds, data, density))
+    best = jnp.argmin(errors_on_hidden(together, hide, k_choice, data, max(few, 1)))
+    return jax.lax.switch(best, candidates, k_use, data, i)[0]
+
+
 def members_of(feeds: Sequence[Feed], data: Observed, density: Float[Array, ""]) -> int:
     """How many contexts the feeds make of a mask together."""
     made = (jax.eval_shape(feed, jax.random.key(0), data.mask, density) for feed in feeds)

@@ -4,12 +4,14 @@ Algorithm 2 trains two policies in turn, each on paths of the other; Algorithm 4
 missing by the backward one, given what is observed.
 """
 
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float
 
-from jaximpute._errors import OptionError
+from jaximpute._errors import OptionError, check_chosen, check_positive
 from jaximpute.engine.warmup import WarmUp
 from jaximpute.maths import optimise
 from jaximpute.maths.optimise import averaged
@@ -22,6 +24,7 @@ from jaximpute.methods.papers.csbi.bridge import Bridge
 from jaximpute.methods.papers.csbi.on_gaussian import bridged
 from jaximpute.methods.papers.csbi.training import (
     Policies,
+    Rounds,
     train_backward,
     train_forward,
     weights_of,
@@ -155,50 +158,24 @@ def csbi(
         draw_steps = EXPONENTIAL if sampler == "exponential" or on_gaussian else sde_steps
     if warmup_batch is None:
         warmup_batch = 64 if on_gaussian else 16
-    _check(
-        probe=(probe, ("rademacher", "gaussian")),
-        sampler=(sampler, draws.SAMPLERS),
-        counts={
-            "sde_steps": sde_steps,
-            "sgd_steps": sgd_steps,
-            "refreshes": refreshes,
-            "batch": batch,
-            "cache": cache,
-            "probes": probes,
-            "warmup_batch": warmup_batch,
-            "draw_steps": draw_steps,
-        },
-    )
+    check_chosen(probe=(probe, ("rademacher", "gaussian")), sampler=(sampler, draws.SAMPLERS))
+    check_positive(sde_steps=sde_steps, sgd_steps=sgd_steps, refreshes=refreshes, probes=probes)
+    check_positive(batch=batch, cache=cache, warmup_batch=warmup_batch, draw_steps=draw_steps)
     if warmup < 0:
         raise OptionError(f"warmup is {warmup}; expected at least 0")
+    optimisers = optimise.adamw(lr, total=total), optimise.adamw(lr_forward, total=total)
+    rounds = Rounds(
+        *optimisers, decay, split, times, refreshes, sgd_steps, batch, cache, sde_steps, draw_steps
+    )
     pieces, warm_steps = in_pieces(warmup, WARM)
+    warming: dict[str, Any] = {"split": split, "times": times, "lr": warmup_lr, "total": warmup}
+    warming |= {"sgd_steps": warm_steps, "batch": warmup_batch, "decay": decay}
     if on_gaussian:
-        shared: dict[str, Any] = {"window": window, "split": split, "times": times, "decay": decay}
-        return bridged(
-            backward,
-            forward,
-            process,
-            warm=residual(
-                backward,
-                **shared,
-                lr=warmup_lr,
-                total=warmup,
-                sgd_steps=warm_steps,
-                batch=warmup_batch,
-                draw_steps=draw_steps,
-            ),
-            pieces=pieces,
-            **shared,
-            lr=lr,
-            lr_forward=lr_forward,
-            total=total,
-            refreshes=refreshes,
-            sgd_steps=sgd_steps,
-            batch=batch,
-            cache=cache,
-            sde_steps=sde_steps,
-            draw_steps=draw_steps,
-        )
+        warm = residual(backward, window=window, draw_steps=draw_steps, **warming)
+        return bridged(backward, forward, process, rounds, window=window, warm=warm, pieces=pieces)
+    warm = csbi_warmup(
+        backward, forward, process, view=view, centred=centred, scaled=scaled, **warming
+    )
     policies = Policies(
         Bridge(process, sde_steps),
         bridges.backward_policy(backward, process, scaled),
@@ -207,77 +184,55 @@ def csbi(
         probes,
         probe,
     )
-    warm = csbi_warmup(
-        backward,
-        forward,
-        process,
-        view=view,
-        split=split,
-        times=times,
-        centred=centred,
-        scaled=scaled,
-        lr=warmup_lr,
-        total=warmup,
-        sgd_steps=warm_steps,
-        batch=warmup_batch,
-        decay=decay,
-    )
-    backward_optimiser = optimise.adamw(lr, total=total)
-    forward_optimiser = optimise.adamw(lr_forward, total=total)
 
     def begin(state: CSBIState) -> CSBIState:
         fore = state.forward
         return CSBIState(
-            optimise.learner(averaged(state.backward), backward_optimiser, decay),
-            None if fore is None else optimise.learner(fore.params, forward_optimiser, decay),
+            optimise.learner(averaged(state.backward), optimisers[0], decay),
+            None if fore is None else optimise.learner(fore.params, optimisers[1], decay),
         )
 
     def step(key: PRNGKey, state: CSBIState, data: Observed) -> tuple[CSBIState, Info]:
         draw = batches(data, view, split, cache, times, centred=centred)
-
-        def once(state, i):
-            k_back, k_fore = jax.random.split(jax.random.fold_in(key, i))
-            back, loss = train_backward(  # lines 4-6
-                policies,
-                backward_optimiser,
-                k_back,
-                state.backward,
-                state.forward,
-                draw,
-                sgd_steps,
-                decay,
-            )
-            state = state._replace(backward=back)
-            if state.forward is None:
-                return state, (loss, jnp.zeros_like(loss))
-            fore, forward_loss = train_forward(  # lines 7-9
-                policies, forward_optimiser, k_fore, state.forward, back, draw, sgd_steps, decay
-            )
-            return state._replace(forward=fore), (loss, forward_loss)
-
+        once = partial(refresh, policies, rounds, draw, key)
         state, losses = jax.lax.scan(once, state, jnp.arange(refreshes))
         return state, Info(losses[0].mean(), {"forward_loss": losses[1].mean()})
 
     def sample(key: PRNGKey, state: CSBIState, data: Observed) -> jax.Array:
-        back, fore = weights_of(state.backward), weights_of(state.forward)
-
-        def draw(key: PRNGKey, rows: Batch) -> jax.Array:
-            k_prior, k_run = jax.random.split(key)
-            return draws.draw(
-                sampler,
-                process,
-                policies.asked(policies.backward, back, rows),
-                policies.asked(policies.forward, fore, rows),
-                k_run,
-                process.prior(k_prior, rows.values.shape).astype(rows.values.dtype),
-                steps=draw_steps,
-                snr=snr,
-                where=rows.query,
-            )
-
+        draw = partial(draw_rows, policies, sampler, draw_steps, snr, state)
         return complete(draw, key, data, draw_view or view, times, centred=centred)
 
     return Method(WarmUp(warm, pieces, begin), step, sample=sample)
+
+
+def refresh(policies: Policies, rounds: Rounds, draw, key: PRNGKey, state: CSBIState, i):
+    """Lines 4-9 of Algorithm 2, the `i`-th time: both policies on new paths, and their losses."""
+    k_back, k_fore = jax.random.split(jax.random.fold_in(key, i))
+    back, loss = train_backward(policies, rounds, k_back, state.backward, state.forward, draw)
+    state = state._replace(backward=back)  # lines 4-6
+    if state.forward is None:
+        return state, (loss, jnp.zeros_like(loss))
+    fore, forward_loss = train_forward(policies, rounds, k_fore, state.forward, back, draw)
+    return state._replace(forward=fore), (loss, forward_loss)  # lines 7-9
+
+
+def draw_rows(
+    policies: Policies, sampler: str, steps: int, snr: Scalar, state: CSBIState, key, rows: Batch
+) -> Float[Array, "n *event"]:
+    """Algorithm 4 for some rows, or the probability flow, by the sampler's name."""
+    process = policies.bridge.process
+    k_prior, k_run = jax.random.split(key)
+    return draws.draw(
+        sampler,
+        process,
+        policies.asked(policies.backward, weights_of(state.backward), rows),
+        policies.asked(policies.forward, weights_of(state.forward), rows),
+        k_run,
+        process.prior(k_prior, rows.values.shape).astype(rows.values.dtype),
+        steps=steps,
+        snr=snr,
+        where=rows.query,
+    )
 
 
 def in_pieces(total: int, size: int) -> tuple[int, int]:
@@ -313,12 +268,3 @@ def csbi0(backward: Net, process: Process, **options: Any) -> Method:
     Source: CSBI, appendix C.8.
     """
     return csbi(backward, None, process, **options)
-
-
-def _check(*, counts: dict[str, int], **choices: tuple[str, tuple[str, ...]]) -> None:
-    for name, value in counts.items():
-        if value < 1:
-            raise OptionError(f"{name} is {value}; expected at least 1")
-    for name, (chosen, valid) in choices.items():
-        if chosen not in valid:
-            raise OptionError(f"{name} is '{chosen}'; expected one of {', '.join(valid)}")

@@ -13,7 +13,8 @@ noise.
 """
 
 import math
-from typing import Any, NamedTuple
+from functools import partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -22,7 +23,7 @@ from jaxtyping import Array, Float
 from jaximpute import masking
 from jaximpute.engine.warmup import WarmUp
 from jaximpute.maths import optimise
-from jaximpute.maths.choice import prefer
+from jaximpute.maths.choice import Choice, metrics, prefer, undecided
 from jaximpute.maths.optimise import Learner, averaged
 from jaximpute.methods import _base
 from jaximpute.methods import _residual as residuals
@@ -31,6 +32,8 @@ from jaximpute.methods._conditional import per_row
 from jaximpute.methods._residual import Lesson, ResidualState
 from jaximpute.methods.papers.csbi import bridge as bridges
 from jaximpute.methods.papers.csbi import bridge_draws as draws
+from jaximpute.methods.papers.csbi.bridge import Policy
+from jaximpute.methods.papers.csbi.training import Loss, Rounds
 from jaximpute.types import Info, Method, Net, Observed, PRNGKey, Process, Split
 
 _UNGIVEN = 8  # one row in so many is without a context
@@ -45,18 +48,15 @@ class BridgedState(NamedTuple):
         warm: the base, and what the warm-up learned on it.
         backward: the backward policy's network.
         forward: the forward policy's.
-        share: 1 if draws are the bridge's, 0 if they are the warm-up's.
-        start_error: CRPS of the warm-up's draws at entries hidden once more.
-        error: CRPS of the draws chosen.
+        choice: its share is 1 if draws are the bridge's, 0 if they are the warm-up's; by their CRPS
+            at entries hidden once more.
         bridge_error: CRPS of the bridge's draws, chosen or not; 0 before the first round.
     """
 
     warm: ResidualState
     backward: Learner
     forward: Learner
-    share: Float[Array, ""]
-    start_error: Float[Array, ""]
-    error: Float[Array, ""]
+    choice: Choice
     bridge_error: Float[Array, ""]
 
 
@@ -64,192 +64,186 @@ def bridged(
     backward: Net,
     forward: Net | None,
     process: Process,
+    rounds: Rounds,
     *,
     window: int | None,
-    split: Split,
-    times: Any,
     warm: Method,
     pieces: int,
-    lr,
-    lr_forward,
-    total: int | None,
-    refreshes: int,
-    sgd_steps: int,
-    batch: int,
-    cache: int,
-    decay,
-    sde_steps: int,
-    draw_steps: int,
 ) -> Method:
     """Rounds of Algorithm 2 after a warm-up, each chosen against it by held-out entries.
 
     Args:
-        backward: see `csbi`, as for what is not named here.
+        backward: see `csbi`.
         forward: None for the warm-up alone.
         process: what both policies steer, in the Gaussian's units.
+        rounds: see there; draws are of the probability flow.
         window: steps of a row.
-        split: what is asked for.
-        times: positions of the steps.
         warm: the method of the warm-up, see `methods._residual`.
         pieces: its steps.
-        draw_steps: of the probability flow.
 
     Returns:
         An inductive method.
     """
     if forward is None:
         return Method(WarmUp(warm, pieces, lambda state: state), warm.step, sample=warm.sample)
-    net = forward
-    back_optimiser = optimise.adamw(lr, total=total)
-    fore_optimiser = optimise.adamw(lr_forward, total=total)
+    z_back, z_fore = backward_policy(backward, process), forward_policy(forward, process)
+    flow = partial(bridge_flow, process, z_back, z_fore, rounds.draw_steps)
+    split, times, noises = rounds.split, rounds.times, rounds.sde_steps + _PROBES
 
     def start(key: PRNGKey, data: Observed) -> BridgedState:
         k_warm, k_fore = jax.random.split(key)
         state = warm.init(k_warm, data)
         length, d = state.base.model.mean.shape[0], state.base.mean.shape[0]
         none = jnp.zeros((1, length // d, d), state.base.mean.dtype)
-        fore = optimise.learner(net.init(k_fore, none, none[:, 0, 0], ()), fore_optimiser, decay)
-        return begin(BridgedState(state, state.learner, fore, *jnp.zeros((4,), none.dtype)))
+        params = forward.init(k_fore, none, none[:, 0, 0], ())
+        fore = optimise.learner(params, rounds.forward_optimiser, rounds.decay)
+        return begin(BridgedState(state, state.learner, fore, state.choice, none[0, 0, 0]))
 
     def begin(state: BridgedState) -> BridgedState:
-        learned, error = averaged(state.warm.learner), state.warm.error
-        back = optimise.learner(learned, back_optimiser, decay)
-        return state._replace(backward=back, start_error=error, error=error)
+        learned = averaged(state.warm.learner)
+        back = optimise.learner(learned, rounds.backward_optimiser, rounds.decay)
+        return state._replace(backward=back, choice=undecided(state.warm.choice.after))
 
     def warm_step(key: PRNGKey, state: BridgedState, data: Observed):
         own, info = warm.step(key, state.warm, data)
         return state._replace(warm=own), info
 
-    def z_back(params, r, t, frame: Frame, key=None):
-        """For a network that answers 0, the score of the Gaussian."""
-        alpha, sigma = process.marginal(t)
-        size = jnp.sqrt(alpha**2 + sigma**2)
-        inner = residuals.speed(
-            backward, params, r / per_row(size, r), jnp.arctan2(sigma, alpha), frame, key
-        )
-        pull = (r / per_row(size, r) + per_row(alpha / sigma, r) * inner) / per_row(size, r)
-        return jnp.where(frame.context, 0, -per_row(process.diffusion(t), r) * pull)
-
-    def z_fore(params, r, t, frame: Frame, key=None):
-        alpha, sigma = process.marginal(t)
-        inner = net.apply(params, r / per_row(jnp.sqrt(alpha**2 + sigma**2), r), t, (), key)
-        return jnp.where(frame.context, 0, inner)
-
     def step(key: PRNGKey, state: BridgedState, data: Observed):
         k_rounds, k_judge = jax.random.split(key)
         series, base = _base.as_series(data), state.warm.base
         length = residuals.length_of(series, window)
-        kept, hidden = residuals.held(series)
+        kept, hidden = residuals.hold_out(series)
+
+        def pool(k):
+            taught = base, kept, length, split_and_nothing(split), times
+            return residuals.pool(k, *taught, size=rounds.cache, noises=noises)
 
         def once(carry, i):
             back, fore = carry
             k_rows, k_more, k_back, k_fore = jax.random.split(jax.random.fold_in(k_rounds, i), 4)
-            taught = split_and_nothing(split)
-            given = (base, kept, length, taught, times)
-            rows = residuals.pool(k_rows, *given, size=cache, noises=sde_steps + _PROBES)
-            weights = averaged(fore)
-
-            def steer(r, t):
-                return z_fore(weights, r, t, rows.frame)
-
-            paths = forward_paths(process, steer, rows, sde_steps)
+            steer, rows = partial(z_fore, averaged(fore)), pool(k_rows)  # lines 4-6
+            paths = forward_paths(process, steer, rows, rounds.sde_steps)
             cost = transport_cost(steer, paths, rows)
-            back, loss = train(
-                k_back,
-                back,
-                z_back,
-                lambda r, t, f: z_fore(weights, r, t, f),
-                paths,
-                rows,
-                back_optimiser,
-            )
-            more = residuals.pool(k_more, *given, size=cache, noises=sde_steps + _PROBES)
-            other = averaged(back)
-
-            def home(r, t):
-                return z_back(other, r, t, more.frame)
-
-            paths = backward_paths(process, home, more, sde_steps)
-            fore, fore_loss = train(
-                k_fore,
-                fore,
-                z_fore,
-                lambda r, t, f: z_back(other, r, t, f),
-                paths,
-                more,
-                fore_optimiser,
-            )
-            return (back, fore), (loss, fore_loss, cost)
+            loss = path_loss(process, z_back, steer, paths, rows, rounds.batch)
+            back, losses = rounds.trained(rounds.backward_optimiser, loss, k_back, back)
+            home, rows = partial(z_back, averaged(back)), pool(k_more)  # lines 7-9
+            paths = backward_paths(process, home, rows, rounds.sde_steps)
+            loss = path_loss(process, z_fore, home, paths, rows, rounds.batch)
+            fore, fore_losses = rounds.trained(rounds.forward_optimiser, loss, k_fore, fore)
+            return (back, fore), (losses, fore_losses, cost)
 
         both = state.backward, state.forward
-        (back, fore), told = jax.lax.scan(once, both, jnp.arange(refreshes))
-        loss, fore_loss, cost = (part.mean() for part in told)
+        (back, fore), found = jax.lax.scan(once, both, jnp.arange(rounds.refreshes))
+        loss, fore_loss, cost = (part.mean() for part in found)
         state = state._replace(backward=back, forward=fore)
-        judged = residuals.judged(k_judge, base, series, kept, hidden, length, split, times)
-        state = choose(state, *judged)
-        metrics = {"forward_loss": fore_loss, "cost": cost, "share": state.share}
-        metrics |= {"start_error": state.start_error, "error": state.error}
-        metrics["bridge_error"] = state.bridge_error
-        return state, Info(loss, metrics)
-
-    def train(key, learner: Learner, own, other, paths, rows: Lesson, optimiser):
-        def loss(params, k):
-            k_time, k_row, k_probe, k_net = jax.random.split(k, 4)
-            s = jax.random.randint(k_time, (batch,), 0, len(paths))
-            i = jax.random.randint(k_row, (batch,), 0, paths.shape[1])
-            # not of the noises that made the path
-            j = len(paths) + jax.random.randint(k_probe, (batch,), 0, _PROBES)
-            t = (s + 1).astype(paths.dtype) / len(paths)
-            frame, query = jax.tree.map(lambda a: a[i], (rows.frame, rows.query))
-            r, e = paths[s, i], rows.noise[i, j]
-            weight = per_row((process.marginal(t)[1] / process.diffusion(t)) ** 2, r) * query
-            return bridges.likelihood(
-                lambda params, r: own(params, r, t, frame, k_net),
-                params,
-                other(r, t, frame),
-                process.diffusion(t),
-                None,
-                r,
-                weight / jnp.maximum(query.sum(), 1),
-                noise=e,
-            )
-
-        return optimise.train(loss, optimiser, key, learner, sgd_steps, decay)
-
-    def flow(state: BridgedState, frame: Frame, e):
-        back, fore = averaged(state.backward), averaged(state.forward)
-        return draws.exponential_flow(
-            process,
-            lambda r, t: z_back(back, r, t, frame),
-            lambda r, t: z_fore(fore, r, t, frame),
-            process.marginal(jnp.ones((), e.dtype))[1] * e,
-            steps=draw_steps,
+        judged, part, count = residuals.judged(
+            k_judge, base, series, kept, hidden, length, split, times
         )
-
-    def choose(state: BridgedState, rows: Lesson, part, count: int) -> BridgedState:
-        warm = state.warm
-
-        def plain(e):
-            params = averaged(warm.learner)
-            return residuals.follow(backward, params, rows.frame, e, warm.share, draw_steps)
-
-        errors = [residuals.scored(f, rows) for f in (plain, lambda e: flow(state, rows.frame, e))]
-        found = prefer(jnp.stack(errors), SHARES, rows.query, part, count)
-        own = masking.masked_mean(errors[1], rows.query)
-        state = state._replace(share=found.share, bridge_error=own)
-        return state._replace(start_error=found.before, error=found.after)
+        state = choose(backward, flow, state, judged, part, count, rounds.draw_steps)
+        report = {"forward_loss": fore_loss, "cost": cost, "bridge_error": state.bridge_error}
+        return state, Info(loss, metrics(state.choice) | report)
 
     def sample(key: PRNGKey, state: BridgedState, data: Observed) -> jax.Array:
         def draw(frame: Frame, e):
             return jax.lax.cond(
-                state.share > 0,
+                state.choice.share > 0,
                 lambda: flow(state, frame, e),
-                lambda: residuals.drawn(backward, state.warm, frame, e, draw_steps),
+                lambda: residuals.drawn(backward, state.warm, frame, e, rounds.draw_steps),
             )
 
         return residuals.completed(draw, key, state.warm.base, data, times)
 
     return Method(WarmUp(Method(start, warm_step), pieces, begin), step, sample=sample)
+
+
+def backward_policy(net: Net, process: Process) -> Policy:
+    """The backward policy `(params, r, t, frame, key=None) -> z`, 0 in the context.
+
+    For a network that answers 0 it is the score of the Gaussian.
+    """
+
+    def policy(params, r, t, frame: Frame, key=None):
+        alpha, sigma = process.marginal(t)
+        size = jnp.sqrt(alpha**2 + sigma**2)
+        inner = residuals.speed(
+            net, params, r / per_row(size, r), jnp.arctan2(sigma, alpha), frame, key
+        )
+        pull = (r / per_row(size, r) + per_row(alpha / sigma, r) * inner) / per_row(size, r)
+        return jnp.where(frame.context, 0, -per_row(process.diffusion(t), r) * pull)
+
+    return policy
+
+
+def forward_policy(net: Net, process: Process) -> Policy:
+    """The forward policy `(params, r, t, frame, key=None) -> z`, 0 in the context."""
+
+    def policy(params, r, t, frame: Frame, key=None):
+        alpha, sigma = process.marginal(t)
+        inner = net.apply(params, r / per_row(jnp.sqrt(alpha**2 + sigma**2), r), t, (), key)
+        return jnp.where(frame.context, 0, inner)
+
+    return policy
+
+
+def path_loss(
+    process: Process, own: Policy, other: Policy, paths, rows: Lesson, batch: int
+) -> Loss:
+    """Eq. (12) of one policy on cached paths of the other; its probes are the Gaussian's noise.
+
+    As in `training.backward_loss`, for `own(params, r, t, frame, key)` and `other(r, t, frame)`.
+    """
+
+    def loss(params, k):
+        k_time, k_row, k_probe, k_net = jax.random.split(k, 4)
+        s = jax.random.randint(k_time, (batch,), 0, len(paths))
+        i = jax.random.randint(k_row, (batch,), 0, paths.shape[1])
+        # not of the noises that made the path
+        j = len(paths) + jax.random.randint(k_probe, (batch,), 0, _PROBES)
+        t = (s + 1).astype(paths.dtype) / len(paths)
+        frame, query = jax.tree.map(lambda a: a[i], (rows.frame, rows.query))
+        r, e, g = paths[s, i], rows.noise[i, j], process.diffusion(t)
+        weight = per_row((process.marginal(t)[1] / g) ** 2, r) * query
+        return bridges.likelihood(
+            lambda params, r: own(params, r, t, frame, k_net),
+            params,
+            other(r, t, frame),
+            g,
+            None,
+            r,
+            weight / jnp.maximum(query.sum(), 1),
+            noise=e,
+        )
+
+    return loss
+
+
+def bridge_flow(
+    process: Process, z_back: Policy, z_fore: Policy, steps: int, state: BridgedState, frame, e
+) -> Float[Array, "n time d"]:
+    """Draws of rows by the probability flow of both policies, from the Gaussian's noise."""
+    back, fore = averaged(state.backward), averaged(state.forward)
+    return draws.exponential_flow(
+        process,
+        lambda r, t: z_back(back, r, t, frame),
+        lambda r, t: z_fore(fore, r, t, frame),
+        process.marginal(jnp.ones((), e.dtype))[1] * e,
+        steps=steps,
+    )
+
+
+def choose(
+    net: Net, flow: Policy, state: BridgedState, rows: Lesson, part, count: int, steps: int
+) -> BridgedState:
+    """Whether draws are the bridge's or the warm-up's, by their CRPS at judged rows."""
+    warm = state.warm
+
+    def plain(e):
+        params, share = averaged(warm.learner), warm.choice.share
+        return residuals.follow(net, params, rows.frame, e, share, steps)
+
+    errors = [residuals.scored(f, rows) for f in (plain, lambda e: flow(state, rows.frame, e))]
+    found = prefer(jnp.stack(errors), SHARES, rows.query, part, count)
+    return state._replace(choice=found, bridge_error=masking.masked_mean(errors[1], rows.query))
 
 
 def split_and_nothing(split: Split) -> Split:
@@ -274,7 +268,7 @@ def forward_paths(
         after = (i + 1) * h
         noise = bridges.step_noise(process, after, h)
         rate = noise**2 / process.diffusion(after)
-        move = process.drift(r, i * h) + rate * z(r, jnp.full(len(r), after, r.dtype))
+        move = process.drift(r, i * h) + rate * z(r, jnp.full(len(r), after, r.dtype), rows.frame)
         r = r + h * move + math.sqrt(h) * noise * rows.noise[:, i]
         return r, r
 
@@ -292,7 +286,7 @@ def backward_paths(
         t = 1 - i * h
         noise = bridges.step_noise(process, t, h)
         rate = noise**2 / process.diffusion(t)
-        move = rate * z(r, jnp.full(len(r), t, r.dtype)) - process.drift(r, t)
+        move = rate * z(r, jnp.full(len(r), t, r.dtype), rows.frame) - process.drift(r, t)
         return r + h * move + math.sqrt(h) * noise * rows.noise[:, i + 1], r
 
     last, found = jax.lax.scan(one, start, jnp.arange(steps - 1))
@@ -305,6 +299,7 @@ def transport_cost(z, paths, rows: Lesson) -> Float[Array, ""]:
 
     def one(total, i):
         t = jnp.full(paths.shape[1], (i + 1) / steps, paths.dtype)
-        return total + masking.masked_mean(z(paths[i], t) ** 2, rows.query) / (2 * steps), None
+        squared = z(paths[i], t, rows.frame) ** 2
+        return total + masking.masked_mean(squared, rows.query) / (2 * steps), None
 
     return jax.lax.scan(one, jnp.zeros((), paths.dtype), jnp.arange(steps))[0]

@@ -53,27 +53,18 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
+@registry.passing_to(setting)
 def csbi(
     data: Observed,
     *,
     kind: str,
     times: Any = None,
-    base: str | None = "window_gaussian",
-    net: str | None = None,
     steps: int = 2,
-    window: int | None = None,
-    width: int | None = None,
-    layers: int | None = None,
-    heads: int = 4,
-    dropout: float = 0.0,
     forward_width: int = 8,
     forward_levels: int = 2,
     forward_blocks: int = 1,
     sigma_min: float = 0.01,
     sigma_max: float = 10.0,
-    split: str = "historical",
-    horizon: int = 1,
-    centred: bool = False,
     refreshes: int = 2,
     sgd_steps: int = 40,
     **options: Any,
@@ -84,28 +75,16 @@ def csbi(
         data: what it will run on; only its shape matters.
         kind: `series`.
         times: positions of the steps of a series.
-        base: `window_gaussian`, what is learned on; None for the paper's form. Centred rows, and
-            windows of more than 1536 values, have none.
-        net: the backward network, `mlp` or `transformer`; None = `mlp` on a base.
         steps: rounds of Algorithm 2.
-        window: steps in a window; None = whole series on a base, if they have at most 512 values,
-            and 24 steps otherwise.
-        width: channels inside the backward network; None = 256 of an MLP, 32 of a transformer.
-        layers: number of its blocks; None = 3 and 2.
-        heads: of each attention.
-        dropout: in its training.
         forward_width: channels inside the forward network; 0 for none, as in `csbi0`.
         forward_levels: its resolutions.
         forward_blocks: its residual blocks at each.
         sigma_min: noise level at the data, in standard deviations of a column.
         sigma_max: noise level of the prior.
-        split: what is asked for in training: `random`, `historical` (what another row lacks),
-            `mix` (one of the two), `block` or `forecast`.
-        horizon: steps asked for by `forecast`.
-        centred: see `methods.csbi`.
         refreshes: times that the paths are drawn anew in a round.
         sgd_steps: steps of each policy on each of these.
-        options: of `methods.csbi`, whose defaults they have.
+        options: of `methods._conditional_rows.setting` and of `methods.csbi`, whose defaults they
+            have.
 
     Returns:
         The method and its number of steps.
@@ -113,32 +92,15 @@ def csbi(
     Raises:
         OptionError: no such split, base or network.
     """
-    made = setting(
-        data,
-        kind,
-        base=base if not centred else None,
-        net=net,
-        window=window,
-        width=width,
-        layers=layers,
-        heads=heads,
-        dropout=dropout,
-        split=split,
-        horizon=horizon,
-    )
+    net, given = setting(data, kind=kind, times=times, **options)
     shape = {"width": forward_width, "levels": forward_levels, "blocks": forward_blocks}
-    forward = policy_unet(**shape) if forward_width else None
     method = make_csbi(
-        made.net,
-        forward,
+        net,
+        policy_unet(**shape) if forward_width else None,
         processes.ve(sigma_min, sigma_max),
-        **made.views,
-        split=made.split,
-        times=times,
-        centred=centred,
         total=max(steps * refreshes * sgd_steps, 1),
         refreshes=refreshes,
         sgd_steps=sgd_steps,
-        **options,
+        **given,
     )
     return registry.Plan(method, steps)

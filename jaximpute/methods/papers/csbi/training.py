@@ -1,7 +1,7 @@
 """The two trainings of CSBI's Algorithm 2, each on paths of the other policy."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,9 +14,31 @@ from jaximpute.maths.optimise import Learner, averaged
 from jaximpute.methods._conditional import Batch
 from jaximpute.methods.papers.csbi import bridge as bridges
 from jaximpute.methods.papers.csbi.bridge import Bridge, Policy
-from jaximpute.types import Params, PRNGKey, Scalar
+from jaximpute.types import Params, PRNGKey, Scalar, Split
 
 Loss = Callable[[Params, PRNGKey], Float[Array, ""]]
+
+
+class Rounds(NamedTuple):
+    """The settings of Algorithm 2's rounds, and of draws after them; `csbi` documents them."""
+
+    backward_optimiser: optax.GradientTransformation
+    forward_optimiser: optax.GradientTransformation
+    decay: Scalar
+    split: Split
+    times: Any
+    refreshes: int
+    sgd_steps: int
+    batch: int
+    cache: int
+    sde_steps: int
+    draw_steps: int
+
+    def trained(
+        self, optimiser: optax.GradientTransformation, loss: Loss, key: PRNGKey, policy: Learner
+    ) -> tuple[Learner, Float[Array, "steps"]]:
+        """A policy after the steps of a refresh, and the loss before each of them."""
+        return optimise.train(loss, optimiser, key, policy, self.sgd_steps, self.decay)
 
 
 class Policies(NamedTuple):
@@ -51,25 +73,21 @@ def weights_of(learner: Learner | None) -> Params | None:
 
 def train_backward(
     policies: Policies,
-    optimiser: optax.GradientTransformation,
+    rounds: Rounds,
     key: PRNGKey,
     backward: Learner,
     forward: Learner | None,
     draw: Callable[[PRNGKey], Batch],
-    steps: int,
-    decay: Scalar,
-) -> tuple[Learner, Float[Array, "{steps}"]]:
+) -> tuple[Learner, Float[Array, "steps"]]:
     """Train the backward policy on forward paths, lines 4-6.
 
     Args:
         policies: both.
-        optimiser: of the backward one.
+        rounds: how it is trained.
         key: for rows, paths and steps.
         backward: what is trained.
         forward: what makes the paths; None is zero.
         draw: `key -> rows`, whose paths are cached.
-        steps: of training.
-        decay: of the averaged weights.
 
     Returns:
         The policy, and the loss before each step.
@@ -79,19 +97,17 @@ def train_backward(
     z = policies.asked(policies.forward, fore, rows)
     paths = bridges.forward_paths(policies.bridge, z, k_path, rows.values)
     loss = backward_loss(policies, fore, rows, paths)
-    return optimise.train(loss, optimiser, k_train, backward, steps, decay)
+    return rounds.trained(rounds.backward_optimiser, loss, k_train, backward)
 
 
 def train_forward(
     policies: Policies,
-    optimiser: optax.GradientTransformation,
+    rounds: Rounds,
     key: PRNGKey,
     forward: Learner,
     backward: Learner,
     draw: Callable[[PRNGKey], Batch],
-    steps: int,
-    decay: Scalar,
-) -> tuple[Learner, Float[Array, "{steps}"]]:
+) -> tuple[Learner, Float[Array, "steps"]]:
     """Train the forward policy on backward paths from the prior, lines 7-9; see `train_backward`.
 
     Here nothing is given, and all is asked for: :math:`M_cond = 0` and :math:`M_target = 1`.
@@ -106,7 +122,7 @@ def train_forward(
     z = policies.asked(policies.backward, back, rows)
     paths = bridges.backward_paths(policies.bridge, z, k_path, start)[::-1]
     loss = forward_loss(policies, back, rows, paths)
-    return optimise.train(loss, optimiser, k_train, forward, steps, decay)
+    return rounds.trained(rounds.forward_optimiser, loss, k_train, forward)
 
 
 def backward_loss(

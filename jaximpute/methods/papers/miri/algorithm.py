@@ -5,6 +5,7 @@ Rectified Flows" (2025), Algorithm 1. Each round learns a velocity field from th
 so far, and completes them anew by solving an ordinary differential equation under it.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -12,13 +13,22 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from jaximpute import masking
-from jaximpute._errors import OptionError
+from jaximpute._errors import check_chosen, check_positive
 from jaximpute.maths.averages import mean_of
 from jaximpute.methods.papers.miri import dependence
 from jaximpute.methods.papers.miri import flows as rectified
 from jaximpute.methods.papers.miri.based import on_base
-from jaximpute.methods.papers.miri.flows import LAYOUTS, SOLVERS, STARTS, Columns
+from jaximpute.methods.papers.miri.flows import LAYOUTS, SOLVERS, STARTS, Columns, Flow
 from jaximpute.types import Info, Method, Net, Observed, Params, PRNGKey, Scalar
+
+
+class Settings(NamedTuple):
+    """What a round without a base begins at and learns from; `miri` documents it."""
+
+    restart: bool
+    targets: str
+    pairing: str
+    start: str
 
 
 class MiriState(NamedTuple):
@@ -176,122 +186,88 @@ def miri(
 
     Source: Algorithms 1 and 2, equations (6)-(9), Proposition 2, Theorem 1.
     """
-    positive = {"rounds": rounds, "sgd_steps": sgd_steps, "batch": batch, "lr": lr}
-    for name, value in (positive | {"ode_steps": ode_steps, "draws": draws}).items():
-        if isinstance(value, int | float) and not value > 0:
-            raise OptionError(f"{name} is {value}; expected a positive number")
-    for name, chosen, valid in (
-        ("schedule", schedule, ("cosine", "constant")),
-        ("targets", targets, ("observed", "all")),
-        ("pairing", pairing, ("fresh", "fixed")),
-        ("layout", layout, LAYOUTS),
-        ("start", start, STARTS),
-        ("solver", solver, SOLVERS),
-    ):
-        if chosen not in valid:
-            raise OptionError(f"{name} is '{chosen}'; expected one of {', '.join(valid)}")
+    check_positive(rounds=rounds, sgd_steps=sgd_steps, batch=batch, lr=lr)
+    check_positive(ode_steps=ode_steps, draws=draws)
+    check_chosen(
+        schedule=(schedule, ("cosine", "constant")),
+        targets=(targets, ("observed", "all")),
+        pairing=(pairing, ("fresh", "fixed")),
+        layout=(layout, LAYOUTS),
+        start=(start, STARTS),
+        solver=(solver, SOLVERS),
+    )
+    flow = Flow(net, layout, solver, ode_steps, clip, batch, lr, schedule, warm)
     if base is not None:
-        return on_base(
-            net,
-            base,
-            sgd_steps=sgd_steps,
-            batch=batch,
-            lr=lr,
-            schedule=schedule,
-            warm=warm,
-            solver=solver,
-            ode_steps=ode_steps,
-            clip=clip,
-            draws=draws,
-            holdout=holdout,
-        )
+        return on_base(flow, base, sgd_steps=sgd_steps, draws=draws, holdout=holdout)
+    settings = Settings(restart, targets, pairing, start)
     slots = rounds if keep and not restart else 1
-
-    def guess(key: PRNGKey, known: Columns, data: Observed) -> jax.Array:
-        return rectified.begin(key, known, data, start)
-
-    def flow(params: Params, x: jax.Array, known: Columns, data: Observed) -> jax.Array:
-        moved = rectified.impute_by_flow(
-            net,
-            params,
-            x,
-            data.mask,
-            known,
-            layout=layout,
-            solver=solver,
-            steps=ode_steps,
-            clip=clip,
-        )
-        return masking.clamp(moved, data)
-
-    def new_field(key: PRNGKey, x: jax.Array) -> Params:
-        shown = (x[:1],) * (2 if layout == "filled" else 3)
-        return net.init(key, x[:1], jnp.zeros(1, x.dtype), shown)
 
     def init(key: PRNGKey, data: Observed) -> MiriState:
         known = rectified.columns(data)
-        x = guess(key, known, data)  # line 1
-        one = jax.eval_shape(new_field, key, x)
+        x = rectified.begin(key, known, data, start)  # line 1
+        one = jax.eval_shape(partial(rectified.new_field, flow), key, x)
         fields = jax.tree.map(lambda leaf: jnp.zeros((slots, *leaf.shape), leaf.dtype), one)
         done, budget = jnp.zeros((), jnp.int32), jnp.asarray(sgd_steps, jnp.int32)
         return MiriState(x, fields, done, budget, known)
 
     def step(key: PRNGKey, state: MiriState, data: Observed) -> tuple[MiriState, Info]:
         k_net, k_learn, k_guess, k_look = jax.random.split(key, 4)
-        params = new_field(k_net, state.x)  # line 3
-        if warm:
-            last = take(state.fields, state.rounds - 1)
-            params = jax.tree.map(
-                lambda new, old: jnp.where(state.rounds > 0, old, new), params, last
-            )
-        params, loss = learn(k_learn, params, state, data)  # lines 4-9
-        x0 = guess(k_guess, state.known, data) if restart else state.x
-        x = flow(params, x0, state.known, data)  # line 10
-        fields = jax.tree.map(
-            lambda kept, one: kept.at[slot(state.rounds)].set(one), state.fields, params
-        )
+        last = kept_field(state.fields, state.rounds - 1)
+        params = rectified.first_field(flow, k_net, state.x, state.rounds, last)  # line 3
+        params, loss = learn(flow, settings, k_learn, params, state, data)  # lines 4-9
+        x0 = rectified.begin(k_guess, state.known, data, start) if restart else state.x
+        x = rectified.impute_by_flow(flow, params, x0, data.mask, state.known)  # line 10
+        x, number = masking.clamp(x, data), jnp.clip(state.rounds, 0, slots - 1)
+        fields = jax.tree.map(lambda kept, one: kept.at[number].set(one), state.fields, params)
         metrics = dependence.look(k_look, state.x, x, data)
-        after = state._replace(x=x, fields=fields, rounds=state.rounds + 1)
-        return after, Info(loss, metrics)
-
-    def learn(
-        key: PRNGKey, params: Params, state: MiriState, data: Observed
-    ) -> tuple[Params, jax.Array]:
-        x = state.x
-        k_partner, k_steps = jax.random.split(key)
-        # rows without holes have nothing to be scored on as X_0
-        holes = (data.weight > 0) & (~data.mask).reshape(len(x), -1).any(axis=1)
-        weight = jnp.where(holes | ~holes.any(), data.weight, 0)
-        partner = rectified.partners(k_partner, data.weight) if pairing == "fixed" else None
-
-        def loss(params, k):
-            k_rows, k_others, k_guess, k_time = jax.random.split(k, 4)
-            i = masking.pick(k_rows, weight, batch)  # line 5
-            j = masking.pick(k_others, data.weight, batch) if partner is None else partner[i]
-            rows = masking.share(Observed(data.values[i], data.mask[i], data.weight[i]))
-            began, x1, known = masking.share((x[i], x[j], data.mask[j]))
-            x0 = guess(k_guess, state.known, rows) if restart else began
-            counts = ~rows.mask & (known | (targets == "all"))
-            return rectified.flow_loss(net, params, k_time, x0, x1, rows.mask, counts, layout)
-
-        return rectified.learned(loss, k_steps, params, state.sgd_steps, lr, schedule)
-
-    def slot(r):
-        return jnp.clip(r, 0, slots - 1)
-
-    def take(fields: Params, r) -> Params:
-        return jax.tree.map(lambda leaf: leaf[slot(r)], fields)
+        return state._replace(x=x, fields=fields, rounds=state.rounds + 1), Info(loss, metrics)
 
     def fill(state: MiriState, data: Observed) -> jax.Array:
         return masking.clamp(state.x, data)
 
     def sample(key: PRNGKey, state: MiriState, data: Observed) -> jax.Array:
         def one(r, x):
-            return flow(take(state.fields, r), x, state.known, data)
+            field = kept_field(state.fields, r)
+            moved = rectified.impute_by_flow(flow, field, x, data.mask, state.known)
+            return masking.clamp(moved, data)
 
-        x, done = guess(key, state.known, data), jnp.minimum(state.rounds, slots)
-        return jax.lax.fori_loop(0, done, one, x)
+        x = rectified.begin(key, state.known, data, start)
+        return jax.lax.fori_loop(0, jnp.minimum(state.rounds, slots), one, x)
 
     if not (keep or restart):
         return Method(init, step, fill)
     return Method(init, step, estimate=mean_of(sample, draws), sample=sample)
+
+
+def kept_field(fields: Params, r) -> Params:
+    """The field of round `r`, or the nearest that was kept."""
+    return jax.tree.map(lambda leaf: leaf[jnp.clip(r, 0, len(leaf) - 1)], fields)
+
+
+def learn(
+    flow: Flow, settings: Settings, key: PRNGKey, params: Params, state: MiriState, data: Observed
+) -> tuple[Params, Float[Array, ""]]:
+    """Lines 4-9 of Algorithm 1: steps down eq. (6) from `params`, and the loss at their end."""
+    k_partner, k_steps = jax.random.split(key)
+    # rows without holes have nothing to be scored on as X_0
+    holes = (data.weight > 0) & (~data.mask).reshape(len(state.x), -1).any(axis=1)
+    weight = jnp.where(holes | ~holes.any(), data.weight, 0)
+    fixed = settings.pairing == "fixed"
+    partner = rectified.partners(k_partner, data.weight) if fixed else None
+    loss = partial(pair_loss, flow, settings, state, data, weight, partner)
+    return rectified.learned(flow, loss, k_steps, params, state.sgd_steps)
+
+
+def pair_loss(
+    flow: Flow, settings: Settings, state: MiriState, data: Observed, weight, partner, params, key
+) -> Float[Array, ""]:
+    """Lines 5-7: eq. (6) on pairs of rows, each drawn by its weight or the partner of the first."""
+    k_rows, k_others, k_guess, k_time = jax.random.split(key, 4)
+    i = masking.pick(k_rows, weight, flow.batch)
+    j = masking.pick(k_others, data.weight, flow.batch) if partner is None else partner[i]
+    rows = masking.share(Observed(data.values[i], data.mask[i], data.weight[i]))
+    x0, x1, known = masking.share((state.x[i], state.x[j], data.mask[j]))
+    if settings.restart:
+        x0 = rectified.begin(k_guess, state.known, rows, settings.start)
+    counts = ~rows.mask & (known | (settings.targets == "all"))
+    return rectified.flow_loss(flow.net, params, k_time, x0, x1, rows.mask, counts, flow.layout)

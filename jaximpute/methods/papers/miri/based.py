@@ -1,6 +1,8 @@
 """MIRI on a base: flows that begin at its draws, believed by what they gain on held-out cells."""
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -8,13 +10,13 @@ from jaxtyping import Array, Bool, Float, Int
 
 from jaximpute import masking
 from jaximpute._errors import OptionError
-from jaximpute.engine.onhost import OnHost, learns_on_host
-from jaximpute.maths.choice import SHARES, Choice, among, believe
+from jaximpute.engine.onhost import beginning_with, learns_on_host
+from jaximpute.maths.choice import SHARES, Choice, among, believe, either, metrics, undecided
 from jaximpute.methods.papers.miri import dependence
 from jaximpute.methods.papers.miri import flows as rectified
-from jaximpute.methods.papers.miri.flows import Columns
+from jaximpute.methods.papers.miri.flows import Columns, Flow
 from jaximpute.missing.again import again
-from jaximpute.types import Info, Method, Net, Observed, Params, PRNGKey, Scalar, Split, State
+from jaximpute.types import Info, Method, Observed, Params, PRNGKey, Split, State
 
 _JUDGED = 1024  # rows, at most
 _DRAWS = 8  # of each
@@ -76,171 +78,41 @@ class BasedState(NamedTuple):
     mean: Choice
 
 
-def on_base(
-    net: Net,
-    base: Method,
-    *,
-    sgd_steps: int,
-    batch: int,
-    lr: Scalar,
-    schedule: str,
-    warm: bool,
-    solver: str,
-    ode_steps: int,
-    clip: bool,
-    draws: int,
-    holdout: float,
-) -> Method:
+def on_base(flow: Flow, base: Method, *, sgd_steps: int, draws: int, holdout: float) -> Method:
     """MIRI whose flows begin at the draws of a base; see `miri`."""
     if base.sample is None or base.estimate is None:
         raise OptionError("the base does not draw; expected an inductive method with `sample`")
-    draw, say = base.sample, base.estimate
-    hold = again(holdout)
-    host = learns_on_host(base.init)
-    folds = _FOLDS if host else 0
+    flow, draw, say = flow._replace(layout="base"), base.sample, base.estimate
+    hold, folds = again(holdout), _FOLDS if learns_on_host(base.init) else 0
 
-    def flow(params, x, mask, mean, known: Columns) -> jax.Array:
-        return rectified.impute_by_flow(
-            net,
-            params,
-            x,
-            mask,
-            known,
-            layout="base",
-            solver=solver,
-            steps=ode_steps,
-            clip=clip,
-            other=mean,
-        )
-
-    def new_field(key: PRNGKey, x: jax.Array) -> Params:
-        return net.init(key, x[:1], jnp.zeros(1, x.dtype), (x[:1], x[:1]))
-
-    def begin(key, data: Observed, parts, bases) -> BasedState:
-        k_x, k_net, k_rows, k_draw, k_say, k_lend = jax.random.split(key, 6)
-        (whole, teachers), shown = bases, parts[0]
-        teacher = _number(teachers, 0)
-        rows = Observed(jnp.where(shown, data.values, 0), shown, data.weight)
-        x = draw(k_x, teacher, rows)
-        field = jax.tree.map(jnp.zeros_like, new_field(k_net, x))
-        asked = data.mask & ~shown & (data.weight > 0).reshape(-1, *(1,) * (x.ndim - 1))
-        some = asked.reshape(len(x), -1).any(axis=1)
-        order = jnp.argsort(jnp.where(some, 0, 1) + jax.random.uniform(k_rows, (len(x),)))
-        i = order[: min(len(x), _JUDGED)]
-        few, truth, asked = jax.tree.map(lambda leaf: leaf[i], (rows, data.values, asked))
-
-        def lend(number):
-            k = jax.random.fold_in(k_lend, number)
-            return data.mask[masking.pick(k, data.weight, len(x))]
-
-        lent = jax.lax.map(lend, jnp.arange(lessons_for(len(x))))
-
-        def one(number):
-            return draw(jax.random.fold_in(k_draw, number), teacher, few)
-
-        drawn = jax.lax.map(one, jnp.arange(_DRAWS))
-        judged = Judged(few, truth, asked, drawn, say(k_say, teacher, few))
-        known = rectified.columns(data)
-        zero = jnp.zeros((), x.dtype)
-        done, budget = jnp.zeros((), jnp.int32), jnp.asarray(sgd_steps, jnp.int32)
-        none = Choice(zero, zero, zero, zero)
-        return BasedState(
-            x,
-            parts,
-            lent,
-            whole,
-            teachers,
-            field,
-            field,
-            done,
-            budget,
-            known,
-            judged,
-            zero + jnp.inf,
-            none,
-            none,
-        )
-
-    def init(key, data: Observed) -> BasedState:
+    def init(compiled, key: PRNGKey, data: Observed) -> BasedState:
         k_hide, k_base, k_begin = jax.random.split(key, 3)
-        parts = hide(k_hide, data, hold, folds)
-        return begin(k_begin, data, parts, learn_bases(base, k_base, data, parts))
+        parts = compiled(partial(hide, hold=hold, folds=folds))(k_hide, data)
+        bases = learn_bases(base, k_base, data, parts)
+        return compiled(partial(begin, flow, base, sgd_steps))(k_begin, data, parts, bases)
 
-    hide_now, begin_now = jax.jit(hide, static_argnums=(2, 3)), jax.jit(begin)
-
-    def init_on_host(key, data: Observed) -> BasedState:
-        k_hide, k_base, k_begin = jax.random.split(key, 3)
-        parts = hide_now(k_hide, data, hold, folds)
-        return begin_now(k_begin, data, parts, learn_bases(base, k_base, data, parts))
-
-    def learn(key, params, state: BasedState, taught, data: Observed):
-        began, shown, asked, mean = taught
-
-        def loss(params, k):
-            k_rows, k_lesson, k_time = jax.random.split(k, 3)
-            i = masking.pick(k_rows, data.weight, batch)
-            j = jax.random.randint(k_lesson, (batch,), 1, len(began))
-            x0, x1, mask, counts, other = masking.share(
-                (began[j, i], state.x[i], shown[j, i], asked[j, i], mean[j, i])
-            )
-            return rectified.flow_loss(net, params, k_time, x0, x1, mask, counts, "base", other)
-
-        return rectified.learned(loss, key, params, state.sgd_steps, lr, schedule)
-
-    def lessons_for(rows: int) -> int:
-        return max(2, min(_LESSONS, -(-sgd_steps * batch // rows)))
-
-    def step(key, state: BasedState, data: Observed) -> tuple[BasedState, Info]:
+    def step(key: PRNGKey, state: BasedState, data: Observed) -> tuple[BasedState, Info]:
         k_net, k_teach, k_learn, k_look = jax.random.split(key, 4)
-        params = new_field(k_net, state.x)
-        if warm:
-            params = jax.tree.map(
-                lambda new, old: jnp.where(state.rounds > 0, old, new), params, state.field
-            )
+        params = rectified.first_field(flow, k_net, state.x, state.rounds, state.field)  # line 3
         taught = teach(base, k_teach, state, data)
-        params, loss = learn(k_learn, params, state, taught, data)
-        judged, (x0, _, _, mean) = state.judged, jax.tree.map(lambda leaf: leaf[0], taught)
+        params, loss = learn(flow, k_learn, params, state, taught, data)  # lines 4-9
+        began, _, _, mean = jax.tree.map(lambda leaf: leaf[0], taught)
+        after = choose(flow, params, state)
+        x = rectified.impute_by_flow(flow, params, began, state.parts[0], state.known, mean)
+        energy = {"start_energy": after.draws.before, "energy": after.draws.after}
+        report = dependence.look(k_look, state.x, x, data) | metrics(after.mean, 2) | energy
+        after = after._replace(x=x, rounds=state.rounds + 1)
+        return after, Info(loss, report | {"draw_share": after.draws.share})
 
-        def one(z):
-            return flow(params, z, judged.data.mask, judged.mean, state.known)
-
-        moved = jax.lax.map(one, judged.draws)
-        by_draws, by_mean, least = judge(judged, moved, state.known.std)
-        better = least < state.least
-        keep = lambda new, old: jax.tree.map(  # noqa: E731
-            lambda a, b: jnp.where(better, a, b), new, old
-        )
-        x = flow(params, x0, state.parts[0], mean, state.known)
-        metrics = dependence.look(k_look, state.x, x, data)
-        after = state._replace(
-            x=x,
-            field=params,
-            best=keep(params, state.best),
-            rounds=state.rounds + 1,
-            least=jnp.minimum(least, state.least),
-            draws=keep(by_draws, state.draws),
-            mean=keep(by_mean, state.mean),
-        )
-        report = metrics | {
-            "start_error": jnp.sqrt(after.mean.before),
-            "error": jnp.sqrt(after.mean.after),
-            "share": after.mean.share,
-            "start_energy": after.draws.before,
-            "energy": after.draws.after,
-            "draw_share": after.draws.share,
-        }
-        return after, Info(loss, report)
-
-    def moved_draw(key, state: BasedState, data: Observed, mean):
+    def moved(key: PRNGKey, state: BasedState, data: Observed, mean) -> tuple[jax.Array, jax.Array]:
         x0 = draw(key, state.base, data)
-        return x0, flow(state.best, x0, data.mask, mean, state.known)
+        return x0, rectified.impute_by_flow(flow, state.best, x0, data.mask, state.known, mean)
 
     def sample(key: PRNGKey, state: BasedState, data: Observed) -> jax.Array:
         k_draw, k_say = jax.random.split(key)
 
         def by_flow(_):
-            mean = say(k_say, state.base, data)
-            x0, x1 = moved_draw(k_draw, state, data, mean)
+            x0, x1 = moved(k_draw, state, data, say(k_say, state.base, data))
             return x0 + state.draws.share * (x1 - x0)
 
         def by_base(_):
@@ -254,7 +126,7 @@ def on_base(
 
         def by_flow(_):
             def add(total, i):
-                x0, x1 = moved_draw(jax.random.fold_in(k_draw, i), state, data, mean)
+                x0, x1 = moved(jax.random.fold_in(k_draw, i), state, data, mean)
                 return total + (x1 - x0), None
 
             total, _ = jax.lax.scan(add, jnp.zeros_like(mean), jnp.arange(draws))
@@ -262,12 +134,43 @@ def on_base(
 
         return masking.clamp(jax.lax.cond(state.mean.share > 0, by_flow, lambda _: mean, 0), data)
 
-    return Method(
-        OnHost(init_on_host, lambda data: init(jax.random.key(0), data)) if host else init,
-        step,
-        estimate=estimate,
-        sample=sample,
-    )
+    return Method(beginning_with(base.init, init), step, estimate=estimate, sample=sample)
+
+
+def begin(
+    flow: Flow, base: Method, sgd_steps: int, key: PRNGKey, data: Observed, parts, bases
+) -> BasedState:
+    """The state before the first round: draws of what is not held out, and rows to judge by."""
+    k_x, k_net, k_rows, k_draw, k_say, k_lend = jax.random.split(key, 6)
+    draw, say = _answers(base)
+    (whole, teachers), shown, n = bases, parts[0], len(data.weight)
+    teacher = _number(teachers, 0)
+    rows = Observed(jnp.where(shown, data.values, 0), shown, data.weight)
+    x = draw(k_x, teacher, rows)
+    field = jax.tree.map(jnp.zeros_like, rectified.new_field(flow, k_net, x))
+    asked = data.mask & ~shown & (data.weight > 0).reshape(-1, *(1,) * (x.ndim - 1))
+    some = asked.reshape(n, -1).any(axis=1)
+    order = jnp.argsort(jnp.where(some, 0, 1) + jax.random.uniform(k_rows, (n,)))
+    i = order[: min(n, _JUDGED)]
+    few, truth, asked = jax.tree.map(lambda leaf: leaf[i], (rows, data.values, asked))
+
+    def lend(number):
+        k = jax.random.fold_in(k_lend, number)
+        return data.mask[masking.pick(k, data.weight, n)]
+
+    def one(number):
+        return draw(jax.random.fold_in(k_draw, number), teacher, few)
+
+    lessons = max(2, min(_LESSONS, -(-sgd_steps * flow.batch // n)))
+    lent = jax.lax.map(lend, jnp.arange(lessons))
+    drawn = jax.lax.map(one, jnp.arange(_DRAWS))
+    judged = Judged(few, truth, asked, drawn, say(k_say, teacher, few))
+    done, budget = jnp.zeros((), jnp.int32), jnp.asarray(sgd_steps, jnp.int32)
+    zero = jnp.zeros((), x.dtype)
+    return BasedState(
+        x, parts, lent, whole, teachers, field, field, done, budget, rectified.columns(data),
+        judged, zero + jnp.inf, undecided(zero), undecided(zero),
+    )  # fmt: skip
 
 
 def hide(key: PRNGKey, data: Observed, hold: Split, folds: int) -> Bool[Array, "k n *event"]:
@@ -316,8 +219,7 @@ def teach(
     other rows, and with folds what is hidden from the base that draws.
     """
     known, lessons, folds = state.parts[0], len(state.lent), len(state.parts) - 1
-    draw: Any = base.sample
-    say: Any = base.estimate
+    draw, say = _answers(base)
 
     def one(j):
         k_draw, k_say = jax.random.split(jax.random.fold_in(key, j))
@@ -331,6 +233,40 @@ def teach(
         return draw(k_draw, teacher, rows), shown, asked, say(k_say, teacher, rows)
 
     return jax.lax.map(one, jnp.arange(1 + lessons))
+
+
+def learn(
+    flow: Flow, key: PRNGKey, params: Params, state: BasedState, taught, data: Observed
+) -> tuple[Params, Float[Array, ""]]:
+    """Lines 4-9 of Algorithm 1 from the base's draws of what was hidden, as `teach` has them."""
+    began, shown, asked, mean = taught
+
+    def loss(params, k):
+        k_rows, k_lesson, k_time = jax.random.split(k, 3)
+        i = masking.pick(k_rows, data.weight, flow.batch)
+        j = jax.random.randint(k_lesson, (flow.batch,), 1, len(began))
+        x0, x1, mask, counts, other = masking.share(
+            (began[j, i], state.x[i], shown[j, i], asked[j, i], mean[j, i])
+        )
+        return rectified.flow_loss(flow.net, params, k_time, x0, x1, mask, counts, "base", other)
+
+    return rectified.learned(flow, loss, key, params, state.sgd_steps)
+
+
+def choose(flow: Flow, params: Params, state: BasedState) -> BasedState:
+    """Keep a new field if it is the best so far on what is held out, and how much is believed."""
+    judged = state.judged
+
+    def one(z):
+        mask, mean = judged.data.mask, judged.mean
+        return rectified.impute_by_flow(flow, params, z, mask, state.known, mean)
+
+    *chosen, least = judge(judged, jax.lax.map(one, judged.draws), state.known.std)
+    best, draws, mean = either(
+        least < state.least, (params, *chosen), (state.best, state.draws, state.mean)
+    )
+    least = jnp.minimum(least, state.least)
+    return state._replace(field=params, best=best, least=least, draws=draws, mean=mean)
 
 
 def judge(
@@ -380,3 +316,9 @@ def judge(
 
 def _number(states: State, i) -> State:
     return jax.tree.map(lambda leaf: leaf[i], states)
+
+
+def _answers(base: Method) -> tuple[Callable[..., jax.Array], Callable[..., jax.Array]]:
+    assert base.sample is not None  # see `on_base`
+    assert base.estimate is not None
+    return base.sample, base.estimate

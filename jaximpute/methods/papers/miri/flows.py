@@ -12,6 +12,7 @@ from jaxtyping import Array, Bool, Float, Int
 from jaximpute._errors import OptionError
 from jaximpute.masking import channel_moments, masked_mean
 from jaximpute.maths import random
+from jaximpute.maths.choice import either
 from jaximpute.maths.local_average import local_average
 from jaximpute.maths.odes import EVALUATIONS, integrate
 from jaximpute.maths.optimise import gradient
@@ -24,6 +25,20 @@ _LEVELS = 256
 _CHUNK = 8192
 _PIXELS = 2**19  # of images in a chunk
 _NEAR, _NOISE = 1.5, 0.3  # of `nearby`: in pixels, and in deviations of the channel
+
+
+class Flow(NamedTuple):
+    """A velocity field, how a round learns it and how its ODE is solved; see `miri`."""
+
+    net: Net
+    layout: str = "filled"
+    solver: str = "heun"
+    ode_steps: int = 10
+    clip: bool = True
+    batch: int = 128
+    lr: Scalar = 1e-3
+    schedule: str = "cosine"
+    warm: bool = True
 
 
 class Columns(NamedTuple):
@@ -65,6 +80,20 @@ def begin(key: PRNGKey, known: Columns, data: Observed, start: str) -> jax.Array
         i = jax.random.randint(key, shape, 0, _LEVELS + 1).reshape(-1, shape[-1])
         guess = jnp.take_along_axis(known.levels, i, axis=0)
     return jnp.where(data.mask, data.values, guess.reshape(shape))
+
+
+def new_field(flow: Flow, key: PRNGKey, x: Float[Array, "n *event"]) -> Params:
+    """A velocity field that has learned nothing."""
+    shown = (x[:1],) * (3 if flow.layout == "padded" else 2)
+    return flow.net.init(key, x[:1], jnp.zeros(1, x.dtype), shown)
+
+
+def first_field(
+    flow: Flow, key: PRNGKey, x: Float[Array, "n *event"], rounds: Int[Array, ""], last: Params
+) -> Params:
+    """Line 3 of Algorithm 1: a new field, or after `rounds` of them that of the last."""
+    new = new_field(flow, key, x)
+    return either(rounds > 0, last, new) if flow.warm else new
 
 
 def velocity(
@@ -128,16 +157,11 @@ def flow_loss(
 
 
 def impute_by_flow(
-    net: Net,
+    flow: Flow,
     params: Params,
     x: Float[Array, "n *event"],
     mask: Bool[Array, "n *event"],
     known: Columns,
-    *,
-    layout: str,
-    solver: str,
-    steps: int,
-    clip: bool,
     other: Float[Array, "n *event"] | None = None,
 ) -> Float[Array, "n *event"]:
     """Solve the imputation ODE (7) for all rows, in chunks so that activations stay small.
@@ -145,7 +169,8 @@ def impute_by_flow(
     `euler_end` is MIRI's Algorithm 2: Euler's steps from (k - 1) / N to k / N, with the velocity
     taken where they begin and at the time when they end.
     """
-    ahead, solver = (1 / steps, "euler") if solver == "euler_end" else (0.0, solver)
+    steps, printed = flow.ode_steps, flow.solver == "euler_end"
+    ahead, solver = (1 / steps, "euler") if printed else (0.0, flow.solver)
     low, high = (known.levels[i].reshape(*(1,) * (x.ndim - 1), -1) for i in (0, -1))
 
     def solve(rows):
@@ -153,10 +178,10 @@ def impute_by_flow(
 
         def field(z, t):
             times = jnp.full(x.shape[:1], t + ahead, x.dtype)
-            v = velocity(net, params, z, x, other, mask, times, layout)
+            v = velocity(flow.net, params, z, x, other, mask, times, flow.layout)
             return jnp.where(mask, 0, v)
 
-        keep = (lambda t, z: jnp.where(mask, z, jnp.clip(z, low, high))) if clip else None
+        keep = (lambda t, z: jnp.where(mask, z, jnp.clip(z, low, high))) if flow.clip else None
         return jnp.where(mask, x, integrate(field, x, steps=steps, solver=solver, project=keep))
 
     # a network of images holds many channels for each of their pixels
@@ -165,22 +190,20 @@ def impute_by_flow(
 
 
 def learned(
+    flow: Flow,
     loss: Callable[[Params, PRNGKey], Float[Array, ""]],
     key: PRNGKey,
     params: Params,
     n: Int[Array, ""],
-    lr: Scalar,
-    schedule: str,
 ) -> tuple[Params, Float[Array, ""]]:
     """Adam on a stochastic loss, lines 4-9 of Algorithm 1.
 
     Args:
+        flow: its learning rate, and the schedule: `cosine` (to zero) or `constant`.
         loss: `(params, key) -> scalar`.
         key: step `i` uses `fold_in(key, i)`.
         params: where to start.
         n: number of steps, which is no part of the compiled program.
-        lr: learning rate.
-        schedule: of the rate, `cosine` (to zero) or `constant`.
 
     Returns:
         The parameters, and the mean loss over the last quarter.
@@ -192,7 +215,8 @@ def learned(
         params, opt, total = carry
         value, grads = gradient(loss)(params, jax.random.fold_in(key, i))
         updates, opt = optimiser.update(grads, opt, params)
-        rate = lr * ((1 + jnp.cos(jnp.pi * i / n)) / 2 if schedule == "cosine" else 1.0)
+        fall = (1 + jnp.cos(jnp.pi * i / n)) / 2 if flow.schedule == "cosine" else 1.0
+        rate = flow.lr * fall
         params = jax.tree.map(lambda p, u: p - (rate * u).astype(p.dtype), params, updates)
         return params, opt, total + jnp.where(i >= n - last, value, 0)
 

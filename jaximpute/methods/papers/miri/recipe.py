@@ -7,6 +7,7 @@ from typing import Any
 from jaximpute import registry
 from jaximpute._errors import OptionError
 from jaximpute.engine import hooks
+from jaximpute.maths.choice import told
 from jaximpute.methods._rows import channels_for
 from jaximpute.methods.papers.miri.algorithm import miri as make_miri
 from jaximpute.nets import residual_cnn, unet, velocity_mlp
@@ -127,15 +128,8 @@ def miri(
 
 def _tells(base: str, state: Any) -> dict[str, Any]:
     """What answers: the base, or how much of the flow from it, and the errors by which."""
-    share, drawn = float(state.mean.share), float(state.draws.share)
-    return {
-        "weights": {base: round(1 - share, 3), "flow": round(share, 3)},
-        "errors": {
-            base: round(float(state.mean.before) ** 0.5, 4),
-            "miri": round(float(state.mean.after) ** 0.5, 4),
-        },
-        "draws": "flow" if drawn > 0 else base,
-    }
+    draws = "flow" if float(state.draws.share) > 0 else base
+    return told(state.mean, base, "flow", "miri", 2) | {"draws": draws}
 
 
 def steps_for(rows: int, batch: int, passes: int, most: int) -> int:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import optax
 
-from jaximpute._errors import OptionError
+from jaximpute._errors import OptionError, check_chosen, check_positive
 from jaximpute.methods.papers.spirit import conditional as on_a_base
 from jaximpute.methods.papers.spirit import joint as as_printed
 from jaximpute.methods.papers.spirit.particles import Recursion
@@ -169,27 +169,20 @@ def spirit(
     (2022), section 5.
     """
     eta = sigma**2 if eta is None else eta
-    positive = {"sigma": sigma, "eta": eta, "lr": lr, "temperature": temperature}
-    positive |= {"score_steps": score_steps, "moves": moves, "batch": batch}
-    positive |= {"window": window, "hidings": hidings}
-    for name, value in positive.items():
-        if isinstance(value, int | float) and not value > 0:
-            raise OptionError(f"{name} is {value}; expected a positive number")
+    check_positive(sigma=sigma, eta=eta, lr=lr, temperature=temperature, score_steps=score_steps)
+    check_positive(moves=moves, batch=batch, window=window, hidings=hidings)
     for name, value in {"holdout": holdout, "ess_floor": ess_floor}.items():
         if not 0 <= value < 1:
             raise OptionError(f"{name} is {value}; expected a share in [0, 1)")
     if not 0 < share < 1:
         raise OptionError(f"share is {share}; expected 0 < share < 1")
-    choices = {
-        "noise_on": (noise_on, ("missing", "all")),
-        "score_on": (score_on, ("observed", "all")),
-        "apply_grad": (apply_grad, ("plain", "adam")),
-        "weight_norm": (weight_norm, ("mean", "sum")),
-        "dissipative": (dissipative, ("none", "ve", "vp")),
-    }
-    for name, (chosen, valid) in choices.items():
-        if chosen not in valid:
-            raise OptionError(f"{name} is '{chosen}'; expected one of {', '.join(valid)}")
+    check_chosen(
+        noise_on=(noise_on, ("missing", "all")),
+        score_on=(score_on, ("observed", "all")),
+        apply_grad=(apply_grad, ("plain", "adam")),
+        weight_norm=(weight_norm, ("mean", "sum")),
+        dissipative=(dissipative, ("none", "ve", "vp")),
+    )
     if start.estimate is None:
         raise OptionError("the start has no `estimate`; expected an inductive one such as mean()")
     apply = {"plain": optax.sgd, "adam": optax.adam}[apply_grad](eta)

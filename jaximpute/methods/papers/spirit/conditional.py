@@ -1,22 +1,25 @@
 """SPIRIT on a base: the conditional score of what the base misses, learned on re-hidden cells."""
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import optax
 from jaxtyping import Array, Bool, Float
 
 from jaximpute import masking
 from jaximpute.engine.lessons import lessons, parts
-from jaximpute.engine.onhost import OnHost, learns_on_host
+from jaximpute.engine.onhost import beginning_with
 from jaximpute.maths import random
-from jaximpute.maths.choice import Choice, believe
+from jaximpute.maths.choice import Choice, believe, either, undecided
 from jaximpute.maths.moved_gaps import moved_gaps
 from jaximpute.maths.optimise import Learner, adamw, averaged, learner, train
 from jaximpute.methods.papers.spirit.particles import (
     Coordinates,
     Particles,
     Recursion,
+    Score,
     by_column,
     climb,
     effective_size,
@@ -103,153 +106,172 @@ class Settings(NamedTuple):
 
 def conditional(net: Net, start: Method, rule: Recursion, settings: Settings) -> Method:
     """The method; see `spirit`."""
-    complete, sigma, hidings = start.estimate, settings.sigma, settings.hidings
+    complete = start.estimate
     assert complete is not None  # see `spirit`
 
-    def optimiser(rate: Scalar):
-        return adamw(settings.lr * rate, total=settings.total, weight_decay=_DECAY)
-
-    def score(params: Params, around: Surroundings, level: Scalar):
-        root = jnp.sqrt(1 + level**2)
-
-        def of(y, *given):
-            t = jnp.full((1,), level, y.dtype)
-            raw = net.apply(params, y / root, t, (around.about(*given),))
-            return raw / (level * root) - y / root**2
-
-        return of
-
-    def begin(key: PRNGKey, state: State, data: Observed) -> ConditionalState:
-        k_lessons, k_net = jax.random.split(key)
-        split = (moved_gaps if data.mask.ndim == 3 else again)(settings.share)
-        mean, scale = masking.channel_moments(data)
-        # together: what completes is compiled once
-        found = lessons(k_lessons, start, state, data, split, hidings + 1)
-        filled = (found.filled - by_column(mean, found.filled)) / by_column(scale, found.filled)
-        truth = (data.values - by_column(mean, data.values)) / by_column(scale, data.values)
-        real = data.weight.reshape(-1, *(1,) * (data.mask.ndim - 1)) > 0
-        asked = found.asked & real[None]
-        missed = jnp.where(asked, truth[None] - filled, 0)
-        every_one = Taught(filled, found.shown, asked, missed)
-        judged = jax.tree.map(lambda leaf: leaf[hidings], every_one)
-        taught = jax.tree.map(lambda leaf: leaf[:hidings], every_one)
-        if settings.holdout > 0:
-            taught = taught._replace(asked=taught.asked & ~judged.asked[None])
-        # rows come first, as on a mesh each device has its own
-        taught = jax.tree.map(
-            lambda leaf: jnp.moveaxis(leaf, 0, 1).reshape(-1, *leaf.shape[2:]), taught
-        )
-        axes = tuple(range(taught.asked.ndim - 1))
-        off = jnp.where(taught.asked, jnp.abs(taught.missed), 0).sum(axes)
-        # the deviation of a normal error as large
-        usual = 1.25 * off / jnp.maximum(taught.asked.sum(axes), 1)
-        seen = units(judged.filled, data.weight)
-        around = surroundings(judged.filled, judged.shown, seen, settings.window)
-        first = around.about(*(around.view.take(each, jnp.arange(1)) for each in around.given))
-        one = jnp.zeros((1, *around.view.take(judged.filled, jnp.arange(1)).shape[1:]))
-        params = net.init(k_net, one, jnp.ones((1,)), (first,))
-        chooses, believes, _ = _cells(judged, settings.holdout)
-        waiting = masking.masked_mean(jnp.abs(judged.missed), chooses)
-        before = masking.masked_mean(jnp.abs(judged.missed), believes)
-        none = jnp.zeros((), before.dtype)
-        return ConditionalState(
-            start=state,
-            mean=mean,
-            scale=scale,
-            units=seen,
-            usual=jnp.maximum(usual, _LEAST),
-            taught=taught,
-            judged=judged,
-            learner=learner(params, optimiser(1.0), _FALL),
-            rate=jnp.ones(()),
-            waiting=waiting,
-            choice=Choice(none, before, before, none),
-        )
-
-    def init(key: PRNGKey, data: Observed) -> ConditionalState:
+    def init(compiled, key: PRNGKey, data: Observed) -> ConditionalState:
         k_start, k_begin = jax.random.split(key)
-        return begin(k_begin, start.init(k_start, data), data)
-
-    def on_host(key: PRNGKey, data: Observed) -> ConditionalState:
-        k_start, k_begin = jax.random.split(key)
-        return jax.jit(begin)(k_begin, start.init(k_start, data), data)
-
-    def learn(key: PRNGKey, state: ConditionalState, weight: Float[Array, "n"]):
-        taught = state.taught
-        around = surroundings(taught.filled, taught.shown, state.units, settings.window)
-        target = taught.missed / by_column(state.usual, taught.missed)
-        weight = row_weight(steps(target.shape), jnp.repeat(weight, hidings), taught.asked)
-        rows = target, taught.asked, taught.shown, *around.given
-
-        def loss(params: Params, k: PRNGKey):
-            k_rows, k_level, k_noise = jax.random.split(k, 3)
-            i = masking.pick(k_rows, weight, settings.batch)
-            clean, asked, shown, *given = masking.share(tuple(around.view.take(r, i) for r in rows))
-            level = sigma * _LEVELS ** jax.random.uniform(k_level, (), clean.dtype, -1.0, 1.0)
-            noise = jnp.where(shown, 0, random.normal(k_noise, clean.shape, clean.dtype))
-            found = score(params, around, level)(clean + level * noise, *given)
-            off = jnp.sqrt(1 + level**2) * (level * found + noise)
-            return masking.masked_mean(jnp.abs(off), asked)
-
-        return train(loss, optimiser(state.rate), key, state.learner, settings.score_steps, _FALL)
-
-    def corrected(key, params, state: ConditionalState, filled, shown, weight):
-        """The particles at the end of their climb, in standard deviations from the base."""
-        around = surroundings(filled, shown, state.units, settings.window)
-        still = jnp.zeros_like(filled)
-        real = row_weight(around.view, weight, jnp.full(shown.shape, True))
-        log_w = normalise(jnp.log(real))
-        particles = Particles(still, log_w, rule.optimiser.init((still, log_w)))
-        moved, energy = climb(
-            rule, key, particles, score(params, around, sigma), Observed(still, shown, weight),
-            around.view, Coordinates(None), settings.moves, around.given,
-        )  # fmt: skip
-        said = moved.x * by_column(state.usual, moved.x)
-        return said, energy, effective_size(moved.log_w)
+        state = start.init(k_start, data)
+        return compiled(partial(begin, net, start, settings))(k_begin, state, data)
 
     def step(key: PRNGKey, state: ConditionalState, data: Observed):
         k_learn, k_move = jax.random.split(key)
-        judged = state.judged
-        found, losses = learn(k_learn, state, data.weight)
-        params = averaged(found)
-        said, energy, ess = corrected(
-            k_move, params, state, judged.filled, judged.shown, data.weight
+        found, losses = learn(net, settings, k_learn, state, data.weight)  # line 2
+        seen = state.judged.filled, state.judged.shown, data.weight
+        said, energy, ess = climbed(  # lines 3-10
+            net, rule, settings, k_move, averaged(found), state, *seen
         )
-        chooses, believes, (part, count) = _cells(judged, settings.holdout)
-        waiting = masking.masked_mean(jnp.abs(judged.missed - said), chooses)
-        choice = believe(judged.missed, said, believes, part, count)
-        if settings.holdout == 0:
-            choice = choice._replace(share=jnp.ones_like(choice.share))
-        better = (waiting < state.waiting) | (settings.holdout == 0)
-        kept = (found, waiting, choice), (state.learner, state.waiting, state.choice)
-        found, least, choice = jax.tree.map(lambda new, old: jnp.where(better, new, old), *kept)
-        metrics = {
-            "start_error": state.choice.before,
-            "error": masking.masked_mean(jnp.abs(judged.missed - said), believes),
-            "best_error": choice.after,
-            "waiting_error": waiting,
-            "share": choice.share,
-            "energy_change": energy,
-            "ess": ess,
-        }
-        rate = jnp.where(better, state.rate, _SLOWER * state.rate)
-        state = state._replace(learner=found, rate=rate, waiting=least, choice=choice)
-        return state, Info(losses[-(settings.score_steps // 4 + 1) :].mean(), metrics)
+        state, report = choose(settings, state, found, said)
+        loss = losses[-(settings.score_steps // 4 + 1) :].mean()
+        return state, Info(loss, report | {"energy_change": energy, "ess": ess})
 
     def estimate(key: PRNGKey, state: ConditionalState, data: Observed) -> jax.Array:
         k_start, k_move = jax.random.split(key)
         x = complete(k_start, state.start, data)
         scale = by_column(state.scale, x)
         filled = (x - by_column(state.mean, x)) / scale
-        params = averaged(state.learner)
-        said, _, _ = corrected(k_move, params, state, filled, data.mask, data.weight)
+        seen = averaged(state.learner), state, filled, data.mask, data.weight
+        said, _, _ = climbed(net, rule, settings, k_move, *seen)
         return masking.clamp(x + state.choice.share * scale * said, data)
 
-    if learns_on_host(start.init):
-        return Method(
-            OnHost(on_host, lambda data: init(jax.random.key(0), data)), step, estimate=estimate
-        )
-    return Method(init, step, estimate=estimate)
+    return Method(beginning_with(start.init, init), step, estimate=estimate)
+
+
+def conditional_score(net: Net, params: Params, around: Surroundings, level: Scalar) -> Score:
+    r"""The score of what the base misses, in units of its usual error, given its surroundings.
+
+    .. math:: s_\theta(y; \sigma, o) = -\frac{y}{1 + \sigma^2}
+        + \frac{F_\theta(y / \sqrt{1 + \sigma^2}; \sigma, o)}{\sigma \sqrt{1 + \sigma^2}}
+    """
+    root = jnp.sqrt(1 + level**2)
+
+    def score(y, *given):
+        t = jnp.full((1,), level, y.dtype)
+        raw = net.apply(params, y / root, t, (around.about(*given),))
+        return raw / (level * root) - y / root**2
+
+    return score
+
+
+def begin(
+    net: Net, start: Method, settings: Settings, key: PRNGKey, state: State, data: Observed
+) -> ConditionalState:
+    """The state before the first pass: what is hidden again, and what the base makes of it."""
+    k_lessons, k_net = jax.random.split(key)
+    split = (moved_gaps if data.mask.ndim == 3 else again)(settings.share)
+    mean, scale = masking.channel_moments(data)
+    # together: what completes is compiled once
+    found = lessons(k_lessons, start, state, data, split, settings.hidings + 1)
+    filled = (found.filled - by_column(mean, found.filled)) / by_column(scale, found.filled)
+    truth = (data.values - by_column(mean, data.values)) / by_column(scale, data.values)
+    real = data.weight.reshape(-1, *(1,) * (data.mask.ndim - 1)) > 0
+    asked = found.asked & real[None]
+    every_one = Taught(filled, found.shown, asked, jnp.where(asked, truth[None] - filled, 0))
+    judged = jax.tree.map(lambda leaf: leaf[settings.hidings], every_one)
+    taught = jax.tree.map(lambda leaf: leaf[: settings.hidings], every_one)
+    if settings.holdout > 0:
+        taught = taught._replace(asked=taught.asked & ~judged.asked[None])
+    # rows come first, as on a mesh each device has its own
+    taught = jax.tree.map(
+        lambda leaf: jnp.moveaxis(leaf, 0, 1).reshape(-1, *leaf.shape[2:]), taught
+    )
+    axes = tuple(range(taught.asked.ndim - 1))
+    off = jnp.where(taught.asked, jnp.abs(taught.missed), 0).sum(axes)
+    # the deviation of a normal error as large
+    usual = 1.25 * off / jnp.maximum(taught.asked.sum(axes), 1)
+    seen = units(judged.filled, data.weight)
+    around = surroundings(judged.filled, judged.shown, seen, settings.window)
+    first = around.about(*(around.view.take(each, jnp.arange(1)) for each in around.given))
+    one = jnp.zeros((1, *around.view.take(judged.filled, jnp.arange(1)).shape[1:]))
+    params = net.init(k_net, one, jnp.ones((1,)), (first,))
+    chooses, believes, _ = _cells(judged, settings.holdout)
+    return ConditionalState(
+        start=state,
+        mean=mean,
+        scale=scale,
+        units=seen,
+        usual=jnp.maximum(usual, _LEAST),
+        taught=taught,
+        judged=judged,
+        learner=learner(params, _optimiser(settings, 1.0), _FALL),
+        rate=jnp.ones(()),
+        waiting=masking.masked_mean(jnp.abs(judged.missed), chooses),
+        choice=undecided(masking.masked_mean(jnp.abs(judged.missed), believes)),
+    )
+
+
+def learn(
+    net: Net, settings: Settings, key: PRNGKey, state: ConditionalState, weight: Float[Array, "n"]
+) -> tuple[Learner, Float[Array, "steps"]]:
+    """Line 2 of Algorithm 1: steps of `noise_loss` on the rows hidden again, and their losses."""
+    taught = state.taught
+    around = surroundings(taught.filled, taught.shown, state.units, settings.window)
+    target = taught.missed / by_column(state.usual, taught.missed)
+    weight = row_weight(steps(target.shape), jnp.repeat(weight, settings.hidings), taught.asked)
+    rows = target, taught.asked, taught.shown, *around.given
+
+    def loss(params: Params, k: PRNGKey):
+        k_rows, k_level, k_noise = jax.random.split(k, 3)
+        i = masking.pick(k_rows, weight, settings.batch)
+        batch = masking.share(tuple(around.view.take(r, i) for r in rows))
+        octaves = jax.random.uniform(k_level, (), target.dtype, -1.0, 1.0)
+        level = settings.sigma * _LEVELS**octaves
+        return noise_loss(conditional_score(net, params, around, level), k_noise, level, *batch)
+
+    optimiser = _optimiser(settings, state.rate)
+    return train(loss, optimiser, key, state.learner, settings.score_steps, _FALL)
+
+
+def noise_loss(score: Score, key: PRNGKey, level: Scalar, clean, asked, shown, *given) -> jax.Array:
+    r"""Eq. (15), noise on what is not shown, with the absolute value: see `spirit`.
+
+    .. math:: \mathrm{mean}_A\, \sqrt{1 + \sigma^2}\,
+        \bigl| \sigma s(u + \sigma \epsilon; \sigma, o) + \epsilon \bigr|
+    """
+    noise = jnp.where(shown, 0, random.normal(key, clean.shape, clean.dtype))
+    found = score(clean + level * noise, *given)
+    return masking.masked_mean(jnp.abs(jnp.sqrt(1 + level**2) * (level * found + noise)), asked)
+
+
+def climbed(
+    net: Net, rule: Recursion, settings: Settings, key, params, state, filled, shown, weight
+) -> tuple[Float[Array, "n *event"], Float[Array, ""], Float[Array, ""]]:
+    """Lines 3-10: where the particles end, in deviations from the base; their energy and size."""
+    around = surroundings(filled, shown, state.units, settings.window)
+    still = jnp.zeros_like(filled)
+    real = row_weight(around.view, weight, jnp.full(shown.shape, True))
+    log_w = normalise(jnp.log(real))
+    particles = Particles(still, log_w, rule.optimiser.init((still, log_w)))
+    score = conditional_score(net, params, around, settings.sigma)
+    moved, energy = climb(
+        rule, key, particles, score, Observed(still, shown, weight), around.view,
+        Coordinates(None), settings.moves, around.given,
+    )  # fmt: skip
+    return moved.x * by_column(state.usual, moved.x), energy, effective_size(moved.log_w)
+
+
+def choose(
+    settings: Settings, state: ConditionalState, found: Learner, said: Float[Array, "n *event"]
+) -> tuple[ConditionalState, dict[str, jax.Array]]:
+    """Keep a pass if it is the best on half of the judged cells; believe it by the other half."""
+    judged = state.judged
+    chooses, believes, (part, count) = _cells(judged, settings.holdout)
+    waiting = masking.masked_mean(jnp.abs(judged.missed - said), chooses)
+    choice = believe(judged.missed, said, believes, part, count)
+    if settings.holdout == 0:
+        choice = choice._replace(share=jnp.ones_like(choice.share))
+    better = (waiting < state.waiting) | (settings.holdout == 0)
+    before = state.learner, state.waiting, state.choice
+    kept, least, choice = either(better, (found, waiting, choice), before)
+    error = masking.masked_mean(jnp.abs(judged.missed - said), believes)
+    report = {"error": error, "best_error": choice.after, "waiting_error": waiting}
+    report |= {"start_error": state.choice.before, "share": choice.share}
+    rate = jnp.where(better, state.rate, _SLOWER * state.rate)
+    return state._replace(learner=kept, rate=rate, waiting=least, choice=choice), report
+
+
+def _optimiser(settings: Settings, rate: Scalar) -> optax.GradientTransformation:
+    return adamw(settings.lr * rate, total=settings.total, weight_decay=_DECAY)
 
 
 def _cells(judged: Taught, holdout: float):

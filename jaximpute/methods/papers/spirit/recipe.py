@@ -7,6 +7,7 @@ import numpy as np
 from jaximpute import registry
 from jaximpute._errors import OptionError
 from jaximpute.engine.hooks.patience import patience
+from jaximpute.maths.choice import told
 from jaximpute.methods._rows import rows, width_for
 from jaximpute.methods.papers.spirit.algorithm import spirit as make_spirit
 from jaximpute.methods.papers.spirit.conditional import ConditionalState
@@ -125,12 +126,7 @@ def spirit(
     hooks = () if options.get("holdout") == 0 else (patience("waiting_error", _WAIT),)
 
     def tells(state: ConditionalState) -> dict[str, Any]:
-        choice = state.choice
-        share, before, after = (float(a) for a in (choice.share, choice.before, choice.after))
-        return {
-            "weights": {start: round(1 - share, 3), "spirit": round(share, 3)},
-            "errors": {start: round(before, 4), "spirit": round(after, 4)},
-        }
+        return told(state.choice, start, "spirit", "spirit")
 
     return registry.Plan(method, steps, hooks=hooks, tells=tells)
 
