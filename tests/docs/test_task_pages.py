@@ -39,21 +39,6 @@ def sensors():
     return frame
 
 
-def stations():
-    days = pd.date_range("2024-01-01", periods=60)
-    parts = [
-        pd.DataFrame(
-            {
-                "station": name,
-                "day": days[first:],
-                "level": level + np.sin(days[first:].dayofyear / 5),
-            }
-        )
-        for name, first, level in (("a", 0, 1.0), ("b", 20, 5.0))
-    ]
-    return punch(pd.concat(parts, ignore_index=True), ["level"])
-
-
 def sales():
     days = pd.date_range("2024-01-01", periods=150)
     weekly = 20 + 5 * np.sin(2 * np.pi * np.arange(150) / 7) + RNG.normal(0, 1, 150)
@@ -87,7 +72,6 @@ def photos(place):
 FILES = {
     "survey": ("survey.csv", survey),
     "sensors": ("sensors.csv", sensors),
-    "panel": ("stations.csv", stations),
     "forecast": ("sales.csv", sales),
     "sea": (None, sea),
     "images": (None, photos),
