@@ -26,8 +26,8 @@ from jaximpute.data import possible
 from jaximpute.data.codec import Codec
 from jaximpute.engine import fingerprint, hooks
 from jaximpute.files import identity, sheets
+from jaximpute.streaming import draws as draw_outputs
 from jaximpute.streaming import (
-    completing,
     feeds,
     formats,
     learning,
@@ -38,8 +38,7 @@ from jaximpute.streaming import (
     resume,
     scan,
 )
-from jaximpute.streaming import draws as draw_outputs
-from jaximpute.streaming.completing import Completed
+from jaximpute.streaming.blocks import Ask, Block, complete_block
 from jaximpute.streaming.panel import rows_in_series
 from jaximpute.streaming.resume import Progress
 from jaximpute.streaming.spans import Spans, spans_of
@@ -49,7 +48,7 @@ from jaximpute.tasks.choose import inductive
 from jaximpute.tasks.fitted import Fitted, build
 from jaximpute.tasks.report import Curve, Report
 from jaximpute.tasks.trials import check_level
-from jaximpute.types import Answer, Observed
+from jaximpute.types import Answer, Kind, Observed
 
 
 def impute_file(
@@ -152,18 +151,9 @@ def impute_file(
         >>> report["blocks"], np.load(f"{folder}/filled.npy").tolist()
         (2, [[1.0, 4.0], [3.0, 6.0], [5.0, 8.0]])
     """
-    started, bar = clock.perf_counter(), progress
-    for what, given, least in (
-        ("block_rows", block_rows, 1),
-        ("sample_rows", sample_rows, 1),
-        ("margin", margin, 0),
-        ("completions (--draws)", completions, 1),
-    ):
-        if given is not None and given < least:
-            raise OptionError(f"{what} is {given}; expected at least {least}")
-    if ends := interval is not None:
-        check_level(interval)
-    draws = completions or (multiple.FOR_INTERVAL if ends else 0)
+    started = clock.perf_counter()
+    _check_numbers(block_rows, sample_rows, margin, completions, interval)
+    draws = completions or (0 if interval is None else multiple.FOR_INTERVAL)
     if output is not None and not draws:
         sheets.check_output(output, force=force)
     was = identity.fingerprint_of(source)
@@ -175,7 +165,7 @@ def impute_file(
 
     def check() -> None:
         if draws:
-            draw_outputs.check(opened, output, draws, interval=ends, force=force)
+            draw_outputs.check(opened, output, draws, interval=interval is not None, force=force)
         elif output is not None:
             sheets.check_output(output, force=force)
             outputs.check_format(opened, output)
@@ -186,11 +176,7 @@ def impute_file(
             )
 
     check()
-    instead = "read the file whole, without block_rows (--block-rows)"
-    transductive = (
-        not draws and method != "auto" and not registry.entry(method, opened.kind).inductive
-    )
-    name = method if transductive else inductive(method, opened.kind, instead, draws=draws > 0)
+    name, together = _named(method, opened.kind, draws)
     registry.check(name, kind=opened.kind, preset=preset, options=options)
     feeds.grain()
     lines, sampled = block_rows, sample_rows
@@ -198,14 +184,14 @@ def impute_file(
         sampled = max(1, sample_rows // opened.panel.length)
         if block_rows is not None:
             lines = rows_in_series(opened.panel, block_rows, "block_rows (--block-rows)")
-    spans = spans_of(opened, lines, margin, completions=max(1, draws), full=transductive)
-    most = max_memory
-    took = 0.0 if most is None else limits.refuse_cells(opened, spans, draws, most)
+    spans = spans_of(opened, lines, margin, completions=max(1, draws), full=together)
+    took = 0.0 if max_memory is None else limits.refuse_cells(opened, spans, draws, max_memory)
+    ask = Ask(opened, spans, together, draws, interval, max_gap, fill_unseen)
     run_identity = {
         "source": was,
         **fingerprint.run(name, preset, seed, options),
         "block_rows": spans.block,
-        "sample_rows": None if transductive else sample_rows,
+        "sample_rows": None if together else sample_rows,
         "margin": spans.margin,
         "time": time,
         "group": list(groups),
@@ -223,68 +209,27 @@ def impute_file(
         return Fitted(name, opened.kind, preset, options, int(seed), codec, shape, answer)
 
     with resume.open_run(
-        opened, output, run_identity, draws, interval=ends, force=force, check=check
+        opened, output, run_identity, draws, interval=interval is not None, force=force, check=check
     ) as run:
         reached = run.earlier()
         if reached is None:
-            stage("looking at all cells once", show=bar)
+            stage("looking at all cells once", show=progress)
             found = scan.scan(opened, registry.entry(name).exact)
-            codec, curve, pools = scan.codec_to_learn(found, opened), Curve([], {}), 0
+            curve, codec = Curve([], {}), scan.codec_to_learn(found, opened)
             fitted = made(codec, _shape(opened, spans, codec))
-            if transductive:
-                fitted = fitted._replace(plan=build(fitted)) if codec.width else fitted
-                if most is not None:
-                    limits.refuse_together(fitted, opened, spans, most, took)
+            if together:
+                fitted, pools = _prepare(fitted, ask, max_memory, took), 0
             else:
-                rows = feeds.pools(opened, min(sampled, opened.length), int(seed), spans.window)
-                if found.static:
-                    rows = (panel.spread(pool, found.static) for pool in rows)
-                hooks_of = partial(_hooks, name, curve, bar and codec.width > 0)
-                block, timed = fitted.shape, opened.along == "time"
-
-                def look(fitted: Fitted, pool: Observed) -> None:
-                    if most is not None:
-                        limits.refuse_learning(fitted, pool, block, timed, draws, most, took)
-
-                fitted, pools = learning.learn(fitted, rows, opened.columns, hooks_of, look)
+                hooks_of = partial(_hooks, name, curve, progress and codec.width > 0)
+                fitted, pools = _learn(
+                    fitted, ask, found.static, sampled, hooks_of, max_memory, took
+                )
             reached = resume.beginning(found, fitted.shape, pools, curve)
             run.begin(resume.arrays_of(found, fitted), reached)
         else:
             found, fitted = resume.restored(opened, reached, run.go_on(reached), made)
         went_on_at = reached.done
-        seen = found.seen if opened.kind == "field" and not fill_unseen else None
-
-        def load(*span: int) -> tuple[np.ndarray, tuple[int, ...]]:
-            return opened.read(*span[2:]), span
-
-        try:
-            for window, (start, stop, first, _) in feeds.in_order(load, spans.all[went_on_at:]):
-                begin, length = start - first, stop - start
-                cells = window[begin : begin + length]
-                shown = panel.spread(window, found.static) if found.static else window
-                if draws:
-                    completed = _draw(opened, fitted, shown, start, draws, interval, found.static)
-                else:
-                    number = reached.done if transductive else None
-                    completed = _complete(opened, fitted, shown, number, begin, length)
-                    if found.static:
-                        alike = panel.constant(cells, completed.values, found.static)
-                        completed = completed._replace(values=alike)
-                left = None
-                if opened.panel is not None:
-                    left = panel.left_empty(opened.panel, start, cells, found.static, max_gap)
-                values, fill = _new(cells, completed.values, seen, left)
-                reached = _counted(reached, values, fill, completed.clipped)
-                run.write(start, stop, fill, values, reached)
-                if watch is not None:
-                    watch(reached.done, len(spans.all))
-        except KeyboardInterrupt:
-            if not run.resumes:
-                raise
-            raise KeyboardInterrupt(
-                f"{reached.done} of {len(spans.all)} blocks are done; the same command goes on "
-                "from there"
-            ) from None
+        reached = _complete(ask, fitted, found, run, reached, watch)
         run.finish()
     return report.describe(opened, found, reached, fitted, hint=circular is None) | {
         "blocks": len(spans.all),
@@ -294,6 +239,96 @@ def impute_file(
         "went_on_at": went_on_at,
         "seconds": round(clock.perf_counter() - started, 3),
     }
+
+
+def _check_numbers(
+    block_rows: int | None,
+    sample_rows: int,
+    margin: int | None,
+    completions: int | None,
+    interval: float | None,
+) -> None:
+    for what, given, least in (
+        ("block_rows", block_rows, 1),
+        ("sample_rows", sample_rows, 1),
+        ("margin", margin, 0),
+        ("completions (--draws)", completions, 1),
+    ):
+        if given is not None and given < least:
+            raise OptionError(f"{what} is {given}; expected at least {least}")
+    if interval is not None:
+        check_level(interval)
+
+
+def _named(method: str, kind: Kind, draws: int) -> tuple[str, bool]:
+    """The method, and whether it completes the rows of a block from one another."""
+    if not draws and method != "auto" and not registry.entry(method, kind).inductive:
+        return method, True
+    instead = "read the file whole, without block_rows (--block-rows)"
+    return inductive(method, kind, instead, draws=draws > 0), False
+
+
+def _prepare(fitted: Fitted, ask: Ask, most: float | None, took: float) -> Fitted:
+    """A method that completes each block from its own rows, built for them."""
+    if fitted.codec.width:
+        fitted = fitted._replace(plan=build(fitted))
+    if most is not None:
+        limits.refuse_together(fitted, ask.source, ask.spans, most, took)
+    return fitted
+
+
+def _learn(
+    fitted: Fitted,
+    ask: Ask,
+    static: tuple[int, ...],
+    sampled: int,
+    hooks_of: Callable[[registry.Plan], list[Any]],
+    most: float | None,
+    took: float,
+) -> tuple[Fitted, int]:
+    """A method that has learned from rows of many places, and from how many pools of them."""
+    source, block = ask.source, fitted.shape
+    rows = feeds.pools(source, min(sampled, source.length), fitted.seed, ask.spans.window)
+    if static:
+        rows = (panel.spread(pool, static) for pool in rows)
+
+    def look(fitted: Fitted, pool: Observed) -> None:
+        if most is not None:
+            timed = source.along == "time"
+            limits.refuse_learning(fitted, pool, block, timed, ask.draws, most, took)
+
+    return learning.learn(fitted, rows, source.columns, hooks_of, look)
+
+
+def _complete(
+    ask: Ask,
+    fitted: Fitted,
+    found: scan.Scan,
+    run: resume.UnkeptRun,
+    reached: Progress,
+    watch: Callable[[int, int], None] | None,
+) -> Progress:
+    """Complete block after block, from where the run is, and write each."""
+    spans = ask.spans.all
+
+    def load(*span: int) -> tuple[np.ndarray, tuple[int, ...]]:
+        return ask.source.read(*span[2:]), span
+
+    try:
+        for window, (start, stop, first, _) in feeds.in_order(load, spans[reached.done :]):
+            block = Block(window, start, start - first, stop - start, reached.done)
+            values, fill, clipped = complete_block(ask, fitted, found, block)
+            reached = _counted(reached, values, fill, clipped)
+            run.write(start, stop, fill, values, reached)
+            if watch is not None:
+                watch(reached.done, len(spans))
+    except KeyboardInterrupt:
+        if not run.resumes:
+            raise
+        raise KeyboardInterrupt(
+            f"{reached.done} of {len(spans)} blocks are done; the same command goes on from there"
+        ) from None
+    return reached
 
 
 def _shape(source: Source, spans: Spans, codec: Codec) -> tuple[int, ...]:
@@ -307,62 +342,6 @@ def _hooks(name: str, curve: Curve, bar: bool, plan: registry.Plan) -> list[Any]
     shown = [hooks.progress(plan.steps, label=name)] if bar else []
     stage(f"'{name}': compiling and starting", show=bar)
     return [curve.record, *plan.hooks, *shown]
-
-
-def _complete(
-    source: Source,
-    fitted: Fitted,
-    window: np.ndarray,
-    number: int | None,
-    begin: int,
-    length: int,
-) -> Completed:
-    """A block, completed once; with a number, from its own rows."""
-    timed = source.along == "time"
-    rows = feeds.windows_of(window) if timed else window  # as many windows in every block
-    if number is not None:
-        completed = completing.complete_together(fitted, rows, number)
-    else:
-        completed = completing.complete(fitted, rows, **({"most": len(rows)} if timed else {}))
-    parts = (feeds.windows_of(part) if timed else part for part in completed)
-    return Completed(*(part[begin : begin + length] for part in parts))
-
-
-def _draw(
-    source: Source,
-    fitted: Fitted,
-    block: np.ndarray,
-    start: int,
-    draws: int,
-    interval: float | None,
-    static: tuple[int, ...],
-) -> Completed:
-    """A block's draws; or their median, and the lower and upper ends of their intervals."""
-    done = completing.draw(fitted, block, draws, start)
-    found = panel.constant(block, done.values, static) if static else done.values
-    if interval is None:
-        return done._replace(values=found[1:])
-    ends = multiple.ends_of(found[1:], found[0], source.columns, interval)
-    return done._replace(values=np.stack([found[0], *ends]))
-
-
-def _new(
-    cells: np.ndarray,
-    completed: np.ndarray,
-    seen: np.ndarray | None,
-    left: np.ndarray | None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """A block's completed cells, or several completions of them, and which cells are new.
-
-    New are none at places that are observed at no time (not `seen`), and none that are `left`.
-    """
-    missing = np.isnan(cells)
-    fill = missing & ~np.isnan(completed.reshape(-1, *cells.shape)[0])
-    if seen is not None:
-        fill &= seen[None]
-    if left is not None:
-        fill &= ~left
-    return np.where(missing & ~fill, np.nan, completed), fill
 
 
 def _counted(

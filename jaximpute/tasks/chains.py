@@ -101,10 +101,9 @@ def chains(
     mean, sd = (
         np.asarray(trace)[..., missing] for trace in _follow(plan.method, keys, laid.data, sweeps)
     )
-    units = _coordinates(frame, laid.codec)
-    names, centre, scale = (
-        [one for one, asked in zip(leaf, missing, strict=True) if asked] for leaf in units
-    )
+    names, centre, scale = _coordinates(frame, laid.codec)
+    names = [name for name, asked in zip(names, missing, strict=True) if asked]
+    centre, scale = centre[missing], scale[missing]
     late = sweeps // 2
     agreement = {
         what: np.asarray(r_hat(jnp.asarray(trace[:, late:])))
@@ -112,8 +111,8 @@ def chains(
     }
     return Chains(
         tuple(names),
-        mean * np.array(scale) + np.array(centre),
-        sd * np.array(scale),
+        mean * scale + centre,
+        sd * scale,
         pd.DataFrame(agreement, index=pd.Index(names, name="column")),
     )
 
@@ -136,7 +135,7 @@ def _follow(method: Method, keys: jax.Array, data: Observed, sweeps: int) -> Any
     return jax.jit(jax.vmap(one))(keys)
 
 
-def _coordinates(frame: Frame, codec: Codec) -> tuple[list[str], list[float], list[float]]:
+def _coordinates(frame: Frame, codec: Codec) -> tuple[list[str], np.ndarray, np.ndarray]:
     """Of each column of the matrix its name, centre and scale."""
     names = [frame.columns[i].name for i in codec.numeric]
     centre, scale = codec.centre.tolist(), codec.scale.tolist()
@@ -149,4 +148,4 @@ def _coordinates(frame: Frame, codec: Codec) -> tuple[list[str], list[float], li
         names += [f"{frame.columns[circle.column].name} ({part})" for part in ("sine", "cosine")]
         centre += np.asarray(circle.centre).tolist()
         scale += [circle.scale] * 2
-    return names, centre, scale
+    return names, np.array(centre), np.array(scale)

@@ -1,7 +1,7 @@
 """What a run may take of memory (`--max-memory`): looked at before it is begun."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import numpy as np
@@ -15,6 +15,7 @@ from jaximpute.tasks.plan import Limit, megabytes, try_out
 from jaximpute.types import Method, Observed, State
 
 
+@runtime_checkable
 class Learned(Protocol):
     """What `tasks.fitted.Fitted` has, and is looked at here."""
 
