@@ -225,7 +225,7 @@ def _grid(values: np.ndarray, stamps: pd.Index) -> tuple[np.ndarray, np.ndarray]
     return steps, np.arange(axis.length, dtype=float) if axis.positions is None else axis.positions
 
 
-def extend(data: pd.DataFrame, horizon: int, time: str | None) -> pd.DataFrame:
+def extend(data: Any, horizon: int, time: str | None) -> pd.DataFrame:
     """The frame with `horizon` empty rows at its end, whose times go on as before.
 
     Args:
