@@ -212,8 +212,8 @@ def context_query(
     if base != "none":
         given |= {"net": made, "looped": again, "split": split, "alone": alone}
         names = recipe_based.names(base, data)
-        own = {"kind": kind, "answer": answer, "steps": rounds, "hidings": hidings}
-        return recipe_based.based(data, names, **own, **given)
+        given |= {"kind": kind, "answer": answer, "steps": rounds, "hidings": hidings}
+        return recipe_based.based(data, names, **given)
     if feed in _CHOOSING:
         given.setdefault("hide", _as_missing("rest"))
         if under is not None:

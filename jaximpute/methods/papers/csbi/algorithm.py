@@ -172,8 +172,7 @@ def csbi(
     warming |= {"sgd_steps": warm_steps, "batch": warmup_batch, "decay": decay}
     if on_gaussian:
         warm = residual(backward, window=window, draw_steps=draw_steps, **warming)
-        given = {"window": window, "warm": warm, "pieces": pieces}
-        return bridged(backward, forward, process, rounds, **given)
+        return bridged(backward, forward, process, rounds, window, warm, pieces)
     warm = csbi_warmup(
         backward, forward, process, view=view, centred=centred, scaled=scaled, **warming
     )

@@ -14,7 +14,7 @@ noise.
 
 import math
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -65,7 +65,6 @@ def bridged(
     forward: Net | None,
     process: Process,
     rounds: Rounds,
-    *,
     window: int | None,
     warm: Method,
     pieces: int,
@@ -137,7 +136,7 @@ def bridged(
         loss, fore_loss, cost = (part.mean() for part in found)
         state = state._replace(backward=back, forward=fore)
         judged = residuals.judged(k_judge, base, series, kept, hidden, length, split, times)
-        state = choose(backward, flow, state, *judged, rounds.draw_steps)
+        state = choose(backward, flow, state, judged, rounds.draw_steps)
         report = {"forward_loss": fore_loss, "cost": cost, "bridge_error": state.bridge_error}
         return state, Info(loss, metrics(state.choice) | report)
 
@@ -230,10 +229,10 @@ def bridge_flow(
 
 
 def choose(
-    net: Net, flow: Policy, state: BridgedState, rows: Lesson, part, count: int, steps: int
+    net: Net, flow: Policy, state: BridgedState, judged: tuple[Lesson, Any, int], steps: int
 ) -> BridgedState:
     """Whether draws are the bridge's or the warm-up's, by their CRPS at judged rows."""
-    warm = state.warm
+    warm, (rows, part, count) = state.warm, judged
 
     def plain(e):
         params, share = averaged(warm.learner), warm.choice.share
