@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import jaximpute as ji
-from jaximpute.streaming import impute_file
+from jaximpute.streaming import blocks, impute_file
 from tests.helpers.commands import call
 
 
@@ -94,7 +94,7 @@ def test_draws_of_blocks_are_looked_at_before_they_are_made(here, monkeypatch):
     def made(*_, **__):
         raise AssertionError
 
-    monkeypatch.setattr(impute_file.completing, "draw", made)
+    monkeypatch.setattr(blocks.completing, "draw", made)
     options = {"block_rows": 10, "completions": 3, "steps": 1, "keep": 2, "max_memory": 0.02}
     with pytest.raises(ji.OutOfMemoryError, match="'mice' needs about"):
         impute_file.impute_file("in.npy", "out/", "mice", **options)
