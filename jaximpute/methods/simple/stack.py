@@ -16,6 +16,7 @@ from jaximpute.engine.onhost import OnHost
 from jaximpute.masking import channel_moments, clamp
 from jaximpute.methods.simple import _trials, _weights
 from jaximpute.methods.simple._static import static_method
+from jaximpute.methods.simple.window_gaussian import WIDEST
 from jaximpute.registry import Plan
 from jaximpute.types import Answer, Method, Observed, PRNGKey, State
 
@@ -267,7 +268,8 @@ def stack_recipe(
         data, kind, times, categories: see `registry.build`.
         answer: what will be asked; for draws, the members that draw are compared.
         members: names of inductive methods; or `few`, `usual`, or `learned`, which adds networks.
-            Stacks of many series get `window_gaussian`, too; fields of few frames no `eof`.
+            Stacks of many short series get `window_gaussian`, too; fields of few frames no
+            `eof`.
         member_options: of the members, by name.
         holdout: see the factory.
         rows: see the factory.
@@ -280,7 +282,7 @@ def stack_recipe(
     """
     chosen = _named(members, kind)
     if members in ("usual", "learned"):
-        if kind == "series" and len(data.values) >= _MANY:
+        if kind == "series" and len(data.values) >= _MANY and data.values[0].size <= WIDEST:
             chosen = (*chosen, "window_gaussian")
         if kind == "field" and math.prod(data.values.shape[:2]) < _FRAMES:
             chosen = tuple(name for name in chosen if name != "eof")

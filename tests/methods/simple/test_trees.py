@@ -174,7 +174,7 @@ def test_a_long_table_is_learned_from_a_part_of_it():
 
 
 def test_options_out_of_range():
-    with pytest.raises(ji.OptionError, match="leaf 0"):
+    with pytest.raises(ji.OptionError, match="leaf is 0"):
         ji.methods.trees(leaf=0)
     with pytest.raises(ji.DataError, match="a table"):
         ji.fit(ji.methods.trees(), KEY(0), ji.observe(np.zeros((2, 3, 1))), 0)
