@@ -61,7 +61,7 @@ def known(made: harness_jobs.Job) -> harness_jobs.Row:
     own = made.method == gap_worker.SEASONAL
     settings = made.options if own else harness_jobs.settings(made)
     values = series.series(made.data)
-    return harness_jobs.about(made, series.label(made.data), values, settings)
+    return harness_jobs.known_of(made, series.label(made.data), values, settings)
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ def main(given: Sequence[str] | None = None) -> int:
         for change in changes
     ]
     how = harness_jobs.worker("table_worker")
-    return harness_jobs.run(jobs, options.out, again=options.again, how=how, known=tables.about)
+    return harness_jobs.run(jobs, options.out, again=options.again, how=how, known=tables.known)
 
 
 if __name__ == "__main__":

@@ -130,8 +130,9 @@ def main(given: Sequence[str] | None = None) -> int:
             import resource  # not on Windows
 
             resource.setrlimit(resource.RLIMIT_DATA, (options.cap_mb * 10**6,) * 2)
-        given = (options.method, options.block_rows, options.sample_rows, options.draws)
-        row = one(*options.one, *given)
+        source, to = options.one
+        rows = options.block_rows, options.sample_rows
+        row = one(source, to, options.method, *rows, options.draws)
         print(json.dumps(row))
         return 0
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:

@@ -131,9 +131,11 @@ def series(toy: bool) -> tuple[str, windows.Problem]:
             return "waves", bridge.problem("shared", SimpleNamespace(rows=8000, test=100))
     made = bridge.problem("shared", SimpleNamespace(rows=8, test=4))
     short = slice(None), slice(0, 12), slice(0, 2)
-    cut = [Observed(rows.values[short], rows.mask[short], rows.weight) for rows in made[:2]]
+    learned, asked = (
+        Observed(rows.values[short], rows.mask[short], rows.weight) for rows in made[:2]
+    )
     whole = made.truth[short], made.where[short], made.level[:2], made.spread[:2]
-    return "waves", windows.Problem(*cut, *whole)
+    return "waves", windows.Problem(learned, asked, *whole)
 
 
 def scored(made: windows.Problem, found: jax.Array) -> Row:

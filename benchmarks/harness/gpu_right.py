@@ -202,19 +202,19 @@ def distances(x) -> np.ndarray:
 
 def kriged() -> tuple[jax.Array, np.ndarray]:
     """Simple kriging of a stretch of one channel in the middle of a series with a gap."""
-    time_, lags, ridge = 96, 64, np.array([0.05], np.float32)
+    time_, lags, ridge = 600, 64, np.array([0.05], np.float32)
     autocov = np.exp(-np.arange(lags) / 9.0).astype(np.float32)[:, None, None]
     mask = np.ones((1, time_, 1), bool)
     mask[:, 40:56] = False
     x = np.where(mask, np.sin(np.arange(time_) / 5)[None, :, None], 0).astype(np.float32)
-    block, _ = _kriging.sizes(1)
+    block, _ = _kriging.sizes(1, time_)
 
     @jax.jit
     def ours(x, mask):
         zero = jnp.zeros((), jnp.int32)
         which = _kriging.entries(_kriging.known(mask), zero, zero + 42, zero)
         near = x[0][jnp.minimum(which.step, time_ - 1), which.channel]
-        return _kriging.krige(near, which, autocov, ridge)[0, :, 0]
+        return _kriging.krige(near, which, autocov, ridge, block)[0, :, 0]
 
     step, wanted = np.flatnonzero(mask[0, :, 0]), 42 + np.arange(block)
 

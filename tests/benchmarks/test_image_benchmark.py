@@ -78,7 +78,7 @@ def test_rows_become_tables_and_a_picture(tmp_path):
     rows = []
     for method in ("mean", "neighbour_ridge"):
         job = jobs.Job(WAVES, 0.4, 0, method, pattern="pixel")
-        rows.append({**images.about(job), **image_worker.measure(job)})
+        rows.append({**images.known(job), **image_worker.measure(job)})
     mean, ridge = rows
     assert ridge["psnr_missing"] > mean["psnr_missing"] + 5
     assert ridge["ssim"] > mean["ssim"]

@@ -13,7 +13,7 @@ def row(pattern, held, seed=0):
     case = intervals.Case("film", pattern, 0.3, "kriging")
     at = {"0.9": {"held": held, "told": 0.9, "width": 1.5}}
     measured = {"kind": "field", "at": at, "hidden": 100, "cells": 50, "cpu_seconds": 2.0}
-    return {**intervals.about(case, seed), **measured}
+    return {**intervals.known(case, seed), **measured}
 
 
 def test_the_tables_say_what_was_held_and_keep_values_apart(tmp_path):

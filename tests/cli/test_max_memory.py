@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import jaximpute as ji
-from jaximpute.streaming import impute_file
+from jaximpute.streaming import blocks, impute_file
 from tests.helpers.commands import call
 
 
@@ -19,7 +19,7 @@ def here(tmp_path, monkeypatch):
     frame.to_csv("in.csv", index=False)
     frame.assign(t=pd.date_range("2020", periods=40)).to_csv("series.csv", index=False)
     (tmp_path / "t.toml").write_text(
-        'data = "in.csv"\nsave = "out"\nmethod = "mean"\nmesh = "data=1"\nmax_memory = "6kB"\n'
+        'data = "in.csv"\nsave = "out"\nmethod = "mean"\nmesh = "data=1"\nmax_memory = "2.5kB"\n'
     )
     return tmp_path
 
@@ -48,7 +48,7 @@ COMMANDS = {
 @pytest.mark.parametrize("name", COMMANDS)
 def test_what_would_take_more_is_refused(name, here):
     words = COMMANDS[name]
-    for most, why in (("0.1kB", ""), ("6kB", "needs about")):
+    for most, why in (("0.1kB", ""), ("2.5kB", "needs about")):
         refused = call(*words, "--max-memory", most)
         assert refused.exit_code == 5, refused.stderr
         assert "(--max-memory)" in refused.stderr
@@ -75,10 +75,10 @@ def test_train_takes_it_from_its_settings(here):
 
 def test_a_method_that_would_take_more_has_no_score(here):
     words = ("evaluate", "in.csv", "-m", "mean", "--repeats", "1", "-o", "out.csv", "--max-memory")
-    assert call(*words, "6kB").exit_code == 0
+    assert call(*words, "2.5kB").exit_code == 0
     scores = pd.read_csv("out.csv")
     assert scores["mean"].isna().all()
-    assert scores["failure"].str.contains("'mean' needs about .* may take 0.006 MB").all()
+    assert scores["failure"].str.contains("'mean' needs about .* may take 0.0025 MB").all()
     assert call(*words, "20GB", "--force").exit_code == 0
     assert pd.read_csv("out.csv")["failure"].isna().all()
 
@@ -94,7 +94,7 @@ def test_draws_of_blocks_are_looked_at_before_they_are_made(here, monkeypatch):
     def made(*_, **__):
         raise AssertionError
 
-    monkeypatch.setattr(impute_file.completing, "draw", made)
+    monkeypatch.setattr(blocks.completing, "draw", made)
     options = {"block_rows": 10, "completions": 3, "steps": 1, "keep": 2, "max_memory": 0.02}
     with pytest.raises(ji.OutOfMemoryError, match="'mice' needs about"):
         impute_file.impute_file("in.npy", "out/", "mice", **options)

@@ -1,5 +1,7 @@
 """Every method, built small, on data with every awkward thing a contract must survive."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 
@@ -10,7 +12,7 @@ from jaximpute.types import Observed
 _SMALL_FIELD = {"width": 16, "sgd_total": 4, "batch": 8, "contexts_drawn": 2, "feed": "drawn"}
 _SMALL_DRAW = {"steps": 3, "members": 2}
 _SMALL_MLP = {**_SMALL_FIELD, "net": "mlp", **_SMALL_DRAW}
-SMALL = {
+SMALL: dict[str, dict[str, Any]] = {
     "ambientdiff": _SMALL_MLP,
     # on a base; `ambientdiff` is the form without
     "context_query": {

@@ -94,9 +94,7 @@ def test_the_commands_run_as_they_stand(page, tmp_path, monkeypatch):
         make().to_csv(tmp_path / name, index=False)
     monkeypatch.chdir(tmp_path)
     text = (PAGES / f"{page}.md").read_text()
-    lines = [
-        line for block in re.findall(r"```bash\n(.*?)```", text, re.S) for line in block.split("\n")
-    ]
+    lines = "".join(re.findall(r"```bash\n(.*?)```", text, re.DOTALL)).split("\n")
     commands = [shlex.split(line) for line in lines if line.startswith("jaximpute ")]
     assert commands
     for words in commands:

@@ -204,8 +204,8 @@ def _by_rule(where, x, simple, autocov, gaps, row, start):
     """A stretch by every rule, `(rules, block, d)`."""
     which = _kriging.entries(where, row, start, gaps.period)
     values = x[row, jnp.minimum(which.step, x.shape[1] - 1), which.channel]
-    kriged = _kriging.krige(values, which, autocov, gaps.ridge)
-    _, inside = _steps(start, x.shape)
+    steps, inside = _steps(start, x.shape)
+    kriged = _kriging.krige(values, which, autocov, gaps.ridge, len(steps))
     return jnp.concatenate([kriged, simple[:, row, inside]])
 
 
@@ -237,14 +237,15 @@ def _side(where: Known) -> Bool[Array, "n time d"]:
 
 def _steps(start, shape):
     """The steps of a stretch, and the nearest that exist."""
-    steps = start + jnp.arange(_kriging.sizes(shape[-1])[0])
-    return steps, jnp.minimum(steps, shape[1] - 1)
+    _, time, d = shape
+    steps = start + jnp.arange(_kriging.sizes(d, time)[0])
+    return steps, jnp.minimum(steps, time - 1)
 
 
 def _stretches(todo: Bool[Array, "n time d"], most: int | None = None):
     """How many stretches hold such entries (`most` of them, evenly), and where each begins."""
     n, time, d = todo.shape
-    block = _kriging.sizes(d)[0]
+    block = _kriging.sizes(d, time)[0]
     blocks = -(-time // block)
     wide = jnp.pad(todo, ((0, 0), (0, blocks * block - time), (0, 0)))
     flags = wide.reshape(n * blocks, -1).any(1)

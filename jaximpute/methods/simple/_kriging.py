@@ -2,9 +2,11 @@
 
 A stationary Gaussian knows the covariance of entries any number of steps apart, so the entries that
 a stretch is conditioned on need not lie in a window around it. Each channel gives those nearest on
-either side, and those at the same phase of the last and the next season.
+either side, and those at the same phase of the last and the next season. A short series is one
+stretch.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -59,9 +61,14 @@ def known(mask: Bool[Array, "n time d"]) -> Known:
     return Known(mask, count, listed, before, after)
 
 
-def sizes(d: int) -> tuple[int, int]:
-    """Steps of a stretch, and nearest entries on either side of each channel."""
+def sizes(d: int, time: int) -> tuple[int, int]:
+    """Steps of a stretch, and nearest entries on either side of each channel.
+
+    A series that is no larger than what a stretch is conditioned on is one stretch.
+    """
     each = COORDINATES // d
+    if time <= each:
+        return time, 0
     block = max(1, min(STEPS, each // 5))
     return block, max(1, (each - 3 * block) // 2)
 
@@ -71,7 +78,10 @@ def entries(
 ) -> Entries:
     """What a stretch is conditioned on; its own entries come first, time-major."""
     _, time, d = where.mask.shape
-    block, near = sizes(d)
+    block, near = sizes(d, time)
+    if not near:
+        step, channel = (a.reshape(-1) for a in jnp.mgrid[:time, :d])
+        return Entries(step, channel, where.mask[row].reshape(-1))
     mask, count, steps = where.mask[row], where.earlier[row], where.steps[row]
     channel = jnp.arange(d)
     own = start + jnp.arange(block)
@@ -117,6 +127,7 @@ def krige(
     which: Entries,
     autocov: Float[Array, "lags d d"],
     ridge: Float[Array, "d"],
+    block: int,
 ) -> Float[Array, "trends block d"]:
     r"""Means of a stretch, under three ideas of what the series is around.
 
@@ -131,19 +142,20 @@ def krige(
         which: the entries, those of the stretch first.
         autocov: see `Stationary`.
         ridge: variance of the noise of each channel.
+        block: steps of the stretch.
 
     Returns:
         Means of the stretch, by trend; NaN where the factorisation fails in this precision.
 
     Source: Cressie, "Statistics for Spatial Data" (1993), chapter 3.
     """
-    return _krige(x, *which, autocov, ridge)
+    # large factorisations one by one, also where groups of channels are done at once
+    solve = jax.custom_batching.sequential_vmap(partial(_krige, block))
+    return solve(x, *which, autocov, ridge)
 
 
-@jax.custom_batching.sequential_vmap
-def _krige(x, step, channel, valid, autocov, ridge):
+def _krige(block: int, x, step, channel, valid, autocov, ridge):
     lags, d, _ = autocov.shape
-    block, _ = sizes(d)
     own = block * d
     lag = step[None] - step[:, None]
     first, second = channel[:, None], channel[None]

@@ -125,15 +125,16 @@ def boosted_smoother(
         once_more = np.asarray(start.judged.asked[0])
         asked = np.asarray(start.taught.asked) & ~once_more[None] & real[None]
         truth = _scaled(data.values, start.mean, start.scale)
+        rows = partial(_rows, truth=truth, start=start, most=most, seed=seed)
+        judged = rows(start.judged, once_more[None] & real[None])
         trees, chosen, count = [], [], []
-        for channel in range(len(start.mean)):
-            rows = partial(_rows, truth=truth, start=start, channel=channel, most=most, seed=seed)
-            x, missed, *_ = rows(start.taught, asked)
+        for (x, missed, *_), (ahead, left, row, step) in zip(
+            rows(start.taught, asked), judged, strict=True
+        ):
             trees.append(grown.forest(grow(x, missed, seed=seed), size))
-            x, missed, row, step = rows(start.judged, once_more[None] & real[None])
-            said = np.asarray(_predict(trees[-1], jnp.asarray(x))) if len(x) else missed
-            chosen.append(_choose(missed, said, row, step, truth.shape[:2]))
-            count.append(len(missed))
+            said = np.asarray(_predict(trees[-1], jnp.asarray(ahead))) if len(ahead) else left
+            chosen.append(_choose(left, said, row, step, truth.shape[:2]))
+            count.append(len(left))
         choice = jax.tree.map(lambda *numbers: np.array(numbers), *chosen)
         part = np.array(count) / max(sum(count), 1)
         stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
@@ -252,27 +253,26 @@ _features = jax.jit(_cells.features)
 _PIECE = 1024  # cells are asked about in multiples, so that few programs are compiled
 
 
-def _rows(taught: Lessons, asked, *, truth, start: _Start, channel, most, seed):
-    """Cells asked for in a channel: features, how much the base missed, and where they are."""
-    near, period = start.near[channel], start.period
-    truth = np.asarray(truth[..., channel])
-    room = max(most // len(asked), 1)
-    x, missed, at = [], [], []
-    for i, cells in enumerate(asked[..., channel]):
-        row, step = np.nonzero(cells)
-        if len(row) > room:
-            few = np.sort(np.random.default_rng([seed, i]).choice(len(row), room, replace=False))
-            row, step = row[few], step[few]
+def _rows(taught: Lessons, asked, *, truth, start: _Start, most, seed) -> list[tuple[Any, ...]]:
+    """Cells asked for, by channel: features, how much the base missed, and where they are."""
+    truth, room = np.asarray(truth), max(most // len(asked), 1)
+    found: list[list[tuple[Any, ...]]] = [[] for _ in range(truth.shape[-1])]
+    for i, hidden in enumerate(asked):
         filled = _scaled(taught.filled[i], start.mean, start.scale)
-        padded = [np.pad(a, (0, -len(a) % _PIECE)) for a in (row, step)]
-        looked = _look(filled, taught.shown[i])
-        if len(row):
-            x.append(np.asarray(_features(looked, near, period, *padded))[: len(row)])
-            missed.append(truth[row, step] - np.asarray(filled[..., channel])[row, step])
-            at.append(np.stack([row, step]))
-    if not x:
-        return np.zeros((0, _cells.width(len(start.mean)))), np.zeros(0), *np.zeros((2, 0), int)
-    return np.concatenate(x), np.concatenate(missed), *np.concatenate(at, axis=1)
+        looked, answer = _look(filled, taught.shown[i]), np.asarray(filled)
+        for channel, own in enumerate(found):
+            row, step = np.nonzero(hidden[..., channel])
+            if len(row) > room:
+                few = np.random.default_rng([seed, i]).choice(len(row), room, replace=False)
+                row, step = (at[np.sort(few)] for at in (row, step))
+            if not len(row):
+                continue
+            padded = [np.pad(at, (0, -len(at) % _PIECE)) for at in (row, step)]
+            x = np.asarray(_features(looked, start.near[channel], start.period, *padded))
+            at = row, step, channel
+            own.append((x[: len(row)], truth[at] - answer[at], row, step))
+    none = np.zeros((0, _cells.width(len(found)))), np.zeros(0), *np.zeros((2, 0), int)
+    return [tuple(map(np.concatenate, zip(*own or [none], strict=True))) for own in found]
 
 
 def _grow(x, missed, *, iterations, rate, leaves, seed):

@@ -38,11 +38,10 @@ def _daily(time=600, seed=0, trend=0.0):
     return _column(10 + trend * t + 3 * np.sin(2 * np.pi * t / 24) + 0.5 * noise)
 
 
-def _plain(x, where, autocov, ridge, trend):
+def _plain(x, where, autocov, ridge, trend, block):
     """Universal kriging of the first entries by the block system of Lagrange multipliers."""
     step, channel, valid = (np.asarray(leaf) for leaf in where)
     d = autocov.shape[1]
-    block, _ = _kriging.sizes(d)
 
     def cov(i, j):
         lag = step[j] - step[i]
@@ -66,27 +65,32 @@ def _plain(x, where, autocov, ridge, trend):
     return np.array(out).reshape(block, d)
 
 
+# stretches of a long series, and a short one that is one stretch
+@pytest.mark.parametrize("time", [90, 40])
 @pytest.mark.parametrize("trend", [0, 1, 2])
-def test_kriging_equals_a_plain_solve(trend, monkeypatch):
+def test_kriging_equals_a_plain_solve(trend, time, monkeypatch):
     monkeypatch.setattr(_kriging, "COORDINATES", 80)
     rng = np.random.default_rng(1)
-    mask = rng.random((1, 90, 2)) < 0.7
+    mask = rng.random((1, time, 2)) < 0.7
     mask[0, 30:60, 0] = False
     x = np.where(mask, 1 + rng.normal(size=mask.shape).cumsum(1), 0)
-    autocov = np.array([[1.0, 0.4], [0.3, 0.8]]) * 0.95 ** np.arange(90.0)[:, None, None]
+    autocov = np.array([[1.0, 0.4], [0.3, 0.8]]) * 0.95 ** np.arange(float(time))[:, None, None]
     autocov[0] = [[1.0, 0.35], [0.35, 0.8]]
     ridge = np.array([0.05, 0.1])
-    where = _entries(mask, 40, 20)
-    values = x[0, np.minimum(where.step, 89), where.channel]
+    where = _entries(mask, 40 if time > 40 else 0, 20)
+    values = x[0, np.minimum(where.step, time - 1), where.channel]
     values, autocov, ridge = (jnp.asarray(a, jnp.float32) for a in (values, autocov, ridge))
-    got = _kriging.krige(values, where, autocov, ridge)
-    expected = _plain(np.asarray(values), where, np.asarray(autocov), np.asarray(ridge), trend)
+    block, _ = _kriging.sizes(2, time)
+    got = _kriging.krige(values, where, autocov, ridge, block)
+    plain = (np.asarray(a) for a in (values, autocov, ridge))
+    values, autocov, ridge = plain
+    expected = _plain(values, where, autocov, ridge, trend, block)
     np.testing.assert_allclose(got[trend], expected, atol=5e-3)
 
 
 def test_entries_are_the_nearest_and_those_of_other_seasons(monkeypatch):
     monkeypatch.setattr(_kriging, "COORDINATES", 60)
-    block, near = _kriging.sizes(1)
+    block, near = _kriging.sizes(1, 300)
     assert (block, near) == (12, 12)
     mask = np.ones((1, 300, 1), bool)
     mask[0, 100:200] = False
