@@ -308,7 +308,7 @@ def _look(command: Command, place: Path, old: bool, before: Held, after: Held) -
     again = ["--force"] * old + ["--resume"] * command.kept
     code, text = call(_arguments(command, 1, *again))
     # nothing was forced, and the result, or a part of it, is there
-    refused = not old and code == 1 and "exists; pass --force" in " ".join(text.split())
+    refused = not old and code in (1, 2) and "; pass --force" in " ".join(text.split())
     whole = results(contents(place)) == results(after)
     if refused and not whole and command.one_by_one:
         code, text = call(_arguments(command, 1, "--force", *again))
