@@ -64,18 +64,18 @@ def stack():
 
 
 def field():
-    """Sea surface temperature, under clouds made by hiding the shape of a drifting wave."""
-    months = systems.films("ostia").x[:, 0, :, :, 0][None, ..., None]
-    t, y, x = np.meshgrid(*(np.arange(n) for n in months.shape[1:4]), indexing="ij")
-    clouds = np.sin(x / 9 + t) + np.cos(y / 7 - t / 2) > 0.7
-    holed = np.where(clouds[None, ..., None], np.nan, months)
-    filled = ji.impute(holed, never_impute=np.isnan(months[0, ..., 0]).all(axis=0), seed=0)
+    """Air temperature over Britain, under clouds that drift."""
+    film = np.concatenate(systems.films("era5").x[:3].astype(float))[None]
+    t, y, x = np.meshgrid(*(np.arange(n) for n in film.shape[1:4]), indexing="ij")
+    clouds = np.sin(x / 4 + t / 2) + np.cos(y / 3 - t / 4) > 0.5
+    holed = np.where(clouds[None, ..., None], np.nan, film)
+    filled = ji.impute(holed, seed=0)
     figure = plots.new_figure(*SIZE)
-    low, high = np.nanquantile(months, [0.01, 0.99])
+    low, high = np.quantile(film, [0.01, 0.99])
     for axes, shown, title in zip(
         figure.subplots(1, 2), (holed, filled), ("observed", "filled"), strict=True
     ):
-        axes.imshow(shown[0, 3, ..., 0], origin="lower", vmin=low, vmax=high, cmap="viridis")
+        axes.imshow(shown[0, 3, ..., 0], vmin=low, vmax=high, cmap="viridis")
         axes.set(xticks=[], yticks=[], facecolor="0.85")
         axes.set_title(title, fontsize="small")
     return figure
