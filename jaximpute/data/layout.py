@@ -1,5 +1,6 @@
 """A frame as methods take it: its learnable columns coded, its rows along the axes of its kind."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -95,19 +96,18 @@ def lay_out(frame: Frame, exact: Exact = "") -> Layout:
         placed = series.place(axis, matrix, frame.shape[0])
     static = None
     if frame.static:
-        placed, static = spread(placed, codec, frame.static)
+        placed, static = spread(placed, np.flatnonzero(np.isin(codec.sources, frame.static)))
     return Layout(codec, matrix, axis, observe(placed), tuple(notes), static)
 
 
-def spread(placed: np.ndarray, codec: Codec, static: tuple[int, ...]) -> tuple[np.ndarray, Static]:
+def spread(placed: np.ndarray, static: Sequence[int] | np.ndarray) -> tuple[np.ndarray, Static]:
     """Series with their own value of static columns at all steps.
 
     Args:
-        placed: `(n, T, codec.width)`, NaN where missing.
-        codec: of the columns.
-        static: those with one value for each series.
+        placed: `(n, T, width)`, NaN where missing.
+        static: the columns with one value for each series.
     """
-    columns = np.flatnonzero(np.isin(codec.sources, static))
+    columns = np.array(static, int)
     seen = ~np.isnan(placed)
     first = np.argmax(seen[:, :, columns], axis=1)[:, None]
     own = np.take_along_axis(placed[:, :, columns], first, axis=1)
@@ -137,11 +137,14 @@ def take_back(laid: Layout, completed: np.ndarray) -> np.ndarray:
 
 
 def constant(completed: np.ndarray, static: Static) -> np.ndarray:
-    """Series `(n, T, width)`, completed, with one value where they showed none; see `take_back`."""
+    """Series `(..., n, T, width)`, completed, with one value where they showed none.
+
+    See `take_back`; the leading axes are those of several completions.
+    """
     columns, bare, step = static
-    result, every = np.array(completed), np.arange(len(completed))
-    one = result[every, step][:, None, columns]
-    result[:, :, columns] = np.where(bare[:, None], one, result[:, :, columns])
+    result, every = np.array(completed), np.arange(len(step))
+    one = result[..., every, step, :][..., None, columns]
+    result[..., columns] = np.where(bare[:, None], one, result[..., columns])
     return result
 
 

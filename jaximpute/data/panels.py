@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from jaximpute._errors import DataError, TimeError
+from jaximpute._errors import DataError, OptionError, TimeError
+from jaximpute.data.columns import suggest
 
 _MOST, _TIMES = 5 * 10**7, 20  # cells of all series at all stamps, and how many for each cell given
 
@@ -61,6 +62,39 @@ def number_groups(columns: Mapping[str, Sequence[Hashable]]) -> np.ndarray:
         [0, 1, 0]
     """
     return number_rows(pd.DataFrame({n: list(c) for n, c in columns.items()}, dtype=object))
+
+
+def listed(group: Any) -> tuple[Hashable, ...]:
+    """The columns that `group=` names."""
+    return tuple(group) if isinstance(group, list | tuple) else (group,)
+
+
+def check_group(
+    group: Any, time: Any, names: Sequence[Hashable], *, dated: bool = False, where: str = ""
+) -> None:
+    """Refuse groups that are no columns, or have no time.
+
+    Args:
+        group: the column or columns that tell series apart.
+        time: the column of time stamps, the stamps, or None.
+        names: of the columns.
+        dated: whether an index of dates is the time where none is given.
+        where: the columns are, for messages, such as " of stations.parquet".
+
+    Raises:
+        OptionError: no time is given, or it is a group itself.
+        DataError: a column is not there.
+    """
+    if time is None and not dated:
+        raise OptionError(
+            f"group is {group!r}, and no time is given; what tells series apart needs time= "
+            "(--time), the column of their stamps"
+        )
+    if missing := [name for name in listed(group) if name not in names]:
+        found = suggest(str(missing[0]), list(map(str, names)))
+        raise DataError(f"no column{where} is called {missing[0]!r}{found}")
+    if np.isscalar(time) and time in listed(group):
+        raise OptionError(f"column {time!r} is both the time and a group")
 
 
 def number_rows(table: pd.DataFrame) -> np.ndarray:

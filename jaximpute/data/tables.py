@@ -7,7 +7,7 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from jaximpute._errors import DataError, OptionError, TimeError
+from jaximpute._errors import DataError, TimeError
 from jaximpute.data import panels
 from jaximpute.data.columns import Column, ColumnKind, read_column, suggest
 from jaximpute.data.series import Stamps, joined, parse_stamps
@@ -101,28 +101,15 @@ def _find_axis(table: nw.DataFrame, labels: list[Any], data: Any, time: Any, gro
     numbers = None
     levels = index.names if isinstance(index, pd.MultiIndex) else ()
     named = levels and (time is None or isinstance(time, str))
-    if named and {time, *_listed(group)} <= {None, *levels}:
+    if named and {time, *panels.listed(group)} <= {None, *levels}:
         return _from_levels(index, time, group)
     if group is not None:
-        if time is None and not isinstance(index, _TIMES):
-            raise OptionError(
-                f"group is {group!r}, and no time is given; what tells series apart needs time= "
-                "(--time), the column of their stamps"
-            )
-        names = _listed(group)
-        if missing := [name for name in names if name not in labels]:
-            texts = [str(label) for label in labels]
-            raise DataError(f"no column is called {missing[0]!r}{suggest(str(missing[0]), texts)}")
+        panels.check_group(group, time, labels, dated=isinstance(index, _TIMES))
+        names = panels.listed(group)
         every = list(table.iter_columns())
         numbers = panels.number_groups({str(n): every[labels.index(n)].to_list() for n in names})
-    if np.isscalar(time) and time in names:
-        raise OptionError(f"column {time!r} is both the time and a group")
     stamps, times = _find_stamps(table, labels, index if time is None else time, numbers)
     return _Axis(stamps, times, names)
-
-
-def _listed(group: Any) -> tuple[Hashable, ...]:
-    return tuple(group) if isinstance(group, list | tuple) else (group,)
 
 
 def _from_levels(index: pd.MultiIndex, time: Any = None, group: Any = None) -> _Axis:
@@ -142,7 +129,7 @@ def _from_levels(index: pd.MultiIndex, time: Any = None, group: Any = None) -> _
         return _Axis(None)
     others = [i for i in range(index.nlevels) if i != dated[0]]
     if group is not None:
-        others = [i for i in others if index.names[i] in _listed(group)]
+        others = [i for i in others if index.names[i] in panels.listed(group)]
     cells = {str(index.names[i] or i): index.get_level_values(i).tolist() for i in others}
     when = index.get_level_values(dated[0])
     return _Axis(parse_stamps(when, len(index), "the index", panels.number_groups(cells)))

@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from jaximpute.data import layout
 from jaximpute.streaming import completing, feeds, panel
 from jaximpute.streaming.completing import Completed
 from jaximpute.streaming.scan import Scan
@@ -73,14 +74,14 @@ def complete_block(
         Its completed cells, or several completions of them; which cells are new; and which were
         brought back within their bounds.
     """
-    window = panel.spread(block.window, found.static) if found.static else block.window
+    window = layout.spread(block.window, found.static)[0] if found.static else block.window
     if ask.draws:
         completed = _draw(ask, fitted, window, block.start, found.static)
     else:
         completed = _once(ask, fitted, window, block)
         if found.static:
-            alike = panel.constant(block.cells, completed.values, found.static)
-            completed = completed._replace(values=alike)
+            _, shown = layout.spread(block.cells, found.static)
+            completed = completed._replace(values=layout.constant(completed.values, shown))
     seen = found.seen if ask.source.kind == "field" and not ask.fill_unseen else None
     left = None
     if (own := ask.source.panel) is not None:
@@ -105,7 +106,9 @@ def _draw(
 ) -> Completed:
     """A block's draws; or their median, and the lower and upper ends of their intervals."""
     done = completing.draw(fitted, window, ask.draws, start)
-    found = panel.constant(window, done.values, static) if static else done.values
+    found = done.values
+    if static:
+        found = layout.constant(found, layout.spread(window, static)[1])
     if ask.interval is None:
         return done._replace(values=found[1:])
     ends = multiple.ends_of(found[1:], found[0], ask.source.columns, ask.interval)

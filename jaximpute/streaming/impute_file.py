@@ -22,7 +22,7 @@ from jaximpute import registry
 from jaximpute._errors import DataError, OptionError
 from jaximpute._terminal import stage
 from jaximpute._version import __version__
-from jaximpute.data import possible
+from jaximpute.data import layout, panels, possible
 from jaximpute.data.codec import Codec
 from jaximpute.engine import fingerprint, hooks
 from jaximpute.files import identity, sheets
@@ -33,7 +33,6 @@ from jaximpute.streaming import (
     learning,
     limits,
     outputs,
-    panel,
     report,
     resume,
     scan,
@@ -157,7 +156,7 @@ def impute_file(
     if output is not None and not draws:
         sheets.check_output(output, force=force)
     was = identity.fingerprint_of(source)
-    groups = () if group is None else (group,) if isinstance(group, str) else tuple(group)
+    groups = () if group is None else tuple(map(str, panels.listed(group)))
     if max_gap is not None and not groups:
         raise OptionError("max_gap needs whole series; block by block those told apart by group=")
     opened = formats.open_source(source, dims, time, groups)
@@ -290,7 +289,7 @@ def _learn(
     source, block = ask.source, fitted.shape
     rows = feeds.pools(source, min(sampled, source.length), fitted.seed, ask.spans.window)
     if static:
-        rows = (panel.spread(pool, static) for pool in rows)
+        rows = (layout.spread(pool, static)[0] for pool in rows)
 
     def look(fitted: Fitted, pool: Observed) -> None:
         if most is not None:

@@ -8,7 +8,6 @@ import pandas as pd
 
 from jaximpute._errors import DataError, OptionError, TimeError
 from jaximpute.data import panels, series
-from jaximpute.data.columns import suggest
 from jaximpute.data.panels import Constancy
 from jaximpute.data.series import Axis
 
@@ -94,24 +93,6 @@ def panel_of(table: Any, path: str, time: str, group: Sequence[str], columns: in
     return Panel(starts, axis.at - number * axis.length, axis.length, axis.seconds, called(longest))
 
 
-def check_columns(names: Sequence[str], path: str, time: str | None, group: Sequence[str]) -> None:
-    """Refuse groups that are no columns, or have no time.
-
-    Raises:
-        OptionError: no time is given, or it is a group itself.
-        DataError: a column is not there.
-    """
-    if time is None:
-        raise OptionError(
-            f"group is {list(group)}, and no time is given; what tells series apart needs time= "
-            "(--time), the column of their stamps"
-        )
-    if time in group:
-        raise OptionError(f"column {time!r} is both the time and a group")
-    if missing := [name for name in group if name not in names]:
-        raise DataError(f"no column of {path} is called {missing[0]!r}{suggest(missing[0], names)}")
-
-
 def row_at(panel: Panel, number: int, step: int) -> int:
     """The row of the file at a step of a series."""
     start, stop = panel.starts[number : number + 2]
@@ -149,35 +130,6 @@ def constancy(values: np.ndarray) -> Constancy:
     seen = ~np.isnan(values)
     low = np.where(seen, values, np.inf).min(axis=1)
     return panels.constancy(low, np.where(seen, values, -np.inf).max(axis=1), seen.sum(axis=1))
-
-
-def spread(values: np.ndarray, static: Sequence[int]) -> np.ndarray:
-    """Series `(n, T, D)` with their own value of static columns at all steps."""
-    result, chosen = values.copy(), list(static)
-    cells = values[..., chosen]
-    first = np.argmax(~np.isnan(cells), axis=1)[:, None]
-    own = np.take_along_axis(cells, first, axis=1)
-    result[..., chosen] = np.where(np.isnan(cells), own, cells)
-    return result
-
-
-def constant(values: np.ndarray, completed: np.ndarray, static: Sequence[int]) -> np.ndarray:
-    """Completed series with one value of static columns of which they show none.
-
-    Args:
-        values: `(n, T, D)` cells, NaN where missing.
-        completed: `(..., n, T, D)`, as often as they were completed.
-        static: the columns.
-
-    Returns:
-        Like `completed`: the value of the step at which most is observed.
-    """
-    result, chosen, every = completed.copy(), list(static), np.arange(len(values))
-    step = np.argmax((~np.isnan(values)).sum(axis=2), axis=1)
-    bare = np.isnan(values[..., chosen]).all(axis=1)[:, None]
-    one = completed[..., every, step, :][..., None, chosen]
-    result[..., chosen] = np.where(bare, one, completed[..., chosen])
-    return result
 
 
 def left_empty(

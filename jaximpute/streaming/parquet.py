@@ -9,9 +9,10 @@ import numpy as np
 from jaximpute._errors import DataError, TimeError
 from jaximpute.data.codec import MOST_LEVELS
 from jaximpute.data.columns import Column, ColumnKind, is_long, read_long, suggest
+from jaximpute.data.panels import check_group
 from jaximpute.data.series import make_axis, parse_stamps
 from jaximpute.files.parquet import pyarrow
-from jaximpute.streaming.panel import Panel, check_columns, panel_of, placed
+from jaximpute.streaming.panel import Panel, panel_of, placed
 from jaximpute.streaming.types import Source
 
 _TOO_MANY = f"it holds more than {MOST_LEVELS} different values, too many to learn"
@@ -45,7 +46,7 @@ def open_parquet(path: str, time: str | None = None, group: Sequence[str] = ()) 
         raise DataError(f"the columns of {path} have the same names; expected one name for each")
     panel = None
     if group:
-        check_columns(schema.names, path, time, group)
+        check_group(list(group), time, schema.names, where=f" of {path}")
     if time is not None:
         _check_name(file, time)
     if group and time is not None:

@@ -13,6 +13,7 @@ from jaximpute._errors import DataError, OptionError
 from jaximpute.data.codec import Codec
 from jaximpute.data.frames import Container, Frame, read
 from jaximpute.data.layout import lay_out
+from jaximpute.engine.compiled import keep_compiled
 from jaximpute.metrics.chains import r_hat
 from jaximpute.types import Method, Observed
 
@@ -83,6 +84,7 @@ def chains(
     frame = read(data)
     if frame.kind != "table":
         raise DataError(f"the data is a {frame.kind}; chained equations complete tables")
+    keep_compiled()
     registry.check("mice", kind=frame.kind, preset=preset, options=options or {})
     laid = lay_out(frame)
     missing = np.isnan(laid.matrix).any(axis=0)

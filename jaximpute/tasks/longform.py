@@ -1,6 +1,6 @@
 """Series below one another, from any frame or from xarray, as frames of pandas; and back."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import narwhals as nw
@@ -9,7 +9,6 @@ import pandas as pd
 
 from jaximpute._errors import DataError, OptionError, TimeError
 from jaximpute.data import panels
-from jaximpute.data.columns import suggest
 from jaximpute.data.fields import is_gridded
 
 _DATED = (pd.DatetimeIndex, pd.PeriodIndex, pd.TimedeltaIndex)
@@ -63,17 +62,8 @@ def apart(data: Any, time: Any, group: Any) -> Long:
         return _of_levels(data, index)
     if group is None:
         return Long({(): data}, time, lambda frames: frames[0])
-    names: list[Hashable] = list(group) if isinstance(group, list | tuple) else [group]
-    if lacking := [name for name in names if name not in data.columns]:
-        found = suggest(str(lacking[0]), list(map(str, data.columns)))
-        raise DataError(f"no column is called {lacking[0]!r}{found}")
-    if time is None and not isinstance(index, _DATED):
-        raise OptionError(
-            f"group is {group!r}, and no time is given; what tells series apart needs time= "
-            "(--time), the column of their stamps"
-        )
-    if time in names:
-        raise OptionError(f"column {time!r} is both the time and a group")
+    panels.check_group(group, time, list(data.columns), dated=isinstance(index, _DATED))
+    names = list(panels.listed(group))
     numbers = panels.number_groups({str(name): data[name].tolist() for name in names})
     _, first = np.unique(numbers, return_index=True)
     labels = [tuple(data[name].iloc[i] for name in names) for i in first]

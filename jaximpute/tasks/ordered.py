@@ -107,7 +107,8 @@ def _fill(
     along = fitted.along
     assert along is not None
     whole = np.array([not np.isnan(matrix[axis.order]).any() for axis in axes])
-    laid, static = spread(placed, fitted.codec, along.static)
+    columns = np.flatnonzero(np.isin(fitted.codec.sources, along.static))
+    laid, static = spread(placed, columns)
     with computing(fitted, laid.shape):
         done = complete_rows(answer, jax.random.clone(key), fitted.state, laid[~whole])
     placed[~whole] = done
