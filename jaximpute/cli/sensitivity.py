@@ -67,10 +67,12 @@ def sensitivity(
     """Repeat an analysis with the filled cells shifted, and say when its conclusion changes."""
     with reported(debug):
         from jaximpute import plots
+        from jaximpute.data import frames
         from jaximpute.files import sheets
         from jaximpute.tasks import regressions
         from jaximpute.tasks.multiple import impute_many
         from jaximpute.tasks.sensitivity import sensitivity as shifted
+        from jaximpute.tasks.sensitivity import shiftable
 
         begin("reading", file, quiet)
         paths.check_distinct({"FILE": file}, {"--output": output, "--plot": plot})
@@ -83,6 +85,7 @@ def sensitivity(
         steps = _numbers(delta)
         table = files_read.read(file, files_read.settled(reading), quiet).table
         table = table if hasattr(table, "dtypes") else table.to_pandas()
+        shiftable(frames.read(table), shift)  # before anything is completed
         how: dict[str, Any] = {}
         if regress is None:
             analysis = regressions.mean_of(shift[0])

@@ -143,10 +143,7 @@ def sensitivity(
     if len(deltas) < 2 or not np.isfinite(deltas).all():
         raise OptionError(f"delta is {delta!r}; expected finite shifts, such as [-1, -0.5, 0.5, 1]")
     frame, time, dims, group = many.source
-    codec = coding.learn(frame)
-    chosen = [_column(frame, codec, str(name)) for name in columns]
-    if not chosen:
-        raise OptionError(f"columns is empty{suggest('', frame.names)}")
+    codec, chosen = shiftable(frame, columns)
     cells = ~frame.mask & _rows(frame, rows)[:, None]
     values = [read(draw, time, dims, group).values for draw in many.draws]
     pooled, moved = [], []
@@ -160,6 +157,19 @@ def sensitivity(
         moved.append(np.mean(moves, axis=0))
     names = tuple(frame.names[i] for i in chosen)
     return Sensitivity(deltas, tuple(pooled), names, np.stack(moved))
+
+
+def shiftable(frame: Frame, columns: Sequence[str]) -> tuple[coding.Codec, list[int]]:
+    """The coding of a frame, and the positions of columns whose filled cells can be shifted.
+
+    Raises:
+        OptionError: see `sensitivity`.
+    """
+    codec = coding.learn(frame)
+    chosen = [_column(frame, codec, str(name)) for name in columns]
+    if not chosen:
+        raise OptionError(f"columns is empty{suggest('', frame.names)}")
+    return codec, chosen
 
 
 def _shifted(

@@ -75,6 +75,7 @@ def test_the_command_tells_where_the_conclusion_tips(tmp_path):
     ("how", "says"),
     [
         (["--shift", "afte"], "no column is called 'afte'"),
+        (["--shift", "before"], "column 'before' lacks nothing"),
         (["--shift", "after", "--delta", "a"], "--delta is 'a'"),
         (["--shift", "after", "--where", "arm"], "expected COLUMN=VALUE"),
         (["--shift", "after", "--where", "arm=7"], "no row has '7' in column 'arm'"),
@@ -82,7 +83,7 @@ def test_the_command_tells_where_the_conclusion_tips(tmp_path):
             ["--shift", "after", "--regress", "after ~ arm", "--parameter", "x"],
             "no parameter is called 'x'; parameters: intercept, arm",
         ),
-        (["--shift", "before", "--draws", "2", "-m", "mean"], "one estimate, not random draws"),
+        (["--shift", "after", "--draws", "2", "-m", "mean"], "one estimate, not random draws"),
     ],
 )
 def test_wrong_requests_are_named(tmp_path, how, says):
